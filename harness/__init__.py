@@ -1,0 +1,73 @@
+"""harness: contrastive and meta-learning methods measured in one matrix. What plugin authors may use, and nothing else.
+
+Names that need torch are imported when first used, so that `harness list` stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UsageError
+from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
+from harness.executors import Ended, Executor, Job, Resources
+from harness.hookspecs import Register, hookimpl
+from harness.options import NoOptions, option
+
+if TYPE_CHECKING:
+    from harness.components import Backbone, Classifier, Dataset, Evaluator, Method, Metric, Trained, class_means
+    from harness.data.augmentation import Augmentation
+    from harness.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views
+    from harness.data.episodes import draw_episodes, require_episodes
+    from harness.data.splits import Data, Split
+
+_LAZY = {
+    **dict.fromkeys(
+        ("Backbone", "Classifier", "Dataset", "Evaluator", "Method", "Metric", "Trained", "class_means"),
+        "harness.components",
+    ),
+    "Augmentation": "harness.data.augmentation",
+    **dict.fromkeys(("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views"), "harness.data.batches"),
+    **dict.fromkeys(("draw_episodes", "require_episodes"), "harness.data.episodes"),
+    **dict.fromkeys(("Data", "Split"), "harness.data.splits"),
+}
+
+__all__ = [
+    "Augmentation",
+    "Backbone",
+    "CellFinished",
+    "CellStarted",
+    "Classifier",
+    "Data",
+    "Dataset",
+    "Ended",
+    "EpisodeBatch",
+    "Episodes",
+    "Evaluator",
+    "Executor",
+    "Job",
+    "Labelled",
+    "LabelledBatch",
+    "Method",
+    "Metric",
+    "NoOptions",
+    "Register",
+    "Resources",
+    "RunFinished",
+    "Split",
+    "StepLogged",
+    "Trained",
+    "UsageError",
+    "Views",
+    "class_means",
+    "draw_episodes",
+    "hookimpl",
+    "option",
+    "require_episodes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'harness' has no attribute '{name}'")
+    return getattr(import_module(_LAZY[name]), name)

@@ -1,0 +1,52 @@
+"""How long and how a cell trains: the same words for every method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.options import option
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One of `steps` and `epochs` is given. A method's own recipe fills in what the suite leaves open."""
+
+    steps: int | None = option(None, "optimizer steps")
+    epochs: float | None = option(None, "passes over the training split, instead of steps")
+    batch_size: int = option(128, "images per step (few-shot methods: their episodes decide)")
+    optimizer: Literal["sgd", "adam", "adamw", "lars"] = option("sgd", "update rule")
+    lr: float = option(0.05, "peak learning rate, not scaled by the batch size")
+    momentum: float = option(0.9, "of sgd and lars")
+    weight_decay: float = option(0.0, "on weights with two or more dimensions; biases and norms are left out")
+    schedule: Literal["constant", "cosine"] = option("cosine", "of the learning rate, after warm-up")
+    warmup: float = option(0.0, "share of the steps in which the learning rate rises linearly")
+    precision: Literal["fp32", "bf16"] = option("fp32", "bf16: autocast")
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give one of steps and epochs")
+        if self.length <= 0:
+            raise ValueError("steps or epochs must be positive")
+        if self.batch_size < 2:
+            raise ValueError("batch_size must be at least 2")
+        if self.lr <= 0:
+            raise ValueError("lr must be positive")
+        if not 0 <= self.warmup < 1:
+            raise ValueError("warmup is a share of the steps: 0 <= warmup < 1")
+
+    @property
+    def length(self) -> float:
+        return self.steps if self.steps is not None else self.epochs or 0.0
+
+
+def merge(*blocks: Mapping[str, Any]) -> dict[str, Any]:
+    """Later blocks win; steps in a later block replace epochs of an earlier one, and the other way round."""
+    merged: dict[str, Any] = {}
+    for block in blocks:
+        for given, other in (("steps", "epochs"), ("epochs", "steps")):
+            if given in block and other not in block:
+                merged.pop(other, None)
+        merged.update(block)
+    return merged

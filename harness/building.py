@@ -1,0 +1,66 @@
+"""Components made from their specs: the one place where what plugins registered is imported and called."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import platformdirs
+import torch
+
+from harness.cells import Cell, Component
+from harness.components import Dataset, Evaluator, Method
+from harness.data.batches import Source, derive_seed
+from harness.data.splits import Data
+from harness.errors import UsageError
+
+
+def cache_folder(component: Component) -> Path:
+    """Where a data set keeps what it downloads or builds: in $HARNESS_CACHE, or the user's cache folder."""
+    root = os.environ.get("HARNESS_CACHE") or platformdirs.user_cache_dir("rep-harness", appauthor=False)
+    return Path(root) / re.sub(r"[^a-z0-9_.-]+", "-", component.spec.name.lower())
+
+
+def load_data(component: Component, device: torch.device) -> Data:
+    """Load a data set onto `device`. Raises UsageError for the user's mistakes."""
+    dataset: Dataset = component.spec.load()(component.config, cache_folder(component))
+    return Data.of(dataset.load(), dataset.augmentation, device)
+
+
+def build_method(cell: Cell, data: Data) -> Method:
+    """The untrained method of a cell, on the data's device. Methods that share backbone and seed start from the same
+    backbone weights."""
+    torch.manual_seed(derive_seed(cell.seed, "backbone"))
+    backbone = cell.backbone.spec.load()(cell.backbone.config, data.train.sample_shape)
+    torch.manual_seed(derive_seed(cell.seed, "method"))
+    method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
+    return method.to(data.mean.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+
+
+def build_evaluator(component: Component) -> Evaluator:
+    evaluator: Evaluator = component.spec.load()(component.config)
+    return evaluator
+
+
+def source_of(cell: Cell, data: Data) -> Source:
+    return Source(data, cell.budget.batch_size, cell.seed)
+
+
+def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> None:
+    """Raises UsageError, with the place in the suite, if this cell cannot train or an evaluator cannot score it."""
+    method = _placed(cell.backbone.where or cell.method.where, cell, lambda: build_method(cell, data))
+    if method.batches is not None:
+        batches = method.batches
+        _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
+    for evaluator in evaluators:
+        _placed(evaluator.where, cell, lambda evaluator=evaluator: build_evaluator(evaluator).check(method, data))
+
+
+def _placed(where: str, cell: Cell, call):  # type: ignore[no-untyped-def]  # passes through whatever the call returns
+    try:
+        return call()
+    except UsageError as error:
+        raise UsageError(
+            f"{where}: {cell.method.label} on {cell.dataset.label} with {cell.backbone.label}: {error}"
+        ) from error

@@ -1,0 +1,95 @@
+"""A cell: one point of the matrix, and the id that its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+from harness.budget import Budget
+from harness.options import as_plain, identity_of
+from harness.registry import Spec
+
+FORMAT = 1  # of ids and of everything that the store writes
+
+
+@dataclass(frozen=True)
+class Component:
+    """A registered component with its options. `label` tells it from the same one with other options."""
+
+    spec: Spec
+    config: Any
+    label: str
+    where: str = ""  # "file:line" in the suite, for messages
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What decides its part of a result. Computed once: a fingerprint may read a large file."""
+        identity = {
+            "name": self.spec.name,
+            "distribution": self.spec.origin.distribution,
+            "version": self.spec.origin.version,
+            "options": identity_of(self.config),
+        }
+        fingerprint = getattr(self.config, "fingerprint", None)
+        return {**identity, "fingerprint": fingerprint()} if fingerprint else identity
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self.identity, "options": as_plain(self.config), "label": self.label, "where": self.where}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one backbone and one data set with one seed. Trained once, scored by every evaluator."""
+
+    suite: str
+    method: Component
+    backbone: Component
+    dataset: Component
+    seed: int
+    budget: Budget
+    suite_budget: dict[str, Any] = field(default_factory=dict)
+    harness: str = field(default_factory=lambda: version("rep-harness"))
+
+    @property
+    def id(self) -> str:
+        """The hash of everything that decides the result, and of nothing else: no label, path, device or executor."""
+        return digest(
+            {
+                "format": FORMAT,
+                "harness": self.harness,
+                "method": self.method.identity,
+                "backbone": self.backbone.identity,
+                "dataset": self.dataset.identity,
+                "budget": as_plain(self.budget),
+                "seed": self.seed,
+            }
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "suite": self.suite,
+            "method": self.method.as_json(),
+            "backbone": self.backbone.as_json(),
+            "dataset": self.dataset.as_json(),
+            "seed": self.seed,
+            "budget": as_plain(self.budget),
+            "suite_budget": self.suite_budget,
+        }
+
+    def name(self) -> str:
+        return f"{self.method.label} · {self.backbone.label} · {self.dataset.label} · seed {self.seed}"
+
+
+def evaluator_id(evaluator: Component) -> str:
+    """Of an evaluator with its options; its label in the suite does not count."""
+    return digest({"format": FORMAT, **evaluator.identity})
+
+
+def digest(value: Any) -> str:
+    """16 hexadecimal digits of the SHA-256 of canonical JSON."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,0 +1,53 @@
+"""`harness leaderboard`: the tables of a results folder."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import UsageError
+from harness.store import Store, write_bytes
+
+
+class Format(StrEnum):
+    markdown = "markdown"
+    csv = "csv"
+    html = "html"
+
+
+def leaderboard(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", help="a results folder  [default: the only one in results/]", show_default=False
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="of the output")] = Format.markdown,  # noqa: A002 (the option's name)
+    output: Annotated[
+        Path | None, typer.Option(help="write to this file  [default: print]", show_default=False)
+    ] = None,
+) -> None:
+    """Make the leaderboard of a results folder from its records."""
+    from harness import leaderboard as tables  # pandas and scipy load slowly
+
+    text = tables.render(Store(folder or only_results()).records(), format.value)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        write_bytes(output, text.encode())
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be written: {error.strerror}.") from error
+
+
+def only_results() -> Path:
+    """The one results folder in results/. Raises UsageError if there is none, or more than one to choose from."""
+    found = sorted(cells.parent for cells in Path("results").glob("*/cells"))
+    if len(found) != 1:
+        what = f"which of {', '.join(map(str, found))}?" if found else "there is no results folder in results/."
+        raise UsageError(f"harness leaderboard DIR: {what}")
+    return found[0]

@@ -1,0 +1,112 @@
+"""`harness run`: the main job, from a suite to a leaderboard."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from harness.cli.list import report
+from harness.config import load_suite
+from harness.display import display_for, duration
+from harness.errors import UsageError
+from harness.executors import Executor, Resources
+from harness.naming import default_results
+from harness.plan import Plan, selection
+from harness.registry import registry
+from harness.running import run as run_plan
+from harness.store import Store, write_bytes
+
+
+def run(
+    suite: Annotated[Path, typer.Argument(help="a benchmarks.yaml")],
+    results: Annotated[
+        Path | None, typer.Option(help="results folder  [default: results/NAME]", show_default=False)
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AXIS=NAME[,NAME]", help="run some cells, e.g. method=simclr,maml", show_default=False),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="forget the results of these cells first")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="cells at a time  [default: one per GPU, or per core without]", show_default=False),
+    ] = None,
+    executor: Annotated[str, typer.Option(help="where cells run, unless the suite says")] = "local",
+) -> None:
+    """Train and score what is left of a suite, then write and show its leaderboard."""
+    started = time.monotonic()
+    known = registry()
+    report(known)
+    loaded = load_suite(suite, known)
+    plan = Plan.of(loaded).only(selection(only or []))
+    store = Store(results or default_results(loaded.name))
+    if fresh:
+        for id_ in plan.cells:
+            store.forget(id_)
+    console = Console(highlight=False)
+    resources = Resources(check_device(device), workers, tuple(modules(plan)))
+    if loaded.executor is None:
+        spec = known.get("executor", executor)
+        engine: Executor = spec.load()(spec.config(), resources)
+    else:
+        engine = loaded.executor.spec.load()(loaded.executor.config, resources)
+    before = Counter(store.statuses(plan).values())
+    console.print(
+        f"{loaded.name}: {len(plan.cells)} cells, {before['done']} already done; results in {store.folder}",
+        soft_wrap=True,
+    )
+    try:
+        with display_for(console) as display:
+            statuses = run_plan(plan, store, engine, display)
+    except KeyboardInterrupt:
+        console.print(
+            f"Interrupted. Finished cells are kept; run the same command again to go on. Results: {store.folder}"
+        )
+        raise typer.Exit(130) from None
+    finally:
+        engine.close()
+    failed = [id_ for id_, status in statuses.items() if status != "done"]
+    if any(status == "done" for status in statuses.values()):
+        show_leaderboard(store, console)
+    console.print(
+        f"{len(statuses) - len(failed)} of {len(statuses)} cells done in {duration(time.monotonic() - started)}."
+    )
+    for id_ in failed:
+        failure: Any = store.cell(id_).failure() or {}
+        log = max((store.cell(id_).folder / "attempts").glob("*.log"), default="no log")
+        console.print(
+            f"[red]{failure.get('status', statuses[id_])}[/]: {plan.cells[id_].name()}; see {log}", soft_wrap=True
+        )
+    raise typer.Exit(1 if failed else 0)
+
+
+def check_device(device: str) -> str:
+    """Raises UsageError for a device that is none."""
+    kind, colon, number = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (colon and not (kind == "cuda" and number.isdigit())):
+        raise UsageError(f"--device is auto, cpu, cuda or cuda:N, not '{device}'.")
+    return device
+
+
+def modules(plan: Plan) -> Iterable[str]:
+    """The modules that hold the components of a plan."""
+    components = [part for cell in plan.cells.values() for part in (cell.method, cell.backbone, cell.dataset)]
+    return sorted({part.spec.target.partition(":")[0] for part in (*components, *plan.evaluators.values())})
+
+
+def show_leaderboard(store: Store, console: Console) -> None:
+    """Write leaderboard.md into the results folder and show the tables."""
+    from harness import leaderboard  # pandas and scipy load slowly
+
+    records = store.records()
+    path = store.folder / "leaderboard.md"
+    write_bytes(path, leaderboard.render(records, "markdown").encode())
+    leaderboard.show(records, console)
+    console.print(f"Leaderboard: {path}", soft_wrap=True)

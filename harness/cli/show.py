@@ -1,0 +1,70 @@
+"""`harness show`: one component with its options."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any, cast
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.cli.list import report
+from harness.errors import UsageError, nearest
+from harness.options import fields_of, has_default, type_name
+from harness.registry import KINDS, registry
+
+
+def show(
+    kind: Annotated[str, typer.Argument(help="method, backbone, dataset, evaluator or executor")],
+    name: Annotated[str, typer.Argument(help="its name, as `harness list` shows it")],
+) -> None:
+    """Show a component: summary, paper, distribution, and options with types, defaults and help."""
+    known = next((each for each in KINDS if kind in (each, f"{each}s")), None)
+    if known is None:
+        raise UsageError(f"there is no kind '{kind}'.{nearest(kind, KINDS)}")
+    spec = registry().get(known, name)
+    console = Console(highlight=False)
+    console.print(Text.assemble((f"{known} {spec.name}", "bold"), f"\n{spec.summary}"))
+    if spec.paper:
+        console.print(Text(f"paper: {spec.paper}"))
+    console.print(Text(f"from:  {spec.origin.distribution} {spec.origin.version}, {spec.target}"))
+    if spec.budget:
+        console.print(Text("recipe: " + ", ".join(f"{key} {value}" for key, value in spec.budget.items())))
+    rows = list(_rows(spec.config))
+    console.print(_table(rows) if rows else Text("no options"))
+    report(registry())
+
+
+def _rows(config: type, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """(name, type, default, help) of every option; nested ones as outer.inner."""
+    rows = []
+    kinds = fields_of(config)
+    for field in dataclasses.fields(cast(Any, config)):
+        kind = kinds[field.name]
+        rows.append((prefix + field.name, type_name(kind), _default(field), field.metadata.get("help", "")))
+        if dataclasses.is_dataclass(kind):
+            rows += _rows(cast(type, kind), f"{prefix}{field.name}.")
+    return rows
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    if not has_default(field):
+        return "(required)"
+    if field.default is dataclasses.MISSING:
+        return ""
+    if isinstance(field.default, bool) or field.default is None:
+        return str(field.default).lower()
+    return str(list(field.default) if isinstance(field.default, tuple) else field.default)
+
+
+def _table(rows: list[tuple[str, str, str, str]]) -> Table:
+    table = Table(title="options", title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("name", style="cyan", no_wrap=True)
+    table.add_column("type")
+    table.add_column("default")
+    table.add_column("help")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table

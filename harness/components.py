@@ -1,0 +1,155 @@
+"""What plugin authors build on: Method, Dataset, Evaluator, and what an evaluator is given and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from harness.data.augmentation import Augmentation
+from harness.data.batches import Batches
+from harness.data.splits import Data, Split
+
+Classifier = Callable[[Tensor], Tensor]
+
+
+class Backbone(Protocol):
+    """An nn.Module from float images (N, C, H, W) to features (N, feature_dim)."""
+
+    feature_dim: int
+
+    def __call__(self, images: Tensor) -> Tensor: ...
+
+
+class Method(nn.Module):
+    """Whatever learns an encoder. `config` is an instance of the registered Config dataclass.
+
+    A subclass sets `batches` (what a step consumes) and gives `loss`; the rest has defaults. It writes no loop, moves
+    nothing to a device and opens no file: the harness does.
+    """
+
+    batches: Batches | None = None  # None: nothing to train
+    adapts_on: ClassVar[Literal["features", "images"]] = "features"  # what `adapt` sees
+    transductive: bool = False  # whether queries of one episode influence each other's predictions (trap: name it)
+
+    def __init__(self, backbone: nn.Module, config: Any, data: Data) -> None:  # noqa: ARG002 (part of the contract)
+        """`data` is for what depends on it (number of classes, shape of a sample); it is not kept."""
+        super().__init__()
+        self.backbone = backbone
+        self.config = config
+
+    def loss(self, batch: Any) -> Tensor | dict[str, Tensor]:
+        """The loss of one batch, a scalar; or a dict with "loss" and further scalars to log."""
+        raise NotImplementedError(f"{type(self).__name__} has no loss")
+
+    def after_step(self, step: int, steps: int) -> None:
+        """Called after optimizer step `step` of `steps` (from 0): momentum networks, queues."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Normalised images (N, C, H, W) -> features (N, D), in eval mode and without gradient."""
+        return self.backbone(images)
+
+    def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
+        """Learn E few-shot tasks from `support` (E, S, ...) with `labels` (E, S): a classifier of queries.
+
+        It takes (E, Q, ...) and gives logits (E, Q, ways). `...` are features or images, as `adapts_on` says.
+
+        Default: the nearest class centroid by cosine.
+        """
+        centroids = F.normalize(class_means(F.normalize(support, dim=-1), labels, ways), dim=-1)
+        return lambda query: F.normalize(query, dim=-1) @ centroids.mT
+
+    def check_ways(self, ways: int) -> None:
+        """Raises UsageError if `adapt` cannot take so many classes. Default: any number."""
+
+
+def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
+    """Mean feature of each class: (E, S, D) with labels (E, S) -> (E, ways, D)."""
+    members = F.one_hot(labels, ways).to(features.dtype)
+    return members.mT @ features / members.sum(-2)[..., None]
+
+
+class Dataset:
+    """Loads named splits. `folder` is this component's own place in the cache for what it downloads or builds."""
+
+    augmentation: Augmentation = Augmentation()
+
+    def __init__(self, config: Any, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+
+    def load(self) -> Mapping[str, Split]:
+        """The splits, on the CPU. `train` must be among them. Raises UsageError for the user's mistakes."""
+        raise NotImplementedError(f"{type(self).__name__} has no load")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number with what it was made of: `units` are per-image or per-episode values whose mean is `value`."""
+
+    value: float
+    units: NDArray[np.float32]
+    unit: str
+    higher_is_better: bool = True
+    protocol: str = ""
+
+    @classmethod
+    def mean(cls, units: Tensor, unit: str, *, higher_is_better: bool = True, protocol: str = "") -> Metric:
+        """The mean of per-unit values (n,)."""
+        values = units.detach().cpu().numpy().astype(np.float32)
+        return cls(float(values.mean(dtype=np.float64)), values, unit, higher_is_better, protocol)
+
+    @property
+    def n(self) -> int:
+        return len(self.units)
+
+    @property
+    def half_width(self) -> float:
+        """Half the 95 % interval over units (normal approximation); says nothing of the variance over seeds."""
+        return float(1.96 * self.units.std(ddof=1, dtype=np.float64) / np.sqrt(self.n)) if self.n > 1 else float("nan")
+
+
+@dataclass
+class Trained:
+    """A trained method in eval mode, with its data. Features are computed once per split and shared by evaluators."""
+
+    method: Method
+    data: Data
+    _features: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        return self.data.mean.device
+
+    def features(self, split: str) -> Tensor:
+        """float32 (N, D), in the order of the split's samples."""
+        if split not in self._features:
+            self._features[split] = self._encode(self.data.split(split).images)
+        return self._features[split]
+
+    @torch.no_grad()
+    def _encode(self, images: Tensor, chunk: int = 512) -> Tensor:
+        self.method.eval()
+        batches = (self.data.normalize(self.data.pixels(part)) for part in images.split(chunk))
+        return torch.cat([self.method.encode(batch).float() for batch in batches])
+
+
+class Evaluator:
+    """Whatever scores an encoder."""
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def check(self, method: Method, data: Data) -> None:
+        """Raises UsageError, before anything trains, if this method on this data cannot be scored."""
+
+    def evaluate(self, trained: Trained) -> dict[str, Metric]:
+        """Metrics by name; a single one is called "accuracy"."""
+        raise NotImplementedError(f"{type(self).__name__} has no evaluate")

@@ -1,0 +1,284 @@
+"""benchmarks.yaml -> Suite: every name, key and type checked before anything is imported or trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.budget import Budget, merge
+from harness.cells import Cell, Component
+from harness.document import Document, read
+from harness.errors import UsageError, nearest
+from harness.matrix import Matrix, Point
+from harness.options import KeyPath, accepts_list, fields_of, parse
+from harness.registry import Kind, Registry, Spec
+
+AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
+SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
+KEYS = ("name", "matrix", "budget", "evaluators", "include", "exclude", "executor", *SECTIONS.values())
+RESERVED = ("use", "label", "budget")  # keys of an entry that are not options of its component
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A checked suite: its cells in the order to run them, its evaluators by label."""
+
+    name: str
+    file: Path
+    cells: tuple[Cell, ...]
+    evaluators: tuple[Component, ...]
+    executor: Component | None
+
+
+def load_suite(file: Path, registry: Registry) -> Suite:
+    """Raises UsageError with "file:line" for whatever is wrong in the suite."""
+    return _Reader(read(file), registry).suite()
+
+
+class _Reader:
+    def __init__(self, document: Document, registry: Registry) -> None:
+        self.document = document
+        self.registry = registry
+        self.where = document.where
+        for key in document.values:
+            if key not in KEYS:
+                raise UsageError(f"{self.where((key,))}: a suite has no '{key}'.{nearest(key, KEYS)}")
+
+    def suite(self) -> Suite:
+        name = self.document.values.get("name", self.document.file.stem)
+        if not isinstance(name, str) or not name.strip():
+            raise UsageError(f"{self.where(('name',))}: name must be text, not {name!r}.")
+        for kind, section in SECTIONS.items():
+            for used in self.mapping((section,)):
+                self.spec(kind, used, (section, used))  # type: ignore[arg-type]  # the keys of SECTIONS are kinds
+        matrix = self.matrix()
+        points = matrix.points()
+        if not points:
+            raise UsageError(f"{self.where(('exclude',))}: every cell of the matrix is excluded.")
+        cells = {cell.id: cell for cell in (self.cell(name, point) for point in points)}
+        return Suite(name, self.document.file, tuple(cells.values()), tuple(self.evaluators()), self.executor())
+
+    def matrix(self) -> Matrix[Entry]:
+        axes = self.mapping(("matrix",))
+        for key in axes:
+            if key not in (*AXES, "seed"):
+                raise UsageError(
+                    f"{self.where(('matrix', key))}: the matrix has no axis '{key}'.{nearest(key, (*AXES, 'seed'))}"
+                )
+        components: dict[str, list[Entry]] = {axis: self.axis(axis, axes.get(axis), ("matrix", axis)) for axis in AXES}
+        seeds = self.seeds(axes.get("seed", [0]), ("matrix", "seed"))
+        include: list[tuple[dict[str, list[Entry]], list[int]]] = [
+            (
+                {axis: self.axis(axis, entry[axis], (*path, axis)) for axis in AXES if axis in entry},
+                self.seeds(entry["seed"], (*path, "seed")) if "seed" in entry else seeds,
+            )
+            for entry, path in self.points("include")
+        ]
+        exclude = [
+            ({key: _listed(value) for key, value in entry.items()}, path) for entry, path in self.points("exclude")
+        ]
+        matrix = Matrix(components, seeds, include, [entry for entry, _ in exclude])
+        for entry, path in exclude:
+            for axis, values in entry.items():
+                matrix.require(axis, values, self.where((*path, axis)))
+        return matrix
+
+    def points(self, section: str) -> Iterator[tuple[dict[str, Any], KeyPath]]:
+        """The entries of `include` or `exclude`, each a partial point of the matrix."""
+        entries = self.document.values.get(section) or []
+        if not isinstance(entries, list):
+            raise UsageError(f"{self.where((section,))}: {section} must be a list of points of the matrix.")
+        for number, entry in enumerate(entries):
+            path: KeyPath = (section, number)
+            if not isinstance(entry, dict) or not entry:
+                raise UsageError(f"{self.where(path)}: a point is written as 'method: simclr', not {entry!r}.")
+            for key in entry:
+                if key not in (*AXES, "seed"):
+                    raise UsageError(
+                        f"{self.where((*path, key))}: a point has no '{key}'.{nearest(str(key), (*AXES, 'seed'))}"
+                    )
+            yield entry, path
+
+    def axis(self, kind: Kind, entries: Any, path: KeyPath) -> list[Entry]:
+        """All components of one axis, options swept."""
+        if entries is None or entries == []:
+            raise UsageError(f"{self.where(path)}: the matrix needs at least one {kind}.")
+        listed = isinstance(entries, list)
+        found: dict[str, Entry] = {}
+        for number, entry in enumerate(_listed(entries)):
+            for each in self.entry(kind, entry, (*path, number) if listed else path):
+                if each.component.label in found:
+                    raise UsageError(f"{each.component.where}: {kind} '{each.component.label}' is listed twice.")
+                found[each.component.label] = each
+        return list(found.values())
+
+    def entry(self, kind: Kind, entry: Any, path: KeyPath) -> Iterator[Entry]:
+        """One entry of an axis, a name or {use: name, option: value or [values]}, as one component per combination."""
+        given = {"use": entry} if isinstance(entry, str) else entry
+        if not isinstance(given, dict) or not isinstance(given.get("use"), str):
+            raise UsageError(
+                f"{self.where(path)}: a {kind} is a name or '{{use: name, option: value}}', not {entry!r}."
+            )
+        spec = self.spec(kind, given["use"], path)
+        section: KeyPath = (SECTIONS[kind], spec.name)
+        common = self.mapping(section)
+        if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
+            raise UsageError(f"{self.where(path)}: only methods have a budget of their own.")
+        budget = merge(self.block(common, (*section, "budget")), self.block(given, (*path, "budget")))
+        own = {key: value for key, value in given.items() if key not in RESERVED}
+        both = {**{key: value for key, value in common.items() if key != "budget"}, **own}
+
+        def where(key: KeyPath) -> str:
+            return self.where((*path, *key) if not key or key[0] in own else (*section, *key))
+
+        for options, swept in _sweep(spec.config, both):
+            label = _label(str(given.get("label", spec.name)), swept if "label" in given else {**own, **swept})
+            yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path)
+
+    def component(self, spec: Spec, options: Any, where: Any, label: str, place: str) -> Component:
+        config = _resolve_paths(parse(spec.config, options, where, owner=spec.name), self.document.file.parent)
+        component = Component(spec, config, label, place)
+        try:
+            _ = component.identity  # a missing file is found here, not in the middle of a run
+        except (UsageError, OSError) as error:
+            raise UsageError(f"{place}: {label}: {error}") from error
+        return component
+
+    def cell(self, suite: str, point: Point[Entry]) -> Cell:
+        method = point.method
+        whole = self.mapping(("budget",))
+        blocks = merge(method.component.spec.budget, whole, method.budget)
+        if "steps" not in blocks and "epochs" not in blocks:
+            raise UsageError(f"{self.where(('budget',))}: the budget needs 'steps' or 'epochs'.")
+
+        def where(key: KeyPath) -> str:
+            section: KeyPath = (SECTIONS["method"], method.component.spec.name, "budget")
+            return self.where(
+                next(
+                    (path for path in ((*method.path, "budget"), section) if (*path, *key) in self.document.lines),
+                    ("budget",),
+                )
+                + key
+            )
+
+        budget = parse(Budget, blocks, where, owner="budget")
+        return Cell(
+            suite, method.component, point.backbone.component, point.dataset.component, point.seed, budget, whole
+        )
+
+    def evaluators(self) -> Iterator[Component]:
+        section = self.mapping(("evaluators",))
+        if not section:
+            raise UsageError(f"{self.where(('evaluators',))}: a suite needs at least one evaluator.")
+        for label in section:
+            path: KeyPath = ("evaluators", label)
+            options = dict(self.mapping(path))
+            name = options.pop("use", label)
+            spec = self.spec("evaluator", name, (*path, "use"))
+            yield self.component(
+                spec, options, lambda key, path=path: self.where((*path, *key)), label, self.where(path)
+            )
+
+    def executor(self) -> Component | None:
+        given = self.document.values.get("executor")
+        if given is None:
+            return None
+        options = {"use": given} if isinstance(given, str) else dict(self.mapping(("executor",)))
+        spec = self.spec("executor", options.pop("use", None), ("executor", "use"))
+        return self.component(
+            spec, options, lambda key: self.where(("executor", *key)), spec.name, self.where(("executor",))
+        )
+
+    def spec(self, kind: Kind, name: Any, path: KeyPath) -> Spec:
+        try:
+            return self.registry.get(kind, name if isinstance(name, str) else repr(name))
+        except UsageError as error:
+            raise UsageError(f"{self.where(path)}: {error}") from error
+
+    def seeds(self, value: Any, path: KeyPath) -> list[int]:
+        seeds = _listed(value)
+        for seed in seeds:
+            if type(seed) is not int or seed < 0:
+                raise UsageError(f"{self.where(path)}: a seed is a whole number of 0 or more, not {seed!r}.")
+        if len(set(seeds)) < len(seeds) or not seeds:
+            raise UsageError(f"{self.where(path)}: seeds must be at least one, each once.")
+        return seeds
+
+    def mapping(self, path: KeyPath) -> dict[str, Any]:
+        """The mapping at `path`, empty if there is none."""
+        value: Any = self.document.values
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return self.block({str(path[-1]): value}, path)
+
+    def block(self, around: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
+        value = around.get(str(path[-1]))
+        if not isinstance(value, dict | None):
+            raise UsageError(f"{self.where(path)}: {path[-1]} must be a mapping of names to values, not {value!r}.")
+        return {str(key): each for key, each in (value or {}).items()}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A component of an axis with what only its entry says: a budget of its own, and where it stands."""
+
+    component: Component
+    budget: dict[str, Any]
+    path: KeyPath
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _sweep(config: type, values: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each combination of the listed values of options that take one value: (all options, the swept ones)."""
+    kinds = fields_of(config)
+    axes: list[list[tuple[str, Any, dict[str, Any]]]] = []
+    for key, value in values.items():
+        kind = kinds.get(key)
+        if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+            inner = _sweep(kind, value)  # type: ignore[arg-type]  # is_dataclass admits instances, a field's type is none
+            axes.append(
+                [(key, options, {f"{key}.{name}": each for name, each in swept.items()}) for options, swept in inner]
+            )
+        elif isinstance(value, list) and kind is not None and _is_sweep(kind, value):
+            axes.append([(key, each, {key: each}) for each in value])
+        else:
+            axes.append([(key, value, {})])
+    for choice in itertools.product(*axes):
+        swept = {name: value for _, _, part in choice for name, value in part.items()}
+        yield {key: value for key, value, _ in choice}, swept
+
+
+def _is_sweep(kind: Any, value: list[Any]) -> bool:
+    return bool(value) and (not accepts_list(kind) or isinstance(value[0], list))
+
+
+def _label(name: str, options: Mapping[str, Any]) -> str:
+    shown = ", ".join(f"{key}={_short(value)}" for key, value in options.items() if not isinstance(value, dict))
+    return f"{name} ({shown})" if shown else name
+
+
+def _short(value: Any) -> str:
+    return (
+        "-".join(map(_short, value))
+        if isinstance(value, list)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
+
+
+def _resolve_paths(config: Any, folder: Path) -> Any:
+    """Relative paths are meant from the suite's folder, not from where the command happens to run."""
+    paths = {
+        field.name: folder / Path(value).expanduser()
+        for field in dataclasses.fields(config)
+        if isinstance(value := getattr(config, field.name), Path)
+    }
+    return dataclasses.replace(config, **paths) if paths else config

@@ -1,0 +1,1 @@
+"""Splits, views and episodes, on the device where the model is."""

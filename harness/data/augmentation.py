@@ -1,0 +1,28 @@
+"""Which augmentations, and how strong: options without any tensor code, so that plugins can name them cheaply."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from harness.options import option
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strength of each random change. None leaves it to the data set's recommendation, and else to "off"."""
+
+    crop: tuple[float, float] | None = option(None, "random resized crop: least and greatest share of the area")
+    flip: float | None = option(None, "probability of a horizontal flip")
+    jitter: float | None = option(None, "strength of colour jitter (.8s, .8s, .8s, .2s), applied with probability .8")
+    gray: float | None = option(None, "probability of dropping the colour")
+    blur: float | None = option(None, "probability of a Gaussian blur, sigma .1 to 2 pixels at 32 px, in proportion")
+    rotate: float | None = option(None, "greatest rotation, in degrees")
+    translate: float | None = option(None, "greatest shift, as a share of the picture")
+    scale: tuple[float, float] | None = option(None, "least and greatest zoom")
+    shear: float | None = option(None, "greatest shear, in degrees")
+
+    def over(self, recommended: Augmentation) -> Augmentation:
+        """This one where it says something, `recommended` elsewhere."""
+        said = {name: value for name, value in vars(self).items() if value is not None}
+        return dataclasses.replace(recommended, **said)

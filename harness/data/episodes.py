@@ -1,0 +1,62 @@
+"""Few-shot episodes are indices: seeded, vectorised, support and query disjoint by construction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from harness.data.splits import Split
+from harness.errors import UsageError
+
+
+class EpisodeIndices(NamedTuple):
+    """E episodes: `support` int64 (E, ways * shots) sample indices, class by class; `support_labels` likewise in
+    0 .. ways - 1; `query` and `query_labels` int64 (E, ways * queries)."""
+
+    support: Tensor
+    support_labels: Tensor
+    query: Tensor
+    query_labels: Tensor
+
+
+def draw_episodes(
+    by_class: Sequence[Tensor], ways: int, shots: int, queries: int, episodes: int, generator: torch.Generator
+) -> EpisodeIndices:
+    """Draw `ways` classes and, of each, `shots` + `queries` different samples, uniformly, for each episode.
+
+    `by_class`: sample indices of each class; classes with fewer than shots + queries samples are never drawn.
+    """
+    need = shots + queries
+    usable = [members.cpu() for members in by_class if len(members) >= need]
+    sizes = torch.tensor([len(members) for members in usable])
+    padded = pad_sequence(usable, batch_first=True)
+    classes = _some_of_each_row(torch.rand(episodes, len(usable), generator=generator), ways)
+    keys = torch.rand(episodes, ways, padded.shape[1], generator=generator)
+    keys = keys.masked_fill(torch.arange(padded.shape[1]) >= sizes[classes][..., None], 2.0)  # never a padded place
+    picks = padded[classes].gather(2, _some_of_each_row(keys, need))
+    labels = torch.arange(ways).repeat_interleave
+    return EpisodeIndices(
+        picks[:, :, :shots].flatten(1),
+        labels(shots).expand(episodes, -1),
+        picks[:, :, shots:].flatten(1),
+        labels(queries).expand(episodes, -1),
+    )
+
+
+def require_episodes(split: Split, name: str, ways: int, shots: int, queries: int) -> None:
+    """Raises UsageError if the split cannot fill one episode."""
+    enough = sum(len(members) >= shots + queries for members in split.by_class)
+    if enough < ways:
+        raise UsageError(
+            f"{ways}-way {shots}-shot episodes with {queries} queries need {ways} classes of at least "
+            f"{shots + queries} samples; the split '{name}' has {enough} such classes of {len(split.classes)}."
+        )
+
+
+def _some_of_each_row(keys: Tensor, number: int) -> Tensor:
+    """The places of the `number` smallest random keys of each row: a uniform draw without replacement."""
+    return keys.topk(number, dim=-1, largest=False, sorted=True).indices

@@ -1,0 +1,108 @@
+"""A split of a data set, and a loaded data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from harness.data.augmentation import Augmentation
+from harness.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples with their classes. `images`: uint8 (N, C, H, W); `labels`: int64 (N,), indices into `classes`."""
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where shapes, types or labels do not fit together."""
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            raise UsageError(f"images must be uint8 (N, C, H, W), not {self.images.dtype} {tuple(self.images.shape)}.")
+        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
+            raise UsageError(
+                f"labels must be int64 ({len(self.images)},), not {self.labels.dtype} {tuple(self.labels.shape)}."
+            )
+        if not len(self.labels):
+            raise UsageError("a split has no samples.")
+        least, greatest = int(self.labels.min()), int(self.labels.max())
+        if least < 0 or greatest >= len(self.classes):
+            raise UsageError(f"labels must be in 0 .. {len(self.classes) - 1}, not {least} .. {greatest}.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def sample_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)"""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def by_class(self) -> list[Tensor]:
+        """Indices of the samples of each class, ascending."""
+        order = torch.argsort(self.labels, stable=True)
+        return list(order.split(torch.bincount(self.labels, minlength=len(self.classes)).tolist()))
+
+    def to(self, device: torch.device) -> Split:
+        return Split(self.images.to(device), self.labels.to(device), self.classes)
+
+
+@dataclass(frozen=True)
+class Data:
+    """A loaded data set: its splits on a device, what to augment, and the training split's moments per channel.
+
+    `train` and `test` hold the same classes and no common sample; `validation` and `novel`, where they exist, hold
+    further classes, each in one split only.
+    """
+
+    splits: Mapping[str, Split]
+    augmentation: Augmentation
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, splits: Mapping[str, Split], augmentation: Augmentation, device: torch.device) -> Data:
+        """Move `splits` to `device` and measure the training split. Raises UsageError if there is none."""
+        if "train" not in splits:
+            raise UsageError(f"a data set needs a split 'train'; this one has {', '.join(splits) or 'none'}.")
+        shapes = {split.sample_shape for split in splits.values()}
+        if len(shapes) > 1:
+            raise UsageError(f"all splits must have samples of one shape, not {sorted(shapes)}.")
+        mean, std = _moments(splits["train"].images)
+        moved = {name: split.to(device) for name, split in splits.items()}
+        return cls(moved, augmentation, mean.to(device), std.to(device))
+
+    def split(self, name: str) -> Split:
+        """Raises UsageError that names the splits there are."""
+        if name not in self.splits:
+            raise UsageError(f"the data set has no split '{name}'; it has {', '.join(self.splits)}.")
+        return self.splits[name]
+
+    @property
+    def train(self) -> Split:
+        return self.splits["train"]
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """uint8 (..., C, H, W) -> float in [0, 1]."""
+        return images.float() / 255
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """float in [0, 1], (..., C, H, W) -> zero mean and unit variance per channel over the training split."""
+        return (pixels - self.mean[:, None, None]) / self.std[:, None, None]
+
+
+def _moments(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation per channel of uint8 images, in [0, 1], from exact integer counts."""
+    values = torch.arange(256, dtype=torch.float64) / 255
+    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in images.unbind(1)]).double()
+    shares = counts / counts.sum(1, keepdim=True)
+    mean = shares @ values
+    variance = (shares * (values - mean[:, None]) ** 2).sum(1)
+    return mean.float(), variance.sqrt().clamp_min(1e-3).float()

@@ -1,0 +1,99 @@
+"""How a run looks: a live view in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from harness.cells import Cell
+from harness.running import Progress, last_step
+
+PLAIN_SECONDS = 30.0  # between two plain lines of progress
+
+
+class PlainDisplay:
+    """A line per event, and one now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.count = 0
+        self.said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to give back."""
+
+    def preparing(self) -> None:
+        self.console.print("Preparing data and checking every combination ...")
+
+    def update(self, progress: Progress) -> None:
+        if time.monotonic() - self.said > PLAIN_SECONDS:
+            self.said = time.monotonic()
+            self.console.print(summary(progress))
+
+    def ended(self, cell: Cell, status: str, message: str, seconds: float) -> None:
+        self.console.print(ending(cell, status, message, seconds), soft_wrap=True)
+
+
+class LiveDisplay(PlainDisplay):
+    """A bar over all cells and a line for each running one, below the lines of those that have ended."""
+
+    def __enter__(self) -> Self:
+        self.live = Live(console=self.console, refresh_per_second=4, transient=True)
+        self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.live.stop()
+
+    def update(self, progress: Progress) -> None:
+        done = len(progress.took) + sum(map(progress.share, progress.begun))
+        running = Table.grid(padding=(0, 2))
+        running.add_column(no_wrap=True, overflow="ellipsis")
+        for id_ in progress.begun:
+            running.add_row(f"  {progress.plan.cells[id_].name()}", doing(progress, id_))
+        self.live.update(Group(ProgressBar(len(progress.left), done, width=40), Text(summary(progress)), running))
+
+
+def display_for(console: Console) -> PlainDisplay:
+    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+
+
+def doing(progress: Progress, id_: str) -> str:
+    """What a running cell does: its step and loss, or that it is being scored."""
+    folder = progress.store.cell(id_)
+    if folder.training.exists():
+        return "evaluating"
+    line = last_step(folder)
+    return f"step {line['step']}/{line['steps']}, loss {line['loss']:.3f}" if line else "starting"
+
+
+def summary(progress: Progress) -> str:
+    left = progress.seconds_left()
+    estimate = f", about {duration(left)} left" if left is not None else ""
+    return f"{len(progress.took)} of {len(progress.left)} cells ended, {len(progress.begun)} running{estimate}"
+
+
+def ending(cell: Cell, status: str, message: str, seconds: float) -> Text:
+    mark, style = ("done", "green") if status == "ok" else (status, "red")
+    line = Text.assemble((f"{mark:>7}", style), f"  {cell.name()}  ({duration(seconds)})")
+    return line.append(f"\n         {message}", "red") if message else line
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,56 @@
+"""The contract of executors: a job is a command line of `harness`; its results travel by the store alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """`name` is unique in a run; `command` are the arguments of `harness`, for example ("cell", plan, id)."""
+
+    name: str
+    command: tuple[str, ...]
+    log: str  # file that takes standard output and error
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job that is no longer there: its exit code, negative for the signal that ended it."""
+
+    name: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What `harness run` was told to use."""
+
+    device: str  # "auto", "cpu", "cuda" or "cuda:N"
+    workers: int | None  # jobs at a time; None: the executor decides
+    modules: tuple[str, ...] = ()  # what the jobs will import, for an executor that can load it ahead
+
+
+class Executor:
+    """Runs jobs somewhere, a process each, so that one job's death hurts no other."""
+
+    def __init__(self, config: Any, resources: Resources) -> None:
+        self.config = config
+        self.resources = resources
+
+    def submit(self, job: Job) -> None:
+        """Accept a job; it may wait."""
+        raise NotImplementedError
+
+    def poll(self, timeout: float) -> list[Ended]:
+        """Jobs that have ended since the last call; waits up to `timeout` seconds for one."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """End all jobs, waiting and running."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give back what the executor holds."""
+        raise NotImplementedError

@@ -1,0 +1,37 @@
+"""The command line of a job, as every executor runs it: `harness cell PLAN ID` or `harness prepare PLAN`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import UsageError
+
+PREPARE = "prepare"
+CELL = "cell"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one job; its exit code."""
+    parser = argparse.ArgumentParser(prog="harness", description=__doc__)
+    jobs = parser.add_subparsers(dest="job", required=True)
+    for name in (PREPARE, CELL):
+        job = jobs.add_parser(name)
+        job.add_argument("plan", type=Path)
+        if name == CELL:
+            job.add_argument("id")
+            job.add_argument("--attempt", type=Path, required=True)
+        job.add_argument("--device", default="cpu")
+        job.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args(arguments)
+    from harness.cell import prepare, run_cell  # imports torch
+
+    try:
+        if given.job == PREPARE:
+            return prepare(given.plan)
+        return run_cell(given.plan, given.id, given.device, given.threads, given.attempt)
+    except UsageError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return 2

@@ -1,0 +1,106 @@
+"""Tables -> grids of finished text, which every format only has to lay out and escape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
+
+from harness.leaderboard.tables import Column, Row, Score, Table
+from harness.leaderboard.text import MISSING, amount, mean_with_half_width
+from harness.records import CellRecord
+
+_SIGNS = "†‡§¶"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text, and whether it is among the best."""
+
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Headers and rows. The first column holds labels, the others numbers."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def footnotes(table: Table) -> dict[str, str]:
+    """The sign of every protocol that some column does not rank."""
+    others = sorted(
+        {
+            score.protocol
+            for row in table.rows
+            for column, score in zip(table.columns, row.scores, strict=True)
+            if score and score.protocol != column.protocol
+        }
+    )
+    return {protocol: _SIGNS[i % len(_SIGNS)] * (1 + i // len(_SIGNS)) for i, protocol in enumerate(others)}
+
+
+def scores(table: Table) -> Grid:
+    """Methods by evaluators: '91.2 ± 0.8 (1)', with the mean rank and the number of seeds."""
+    signs = footnotes(table)
+    titles = [column.title + ("" if column.higher_is_better else " ↓") for column in table.columns]
+    rows = [
+        (
+            Cell(row.label),
+            *(_score(column, score, row, signs) for column, score in zip(table.columns, row.scores, strict=True)),
+            Cell(MISSING if row.mean_rank is None else f"{row.mean_rank:.1f}"),
+            Cell(str(row.seeds) if row.seeds == len(table.seeds) else f"{row.seeds}/{len(table.seeds)}"),
+        )
+        for row in table.rows
+    ]
+    return Grid(("method", *titles, "rank", "n"), tuple(rows))
+
+
+def costs(table: Table) -> Grid:
+    """Methods by costs, each the mean over seeds."""
+    evaluators = {column.key[0] for column in table.columns}
+    headers = ("method", "train s", "evaluate s", "images/s", "images seen", "peak MB")
+    rows = [
+        (
+            Cell(row.label),
+            _training(row, "seconds"),
+            _mean(_evaluation_seconds(cell, evaluators) for cell in row.cells),
+            _training(row, "images_per_second"),
+            _training(row, "images"),
+            _training(row, "peak_memory_mb"),
+        )
+        for row in table.rows
+    ]
+    return Grid(headers, tuple(rows))
+
+
+def _score(column: Column, score: Score | None, row: Row, signs: dict[str, str]) -> Cell:
+    if score is None:
+        return Cell(MISSING)
+    interval = score.interval
+    parts = [mean_with_half_width(interval.mean, interval.half_width, percent=column.percent)]
+    if score.rank is not None:
+        parts.append(f"({score.rank})")
+    if interval.n != row.seeds:
+        parts.append(f"n={interval.n}")
+    if score.protocol != column.protocol:
+        parts.append(signs[score.protocol])
+    return Cell(" ".join(parts), best=score.rank == 1)
+
+
+def _training(row: Row, name: str) -> Cell:
+    return _mean((cell.training or {}).get(name) for cell in row.cells)
+
+
+def _evaluation_seconds(cell: CellRecord, evaluators: set[str]) -> float | None:
+    """The sum over all of the table's evaluators; None if one has not scored the cell, as less work took less time."""
+    if not evaluators or not evaluators <= set(cell.evaluations):
+        return None
+    return sum(float(cell.evaluations[evaluator].get("seconds", "nan")) for evaluator in sorted(evaluators))
+
+
+def _mean(values: Iterable[float | None]) -> Cell:
+    known = [value for value in values if value is not None]
+    return Cell(amount(fmean(known)) if known else MISSING)

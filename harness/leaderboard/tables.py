@@ -1,0 +1,214 @@
+"""Records -> tables: what may be compared, means over seeds, ranks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from harness.leaderboard.text import canonical, clean, distinguish, natural
+from harness.records import CellRecord
+from harness.statistics import Interval, ranks, t_interval
+
+Key = tuple[str, str]  # evaluator id, metric
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of one evaluator. Scores of another protocol than `protocol` are shown, but not ranked."""
+
+    key: Key
+    label: str
+    title: str
+    higher_is_better: bool
+    protocol: str
+
+    @property
+    def percent(self) -> bool:
+        return self.key[1].endswith("accuracy")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One method in one column, over its seeds. `metrics` are what the cells' records say, one per seed."""
+
+    interval: Interval
+    rank: int | None
+    protocol: str
+    metrics: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method with its options and budget; `cells` are its records, one per seed."""
+
+    label: str
+    cells: tuple[CellRecord, ...]
+    scores: tuple[Score | None, ...]  # by column
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds have been scored, by any evaluator."""
+        return sum(bool(cell.evaluations) for cell in self.cells)
+
+    @property
+    def ranks(self) -> list[int]:
+        return [score.rank for score in self.scores if score and score.rank is not None]
+
+    @property
+    def mean_rank(self) -> float | None:
+        return fmean(self.ranks) if self.ranks else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """What may be compared: the same data, backbone and suite's budget."""
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    seeds: tuple[int, ...]  # that any method has
+    repeated: int  # records left out because a later one has the same method and seed
+
+    @property
+    def cells(self) -> list[CellRecord]:
+        return [cell for row in self.rows for cell in row.cells]
+
+
+def build(records: Iterable[CellRecord]) -> list[Table]:
+    """All tables, in an order that depends on the records only."""
+    groups = _grouped(sorted(records, key=lambda record: record.id), _comparable)
+    titles = distinguish(
+        [_title(group) for group in groups.values()], [_comparable(group[0]) for group in groups.values()]
+    )
+    tables = [_table(key, title, group) for (key, group), title in zip(groups.items(), titles, strict=True)]
+    return sorted(tables, key=lambda table: natural(table.title))
+
+
+def _grouped(records: Iterable[CellRecord], by: Any) -> dict[str, list[CellRecord]]:
+    groups: dict[str, list[CellRecord]] = {}
+    for record in records:
+        groups.setdefault(canonical(by(record)), []).append(record)
+    return dict(sorted(groups.items()))
+
+
+def _comparable(record: CellRecord) -> dict[str, Any]:
+    """What two cells must share to be in one table."""
+    cell = record.cell
+    return {
+        "dataset": _unlabelled(cell["dataset"]),
+        "backbone": _unlabelled(cell["backbone"]),
+        "budget": cell.get("suite_budget"),
+    }
+
+
+def _contestant(record: CellRecord) -> dict[str, Any]:
+    """What two cells must share to be seeds of one method: all that decides a result and is not the table's."""
+    rest = {key: value for key, value in record.cell.items() if key not in ("suite", "seed", "suite_budget")}
+    return {**rest, "method": _unlabelled(rest["method"]), "backbone": None, "dataset": None}
+
+
+def _unlabelled(component: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in component.items() if key != "label"}
+
+
+def _label(records: Iterable[CellRecord], kind: str) -> str:
+    return clean(" / ".join(sorted({str(record.cell[kind]["label"]) for record in records})), 40)
+
+
+def _title(records: Sequence[CellRecord]) -> str:
+    return f"{_label(records, 'dataset')} · {_label(records, 'backbone')}"
+
+
+def _table(key: str, title: str, records: Sequence[CellRecord]) -> Table:
+    methods = _grouped(records, _contestant)
+    labels = distinguish(
+        [_label(group, "method") for group in methods.values()],
+        [_contestant(group[0]) for group in methods.values()],
+    )
+    cells = [_one_per_seed(group) for group in methods.values()]
+    columns = _columns([cell for group in cells for cell in group])
+    scored = [_scores(column, cells) for column in columns]
+    rows = [
+        Row(label, group, tuple(column[i] for column in scored))
+        for i, (label, group) in enumerate(zip(labels, cells, strict=True))
+    ]
+    rows.sort(key=lambda row: (float("inf") if row.mean_rank is None else row.mean_rank, natural(row.label)))
+    seeds = tuple(sorted({record.cell["seed"] for record in records}))
+    return Table(key, title, tuple(columns), tuple(rows), seeds, len(records) - sum(map(len, cells)))
+
+
+def _one_per_seed(records: Iterable[CellRecord]) -> tuple[CellRecord, ...]:
+    """By seed; of several records of a seed the one with more scores, then the later one."""
+
+    def order(record: CellRecord) -> tuple[int, str, str]:
+        started = str(((record.training or {}).get("provenance") or {}).get("started", ""))
+        return len(record.evaluations), started, record.id
+
+    latest = {record.cell["seed"]: record for record in sorted(records, key=order)}
+    return tuple(latest[seed] for seed in sorted(latest))
+
+
+def _columns(cells: Iterable[CellRecord]) -> list[Column]:
+    """One per evaluator id and metric: evaluators with the same label but other options never share one."""
+    found: dict[Key, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+    for cell in cells:
+        for evaluator, evaluation in cell.evaluations.items():
+            for name, metric in evaluation["metrics"].items():
+                found.setdefault((evaluator, name), []).append((evaluation, metric))
+    keys = sorted(found)
+    lonely = Counter(evaluator for evaluator, _ in keys)
+    labels = [clean(min(str(evaluation["label"]) for evaluation, _ in found[key]), 40) for key in keys]
+    titles = distinguish(
+        [
+            label if lonely[key[0]] == 1 and key[1] == "accuracy" else f"{label} {clean(key[1], 40)}"
+            for key, label in zip(keys, labels, strict=True)
+        ],
+        [{"evaluator": found[key][0][0].get("evaluator", {})} for key in keys],
+    )
+    columns = []
+    for key, label, title in zip(keys, labels, titles, strict=True):
+        metrics = [metric for _, metric in found[key]]
+        columns.append(Column(key, label, title, metrics[0].get("higher_is_better", True), _usual_protocol(metrics)))
+    return sorted(columns, key=lambda column: natural(column.title))
+
+
+def _usual_protocol(metrics: Iterable[Mapping[str, Any]]) -> str:
+    """The commonest; of equally common ones the first by alphabet ("inductive" before "transductive")."""
+    counts = Counter(clean(metric.get("protocol") or "") for metric in metrics)
+    return min(counts, key=lambda protocol: (-counts[protocol], protocol))
+
+
+def _scores(column: Column, rows: Sequence[Sequence[CellRecord]]) -> list[Score | None]:
+    """A column's scores by row, ranked among those of its protocol."""
+    evaluator, name = column.key
+    found = [
+        [cell.evaluations[evaluator]["metrics"][name] for cell in cells if name in _metrics(cell, evaluator)]
+        for cells in rows
+    ]
+    protocols = [" / ".join(sorted({clean(metric.get("protocol") or "") for metric in metrics})) for metrics in found]
+    intervals = [t_interval(map(_value, metrics)) if metrics else None for metrics in found]
+    eligible = [
+        interval if protocol == column.protocol else None
+        for interval, protocol in zip(intervals, protocols, strict=True)
+    ]
+    placed = ranks(eligible, higher_is_better=column.higher_is_better)
+    if len(placed) - placed.count(None) < 2:  # first of one is no praise
+        placed = [None] * len(placed)
+    return [
+        None if interval is None else Score(interval, rank, protocol, tuple(metrics))
+        for interval, rank, protocol, metrics in zip(intervals, placed, protocols, found, strict=True)
+    ]
+
+
+def _metrics(cell: CellRecord, evaluator: str) -> Mapping[str, Any]:
+    metrics: Mapping[str, Any] = cell.evaluations.get(evaluator, {}).get("metrics", {})
+    return metrics
+
+
+def _value(metric: Mapping[str, Any]) -> float:
+    value = metric.get("value")
+    return float("nan") if value is None else float(value)  # JSON has no NaN: a diverged score may be stored as null

@@ -1,0 +1,81 @@
+"""The points of a matrix: a product of axes, less what is excluded, plus what is included."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from harness.cells import Component
+from harness.errors import UsageError, nearest
+
+
+class HasComponent(Protocol):
+    @property
+    def component(self) -> Component: ...
+
+
+E = TypeVar("E", bound=HasComponent)
+
+
+@dataclass(frozen=True)
+class Point(Generic[E]):
+    """One entry of each axis."""
+
+    method: E
+    backbone: E
+    dataset: E
+    seed: int
+
+
+@dataclass(frozen=True)
+class Matrix(Generic[E]):
+    """`axes`: entries of method, backbone and dataset. `include`: axes that differ, and seeds."""
+
+    axes: Mapping[str, Sequence[E]]
+    seeds: Sequence[int]
+    include: Sequence[tuple[Mapping[str, Sequence[E]], Sequence[int]]]
+    exclude: Sequence[Mapping[str, Sequence[Any]]]
+
+    def points(self) -> list[Point[E]]:
+        """Seed by seed, so that an interrupted run has compared all methods on the first seeds."""
+        kept = [
+            point
+            for point in _product(self.axes, self.seeds)
+            if not any(_matches(point, entry) for entry in self.exclude)
+        ]
+        added = [point for axes, seeds in self.include for point in _product({**self.axes, **axes}, seeds)]
+        return sorted([*kept, *added], key=lambda point: point.seed)
+
+    def require(self, axis: str, names: Sequence[Any], where: str) -> None:
+        """Raises UsageError if a name of an `exclude` entry is nowhere on its axis: it would silently do nothing."""
+        known = (
+            list(map(str, self.seeds))
+            if axis == "seed"
+            else [n for e in self.axes[axis] for n in names_of(e.component)]
+        )
+        for name in names:
+            if str(name) not in known:
+                raise UsageError(
+                    f"{where}: exclude names {axis} '{name}', which is not in the matrix.{nearest(str(name), known)}"
+                )
+
+
+def names_of(component: Component) -> tuple[str, str]:
+    """What a component may be called: its registered name and its label."""
+    return component.spec.name, component.label
+
+
+def _product(axes: Mapping[str, Sequence[E]], seeds: Sequence[int]) -> list[Point[E]]:
+    combinations = itertools.product(axes["dataset"], axes["backbone"], axes["method"], seeds)
+    return [Point(method, backbone, dataset, seed) for dataset, backbone, method, seed in combinations]
+
+
+def _matches(point: Point[Any], entry: Mapping[str, Sequence[Any]]) -> bool:
+    return all(
+        point.seed in values
+        if axis == "seed"
+        else any(name in values for name in names_of(getattr(point, axis).component))
+        for axis, values in entry.items()
+    )

@@ -1,0 +1,28 @@
+"""What is known of one cell, as the store reads it and the leaderboard shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """One cell with whatever it has left behind so far. Everything inside is as JSON holds it.
+
+    cell: "suite", "seed", "method", "backbone", "dataset" (each "name", "label", "options", "distribution",
+        "version"; a dataset also "fingerprint"), "budget" (this method's) and "suite_budget" (the suite's, for all).
+    training: "seconds", "steps", "images", "images_per_second", "peak_memory_mb", "metrics", "provenance"; None if
+        it has not been trained to the end.
+    evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
+        version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
+        "higher_is_better", "protocol"), "provenance".
+    failure: "status" and "message" of the latest attempt, if the cell is not complete.
+    """
+
+    id: str
+    cell: Mapping[str, Any]
+    training: Mapping[str, Any] | None
+    evaluations: Mapping[str, Mapping[str, Any]]
+    failure: Mapping[str, Any] | None

@@ -1,0 +1,166 @@
+"""Runs what is left of a plan on an executor, and watches."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness import jobs
+from harness.cells import Cell
+from harness.errors import UsageError
+from harness.events import CellFinished, RunFinished
+from harness.executors import Executor, Job
+from harness.plan import Plan
+from harness.plugins import installed
+from harness.store import CellFolder, Store, read_json, write_json
+
+POLL_SECONDS = 0.5
+
+
+class Display(Protocol):
+    """Shows how a run goes on."""
+
+    def preparing(self) -> None:
+        """Data sets are loaded and combinations checked."""
+
+    def update(self, progress: Progress) -> None:
+        """Called about twice a second."""
+
+    def ended(self, cell: Cell, status: str, message: str, seconds: float) -> None:
+        """A cell has ended."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands. `begun`: when each running cell was started; `took`: seconds of each cell that has ended."""
+
+    plan: Plan
+    store: Store
+    left: list[str]
+    begun: dict[str, float] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
+    workers: int = 1
+
+    def share(self, id_: str) -> float:
+        """How much of a running cell's training is done, 0 to 1."""
+        line = last_step(self.store.cell(id_))
+        return line["step"] / line["steps"] if line else 0.0
+
+    def seconds_left(self) -> float | None:
+        """Until all cells have ended, judged by cells of the same method; None while nothing is known."""
+        known = dict(self.took)
+        for id_, begun in self.begun.items():
+            share = self.share(id_)
+            if share > 0.05:
+                known[id_] = (time.monotonic() - begun) / share
+        if not known:
+            return None
+        by_method: dict[str, list[float]] = {}
+        for id_, seconds in known.items():
+            by_method.setdefault(self.plan.cells[id_].method.label, []).append(seconds)
+        mean = sum(known.values()) / len(known)
+        expected = 0.0
+        for id_ in self.left:
+            if id_ not in self.took:
+                of_method = by_method.get(self.plan.cells[id_].method.label)
+                whole = sum(of_method) / len(of_method) if of_method else mean
+                expected += max(0.0, whole - (time.monotonic() - self.begun[id_] if id_ in self.begun else 0.0))
+        return expected / self.workers
+
+
+def last_step(folder: CellFolder) -> dict[str, Any] | None:
+    """The last whole line of a cell's log of steps."""
+    try:
+        with folder.steps.open("rb") as file:
+            file.seek(max(0, folder.steps.stat().st_size - 4096))
+            lines = [line for line in file.read().split(b"\n")[:-1] if line.endswith(b"}")]
+    except OSError:
+        return None
+    return json.loads(lines[-1]) if lines else None
+
+
+def run(plan: Plan, store: Store, executor: Executor, display: Display) -> dict[str, str]:
+    """Run the cells of `plan` that are not done. The status of each cell afterwards.
+
+    Raises UsageError, before anything trains, with all mistakes that preparing found.
+    """
+    path = store.write_plan(plan)
+    statuses = store.statuses(plan)
+    left = [id_ for id_, status in statuses.items() if status in ("todo", "failed")]
+    if left:
+        display.preparing()
+        _prepare(path, store, executor)
+        _run_cells(path, Progress(plan, store, left), executor, display)
+    after: dict[str, str] = dict(store.statuses(plan))
+    installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
+    return after
+
+
+def _prepare(plan: Path, store: Store, executor: Executor) -> None:
+    found = store.prepared(plan)
+    found.parent.mkdir(parents=True, exist_ok=True)
+    found.unlink(missing_ok=True)
+    log = found.with_suffix(".log")
+    executor.submit(Job(jobs.PREPARE, (jobs.PREPARE, str(plan)), str(log)))
+    while not (ended := executor.poll(POLL_SECONDS)):
+        pass
+    result = read_json(found)
+    if result is None:
+        raise UsageError(f"the data could not be prepared ({_cause(ended[0].exit_code)}); see {log}.")
+    if result["errors"]:
+        raise UsageError("\n".join(result["errors"]))
+
+
+def _run_cells(plan: Path, progress: Progress, executor: Executor, display: Display) -> None:
+    attempts: dict[str, Path] = {}
+    for id_ in progress.left:
+        attempt = progress.store.cell(id_).next_attempt()
+        attempt.parent.mkdir(parents=True, exist_ok=True)
+        attempts[id_] = attempt
+        command = (jobs.CELL, str(plan), id_, "--attempt", str(attempt))
+        executor.submit(Job(id_, command, str(attempt.with_suffix(".log"))))
+    while len(progress.took) < len(progress.left):
+        for ended in executor.poll(POLL_SECONDS):
+            outcome = _outcome(attempts[ended.name], ended.exit_code)
+            begun = progress.begun.pop(ended.name, time.monotonic())
+            progress.took[ended.name] = time.monotonic() - begun
+            _tell(progress, ended.name, outcome, display)
+        for id_ in progress.left:
+            if id_ not in progress.took and id_ not in progress.begun and progress.store.cell(id_).running.exists():
+                progress.begun[id_] = time.monotonic()
+        progress.workers = max(progress.workers, len(progress.begun))
+        display.update(progress)
+
+
+def _outcome(attempt: Path, exit_code: int) -> Mapping[str, Any]:
+    """What the job wrote of its end; where it could not, what its exit code tells."""
+    outcome = read_json(attempt)
+    if outcome is None:
+        tail = attempt.with_suffix(".log").read_text(errors="replace").strip().splitlines()[-1:]
+        message = ": ".join([_cause(exit_code), *tail])
+        write_json(attempt, {"status": "killed" if exit_code < 0 else "failed", "message": message})
+        attempt.parent.parent.joinpath("running.json").unlink(missing_ok=True)
+        outcome = read_json(attempt)
+    return outcome or {}
+
+
+def _cause(exit_code: int) -> str:
+    return f"ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
+
+
+def _tell(progress: Progress, id_: str, outcome: Mapping[str, Any], display: Display) -> None:
+    cell = progress.plan.cells[id_]
+    record = progress.store.cell(id_).record()
+    scores = {
+        f"{evaluation['label']} {name}": metric["value"]
+        for evaluation in (record.evaluations.values() if record else [])
+        for name, metric in evaluation["metrics"].items()
+    }
+    installed().notify("cell_finished", CellFinished(cell.as_json(), outcome["status"], scores))
+    display.ended(cell, outcome["status"], outcome["message"], progress.took[id_])

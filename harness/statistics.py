@@ -1,0 +1,58 @@
+"""Means with intervals, and ranks that admit ties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean of `n` values and half the width of its confidence interval; None where there is none."""
+
+    mean: float
+    half_width: float | None
+    n: int
+
+    def is_above(self, other: Interval) -> bool:
+        """Whether the whole of this interval lies above the whole of the other; never, if either has none."""
+        if self.half_width is None or other.half_width is None:
+            return False
+        return self.mean - self.half_width > other.mean + other.half_width
+
+
+def t_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
+    """The mean of a normal sample with Student's interval: mean ± t(n - 1) s / sqrt(n) (Student, 1908).
+
+    One value has no interval, nor has a sample that is not finite. Raises ValueError for no values.
+    """
+    sample = [float(value) for value in values]
+    if not sample:
+        raise ValueError("no values")
+    if not all(map(math.isfinite, sample)):
+        return Interval(math.nan, None, len(sample))
+    if len(sample) == 1:
+        return Interval(sample[0], None, 1)
+    from scipy.special import stdtrit  # the quantile of Student's t; imports much faster than scipy.stats
+
+    n = len(sample)
+    return Interval(fmean(sample), float(stdtrit(n - 1, (1 + confidence) / 2)) * stdev(sample) / math.sqrt(n), n)
+
+
+def ranks(intervals: Sequence[Interval | None], *, higher_is_better: bool = True) -> list[int | None]:
+    """1 + the number of intervals that lie entirely on the better side; None for what has no interval.
+
+    What overlaps nothing better is first, so several can be. A mean without an interval has no rank and pushes
+    nobody down: one seed says nothing about how the next would do.
+    """
+
+    def beats(other: Interval, one: Interval) -> bool:
+        return other.is_above(one) if higher_is_better else one.is_above(other)
+
+    known = [each for each in intervals if each is not None and each.half_width is not None]
+    return [
+        None if one is None or one.half_width is None else 1 + sum(beats(other, one) for other in known)
+        for one in intervals
+    ]

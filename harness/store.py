@@ -1,0 +1,179 @@
+"""The results folder. Each file is written once, whole: a reader sees all of it or nothing.
+
+plans/<digest>.json                     a plan, by content
+prepared/<digest>.json                  what preparing that plan found
+cells/<id>/cell.json                    which cell this is
+cells/<id>/training.json                cost and provenance of a training that ended well
+cells/<id>/model.safetensors            the trained method
+cells/<id>/steps.jsonl                  metrics per logged step
+cells/<id>/evaluations/<id>.json, .npz  metrics of one evaluator, and their per-unit values
+cells/<id>/attempts/<n>.json, .log      one per job: how it ended, what it printed
+cells/<id>/checkpoint.pt                of a training that has not ended
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.cells import FORMAT
+from harness.errors import UsageError
+from harness.plan import Plan
+from harness.records import CellRecord
+
+Status = Literal["todo", "running", "done", "failed"]
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` at once: temporary file in the same folder, fsync, rename, fsync of the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    text = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False)
+    write_bytes(path, text.encode())
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """None if there is no such file. Raises UsageError for one that is damaged or of a newer format."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UsageError(f"{path}: is damaged ({error}); remove it and run again.") from error
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise UsageError(f"{path}: is not of format {FORMAT}; it was written by another version of harness.")
+    return value
+
+
+class CellFolder:
+    """What one cell leaves behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cell = folder / "cell.json"
+        self.training = folder / "training.json"
+        self.model = folder / "model.safetensors"
+        self.steps = folder / "steps.jsonl"
+        self.checkpoint = folder / "checkpoint.pt"
+        self.running = folder / "running.json"
+
+    def evaluation(self, evaluator: str) -> Path:
+        return self.folder / "evaluations" / f"{evaluator}.json"
+
+    def missing(self, evaluators: Iterable[str]) -> list[str]:
+        """The evaluators that have not scored this cell."""
+        return [evaluator for evaluator in evaluators if not self.evaluation(evaluator).exists()]
+
+    def attempts(self) -> list[Path]:
+        return sorted((self.folder / "attempts").glob("*.json"))
+
+    def next_attempt(self) -> Path:
+        """Where the next job says how it ended; its log is beside it."""
+        logs = [int(log.stem) for log in (self.folder / "attempts").glob("*.log")]
+        return self.folder / "attempts" / f"{max(logs, default=0) + 1:03}.json"
+
+    def failure(self) -> dict[str, Any] | None:
+        """How the latest attempt failed, if it did."""
+        attempts = self.attempts()
+        last = read_json(attempts[-1]) if attempts else None
+        return last if last and last["status"] != "ok" else None
+
+    def status(self, evaluators: Iterable[str]) -> Status:
+        if self.training.exists() and not self.missing(evaluators):
+            return "done"
+        if self._is_running():
+            return "running"
+        return "failed" if self.failure() else "todo"
+
+    def mark_running(self) -> None:
+        write_json(self.running, {"pid": os.getpid(), "host": socket.gethostname()})
+
+    def _is_running(self) -> bool:
+        """Whether the process that said so is alive; one on another host is believed."""
+        mark = read_json(self.running)
+        if mark is None:
+            return False
+        if mark["host"] != socket.gethostname():
+            return True
+        try:
+            os.kill(mark["pid"], 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+    def record(self) -> CellRecord | None:
+        """None if the folder holds no cell."""
+        cell = read_json(self.cell)
+        if cell is None:
+            return None
+        evaluations = {
+            path.stem: read_json(path) or {} for path in sorted((self.folder / "evaluations").glob("*.json"))
+        }
+        return CellRecord(self.folder.name, cell, read_json(self.training), evaluations, self.failure())
+
+
+class Store:
+    """One results folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def cell(self, id_: str) -> CellFolder:
+        return CellFolder(self.folder / "cells" / id_)
+
+    def statuses(self, plan: Plan) -> dict[str, Status]:
+        return {id_: self.cell(id_).status(plan.evaluators) for id_ in plan.cells}
+
+    def write_plan(self, plan: Plan) -> Path:
+        path = self.folder / "plans" / f"{plan.digest}.json"
+        if not path.exists():
+            write_json(path, plan.as_json())
+        return path
+
+    def prepared(self, plan: Path) -> Path:
+        return self.folder / "prepared" / plan.name
+
+    def forget(self, id_: str) -> None:
+        """Remove all that a cell left behind."""
+        shutil.rmtree(self.cell(id_).folder, ignore_errors=False) if self.cell(id_).folder.exists() else None
+
+    def records(self) -> list[CellRecord]:
+        """All cells of the folder, by id. Raises UsageError if the folder holds none."""
+        folders = sorted((self.folder / "cells").glob("*/"))
+        records = [record for folder in folders if (record := CellFolder(folder).record())]
+        if not records:
+            raise UsageError(f"{self.folder}: holds no results. Run 'harness run SUITE --results {self.folder}' first.")
+        return records
+
+
+def npz(arrays: Mapping[str, Any]) -> bytes:
+    """Named arrays as the bytes of a compressed .npz file."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **dict(arrays))
+    return buffer.getvalue()

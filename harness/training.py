@@ -1,0 +1,159 @@
+"""The one loop that trains every method. Step t's data and randomness are functions of (seed, t), so that a run which
+goes on from a checkpoint equals one that was never stopped."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from harness.budget import Budget
+from harness.components import Method
+from harness.data.batches import Batches, Source, derive_seed
+from harness.store import write_bytes
+
+CHECKPOINT_SECONDS = 60.0
+LOG_SECONDS = 1.0  # losses are fetched from the device in blocks, about this often
+LOGGED_STEPS = 500  # at most so many steps of a training are logged
+
+Log = Callable[[int, int, Mapping[str, float]], None]  # step, steps, metrics
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training cost and how it ended."""
+
+    steps: int
+    images: int
+    seconds: float
+    metrics: Mapping[str, float]
+
+
+def steps_of(budget: Budget, batches: Batches, source: Source) -> int:
+    """The budget in optimizer steps."""
+    if budget.steps is not None:
+        return budget.steps
+    return max(1, round(budget.length * batches.steps_per_epoch(source)))
+
+
+def train(method: Method, source: Source, budget: Budget, checkpoint: Path, log: Log) -> Training:
+    """Train `method` in place for the budget; go on from `checkpoint` if it exists.
+
+    Raises FloatingPointError as soon as a logged loss is not finite.
+    """
+    batches = method.batches
+    if batches is None:
+        return Training(0, 0, 0.0, {})
+    steps = steps_of(budget, batches, source)
+    optimizer = make_optimizer(method, budget)
+    first, before = load_checkpoint(checkpoint, method, optimizer)
+    method.train()
+    started = saved = time.monotonic()
+    metrics: Mapping[str, float] = {}
+    logger = BlockLogger(steps, log)
+    for step in range(first, steps):
+        torch.manual_seed(derive_seed(source.seed, "step", step))
+        set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
+        batch = batches.draw(source, step)
+        with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
+            loss = method.loss(batch)
+        scalars = loss if isinstance(loss, dict) else {"loss": loss}
+        optimizer.zero_grad(set_to_none=True)
+        scalars["loss"].backward()
+        optimizer.step()
+        method.after_step(step, steps)
+        metrics = logger.add(step, scalars) or metrics
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
+            saved = time.monotonic()
+    metrics = logger.flush() or metrics
+    seconds = before + time.monotonic() - started
+    return Training(steps, steps * batches.images_per_step(source), seconds, metrics)
+
+
+def make_optimizer(method: Method, budget: Budget) -> torch.optim.Optimizer:
+    """Weight decay acts on matrices and kernels only; for LARS, so does the layer-wise rate (You et al. 2017)."""
+    trainable = [weight for weight in method.parameters() if weight.requires_grad]
+    groups = [
+        {"params": [weight for weight in trainable if weight.ndim > 1], "weight_decay": budget.weight_decay},
+        {"params": [weight for weight in trainable if weight.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    match budget.optimizer:
+        case "sgd":
+            return torch.optim.SGD(groups, lr=budget.lr, momentum=budget.momentum)
+        case "adam":
+            return torch.optim.Adam(groups, lr=budget.lr)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=budget.lr)
+        case "lars":
+            from timm.optim.lars import Lars
+
+            return Lars(groups, lr=budget.lr, momentum=budget.momentum)
+
+
+def rate_factor(step: int, steps: int, budget: Budget) -> float:
+    """Share of the peak rate at `step`: linear warm-up, then constant or half a cosine down to zero."""
+    warmup = budget.warmup * steps
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    if budget.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+class BlockLogger:
+    """Keeps scalars on the device and fetches them in blocks: a fetch per step would make the device wait."""
+
+    def __init__(self, steps: int, log: Log) -> None:
+        self.steps = steps
+        self.log = log
+        self.every = max(1, math.ceil(steps / LOGGED_STEPS))
+        self.pending: list[tuple[int, dict[str, Tensor]]] = []
+        self.fetched = time.monotonic()
+
+    def add(self, step: int, scalars: Mapping[str, Tensor]) -> Mapping[str, float] | None:
+        """Keep the scalars of a step; the latest metrics if it was time to fetch."""
+        if step % self.every == 0 or step == self.steps - 1:
+            self.pending.append((step, {name: value.detach() for name, value in scalars.items()}))
+        return self.flush() if time.monotonic() - self.fetched > LOG_SECONDS else None
+
+    def flush(self) -> Mapping[str, float] | None:
+        """Log all that is pending. Raises FloatingPointError for a loss that is not finite."""
+        metrics = None
+        for step, scalars in self.pending:
+            metrics = {name: float(value) for name, value in scalars.items()}
+            self.log(step + 1, self.steps, metrics)
+            if not math.isfinite(metrics["loss"]):
+                raise FloatingPointError(f"the loss is {metrics['loss']} at step {step + 1} of {self.steps}")
+        self.pending.clear()
+        self.fetched = time.monotonic()
+        return metrics
+
+
+def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optimizer: torch.optim.Optimizer) -> None:
+    buffer = io.BytesIO()
+    state = {"step": step, "seconds": seconds, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+    """The step to go on with and the seconds spent so far; (0, 0) without a checkpoint."""
+    if not path.exists():
+        return 0, 0.0
+    state = torch.load(path, map_location=next(method.parameters()).device, weights_only=True)
+    method.load_state_dict(state["method"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"], state["seconds"]

@@ -1,0 +1,52 @@
+"""Registers `conv4`, `resnet18` and `resnet50`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harness import Register, hookimpl, option
+
+
+@dataclass(frozen=True)
+class Conv4Config:
+    """Options of the four-layer network of few-shot learning."""
+
+    width: int = option(64, "filters of each layer")
+    variant: Literal["pool", "stride"] = option(
+        "pool",
+        "pool: max-pooling, flattened (ProtoNet); stride: stride 2, mean over space (MAML on Omniglot)",
+    )
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError(f"width must be at least 1, not {self.width}")
+
+
+@dataclass(frozen=True)
+class ResNetConfig:
+    """Options of the residual networks."""
+
+    stem: Literal["auto", "small", "imagenet"] = option(
+        "auto",
+        "small: 3x3, stride 1, no max-pool; imagenet: 7x7, stride 2, max-pool; auto: small below 64 px",
+    )
+
+
+@hookimpl
+def register_backbones(register: Register) -> None:
+    register(
+        "conv4",
+        "harness_backbones.conv4:Conv4",
+        Conv4Config,
+        summary="Four 3x3 convolutions, the network of few-shot papers",
+        paper="Snell et al. 2017, arXiv:1703.05175 (pool); Finn et al. 2017, arXiv:1703.03400 (stride)",
+    )
+    for depth in (18, 50):
+        register(
+            f"resnet{depth}",
+            f"harness_backbones.resnet:resnet{depth}",
+            ResNetConfig,
+            summary=f"ResNet-{depth} of torchvision, with a stem for small images",
+            paper="He et al. 2015, arXiv:1512.03385",
+        )

@@ -1,0 +1,43 @@
+"""Conv4: four times 3x3 convolution, batch norm, ReLU, with pooling (ProtoNet) or strides (MAML on Omniglot)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from harness_backbones import Conv4Config
+
+
+class Conv4(nn.Module):
+    """Float images (N, C, H, W) to features (N, feature_dim).
+
+    - ``pool`` (Snell et al. 2017, section 3.1): 2x2 max-pooling after each layer, maps flattened: 64 features for
+      28x28, 256 for 32x32, 1600 for 84x84. A layer whose map is 1 px high or wide does not pool: 8x8 images work too.
+    - ``stride`` (Finn et al. 2017, section 5.2): stride 2 instead of pooling, mean over space: `width` features at
+      any size.
+    """
+
+    def __init__(self, config: Conv4Config, sample_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        channels, height, width = sample_shape
+        strided = config.variant == "stride"
+        layers: list[nn.Module] = []
+        for inputs in (channels, *[config.width] * 3):
+            pools = not strided and min(height, width) >= 2
+            layers.append(_layer(inputs, config.width, stride=2 if strided else 1, pools=pools))
+            if pools:
+                height, width = height // 2, width // 2
+        self.layers = nn.Sequential(*layers)
+        self.strided = strided
+        self.feature_dim = config.width if strided else config.width * height * width
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.layers(images)
+        return maps.mean((2, 3)) if self.strided else maps.flatten(1)
+
+
+def _layer(inputs: int, outputs: int, stride: int, pools: bool) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)  # batch norm would take a bias away
+    if stride == 2:
+        nn.init.xavier_uniform_(convolution.weight)  # as MAML's code; torch's default is what ProtoNet's code used
+    parts = [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+    return nn.Sequential(*parts, nn.MaxPool2d(2)) if pools else nn.Sequential(*parts)

@@ -1,0 +1,39 @@
+"""torchvision's residual networks, headless, with the stem that small images need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+from torchvision.models import resnet
+
+from harness_backbones import ResNetConfig
+
+SMALL = 64  # px; the ImageNet stem would leave 2x2 maps or less of anything smaller
+
+
+def resnet18(config: ResNetConfig, sample_shape: tuple[int, int, int]) -> nn.Module:
+    """Float images (N, C, H, W) to features (N, 512)."""
+    return _headless(resnet.resnet18, config, sample_shape)
+
+
+def resnet50(config: ResNetConfig, sample_shape: tuple[int, int, int]) -> nn.Module:
+    """Float images (N, C, H, W) to features (N, 2048)."""
+    return _headless(resnet.resnet50, config, sample_shape)
+
+
+def _headless(build: Callable[..., Any], config: ResNetConfig, sample_shape: tuple[int, int, int]) -> nn.Module:
+    """The network with its stem made for `sample_shape`, its pooled features instead of class scores."""
+    channels, height, width = sample_shape
+    network = build(weights=None)
+    small = config.stem == "small" or (config.stem == "auto" and min(height, width) < SMALL)
+    # SimCLR's stem for CIFAR-10 (appendix B.9)
+    kernel, stride, padding = (3, 1, 1) if small else (7, 2, 3)
+    network.conv1 = nn.Conv2d(channels, 64, kernel, stride, padding, bias=False)
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+    if small:
+        network.maxpool = nn.Identity()
+    network.feature_dim = network.fc.in_features
+    network.fc = nn.Identity()
+    return network

@@ -1,0 +1,87 @@
+"""Shapes, sizes and arithmetic of the bundled backbones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from harness_backbones import Conv4Config, ResNetConfig
+from harness_backbones.conv4 import Conv4
+from harness_backbones.resnet import resnet18, resnet50
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("variant", "shape", "features"),
+    [
+        ("pool", (1, 28, 28), 64),
+        ("pool", (3, 32, 32), 256),
+        ("pool", (3, 84, 84), 1600),
+        ("pool", (1, 8, 8), 64),
+        ("stride", (1, 28, 28), 64),
+        ("stride", (3, 84, 84), 64),
+        ("stride", (1, 8, 8), 64),
+    ],
+)
+def test_conv4_has_the_widths_of_the_papers(variant: str, shape: tuple[int, int, int], features: int) -> None:
+    network = Conv4(Conv4Config(variant=variant), shape)
+    assert network.feature_dim == features
+    assert network(torch.randn(2, *shape)).shape == (2, features)
+
+
+@given(
+    channels=st.integers(1, 4),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    filters=st.integers(1, 5),
+    variant=st.sampled_from(["pool", "stride"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_conv4_takes_images_of_any_size(channels: int, height: int, width: int, filters: int, variant: str) -> None:
+    network = Conv4(Conv4Config(width=filters, variant=variant), (channels, height, width))
+    assert network(torch.randn(2, channels, height, width)).shape == (2, network.feature_dim)
+
+
+@pytest.mark.parametrize("variant", ["pool", "stride"])
+def test_conv4_computes_what_its_description_says(variant: str) -> None:
+    network = Conv4(Conv4Config(width=5, variant=variant), (3, 32, 32))
+    images = torch.randn(4, 3, 32, 32)
+    kernels = [weight for weight in network.parameters() if weight.ndim == 4]
+    maps = images
+    for kernel in kernels:
+        maps = F.conv2d(maps, kernel, stride=2 if variant == "stride" else 1, padding=1)
+        maps = F.relu(F.batch_norm(maps, None, None, training=True))
+        maps = F.max_pool2d(maps, 2) if variant == "pool" else maps
+    expected = maps.mean((2, 3)) if variant == "stride" else maps.flatten(1)
+    assert len(kernels) == 4
+    torch.testing.assert_close(network(images), expected)
+
+
+def test_conv4_refuses_a_width_of_zero() -> None:
+    with pytest.raises(ValueError, match="width must be at least 1"):
+        Conv4Config(width=0)
+
+
+@pytest.mark.parametrize(
+    ("stem", "shape", "stride", "pools"),
+    [
+        ("auto", (1, 28, 28), (1, 1), False),
+        ("auto", (3, 63, 96), (1, 1), False),
+        ("auto", (3, 64, 64), (2, 2), True),
+        ("small", (3, 84, 84), (1, 1), False),
+        ("imagenet", (3, 32, 32), (2, 2), True),
+    ],
+)
+def test_resnet_stem_fits_the_image(
+    stem: str, shape: tuple[int, int, int], stride: tuple[int, int], pools: bool
+) -> None:
+    network = resnet18(ResNetConfig(stem=stem), shape)
+    assert network.conv1.stride == stride
+    assert isinstance(network.maxpool, torch.nn.MaxPool2d) == pools
+    assert network(torch.randn(2, *shape)).shape == (2, network.feature_dim) == (2, 512)
+
+
+def test_resnet50_has_2048_features() -> None:
+    network = resnet50(ResNetConfig(), (1, 8, 8))
+    assert network(torch.randn(2, 1, 8, 8)).shape == (2, network.feature_dim) == (2, 2048)

@@ -1,0 +1,124 @@
+"""A queue of jobs over slots of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
+from typing import Any
+
+from harness import Ended, Executor, Job, Resources, UsageError
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one job: a device, the GPU it may see, and its share of the processor's cores."""
+
+    device: str
+    gpu: str | None
+    threads: int
+
+
+class Local(Executor):
+    """Each job runs in a process of its own session, so that it can be ended with all it started."""
+
+    def __init__(self, config: Any, resources: Resources) -> None:
+        super().__init__(config, resources)
+        self.free = deque(slots(resources))
+        self.waiting: deque[Job] = deque()
+        self.running: dict[str, tuple[ForkServerProcess, Slot]] = {}
+        os.environ["HARNESS_PRELOAD"] = ",".join(resources.modules)
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["harness_local.preload"])
+
+    def submit(self, job: Job) -> None:
+        self.waiting.append(job)
+        self._start()
+
+    def poll(self, timeout: float) -> list[Ended]:
+        wait([process.sentinel for process, _ in self.running.values()], timeout)
+        ended = []
+        for name, (process, slot) in list(self.running.items()):
+            if process.exitcode is not None:
+                process.join()
+                del self.running[name]
+                self.free.append(slot)
+                ended.append(Ended(name, process.exitcode))
+        self._start()
+        return ended
+
+    def cancel(self) -> None:
+        self.waiting.clear()
+        for process, _ in self.running.values():
+            process.terminate()  # in case it has not made its session yet
+            with contextlib.suppress(ProcessLookupError):  # it has not, or it ended by itself
+                os.killpg(process.pid or 0, signal.SIGTERM)
+        for process, _ in self.running.values():
+            process.join()
+        self.running.clear()
+
+    def close(self) -> None:
+        self.cancel()
+
+    def _start(self) -> None:
+        while self.waiting and self.free:
+            job, slot = self.waiting.popleft(), self.free.popleft()
+            process = self.context.Process(target=work, args=(job, slot), name=job.name)
+            process.start()
+            self.running[job.name] = (process, slot)
+
+
+def work(job: Job, slot: Slot) -> None:
+    """The life of a job's process: the same command line that any other executor would run."""
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    if slot.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
+    from harness.jobs import main
+
+    sys.exit(main([*job.command, "--device", slot.device, "--threads", str(slot.threads)]))
+
+
+def slots(resources: Resources) -> list[Slot]:
+    """One slot per worker: on the GPUs in turn where there are some and the device allows, else on the cores.
+
+    Raises UsageError if a GPU is asked for that is not there.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    gpus = [] if resources.device == "cpu" else chosen_gpus(resources.device)
+    if resources.device.startswith("cuda") and not gpus:
+        raise UsageError(f"--device {resources.device}: there is no such GPU on this machine; it has {len(visible_gpus())}.")
+    workers = resources.workers or len(gpus) or cores
+    threads = max(1, cores // workers)
+    if not gpus:
+        return [Slot("cpu", None, threads)] * workers
+    return [Slot("cuda", gpus[number % len(gpus)], threads) for number in range(workers)]
+
+
+def chosen_gpus(device: str) -> list[str]:
+    """The GPUs that "auto", "cuda" or "cuda:N" mean."""
+    gpus = visible_gpus()
+    _, colon, number = device.partition(":")
+    return gpus[int(number) : int(number) + 1] if colon else gpus
+
+
+def visible_gpus() -> list[str]:
+    """Names of the GPUs as CUDA_VISIBLE_DEVICES takes them; asked of the driver, so that torch need not load."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [gpu for gpu in visible.split(",") if gpu and gpu != "-1"]
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [str(number) for number, line in enumerate(listed.splitlines()) if line.startswith("GPU ")]

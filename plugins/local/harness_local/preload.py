@@ -1,0 +1,16 @@
+"""Imported once by the fork server: what cells need is loaded before they are forked."""
+
+import contextlib
+import importlib
+import os
+
+import torch
+
+torch.set_num_threads(1)  # a pool of threads would not survive the fork
+
+torch.optim.SGD([torch.zeros(1)])  # the first optimizer of a process imports torch's compiler: two seconds
+
+importlib.import_module("harness.cell")
+for _module in filter(None, os.environ.get("HARNESS_PRELOAD", "").split(",")):
+    with contextlib.suppress(Exception):  # the cell that needs it will say why it cannot be imported
+        importlib.import_module(_module)

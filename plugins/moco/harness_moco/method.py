@@ -1,0 +1,73 @@
+"""MoCo v2: momentum contrast with a queue."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness import Backbone, Data, Method, Views
+from harness_moco import MoCoConfig
+from harness_moco.momentum import follow, frozen_copy, split_norms
+
+
+class MoCo(Method):
+    """Contrast each image's query with its key and with a queue of earlier keys (He et al. 2020, arXiv:1911.05722,
+    algorithm 1), with the head of version 2 (Chen et al. 2020, arXiv:2003.04297). Keys come from a copy of the encoder
+    that follows it slowly; `encode` uses the encoder itself."""
+
+    config: MoCoConfig
+    queue: Tensor  # (queue_size, projection_dim), rows of length 1
+    place: Tensor  # where the next key goes
+
+    def __init__(self, backbone: nn.Module, config: MoCoConfig, data: Data) -> None:
+        super().__init__(backbone, config, data)
+        self.batches = Views(2, config.augment)
+        if config.bn_splits > 1:
+            split_norms(backbone, config.bn_splits)
+        features = cast(Backbone, backbone).feature_dim
+        hidden = config.hidden_dim or features
+        self.head = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, config.projection_dim))
+        self.key_network = frozen_copy(backbone, self.head)
+        self.register_buffer("queue", F.normalize(torch.randn(config.queue_size, config.projection_dim), dim=1))
+        self.register_buffer("place", torch.zeros((), dtype=torch.int64))
+        self.newest_keys = torch.empty(0, config.projection_dim)  # of the last batch, on their way to the queue
+
+    def loss(self, views: Tensor) -> Tensor:
+        """`views`: (2, N, C, H, W), queries and keys of N images."""
+        queries = F.normalize(self.head(self.backbone(views[0])).float(), dim=1)
+        self.newest_keys = self.keys(views[1])
+        return info_nce(queries, self.newest_keys, self.queue, self.config.temperature)
+
+    @torch.no_grad()
+    def keys(self, images: Tensor) -> Tensor:
+        """Keys (N, D) of length 1. Shuffled (section 3.3), lest a query and its key share batch-norm statistics."""
+        order = torch.randperm(len(images), device=images.device)
+        return F.normalize(self.key_network(images[order]).float(), dim=1)[order.argsort()]
+
+    def after_step(self, step: int, steps: int) -> None:  # noqa: ARG002 (v2's momentum is constant)
+        """The key network follows, then the keys join the queue: never before the loss that they belong to."""
+        queries = chain(self.backbone.parameters(), self.head.parameters())
+        follow(self.key_network.parameters(), queries, self.config.momentum)
+        self.enqueue(self.newest_keys)
+
+    def enqueue(self, keys: Tensor) -> None:
+        """Replace the oldest keys by `keys` (N, D); N need not divide the size of the queue, and may exceed it."""
+        size = len(self.queue)
+        keys = keys[-size:]
+        self.queue[(self.place + torch.arange(len(keys), device=keys.device)) % size] = keys
+        self.place.add_(len(keys)).remainder_(size)
+
+
+def info_nce(queries: Tensor, keys: Tensor, queue: Tensor, temperature: float) -> Tensor:
+    """He et al. 2020, eq. 1: the cross-entropy of each query's own key against the whole queue, in float32.
+
+    `queries`, `keys`: (N, D), row i of both from one image; `queue`: (K, D); all rows of length 1.
+    """
+    with torch.autocast(queries.device.type, enabled=False):  # bf16 is too coarse for a small temperature
+        positive = (queries * keys).sum(1, keepdim=True)
+        logits = torch.cat([positive, queries @ queue.T], dim=1) / temperature
+    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64, device=logits.device))

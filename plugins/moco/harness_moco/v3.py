@@ -1,0 +1,62 @@
+"""MoCo v3: momentum contrast without a queue."""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness import Backbone, Data, Method, Views
+from harness_moco import MoCoV3Config
+from harness_moco.momentum import follow, frozen_copy
+
+
+class MoCoV3(Method):
+    """Predict each view's key, out of the keys of the batch, from the other view (Chen et al. 2021, arXiv:2104.02057,
+    algorithm 1). Keys come from a copy of encoder and projector that follows them ever more slowly."""
+
+    config: MoCoV3Config
+
+    def __init__(self, backbone: nn.Module, config: MoCoV3Config, data: Data) -> None:
+        super().__init__(backbone, config, data)
+        self.batches = Views(2, config.augment)
+        features = cast(Backbone, backbone).feature_dim
+        hidden = config.hidden_dim or features
+        width = config.projection_dim
+        self.projector = nn.Sequential(*_mlp(features, hidden, width), nn.BatchNorm1d(width, affine=False))
+        self.predictor = nn.Sequential(*_mlp(width, hidden, width))
+        self.key_network = frozen_copy(backbone, self.projector)
+
+    def loss(self, views: Tensor) -> Tensor:
+        """`views`: (2, N, C, H, W). Each view passes apart, with batch-norm statistics of its own."""
+        q1, q2 = (self.predictor(self.projector(self.backbone(view))) for view in views)
+        with torch.no_grad():
+            k1, k2 = (self.key_network(view) for view in views)
+        return contrast(q1, k2, self.config.temperature) + contrast(q2, k1, self.config.temperature)
+
+    def after_step(self, step: int, steps: int) -> None:
+        queries = chain(self.backbone.parameters(), self.projector.parameters())
+        follow(self.key_network.parameters(), queries, momentum_at(step + 1, steps, self.config.momentum))
+
+
+def momentum_at(step: int, steps: int, start: float) -> float:
+    """From `start` to 1 along half a cosine."""
+    return 1 - (1 - start) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def contrast(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
+    """`ctr` of algorithm 1, in float32: 2 t times the cross-entropy of query i's own key i among the N keys (N, D)."""
+    queries, keys = F.normalize(queries.float(), dim=1), F.normalize(keys.float(), dim=1)
+    with torch.autocast(queries.device.type, enabled=False):  # bf16 is too coarse for a small temperature
+        logits = queries @ keys.T / temperature
+    return 2 * temperature * F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+
+
+def _mlp(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
+    """Two layers, as the authors' code has them for ResNets; no bias where batch norm follows, nor at the end."""
+    first = nn.Linear(inputs, hidden, bias=False)
+    return [first, nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, outputs, bias=False)]

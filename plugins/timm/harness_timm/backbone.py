@@ -1,0 +1,56 @@
+"""timm models as backbones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import timm
+import torch
+from torch import nn
+
+from harness import UsageError
+from harness.errors import nearest
+from harness_timm import Config
+
+
+def backbone(config: Config, sample_shape: tuple[int, int, int]) -> nn.Module:
+    """Float images (N, C, H, W) to pooled features (N, feature_dim); weights are random.
+
+    Raises UsageError for a model that timm does not have, or that cannot take images of this shape.
+    """
+    # checked first, because create_model would download the settings of a name such as "hf-hub:..."
+    if not timm.is_model(config.model):
+        raise UsageError(f"timm has no model '{config.model}'.{_nearest(config.model)}")
+    try:
+        network = _create(config.model, sample_shape)
+        features = _probe(network, sample_shape)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise UsageError(f"timm's '{config.model}' cannot take images of shape {sample_shape}: {error}") from error
+    if features.ndim != 2:
+        raise UsageError(f"timm's '{config.model}' gives {tuple(features.shape[1:])}, not a feature vector.")
+    network.feature_dim = features.shape[1]  # timm's num_features leaves out heads that widen (MobileNetV3, VGG)
+    return network
+
+
+def _create(model: str, sample_shape: tuple[int, int, int]) -> Any:
+    options: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": sample_shape[0]}
+    try:
+        return timm.create_model(model, img_size=sample_shape[1:], **options)
+    except TypeError as error:
+        if "img_size" not in str(error):
+            raise
+        return timm.create_model(model, **options)  # convolutional models take any size
+
+
+@torch.no_grad()
+def _probe(network: Any, sample_shape: tuple[int, int, int]) -> torch.Tensor:
+    """Features of one black image, in eval mode so that no batch norm learns from it."""
+    training = network.training
+    features = network.eval()(torch.zeros(1, *sample_shape))
+    network.train(training)
+    return features
+
+
+def _nearest(name: str) -> str:
+    hint = nearest(name, timm.list_models())
+    return hint if "Did you mean" in hint else " See `timm.list_models()`."  # not all of its thousand names

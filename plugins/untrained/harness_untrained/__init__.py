@@ -1,0 +1,15 @@
+"""Registers `untrained`."""
+
+from __future__ import annotations
+
+from harness import Register, hookimpl
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    register(
+        "untrained",
+        "harness_untrained.method:Untrained",
+        summary="The backbone as it was initialised: the floor that every method must beat",
+        paper="Saxe et al. 2011, On random weights and unsupervised feature learning",
+    )

@@ -1,0 +1,77 @@
+"""Every test sees the toy plugin as an installed distribution, in this process and in those it starts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TOY = Path(__file__).parent / "toy"
+
+
+def _install_toy() -> str:
+    """A folder that holds the toy plugin's metadata, as pip would write it."""
+    site = Path(tempfile.mkdtemp(prefix="harness-toy-"))
+    info = site / "harness_toy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-toy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[harness]\ntoy = harness_toy\n")
+    return str(site)
+
+
+_paths = [_install_toy(), str(TOY)]
+sys.path[:0] = _paths
+os.environ["PYTHONPATH"] = os.pathsep.join([*_paths, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+Harness = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Harness:
+    """Run the command `harness` in a folder of its own; the completed process."""
+
+    def call(*arguments: str | Path, code: int = 0, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "80", **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return call
+
+
+SUITE = """\
+name: toy
+matrix:
+  method: [classify, idle]
+  backbone: [flat]
+  dataset: [blobs]
+  seed: [0, 1]
+budget: {steps: 30, batch_size: 32, lr: 0.1}
+evaluators:
+  nearest: {}
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a suite file; its path."""
+
+    def write(text: str = SUITE) -> Path:
+        path = tmp_path / "benchmarks.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write

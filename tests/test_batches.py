@@ -1,0 +1,104 @@
+"""Batches: a function of seed and step; every epoch visits every sample once; views are of one image; no label in them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from harness import Augmentation, Data, Episodes, Labelled, Split, UsageError, Views
+from harness.data.batches import Source
+
+
+def data_of(number: int = 100, classes: int = 4) -> Data:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (number, 3, 8, 8), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(number) % classes
+    train = Split(images, labels, tuple(map(str, range(classes))))
+    return Data.of({"train": train}, Augmentation(flip=0.5, crop=(0.5, 1.0)), torch.device("cpu"))
+
+
+SOURCE = Source(data_of(), batch_size=16, seed=5)
+
+
+@pytest.mark.parametrize("batches", [Views(2), Labelled(), Episodes(4, 1, 2, 3)], ids=lambda batches: type(batches).__name__)
+def test_a_batch_depends_on_seed_and_step_alone(batches: Views | Labelled | Episodes) -> None:
+    def flat(seed: int, step: int) -> torch.Tensor:
+        drawn = batches.draw(Source(SOURCE.data, 16, seed), step)
+        return torch.cat([part.float().flatten() for part in (drawn if isinstance(drawn, tuple) else (drawn,))])
+
+    torch.manual_seed(1)
+    first = flat(5, 7)
+    torch.manual_seed(2)
+    assert torch.equal(flat(5, 7), first)  # whatever the global generator does
+    assert not torch.equal(flat(5, 8), first)
+    assert not torch.equal(flat(6, 7), first)
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    Views(2).draw(SOURCE, 0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_epoch_visits_samples_once_and_the_next_in_another_order() -> None:
+    assert SOURCE.steps_per_epoch == 6
+    epochs = [torch.cat([SOURCE.indices(6 * epoch + step) for step in range(6)]) for epoch in range(3)]
+    for epoch in epochs:
+        assert len(epoch.unique()) == 96
+    assert not torch.equal(epochs[0], epochs[1])
+
+
+def test_views_are_of_one_image_and_differ() -> None:
+    plain = Views(2, Augmentation(flip=0.0, crop=(1.0, 1.0)))
+    still = Source(Data(SOURCE.data.splits, Augmentation(), SOURCE.data.mean, SOURCE.data.std), 16, 5)
+    one, two = Views(2, Augmentation()).draw(still, 0)
+    assert torch.equal(one, two)  # nothing to augment: both are the image itself
+    expected = SOURCE.data.train.images[SOURCE.indices(0)].float() / 255
+    moments = SOURCE.data.mean[:, None, None], SOURCE.data.std[:, None, None]
+    torch.testing.assert_close(one * moments[1] + moments[0], expected)
+    one, two = Views(2).draw(SOURCE, 0)
+    assert not torch.equal(one, two)
+    assert plain.draw(SOURCE, 0).shape == (2, 16, 3, 8, 8)
+
+
+def test_a_methods_augmentation_wins_over_the_data_sets() -> None:
+    merged = Augmentation(flip=0.0).over(Augmentation(flip=0.5, crop=(0.2, 1.0)))
+    assert (merged.flip, merged.crop, merged.jitter) == (0.0, (0.2, 1.0), None)
+
+
+def test_labels_fit_their_images_and_pixels_are_normalised() -> None:
+    source = Source(Data(SOURCE.data.splits, Augmentation(), SOURCE.data.mean, SOURCE.data.std), 16, 5)
+    batch = Labelled().draw(source, 3)
+    assert torch.equal(batch.labels, SOURCE.data.train.labels[SOURCE.indices(3)])
+    everything = SOURCE.data.normalize(SOURCE.data.pixels(SOURCE.data.train.images))
+    torch.testing.assert_close(everything.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(everything.std((0, 2, 3)), torch.ones(3), atol=1e-3, rtol=0)
+
+
+def test_a_batch_larger_than_the_data_is_refused() -> None:
+    with pytest.raises(UsageError, match="batch_size is 101, but the split 'train' has only 100"):
+        Views(2).check(Source(SOURCE.data, 101, 0))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (torch.zeros(2, 1, 4, 4), torch.zeros(2, dtype=torch.int64), "images must be uint8"),
+        (torch.zeros(2, 4, 4, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), "images must be uint8"),
+        (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), "labels must be int64"),
+        (torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.tensor([0, 5]), "labels must be in 0 .. 1, not 0 .. 5"),
+        (torch.zeros(0, 1, 4, 4, dtype=torch.uint8), torch.zeros(0, dtype=torch.int64), "no samples"),
+    ],
+)
+def test_splits_that_do_not_fit_are_refused(images: torch.Tensor, labels: torch.Tensor, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Split(images, labels, ("a", "b"))
+
+
+def test_a_data_set_without_train_or_with_two_shapes_is_refused() -> None:
+    small = Split(torch.zeros(1, 1, 4, 4, dtype=torch.uint8), torch.tensor([0]), ("a",))
+    large = Split(torch.zeros(1, 1, 5, 5, dtype=torch.uint8), torch.tensor([0]), ("a",))
+    with pytest.raises(UsageError, match="needs a split 'train'"):
+        Data.of({"test": small}, Augmentation(), torch.device("cpu"))
+    with pytest.raises(UsageError, match="samples of one shape"):
+        Data.of({"train": small, "test": large}, Augmentation(), torch.device("cpu"))

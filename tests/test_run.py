@@ -1,0 +1,118 @@
+"""The main job through its public door: the command line, on the toy plugin."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.conftest import SUITE, Harness
+
+Write = Callable[[str], Path]
+
+
+def records(folder: Path) -> dict[str, Any]:
+    """All that a run wrote about each cell, less what may differ between runs: times and costs."""
+    found = {}
+    for cell in sorted((folder / "cells").iterdir()):
+        scores = {path.stem: json.loads(path.read_text())["metrics"] for path in sorted(cell.glob("evaluations/*.json"))}
+        units = {path.stem: dict(np.load(path)) for path in sorted(cell.glob("evaluations/*.npz"))}
+        steps = (cell / "steps.jsonl").read_text() if (cell / "steps.jsonl").exists() else ""
+        found[cell.name] = (scores, {name: {k: v.tolist() for k, v in each.items()} for name, each in units.items()}, steps)
+    return found
+
+
+def test_from_a_suite_to_a_leaderboard_and_again(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    path = suite(SUITE)
+    first = harness("run", path)
+    assert "4 of 4 cells done" in first.stdout
+    board = (tmp_path / "results/toy/leaderboard.md").read_text()
+    assert "classify" in board
+    assert "idle" in board
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "results/toy/cells").rglob("*")}
+    again = harness("run", path)
+    assert "4 already done" in again.stdout
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "results/toy/cells").rglob("*")} == before
+    statuses = json.loads(harness("plan", path, "--json").stdout)["cells"]
+    assert [cell["status"] for cell in statuses] == ["done"] * 4
+    for form, start in (("markdown", "#"), ("csv", ""), ("html", "<!")):
+        harness("leaderboard", "--format", form, "--output", "out")
+        assert (tmp_path / "out").read_text().startswith(start)
+    assert harness("leaderboard", "results/toy").stdout == board
+    other = harness("run", path, "--results", "other", "--workers", "2")
+    assert "4 of 4 cells done" in other.stdout
+    assert records(tmp_path / "other") == records(tmp_path / "results/toy")  # bit for bit
+    assert all(scores for scores, _, _ in records(tmp_path / "other").values())
+
+
+def test_a_further_evaluator_only_evaluates_and_a_further_seed_only_adds(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    harness("run", suite(SUITE.replace("[0, 1]", "[0]")))
+    trained = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("training.json")}
+    assert len(trained) == 2
+    path = suite(SUITE + "  on train: {use: nearest, split: train}\n")
+    statuses = json.loads(harness("plan", path, "--json").stdout)["cells"]
+    assert [cell["status"] for cell in statuses] == ["todo"] * 4
+    harness("run", path)
+    assert all(file.stat().st_mtime_ns == written for file, written in trained.items())
+    assert len(list(tmp_path.rglob("training.json"))) == 4
+    assert len(list(tmp_path.rglob("evaluations/*.json"))) == 8
+
+
+def test_cells_that_fail_are_records_and_the_others_go_on(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    methods = "{use: fail, how: [raise, kill, nan], unless: cured}, idle"
+    text = SUITE.replace("classify, idle", methods).replace("[blobs]", "[blobs, broken]").replace("[0, 1]", "[0]")
+    done = harness("run", suite(text), code=1)
+    statuses = {
+        (cell["method"]["label"], cell["dataset"]["name"]): cell["status"]
+        for cell in json.loads(harness("plan", suite(text), "--json").stdout)["cells"]
+    }
+    assert statuses.pop(("idle", "blobs")) == "done"
+    assert len(statuses) == 7
+    assert set(statuses.values()) == {"failed"}
+    for message in ("RuntimeError: failed on purpose", "ended by SIGKILL", "the loss is nan at step 1 of 30", "made of cheese"):
+        assert message in done.stdout
+    assert "1 of 8 cells done" in done.stdout
+    assert "failed on purpose" in (tmp_path / "results/toy/leaderboard.md").read_text()
+    (tmp_path / "cured").touch()
+    healed = harness("run", suite(text), "--only", "dataset=blobs", "--only", "method=fail,idle", code=1)
+    assert "3 of 4 cells done" in healed.stdout  # the loss is still nan
+
+
+def test_an_evaluator_that_fails_costs_no_other_score(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    done = harness("run", suite(SUITE.replace("nearest: {}", "failing: {}\n  nearest: {}")), code=1)
+    assert "this evaluator fails on purpose" in done.stdout
+    assert len(list(tmp_path.rglob("evaluations/*.json"))) == 4
+
+
+def test_impossible_combinations_end_before_anything_trains(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    text = SUITE.replace("batch_size: 32", "batch_size: 4096").replace("nearest: {}", "nearest: {split: novel}")
+    done = harness("run", suite(text), code=2)
+    assert "benchmarks.yaml:3: classify on blobs with flat: the budget's batch_size is 4096" in done.stderr
+    assert not list(tmp_path.rglob("training.json"))
+    done = harness("run", suite(SUITE.replace("nearest: {}", "nearest: {split: novel}")), code=2)
+    assert "benchmarks.yaml:9: classify on blobs with flat: the data set has no split 'novel'" in done.stderr
+
+
+def test_only_and_fresh(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    path = suite(SUITE)
+    harness("run", path, "--only", "method=idle", "--only", "seed=1")
+    [training] = tmp_path.rglob("training.json")
+    written = training.stat().st_mtime_ns
+    time.sleep(0.01)
+    harness("run", path, "--only", "method=idle", "--only", "seed=1", "--fresh")
+    assert training.stat().st_mtime_ns > written
+    assert "no method 'idel' in this suite. Did you mean 'idle'?" in harness("run", path, "--only", "method=idel", code=2).stderr
+    assert "--only is written AXIS=NAME" in harness("run", path, "--only", "idle", code=2).stderr
+
+
+def test_a_suite_with_a_mistake_and_a_device_that_is_none(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    done = harness("run", suite(SUITE.replace("idle", "ilde")), code=2)
+    assert done.stderr == f"harness: {tmp_path}/benchmarks.yaml:3: there is no method 'ilde'. Did you mean 'idle'?\n"
+    assert "--device is auto, cpu" in harness("run", suite(SUITE), "--device", "gpu", code=2).stderr
+    no_gpu = {"CUDA_VISIBLE_DEVICES": ""}
+    assert "there is no such GPU" in harness("run", suite(SUITE), "--device", "cuda:7", code=2, env=no_gpu).stderr
+    assert "holds no results" in harness("leaderboard", "nowhere", code=2).stderr

@@ -1,0 +1,140 @@
+"""A suite is read as it is meant, or refused before anything heavy is imported, with the line and the nearest name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness import UsageError
+from harness.config import Suite, load_suite
+from harness.registry import registry
+
+Write = Callable[[str], Path]
+
+
+def load(path: Path) -> Suite:
+    return load_suite(path, registry())
+
+
+BASE = """\
+name: toy
+matrix:
+  method: [classify, idle]
+  backbone: [flat]
+  dataset: [blobs]
+  seed: [0, 1]
+budget: {steps: 30, batch_size: 32}
+evaluators:
+  nearest: {}
+"""
+
+
+def test_the_matrix_is_a_product_seed_by_seed(suite: Write) -> None:
+    cells = load(suite(BASE)).cells
+    assert [(cell.method.label, cell.seed) for cell in cells] == [("classify", 0), ("idle", 0), ("classify", 1), ("idle", 1)]
+    assert len({cell.id for cell in cells}) == 4
+
+
+def test_a_list_of_values_sweeps_an_option(suite: Write) -> None:
+    text = BASE.replace("classify, idle", "{use: classify, temperature: [0.5, 2], mode: [fast, slow]}, idle")
+    labels = [cell.method.label for cell in load(suite(text)).cells if cell.seed == 0]
+    assert labels == [
+        "classify (temperature=0.5, mode=fast)",
+        "classify (temperature=0.5, mode=slow)",
+        "classify (temperature=2, mode=fast)",
+        "classify (temperature=2, mode=slow)",
+        "idle",
+    ]
+
+
+def test_a_list_is_a_value_where_the_option_is_a_list(suite: Write) -> None:
+    one = load(suite(BASE.replace("classify, idle", "{use: classify, sizes: [3, 4]}"))).cells
+    assert [cell.method.config.sizes for cell in one if cell.seed == 0] == [(3, 4)]
+    two = load(suite(BASE.replace("classify, idle", "{use: classify, sizes: [[3, 4], [5]]}"))).cells
+    assert [cell.method.config.sizes for cell in two if cell.seed == 0] == [(3, 4), (5,)]
+
+
+def test_options_of_a_section_hold_for_all_entries_and_an_entry_wins(suite: Write) -> None:
+    text = BASE.replace("idle]", "{use: classify, temperature: 3.0}]") + "methods: {classify: {temperature: 2.0, mode: slow}}\n"
+    configs = [cell.method.config for cell in load(suite(text)).cells if cell.seed == 0]
+    assert [(config.temperature, config.mode) for config in configs] == [(2.0, "slow"), (3.0, "slow")]
+
+
+def test_budgets_from_the_recipe_to_the_entry(suite: Write) -> None:
+    text = BASE.replace("idle]", "{use: classify, label: longer, budget: {epochs: 3}}]")
+    text += "methods: {classify: {budget: {lr: 0.3}}}\n"
+    short, longer = [cell.budget for cell in load(suite(text)).cells if cell.seed == 0]
+    assert (short.steps, short.epochs, short.lr, short.batch_size) == (30, None, 0.3, 32)
+    assert (longer.steps, longer.epochs, longer.lr, longer.batch_size) == (None, 3.0, 0.3, 32)
+
+
+def test_include_and_exclude(suite: Write) -> None:
+    text = BASE + "exclude:\n- {method: idle, seed: 1}\ninclude:\n- {method: {use: idle, label: extra}, seed: 7}\n"
+    cells = load(suite(text)).cells
+    assert [(cell.method.label, cell.seed) for cell in cells] == [("classify", 0), ("idle", 0), ("classify", 1), ("extra", 7)]
+
+
+def test_interpolation_and_the_same_evaluator_twice(suite: Write) -> None:
+    text = BASE.replace("nearest: {}", "on test: {use: nearest, split: test}\n  on train: {use: nearest, split: train}")
+    loaded = load(suite(text.replace("seed: [0, 1]", "seed: ['${budget.steps}']")))
+    assert [(each.label, each.config.split) for each in loaded.evaluators] == [("on test", "test"), ("on train", "train")]
+    assert {cell.seed for cell in loaded.cells} == {30}
+
+
+def test_a_relative_path_is_meant_from_the_suites_folder(suite: Write, tmp_path: Path) -> None:
+    (tmp_path / "marker").write_text("content")
+    cells = load(suite(BASE.replace("[blobs]", "[{use: blobs, marker: marker}]"))).cells
+    assert cells[0].dataset.config.marker == tmp_path / "marker"
+    assert cells[0].dataset.identity["fingerprint"] == "content"
+    assert "marker" not in cells[0].dataset.identity["options"]
+
+
+MISTAKES = [
+    ("matrix:", "matrx:", "benchmarks.yaml:2: a suite has no 'matrx'. Did you mean 'matrix'?"),
+    ("method:", "methd:", "benchmarks.yaml:3: the matrix has no axis 'methd'. Did you mean 'method'?"),
+    ("classify", "clasify", "benchmarks.yaml:3: there is no method 'clasify'. Did you mean 'classify'?"),
+    ("[flat]", "[]", "benchmarks.yaml:4: the matrix needs at least one backbone."),
+    ("[blobs]", "[{use: blobs, clases: 3}]", "benchmarks.yaml:5: blobs has no option 'clases'. Did you mean 'classes'?"),
+    ("[blobs]", "[{use: blobs, budget: {}}]", "benchmarks.yaml:5: only methods have a budget of their own."),
+    ("[blobs]", "[{use: blobs, marker: no}]", "benchmarks.yaml:5: blobs.marker must be path, not False."),
+    ("[blobs]", "[3]", "benchmarks.yaml:5: a dataset is a name or '{use: name, option: value}', not 3."),
+    ("[0, 1]", "[0, zero]", "benchmarks.yaml:6: a seed is a whole number of 0 or more, not 'zero'."),
+    ("[0, 1]", "[1, 1]", "benchmarks.yaml:6: seeds must be at least one, each once."),
+    ("steps: 30, ", "", "benchmarks.yaml:7: the budget needs 'steps' or 'epochs'."),
+    ("steps: 30", "stps: 30", "benchmarks.yaml:7: the budget needs 'steps' or 'epochs'."),
+    ("steps: 30", "steps: 30, epochs: 2", "benchmarks.yaml:7: budget: give one of steps and epochs"),
+    ("steps: 30", "steps: -1", "benchmarks.yaml:7: budget: steps or epochs must be positive"),
+    ("steps: 30", "steps: 30, optimizer: sdg", "benchmarks.yaml:7: budget.optimizer is 'sdg'. Did you mean 'sgd'?"),
+    ("  nearest: {}", "  {}", "benchmarks.yaml:8: a suite needs at least one evaluator."),
+    ("nearest: {}", "nearst: {}", "benchmarks.yaml:9: there is no evaluator 'nearst'. Did you mean 'nearest'?"),
+    ("nearest: {}", "nearest: {split: 3}", "benchmarks.yaml:9: nearest.split must be str, not 3 (quote it)."),
+    ("idle]", "idle, idle]", "benchmarks.yaml:3: method 'idle' is listed twice."),
+    ("idle]", "{use: classify, temperature: -1}]", "benchmarks.yaml:3: classify: temperature must be positive"),
+    ("name: toy", "name: [toy", "benchmarks.yaml:2: not valid YAML: expected ',' or ']', but got ':'."),
+    ("name: toy", "name: ${nowhere}", "benchmarks.yaml:1: Interpolation key 'nowhere' not found."),
+    ("name: toy", "name: a\nname: b", "benchmarks.yaml:2: not valid YAML: found duplicate key name."),
+    ("evaluators:", "exclude: [{method: nobody}]\nevaluators:", "benchmarks.yaml:8: exclude names method 'nobody', which is not"),
+    ("evaluators:", "exclude: [{seed: [0, 1]}]\nevaluators:", "benchmarks.yaml:8: every cell of the matrix is excluded."),
+    ("evaluators:", "methods: {clasify: {}}\nevaluators:", "benchmarks.yaml:8: there is no method 'clasify'. Did you mean"),
+    ("evaluators:", "methods: {classify: {label: x}}\nevaluators:", "benchmarks.yaml:8: classify has no option 'label'."),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "message"), MISTAKES, ids=[mistake[2][16:50] for mistake in MISTAKES])
+def test_a_mistake_is_named_with_its_line(suite: Write, right: str, wrong: str, message: str) -> None:
+    assert right in BASE
+    with pytest.raises(UsageError) as caught:
+        load(suite(BASE.replace(right, wrong, 1)))
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: No such file"):
+        load(tmp_path / "nowhere.yaml")
+
+
+def test_a_suite_that_is_no_mapping(suite: Write) -> None:
+    with pytest.raises(UsageError, match="a suite is a mapping"):
+        load(suite("- 1\n- 2\n"))

@@ -1,0 +1,162 @@
+"""The loop: rates, optimizers, resume, determinism, and a loss that is not finite."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from harness_toy import BlobsConfig, CentroidConfig, FlatConfig
+from harness_toy.parts import Blobs, Classify, Flat
+from torch import nn
+
+from harness import Augmentation, Data, Metric, Trained, Views
+from harness import training as loop
+from harness.budget import Budget, merge
+from harness.data.batches import Source
+from harness.training import load_checkpoint, make_optimizer, rate_factor, steps_of, train
+
+
+def fresh(seed: int = 0) -> tuple[Classify, Source]:
+    data = Data.of(Blobs(BlobsConfig(), Path()).load(), Augmentation(flip=0.5), torch.device("cpu"))
+    torch.manual_seed(seed)
+    return Classify(Flat(FlatConfig(), data.train.sample_shape), CentroidConfig(), data), Source(data, 32, seed)
+
+
+def train_logged(method: Classify, source: Source, budget: Budget, checkpoint: Path) -> list[tuple[int, float]]:
+    logged: list[tuple[int, float]] = []
+    train(method, source, budget, checkpoint, lambda step, _, metrics: logged.append((step, metrics["loss"])))
+    return logged
+
+
+BUDGETS = [
+    Budget(steps=24, optimizer="sgd", lr=0.1, weight_decay=1e-3, warmup=0.2),
+    Budget(steps=24, optimizer="adam", lr=0.01),
+    Budget(steps=24, optimizer="adamw", lr=0.01, weight_decay=0.1),
+    Budget(steps=24, optimizer="lars", lr=0.5, weight_decay=1e-6),
+    Budget(steps=24, lr=0.1, precision="bf16"),
+]
+
+
+@pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: f"{budget.optimizer}-{budget.precision}")
+def test_learns_and_a_resumed_run_equals_an_uninterrupted_one(
+    budget: Budget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, source = fresh()
+    logged = train_logged(whole, source, budget, tmp_path / "never")
+    assert logged[-1][1] < 0.6 * logged[0][1]
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)  # a checkpoint after every step
+    stopped, source = fresh()
+
+    def stop(step: int, steps: int) -> None:
+        if step == 10:
+            raise KeyboardInterrupt
+
+    stopped.after_step = stop  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        train_logged(stopped, source, budget, tmp_path / "checkpoint")
+    resumed, source = fresh(seed=0)
+    with torch.no_grad():
+        resumed.head.weight.zero_()  # whatever it was before: the checkpoint holds all
+    torch.manual_seed(99)
+    again = train_logged(resumed, source, budget, tmp_path / "checkpoint")
+    assert again == [entry for entry in logged if entry[0] > 10]
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_checkpoint_is_no_pickle_that_runs_code(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "exploded",))
+
+    torch.save({"step": 1, "bomb": Bomb()}, tmp_path / "checkpoint")
+    method, _ = fresh()
+    with pytest.raises(Exception, match="weights_only|Weights only"):
+        load_checkpoint(tmp_path / "checkpoint", method, make_optimizer(method, BUDGETS[0]))
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path) -> None:
+    runs = [train_logged(*fresh(seed), BUDGETS[0], tmp_path / "never") for seed in (0, 0, 1)]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_rates_rise_linearly_and_fall_as_a_cosine() -> None:
+    budget = Budget(steps=100, warmup=0.1)
+    rates = [rate_factor(step, 100, budget) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
+    assert rates[10] == 1.0
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(0.5 * (1 + math.cos(math.pi * 89 / 90)))
+    assert {rate_factor(step, 100, Budget(steps=100, schedule="constant")) for step in range(100)} == {1.0}
+
+
+def test_weight_decay_spares_biases_and_norms() -> None:
+    method, _ = fresh()
+    decayed, spared = make_optimizer(method, Budget(steps=1, weight_decay=0.1)).param_groups
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
+    assert all(weight.ndim > 1 for weight in decayed["params"])
+    assert all(weight.ndim == 1 for weight in spared["params"])
+    assert len(decayed["params"]) + len(spared["params"]) == len(list(method.parameters()))
+
+
+def test_lars_scales_a_layers_step_by_its_norms() -> None:
+    """One step of You et al. 2017: w - lr * trust * (g + wd w), trust = .001 |w| / (|g| + wd |w|)."""
+
+    class One(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.tensor([[3.0, 4.0]]))
+
+    one = One()
+    optimizer = make_optimizer(one, Budget(steps=1, optimizer="lars", lr=0.5, weight_decay=0.1, momentum=0.0))  # type: ignore[arg-type]
+    gradient = torch.tensor([[0.6, 0.8]])
+    one.weight.grad = gradient.clone()
+    before = one.weight.detach().clone()
+    optimizer.step()
+    trust = 0.001 * 5 / (1 + 0.1 * 5)
+    torch.testing.assert_close(one.weight.detach(), before - 0.5 * trust * (gradient + 0.1 * before), atol=1e-6, rtol=1e-5)
+
+
+def test_epochs_become_steps() -> None:
+    _, source = fresh()
+    assert len(source.data.train) == 144
+    assert steps_of(Budget(epochs=2.5), Views(2), source) == 10
+    assert steps_of(Budget(steps=7), Views(2), source) == 7
+
+
+def test_a_later_block_may_count_otherwise() -> None:
+    assert merge({"steps": 5, "lr": 1}, {"epochs": 2}) == {"epochs": 2, "lr": 1}
+    assert merge({"epochs": 5}, {"lr": 2}, {"steps": 3}) == {"lr": 2, "steps": 3}
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path) -> None:
+    method, source = fresh()
+    with pytest.raises(FloatingPointError, match=r"the loss is (nan|inf) at step \d+ of 24"):
+        train_logged(method, source, Budget(steps=24, lr=1e30, schedule="constant"), tmp_path / "never")
+
+
+def test_features_are_computed_once_in_eval_mode_without_touching_the_method() -> None:
+    method, source = fresh()
+    method.train()
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    trained = Trained(method, source.data)
+    features = trained.features("test")
+    assert trained.features("test") is features
+    assert not features.requires_grad
+    assert not method.training
+    pixels = source.data.normalize(source.data.pixels(source.data.split("test").images))
+    torch.testing.assert_close(features, method.backbone(pixels).detach())
+    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
+
+
+def test_a_metric_is_the_mean_of_its_units_with_their_interval() -> None:
+    metric = Metric.mean(torch.tensor([1.0, 0.0, 1.0, 1.0]), "image")
+    assert (metric.value, metric.n) == (0.75, 4)
+    assert metric.half_width == pytest.approx(1.96 * 0.5 / 2)  # sample deviation of three ones and a zero is .5
+    assert json.dumps(metric.value)

@@ -1,0 +1,70 @@
+"""A plugin as a stranger would write it: small, quick parts with known answers, and parts that fail on purpose."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness import Register, hookimpl, option
+
+
+@dataclass(frozen=True)
+class BlobsConfig:
+    classes: int = option(6, "number of classes")
+    per_class: int = option(24, "samples of each")
+    marker: Path | None = option(None, "a file to read", identity=False)
+
+    def fingerprint(self) -> str:
+        return self.marker.read_text() if self.marker else "none"
+
+
+@dataclass(frozen=True)
+class FlatConfig:
+    width: int = option(16, "features")
+
+
+@dataclass(frozen=True)
+class CentroidConfig:
+    temperature: float = option(1.0, "softmax temperature")
+    sizes: tuple[int, ...] = option((1, 2), "a list of numbers")
+    mode: Literal["fast", "slow"] = option("fast", "one of two")
+    seconds: float = option(0.0, "to sleep per step", identity=False)
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise ValueError("temperature must be positive")
+
+
+@dataclass(frozen=True)
+class FailingConfig:
+    step: int = option(3, "when")
+    how: Literal["raise", "kill", "nan"] = option("raise", "what")
+    unless: Path | None = option(None, "a file whose presence prevents it", identity=False)
+
+
+@dataclass(frozen=True)
+class NearestConfig:
+    split: str = option("test", "which split to score")
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    register("classify", "harness_toy.parts:Classify", CentroidConfig, summary="a linear classifier", paper="arXiv:0000")
+    register("fail", "harness_toy.parts:Fail", FailingConfig, summary="fails on purpose")
+    register("idle", "harness_toy.parts:Idle", summary="learns nothing")
+
+
+@hookimpl
+def register_backbones(register: Register) -> None:
+    register("flat", "harness_toy.parts:Flat", FlatConfig, summary="one linear layer")
+
+
+@hookimpl
+def register_datasets(register: Register) -> None:
+    register("blobs", "harness_toy.parts:Blobs", BlobsConfig, summary="a colour per class, with noise")
+    register("broken", "harness_toy.parts:Broken", summary="cannot be loaded")
+
+
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    register("nearest", "harness_toy.parts:Nearest", NearestConfig, summary="nearest class mean")
+    register("failing", "harness_toy.parts:Failing", summary="an evaluator that raises")
