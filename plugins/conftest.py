@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -36,24 +37,24 @@ class TinyNet(nn.Module):
         return self.layers(images).mean((2, 3))
 
 
-def _stamps(number: int, generator: torch.Generator) -> Split:
-    """One of six random 7x7 stamps in each 14x14 picture: at a random place, in random ink, under noise."""
-    stamps = torch.randint(2, (CLASSES, 7, 7), generator=torch.Generator().manual_seed(6)).float()
+def _gratings(number: int, generator: torch.Generator) -> Split:
+    """Stripes in one of six directions, 14x14, of random phase, contrast and brightness, under noise."""
     labels = torch.randint(CLASSES, (number,), generator=generator)
-    pictures = torch.rand(number, 14, 14, generator=generator) * 0.3
-    ink = 0.2 + 0.5 * torch.rand(number, generator=generator)
-    rows, columns = torch.randint(8, (2, number), generator=generator).tolist()
-    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        pictures[i, row : row + 7, column : column + 7] += ink[i] * stamps[labels[i]]
+    phase, contrast, brightness = torch.rand(3, number, 1, 1, generator=generator)
+    angle = labels[:, None, None] * (math.pi / CLASSES)
+    along = torch.arange(14) * angle.cos() + torch.arange(14)[:, None] * angle.sin()
+    waves = torch.sin(2 * math.pi * (along / 4 + phase))
+    noise = torch.randn(number, 14, 14, generator=generator)
+    pictures = 0.3 + 0.4 * brightness + (0.05 + 0.25 * contrast) * waves + 0.1 * noise
     return Split((pictures[:, None].clamp(0, 1) * 255).to(torch.uint8), labels, tuple("abcdef"))
 
 
 @pytest.fixture(scope="session")
-def stamps() -> Data:
-    """Six classes that differ in shape alone. The recommended augmentation moves and fades, as the data does."""
+def gratings() -> Data:
+    """Six classes that differ in direction alone; the recommended augmentation keeps it and changes the rest."""
     generator = torch.Generator().manual_seed(0)
-    splits = {"train": _stamps(1024, generator), "test": _stamps(512, generator)}
-    return Data.of(splits, Augmentation(translate=0.2, jitter=0.8), torch.device("cpu"))
+    splits = {"train": _gratings(1024, generator), "test": _gratings(512, generator)}
+    return Data.of(splits, Augmentation(translate=0.3, jitter=1.0), torch.device("cpu"))
 
 
 @pytest.fixture

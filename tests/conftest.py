@@ -26,6 +26,7 @@ def _install_toy() -> str:
 
 _paths = [_install_toy(), str(TOY)]
 sys.path[:0] = _paths
+os.environ["OMP_NUM_THREADS"] = "1"  # these tensors are small: threads would only wait for each other
 os.environ["PYTHONPATH"] = os.pathsep.join([*_paths, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]

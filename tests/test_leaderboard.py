@@ -16,7 +16,8 @@ from rich.console import Console
 
 from harness.leaderboard import Format, render, show
 from harness.leaderboard.markdown import escape
-from harness.leaderboard.notes import failures, notes, provenance
+from harness.leaderboard.notes import failures, notes
+from harness.leaderboard.provenance import provenance
 from harness.leaderboard.tables import build
 from harness.leaderboard.text import amount, clean, distinguish, natural
 from harness.records import CellRecord

@@ -36,7 +36,7 @@ BUDGETS = [
     Budget(steps=24, optimizer="sgd", lr=0.1, weight_decay=1e-3, warmup=0.2),
     Budget(steps=24, optimizer="adam", lr=0.01),
     Budget(steps=24, optimizer="adamw", lr=0.01, weight_decay=0.1),
-    Budget(steps=24, optimizer="lars", lr=0.5, weight_decay=1e-6),
+    Budget(steps=24, optimizer="lars", lr=10.0, weight_decay=1e-6),
     Budget(steps=24, lr=0.1, precision="bf16"),
 ]
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 
 from harness.leaderboard.grids import Cell, Grid, costs, scores
-from harness.leaderboard.notes import NOTHING, READING, failures, notes, provenance
+from harness.leaderboard.notes import NOTHING, READING, failures, notes
+from harness.leaderboard.provenance import provenance
 from harness.leaderboard.tables import Table
 
 _STYLE = """
@@ -22,7 +23,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
 thead th { vertical-align: bottom; color: var(--soft); font-weight: 600; white-space: normal; min-width: 3rem }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper) }
-tbody th { font-weight: 600; white-space: normal; min-width: 6rem; max-width: 16rem; overflow-wrap: anywhere }
+tbody th { font-weight: 600; white-space: normal; min-width: 8rem; max-width: 16rem; overflow-wrap: anywhere }
 td.best { font-weight: 700; background: var(--best) }
 ul, details { color: var(--soft); font-size: .9rem; padding-left: 1.2rem }
 details { padding-left: 0 }

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from harness.leaderboard.grids import Grid, costs, scores
-from harness.leaderboard.notes import NOTHING, READING, failures, notes, provenance
+from harness.leaderboard.notes import NOTHING, READING, failures, notes
+from harness.leaderboard.provenance import provenance
 from harness.leaderboard.tables import Table
 
 

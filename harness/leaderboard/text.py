@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MISSING = "–"
@@ -57,6 +57,11 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def settings(value: Mapping[str, Any]) -> str:
     """'lr=0.1, steps=400'."""
     return ", ".join(f"{key}={_plain(inner)}" for key, inner in sorted(flatten(value).items()))
+
+
+def joined(values: Iterable[Any]) -> str:
+    """What is not None, each once, in natural order."""
+    return ", ".join(sorted({str(value) for value in values if value is not None}, key=natural))
 
 
 def distinguish(labels: Sequence[str], things: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -1,0 +1,100 @@
+"""Bundled data sets: their options and where they are. Imports neither torch nor what they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness import Augmentation, Register, hookimpl, option
+from harness_datasets.fingerprints import file_fingerprint, folder_fingerprint
+from harness_datasets.fonts import content_version
+
+
+@dataclass(frozen=True)
+class GlyphsConfig:
+    """Options of `glyphs`: none."""
+
+    def fingerprint(self) -> str:
+        return content_version()
+
+
+@dataclass(frozen=True)
+class NpzConfig:
+    """Options of `npz`."""
+
+    path: Path = option(help="the .npz file; README.md says what is in it", identity=False)
+    rotations: bool = option(False, "each 90-degree rotation of a class of 'train' and 'test' is a further class")
+    augmentation: Augmentation = option(Augmentation(), "over the defaults: photos' for colour, characters' for grey")
+
+    def fingerprint(self) -> str:
+        return file_fingerprint(self.path)
+
+
+@dataclass(frozen=True)
+class ImageFolderConfig:
+    """Options of `image_folder`."""
+
+    path: Path = option(help="the folder that holds <split>/<class>/<picture>", identity=False)
+    size: int = option(84, "height and width to which the pictures are cropped and resized, in pixels")
+    augmentation: Augmentation = option(Augmentation(), "over the defaults: photos' for colour, characters' for grey")
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"size must be at least 1 pixel, not {self.size}.")
+
+    def fingerprint(self) -> str:
+        return folder_fingerprint(self.path)
+
+
+@dataclass(frozen=True)
+class DownloadConfig:
+    """Options of a set that torchvision knows."""
+
+    download: bool = option(True, "fetch it from its home if it is not in the cache", identity=False)
+
+
+@dataclass(frozen=True)
+class OmniglotConfig(DownloadConfig):
+    """Options of `omniglot`."""
+
+    split: Literal["vinyals", "lake"] = option(
+        "vinyals", "which classes are novel: Vinyals et al. 2016 (1028/172/423) or Lake et al. 2015 (964/0/659)"
+    )
+    rotations: bool = option(False, "each 90-degree rotation of a class of 'train' and 'test' is a further class")
+    held_out: int = option(0, "drawings of each training class, of 20, that are the split 'test'; 0: there is none")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.held_out < 20:
+            raise ValueError(f"held_out must be 0 .. 19 of a class's 20 drawings, not {self.held_out}.")
+
+
+@hookimpl
+def register_datasets(register: Register) -> None:
+    register(
+        "glyphs",
+        "harness_datasets.glyphs:Glyphs",
+        GlyphsConfig,
+        summary="letters of 14 scripts drawn from matplotlib's fonts; novel classes are letters of other scripts",
+    )
+    register("digits", "harness_datasets.digits:Digits", summary="scikit-learn's 1,797 handwritten digits, 8x8")
+    register("npz", "harness_datasets.npz:Npz", NpzConfig, summary="your own arrays from an .npz file")
+    register(
+        "image_folder", "harness_datasets.image_folder:ImageFolder", ImageFolderConfig, summary="your own pictures"
+    )
+    register(
+        "omniglot",
+        "harness_datasets.omniglot:Omniglot",
+        OmniglotConfig,
+        summary="1,623 handwritten characters of 50 alphabets, 28x28",
+        paper="Lake et al. 2015, doi:10.1126/science.aab3050; Vinyals et al. 2016, arXiv:1606.04080",
+    )
+    for name, target, summary, paper in (
+        ("cifar10", "Cifar10", "10 kinds of photos, 32x32", "Krizhevsky 2009"),
+        ("cifar100", "Cifar100", "100 kinds of photos, 32x32", "Krizhevsky 2009"),
+        ("stl10", "Stl10", "10 kinds of photos, 96x96 (labelled part)", "Coates et al. 2011"),
+        ("fashion_mnist", "FashionMnist", "10 kinds of clothes, 28x28 grey", "Xiao et al. 2017, arXiv:1708.07747"),
+        ("cifar_fs", "CifarFS", "CIFAR-100 in 64/16/20 classes", "Bertinetto et al. 2019, arXiv:1805.08136"),
+        ("fc100", "FC100", "CIFAR-100 in 60/20/20 classes by superclass", "Oreshkin et al. 2018, arXiv:1805.10123"),
+    ):
+        register(name, f"harness_datasets.photos:{target}", DownloadConfig, summary=summary, paper=paper)

@@ -1,10 +1,12 @@
-"""Splits as numpy arrays, and the one file format that `npz` reads and `glyphs` caches in."""
+"""Splits as numpy arrays, what is done with them, and how they are cached."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness import Split
+from harness import Augmentation, Split, UsageError
+
+CHARACTERS = Augmentation(crop=(0.4, 1.0), rotate=15.0, translate=0.1, scale=(0.8, 1.2), shear=10.0)  # never flipped
+PHOTOS = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)  # Chen et al. 2020, appendix B.9
 
 
 class Arrays(NamedTuple):
@@ -33,27 +38,76 @@ def as_split(arrays: Arrays) -> Split:
     )
 
 
-def write_splits(path: Path, splits: Mapping[str, Arrays]) -> None:
-    """Write `<split>_images`, `<split>_labels` and `<split>_classes`; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = {f"{name}_{field}": value for name, arrays in splits.items() for field, value in arrays._asdict().items()}
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            np.savez_compressed(file, **parts)
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+def recommended(splits: Mapping[str, Split]) -> Augmentation:
+    """What usually makes sense: grey pictures are taken for characters, others for photos."""
+    return CHARACTERS if splits["train"].sample_shape[0] == 1 else PHOTOS
 
 
-def read_splits(path: Path) -> dict[str, Split]:
-    """What `write_splits` wrote."""
+def pick_classes(arrays: Arrays, names: tuple[str, ...]) -> Arrays:
+    """The samples of the named classes, relabelled 0 .. len(names) - 1 in that order."""
+    place = np.full(len(arrays.classes), -1)
+    place[[arrays.classes.index(name) for name in names]] = np.arange(len(names))
+    labels = place[arrays.labels]
+    return Arrays(arrays.images[labels >= 0], labels[labels >= 0], names)
+
+
+def hold_out(arrays: Arrays, number: int) -> tuple[Arrays, Arrays]:
+    """All but the last `number` samples of each class, and those."""
+    from_end = np.empty(len(arrays.labels), dtype=np.intp)
+    for label in range(len(arrays.classes)):
+        members = np.flatnonzero(arrays.labels == label)
+        from_end[members] = np.arange(len(members))[::-1]
+    held = from_end < number
+    kept, rest = (Arrays(arrays.images[part], arrays.labels[part], arrays.classes) for part in (~held, held))
+    return kept, rest
+
+
+def with_rotations(arrays: Arrays) -> Arrays:
+    """Each rotation by 90, 180, 270 degrees of a class is a further class (Snell et al. 2017, section 3.1)."""
+    if arrays.images.shape[1] != arrays.images.shape[2]:
+        raise UsageError(f"'rotations' needs square images, not {arrays.images.shape[1]}x{arrays.images.shape[2]}.")
+    number = len(arrays.classes)
+    return Arrays(
+        np.concatenate([np.rot90(arrays.images, turns, axes=(1, 2)) for turns in range(4)]),
+        np.concatenate([arrays.labels + turns * number for turns in range(4)]),
+        tuple(f"{name}, turned {90 * turns}" if turns else name for turns in range(4) for name in arrays.classes),
+    )
+
+
+def rotate_training(splits: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    """Rotations of `train`, and of `test`, which holds the same classes; `validation` and `novel` stay as they are."""
+    return {name: with_rotations(part) if name in ("train", "test") else part for name, part in splits.items()}
+
+
+def cached(path: Path, build: Callable[[], Mapping[str, Arrays]]) -> dict[str, Arrays]:
+    """What `build` gives, kept in `path`; of several processes only one builds, and the file appears whole."""
+    with locked(path.parent):
+        if not path.exists():
+            _write(path, build())
     with np.load(path, allow_pickle=False) as file:
         names = [key.removesuffix("_images") for key in file.files if key.endswith("_images")]
         return {
-            name: as_split(
-                Arrays(file[f"{name}_images"], file[f"{name}_labels"], tuple(map(str, file[f"{name}_classes"])))
-            )
+            name: Arrays(file[f"{name}_images"], file[f"{name}_labels"], tuple(map(str, file[f"{name}_classes"])))
             for name in names
         }
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time; the system frees the lock of a process that dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, splits: Mapping[str, Arrays]) -> None:
+    parts = {f"{name}_{field}": value for name, part in splits.items() for field, value in part._asdict().items()}
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **parts)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise

@@ -11,8 +11,8 @@ from fontTools.ttLib import TTFont
 from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
-from harness import Augmentation, Dataset, Split
-from harness_datasets.arrays import Arrays, read_splits, write_splits
+from harness import Dataset, Split
+from harness_datasets.arrays import CHARACTERS, Arrays, as_split, cached
 from harness_datasets.fonts import content_version, face_files
 from harness_datasets.letters import SPLIT_OF, is_letter, merge, script
 
@@ -31,13 +31,11 @@ Floats = NDArray[np.float32]
 class Glyphs(Dataset):
     """`train` and `test`: drawings of base classes; `validation`, `novel`: classes of further scripts; uint8 28x28."""
 
-    augmentation = Augmentation(crop=(0.4, 1.0), rotate=15.0, translate=0.1, scale=(0.8, 1.2), shear=10.0)
+    augmentation = CHARACTERS
 
     def load(self) -> Mapping[str, Split]:
-        cached = self.folder / f"glyphs-{content_version()}.npz"
-        if not cached.exists():
-            write_splits(cached, build())
-        return read_splits(cached)
+        splits = cached(self.folder / f"glyphs-{content_version()}.npz", build)
+        return {name: as_split(arrays) for name, arrays in splits.items()}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ SPLITS = {  # by script: the first word of a character's Unicode name
 }
 SPLIT_OF = {script: split for split, scripts in SPLITS.items() for script in scripts}
 LETTERS = ("Lu", "Ll", "Lo")  # Unicode categories; Lm are small raised copies of other letters
-ALIKE = 0.15  # share of ink that may differ between two drawings of what is one class
+ALIKE = 0.2  # share of ink that may differ between two drawings of what is one class (O and Ω: .16, S and Ս: .5)
 
 
 def is_letter(character: str) -> bool:
@@ -44,7 +44,9 @@ def merge(characters: Sequence[str], drawings: NDArray[np.float32]) -> list[list
     resembles, so that members never drift away from the leader, the only one that is drawn.
     """
     alike = difference(drawings) < ALIKE
-    order = sorted(range(len(characters)), key=lambda i: (list(SPLITS).index(SPLIT_OF[script(characters[i])]), characters[i]))
+    order = sorted(
+        range(len(characters)), key=lambda i: (list(SPLITS).index(SPLIT_OF[script(characters[i])]), characters[i])
+    )
     groups: dict[int, list[str]] = {}
     for i in order:
         leader = next((leader for leader in groups if alike[i, leader]), i)

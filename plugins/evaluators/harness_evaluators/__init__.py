@@ -1,0 +1,86 @@
+"""Registers `knn`, `linear` and `fewshot`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness import Register, hookimpl, option
+
+
+@dataclass(frozen=True)
+class KNNConfig:
+    """Options of the weighted nearest-neighbour vote."""
+
+    k: int = option(200, "neighbours that vote; a smaller reference votes as a whole")
+    temperature: float = option(0.1, "a neighbour's vote weighs exp(cosine / temperature)")
+    reference: str = option("train", "split whose labels are known")
+    test: str = option("test", "split that is classified")
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k must be at least 1, not {self.k}")
+        if self.temperature <= 0:
+            raise ValueError(f"temperature must be positive, not {self.temperature}")
+
+
+@dataclass(frozen=True)
+class LinearConfig:
+    """Options of the linear probe."""
+
+    epochs: int = option(90, "passes over the reference split")
+    batch_size: int = option(256, "samples per step")
+    learning_rates: tuple[float, ...] = option(
+        (0.03, 0.1, 0.3), "candidates; the one that does best on a held-out tenth of the reference split is taken"
+    )
+    reference: str = option("train", "split that the probe is trained on")
+    test: str = option("test", "split that is classified")
+    seed: int = option(0, "decides the held-out part and the order of samples")
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise ValueError("epochs and batch_size must be at least 1")
+        if not self.learning_rates or min(self.learning_rates) <= 0:
+            raise ValueError(f"learning_rates must be positive, and at least one, not {list(self.learning_rates)}")
+
+
+@dataclass(frozen=True)
+class FewShotConfig:
+    """Options of few-shot episodes."""
+
+    ways: int = option(5, "classes of an episode")
+    shots: int = option(1, "labelled samples of each class")
+    queries: int = option(15, "samples of each class to classify")
+    episodes: int = option(2000, "number of episodes")
+    split: str = option("novel", "split that episodes are drawn from; `test` where a data set has no novel classes")
+    seed: int = option(0, "decides the episodes; nothing else does, so every method and cell seed meets the same ones")
+
+    def __post_init__(self) -> None:
+        if self.ways < 2:
+            raise ValueError(f"ways must be at least 2, not {self.ways}")
+        if min(self.shots, self.queries, self.episodes) < 1:
+            raise ValueError("shots, queries and episodes must be at least 1")
+
+
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    register(
+        "knn",
+        "harness_evaluators.knn:KNN",
+        KNNConfig,
+        summary="Weighted vote of the nearest training features",
+        paper="Wu et al. 2018, arXiv:1805.01978",
+    )
+    register(
+        "linear",
+        "harness_evaluators.linear:Linear",
+        LinearConfig,
+        summary="Softmax regression on frozen features",
+        paper="Zhang et al. 2016, arXiv:1603.08511",
+    )
+    register(
+        "fewshot",
+        "harness_evaluators.fewshot:FewShot",
+        FewShotConfig,
+        summary="Episodes of unseen classes, learned by the method's own adaptation",
+        paper="Vinyals et al. 2016, arXiv:1606.04080",
+    )

@@ -1,0 +1,30 @@
+"""scikit-learn's handwritten digits, the set that is there without a download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from harness import Dataset, Split
+from harness_datasets.arrays import CHARACTERS, Arrays, as_split
+
+INK = 16  # the brightest value in scikit-learn's copy
+
+
+class Digits(Dataset):
+    """`train` (1,347) and `test` (450): uint8 8x8, ink 255 on 0; drawn once, stratified, with a fixed seed."""
+
+    augmentation = CHARACTERS
+
+    def load(self) -> Mapping[str, Split]:
+        images, labels = load_digits(return_X_y=True)
+        grey = np.rint(images.reshape(-1, 8, 8) * (255 / INK)).astype(np.uint8)
+        classes = tuple(str(digit) for digit in range(10))
+        parts = train_test_split(np.arange(len(labels)), test_size=450, stratify=labels, random_state=0)
+        return {
+            name: as_split(Arrays(grey[part], labels[part], classes))
+            for name, part in zip(("train", "test"), map(np.sort, parts), strict=True)
+        }

@@ -1,0 +1,149 @@
+"""A user's own arrays. What the file holds is in README.md; what is wrong with it is said before anything trains."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import Dataset, Split, UsageError
+from harness.errors import nearest
+from harness_datasets.arrays import Arrays, as_split, recommended, rotate_training
+
+SPLITS = ("train", "test", "validation", "novel")
+KEYS = ("classes", *(f"{split}_{part}" for split in SPLITS for part in ("images", "labels", "classes")))
+Fields = Mapping[str, NDArray[np.generic]]
+
+
+class Npz(Dataset):
+    """The splits of an .npz file."""
+
+    def load(self) -> Mapping[str, Split]:
+        arrays = splits_of(read(self.config.path), self.config.path)
+        if self.config.rotations:
+            arrays = rotate_training(arrays)
+        splits = {name: as_split(part) for name, part in arrays.items()}
+        self.augmentation = self.config.augmentation.over(recommended(splits))
+        return splits
+
+
+def read(path: Path) -> dict[str, NDArray[np.generic]]:
+    """All arrays of a file. Raises UsageError if it is missing, is no .npz or holds Python objects."""
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}.")
+    if not zipfile.is_zipfile(path):
+        raise UsageError(f"{path} is no .npz file; write it with numpy.savez.")
+    with np.load(path, allow_pickle=False) as file:
+        try:
+            return {key: file[key] for key in file.files}
+        except (ValueError, zipfile.BadZipFile) as error:
+            raise UsageError(f"{path} cannot be read: {error}") from error
+
+
+def splits_of(fields: Fields, where: Path) -> dict[str, Arrays]:
+    """Check everything that a user can get wrong, then number each split's classes from 0.
+
+    `train` and `test` share their classes; `validation` and `novel` have classes of their own.
+    Raises UsageError.
+    """
+    for key in fields:
+        if key not in KEYS:
+            raise UsageError(f"{where}: '{key}' is not one of the arrays that make a data set.{nearest(key, KEYS)}")
+    for key in ("train_images", "train_labels"):
+        if key not in fields:
+            raise UsageError(f"{where} has no '{key}'; it has {', '.join(fields) or 'nothing'}.")
+    given = [split for split in SPLITS if any(f"{split}_{part}" in fields for part in ("images", "labels", "classes"))]
+    named = {split: named_split(fields, split, where) for split in given}
+    train = present(named["train"])
+    splits = {"train": number(named["train"], train)}
+    for split in given[1:]:
+        classes = train if split == "test" else present(named[split])
+        splits[split] = number(named[split], classes)
+        if split == "test" and (strange := set(present(named[split])) - set(train)):
+            raise UsageError(
+                f"{where}: {describe(strange)} in 'test' but not in 'train'; new classes belong in 'novel'."
+            )
+    forbid_shared_classes(splits, where)
+    return splits
+
+
+def named_split(fields: Fields, split: str, where: Path) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
+    """The images of a split and the name of each one's class."""
+    for key in (f"{split}_images", f"{split}_labels"):
+        if key not in fields:
+            raise UsageError(f"{where} says something of the split '{split}', but has no '{key}'.")
+    images, labels = fields[f"{split}_images"], fields[f"{split}_labels"]
+    if images.dtype != np.uint8:
+        hint = "; scale them to 0 .. 255 and use .astype('uint8')" if images.dtype.kind in "fb" else ""
+        raise UsageError(f"{where}: '{split}_images' must be uint8, not {images.dtype}{hint}.")
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise UsageError(f"{where}: '{split}_images' must be (N, H, W) or (N, H, W, C), not {images.shape}.")
+    if images.ndim == 4 and images.shape[3] > images.shape[1]:
+        raise UsageError(
+            f"{where}: '{split}_images' {images.shape} has its channels first; they must be last: .transpose(0, 2, 3, 1)."
+        )
+    if labels.dtype.kind not in "iu" or labels.ndim != 1:
+        raise UsageError(f"{where}: '{split}_labels' must be integers (N,), not {labels.dtype} {labels.shape}.")
+    if len(labels) != len(images):
+        raise UsageError(
+            f"{where}: '{split}_images' has {len(images)} samples, but '{split}_labels' has {len(labels)}."
+        )
+    return images.astype(np.uint8), class_names(fields, split, labels.astype(np.int64), where)
+
+
+def class_names(fields: Fields, split: str, labels: NDArray[np.int64], where: Path) -> NDArray[np.str_]:
+    """The class of each sample: by the split's own list, by the common list, or else by its number.
+
+    Without a list, `train` and `test` number the same classes, `validation` and `novel` each their own.
+    """
+    key = next((key for key in own_lists(split) if key in fields), None)
+    if key is None:
+        prefix = "" if split in ("train", "test") else f"{split} "
+        return np.array([f"{prefix}{label}" for label in labels])
+    names = fields[key]
+    if names.dtype.kind not in "US" or names.ndim != 1 or len(set(names.tolist())) < len(names):
+        raise UsageError(f"{where}: '{key}' must be a list of different names, not {names.dtype} {names.shape}.")
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise UsageError(
+            f"{where}: '{split}_labels' must be in 0 .. {len(names) - 1}, the indices of '{key}', "
+            f"not {labels.min()} .. {labels.max()}."
+        )
+    return names.astype(np.str_)[labels]
+
+
+def own_lists(split: str) -> tuple[str, ...]:
+    """Where the names of a split's classes may be, the nearest first."""
+    return (f"{split}_classes", "train_classes", "classes") if split == "test" else (f"{split}_classes", "classes")
+
+
+def present(named: tuple[NDArray[np.uint8], NDArray[np.str_]]) -> tuple[str, ...]:
+    """The classes that have samples: numbers in their order, then names in theirs."""
+    return tuple(sorted(map(str, np.unique(named[1])), key=lambda name: (int(name) if name.isdecimal() else 0, name)))
+
+
+def number(named: tuple[NDArray[np.uint8], NDArray[np.str_]], classes: tuple[str, ...]) -> Arrays:
+    """Labels as indices into `classes`; a name that is not there becomes -1."""
+    images, names = named
+    place = {name: i for i, name in enumerate(classes)}
+    return Arrays(images, np.array([place.get(str(name), -1) for name in names], dtype=np.int64), classes)
+
+
+def forbid_shared_classes(splits: Mapping[str, Arrays], where: Path) -> None:
+    """Raises UsageError if two of `train`, `validation` and `novel` have a class in common."""
+    disjoint = [split for split in ("train", "validation", "novel") if split in splits]
+    for i, one in enumerate(disjoint):
+        for other in disjoint[i + 1 :]:
+            if shared := set(splits[one].classes) & set(splits[other].classes):
+                raise UsageError(f"{where}: {describe(shared)} in '{one}' and in '{other}', which must share no class.")
+
+
+def describe(names: set[str]) -> str:
+    first = ", ".join(repr(name) for name in sorted(names)[:3])
+    return (
+        f"class {first} is"
+        if len(names) == 1
+        else f"{len(names)} classes ({first}{', ...' if len(names) > 3 else ''}) are"
+    )

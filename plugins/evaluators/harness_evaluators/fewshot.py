@@ -1,0 +1,57 @@
+"""Few-shot classification: episodes of unseen classes, learned by the method's own `adapt`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from harness import Data, EpisodeBatch, Evaluator, Method, Metric, Trained, draw_episodes, require_episodes
+from harness.data.batches import gather
+from harness.data.episodes import EpisodeIndices
+from harness.data.splits import Split
+from harness_evaluators import FewShotConfig
+
+DRAWN = 100  # episodes drawn at a time; another number would be other episodes
+IN_MEMORY = {"features": DRAWN, "images": 4}  # episodes adapted at a time
+
+
+class FewShot(Evaluator):
+    """Mean accuracy over seeded episodes, each learned from its support set alone."""
+
+    config: FewShotConfig
+
+    def check(self, method: Method, data: Data) -> None:
+        config = self.config
+        require_episodes(data.split(config.split), config.split, config.ways, config.shots, config.queries)
+        method.check_ways(config.ways)
+
+    @torch.no_grad()
+    def evaluate(self, trained: Trained) -> dict[str, Metric]:
+        method = trained.method.eval()
+        accuracies = []
+        size = IN_MEMORY[method.adapts_on]
+        for drawn in self.episodes(trained.data.split(self.config.split), size):
+            batch = self._inputs(trained, drawn)
+            classify = method.adapt(batch.support, batch.support_labels, self.config.ways)
+            hits = classify(batch.query).argmax(-1) == batch.query_labels
+            accuracies.append(hits.float().mean(-1))
+        protocol = "transductive BN" if method.transductive else "inductive"
+        return {"accuracy": Metric.mean(torch.cat(accuracies), "episode", protocol=protocol)}
+
+    def episodes(self, split: Split, size: int = DRAWN) -> Iterator[EpisodeIndices]:
+        """The episodes, up to `size` at a time: a function of the split and this evaluator's options alone."""
+        config, generator = self.config, torch.Generator().manual_seed(self.config.seed)
+        for start in range(0, config.episodes, DRAWN):
+            number = min(DRAWN, config.episodes - start)
+            drawn = draw_episodes(split.by_class, config.ways, config.shots, config.queries, number, generator)
+            yield from map(EpisodeIndices._make, zip(*(part.split(size) for part in drawn), strict=True))
+
+    def _inputs(self, trained: Trained, drawn: EpisodeIndices) -> EpisodeBatch:
+        """What `adapt` sees: cached features, or images."""
+        split = self.config.split
+        if trained.method.adapts_on == "images":
+            return gather(trained.data, trained.data.split(split).images, drawn)
+        features = trained.features(split)
+        support, support_labels, query, query_labels = (part.to(features.device) for part in drawn)
+        return EpisodeBatch(features[support], support_labels, features[query], query_labels)
