@@ -38,7 +38,15 @@ class Component:
         return {**identity, "fingerprint": fingerprint()} if fingerprint else identity
 
     def as_json(self) -> dict[str, Any]:
-        return {**self.identity, "options": as_plain(self.config), "label": self.label, "where": self.where}
+        """All options, and the names of those that decide a result: a path must not part what can be compared."""
+        decides = sorted(self.identity["options"])
+        return {
+            **self.identity,
+            "options": as_plain(self.config),
+            "decides": decides,
+            "label": self.label,
+            "where": self.where,
+        }
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ class CellRecord:
     """One cell with whatever it has left behind so far. Everything inside is as JSON holds it.
 
     cell: "suite", "seed", "method", "backbone", "dataset" (each "name", "label", "options", "distribution",
-        "version"; a dataset also "fingerprint"), "budget" (this method's) and "suite_budget" (the suite's, for all).
+        "version" and "decides", the names of the options that decide a result; some also "fingerprint"), "budget"
+        (this method's) and "suite_budget" (the suite's, for all).
     training: "seconds", "steps", "images", "images_per_second", "peak_memory_mb", "metrics", "provenance"; None if
         it has not been trained to the end.
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and

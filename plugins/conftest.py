@@ -49,6 +49,12 @@ def _gratings(number: int, generator: torch.Generator) -> Split:
     return Split((pictures[:, None].clamp(0, 1) * 255).to(torch.uint8), labels, tuple("abcdef"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Networks as small as the tests' are slower on several threads, and far slower where cores are shared."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def gratings() -> Data:
     """Six classes that differ in direction alone; the recommended augmentation keeps it and changes the rest."""
@@ -68,7 +74,7 @@ def tiny_net() -> TinyNet:
 def fit() -> Callable[..., list[float]]:
     """Train a method for some steps, as plainly as can be; the loss of each step."""
 
-    def fit(method: Method, data: Data, steps: int, lr: float = 0.1, batch_size: int = 64) -> list[float]:
+    def fit(method: Method, data: Data, steps: int, lr: float, batch_size: int = 64) -> list[float]:
         source = Source(data, batch_size, seed=0)
         optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], lr, momentum=0.9)
         losses = []

@@ -244,6 +244,18 @@ def test_suites_with_the_same_budget_share_a_table() -> None:
     assert "Suite: mine, quickstart" in provenance(table)
 
 
+def test_where_things_lie_parts_nothing() -> None:
+    def pictures(path: str, where: str) -> dict[str, Any]:
+        whole = component("npz", path=path, size=28)
+        return {**whole, "fingerprint": "f" * 64, "decides": ["size"], "where": where}
+
+    here = seeds(component("a") | {"where": "one.yaml:3"}, [0.5], dataset=pictures("/here", "one.yaml:7"))
+    there = record(component("a") | {"where": "b.yaml:4"}, 1, {"knn": 0.6}, dataset=pictures("/there", "b.yaml:9"))
+    (table,) = build([*here, there])
+    assert [len(row.cells) for row in table.rows] == [2]
+    assert "Dataset: npz (fingerprint=fffffffffffffff…, size=28)" in provenance(table)  # and no one's path
+
+
 def test_same_label_with_other_options_is_another_method() -> None:
     (table,) = build(
         [

@@ -36,7 +36,8 @@ def provenance(table: Table) -> list[str]:
 
 
 def _component(component: Mapping[str, Any]) -> str:
-    details = {**component.get("options", {})}
+    options = component.get("options", {})
+    details = {key: value for key, value in options.items() if key in component.get("decides", options)}
     if component.get("fingerprint"):
         details["fingerprint"] = component["fingerprint"]
     listed = settings(details)

@@ -99,20 +99,23 @@ def _comparable(record: CellRecord) -> dict[str, Any]:
     """What two cells must share to be in one table."""
     cell = record.cell
     return {
-        "dataset": _unlabelled(cell["dataset"]),
-        "backbone": _unlabelled(cell["backbone"]),
+        "dataset": _identity(cell["dataset"]),
+        "backbone": _identity(cell["backbone"]),
         "budget": cell.get("suite_budget"),
     }
 
 
 def _contestant(record: CellRecord) -> dict[str, Any]:
-    """What two cells must share to be seeds of one method: all that decides a result and is not the table's."""
-    rest = {key: value for key, value in record.cell.items() if key not in ("suite", "seed", "suite_budget")}
-    return {**rest, "method": _unlabelled(rest["method"]), "backbone": None, "dataset": None}
+    """What two cells of a table must share to be seeds of one method."""
+    return {"method": _identity(record.cell["method"]), "budget": record.cell.get("budget")}
 
 
-def _unlabelled(component: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in component.items() if key != "label"}
+def _identity(component: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a result: no label, no line in a suite, no path."""
+    options = component.get("options", {})
+    decides = component.get("decides", options)
+    named = {key: component.get(key) for key in ("name", "distribution", "version", "fingerprint")}
+    return {**named, "options": {key: value for key, value in options.items() if key in decides}}
 
 
 def _label(records: Iterable[CellRecord], kind: str) -> str:
@@ -167,7 +170,7 @@ def _columns(cells: Iterable[CellRecord]) -> list[Column]:
             label if lonely[key[0]] == 1 and key[1] == "accuracy" else f"{label} {clean(key[1], 40)}"
             for key, label in zip(keys, labels, strict=True)
         ],
-        [{"evaluator": found[key][0][0].get("evaluator", {})} for key in keys],
+        [_identity(found[key][0][0].get("evaluator", {})) for key in keys],
     )
     columns = []
     for key, label, title in zip(keys, labels, titles, strict=True):

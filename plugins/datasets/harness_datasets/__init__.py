@@ -10,6 +10,8 @@ from harness import Augmentation, Register, hookimpl, option
 from harness_datasets.fingerprints import file_fingerprint, folder_fingerprint
 from harness_datasets.fonts import content_version
 
+AUGMENTATION = "what differs from the default, which is that of photos for colour and of characters for grey"
+
 
 @dataclass(frozen=True)
 class GlyphsConfig:
@@ -23,9 +25,9 @@ class GlyphsConfig:
 class NpzConfig:
     """Options of `npz`."""
 
-    path: Path = option(help="the .npz file; README.md says what is in it", identity=False)
+    path: Path = option(help="the .npz file; README.md says what is in it", identity=False)  # noqa: RUF009 (no value)
     rotations: bool = option(False, "each 90-degree rotation of a class of 'train' and 'test' is a further class")
-    augmentation: Augmentation = option(Augmentation(), "over the defaults: photos' for colour, characters' for grey")
+    augmentation: Augmentation = option(Augmentation(), AUGMENTATION)  # noqa: RUF009 (a frozen default)
 
     def fingerprint(self) -> str:
         return file_fingerprint(self.path)
@@ -35,9 +37,9 @@ class NpzConfig:
 class ImageFolderConfig:
     """Options of `image_folder`."""
 
-    path: Path = option(help="the folder that holds <split>/<class>/<picture>", identity=False)
+    path: Path = option(help="the folder of <split>/<class>/<picture>", identity=False)  # noqa: RUF009 (no value)
     size: int = option(84, "height and width to which the pictures are cropped and resized, in pixels")
-    augmentation: Augmentation = option(Augmentation(), "over the defaults: photos' for colour, characters' for grey")
+    augmentation: Augmentation = option(Augmentation(), AUGMENTATION)  # noqa: RUF009 (a frozen default)
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -75,7 +77,7 @@ def register_datasets(register: Register) -> None:
         "glyphs",
         "harness_datasets.glyphs:Glyphs",
         GlyphsConfig,
-        summary="letters of 14 scripts drawn from matplotlib's fonts; novel classes are letters of other scripts",
+        summary="letters of 15 scripts drawn from matplotlib's fonts; novel classes are letters of other scripts",
     )
     register("digits", "harness_datasets.digits:Digits", summary="scikit-learn's 1,797 handwritten digits, 8x8")
     register("npz", "harness_datasets.npz:Npz", NpzConfig, summary="your own arrays from an .npz file")

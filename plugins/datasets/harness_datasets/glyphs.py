@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fontTools.ttLib import TTFont
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # it ships no type information
 from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
@@ -101,7 +101,7 @@ def normalized(ink: Image.Image) -> Floats:
     canvas = Image.new("L", (SIZE * FINE, SIZE * FINE))
     small = ink.resize((width, height), Image.Resampling.BOX)
     canvas.paste(small, ((canvas.width - width) // 2, (canvas.height - height) // 2))
-    return np.asarray(canvas, dtype=np.float32) / 255
+    return np.asarray(canvas, dtype=np.float32) / np.float32(255)
 
 
 def drawings(character: str, faces: list[Face]) -> NDArray[np.uint8]:
@@ -117,7 +117,7 @@ def drawings(character: str, faces: list[Face]) -> NDArray[np.uint8]:
 def pooled(fine: Floats) -> Floats:
     """(N, 56, 56) -> (N, 28, 28)"""
     rows = fine[:, 0::FINE] + fine[:, 1::FINE]
-    return (rows[:, :, 0::FINE] + rows[:, :, 1::FINE]) / FINE**2
+    return np.asarray((rows[:, :, 0::FINE] + rows[:, :, 1::FINE]) / FINE**2, dtype=np.float32)
 
 
 def distort(masters: Floats, generator: np.random.Generator) -> Floats:
@@ -132,7 +132,10 @@ def distort(masters: Floats, generator: np.random.Generator) -> Floats:
 
 
 def affine_maps(number: int, generator: np.random.Generator) -> Floats:
-    """Turn up to 10 degrees, shear up to .15, stretch each axis by .87 to 1.15, shift up to 2 of 28 pixels: (N, 2, 3)."""
+    """Turn up to 10 degrees, shear up to .15, stretch each axis by .87 to 1.15, shift up to 2 of 28 pixels.
+
+    (N, 2, 3), for coordinates of -1 .. 1.
+    """
     turn = np.deg2rad(generator.uniform(-10, 10, number))
     shear = generator.uniform(-0.15, 0.15, number)
     wide, high = np.exp(generator.uniform(-0.14, 0.14, (2, number)))
@@ -143,11 +146,11 @@ def affine_maps(number: int, generator: np.random.Generator) -> Floats:
 
 
 def smooth_fields(number: int, side: int, generator: np.random.Generator, knots: int = 5) -> Floats:
-    """Displacements that vary smoothly: random at 5x5 knots, up to 1.4 of 28 pixels, raised cosine between: (N, S, S)."""
+    """Smooth displacements, (N, S, S): random at 5x5 knots, up to 1.4 of 28 pixels, raised cosines between."""
     place = np.linspace(0, knots - 1, side)[:, None] - np.arange(knots)
     weights = np.where(np.abs(place) < 1, 0.5 + 0.5 * np.cos(np.pi * place), 0).astype(np.float32)
     values = generator.uniform(-1.4 / 14, 1.4 / 14, (number, knots, knots)).astype(np.float32)
-    return weights @ values @ weights.T
+    return np.asarray(weights @ values @ weights.T, dtype=np.float32)
 
 
 def sample(pictures: Floats, y: Floats, x: Floats) -> Floats:

@@ -43,9 +43,9 @@ def read_folder(path: Path, size: int) -> dict[str, Arrays]:
     if strange := set(classes.get("test", ())) - set(classes["train"]):
         raise UsageError(f"{path}: {describe(strange)} in 'test' but not in 'train'; new classes belong in 'novel'.")
     splits = {}
-    for split in classes:
-        names = tuple(classes["train" if split == "test" else split])
-        splits[split] = read_split(classes[split], names, size)
+    for split, members in classes.items():
+        names = tuple(classes["train"] if split == "test" else members)
+        splits[split] = read_split(members, names, size)
     forbid_shared_classes(splits, path)
     colourless = all((part.images == part.images[..., :1]).all() for part in splits.values())
     return {name: part._replace(images=part.images[..., 0]) for name, part in splits.items()} if colourless else splits

@@ -83,7 +83,7 @@ def named_split(fields: Fields, split: str, where: Path) -> tuple[NDArray[np.uin
         raise UsageError(f"{where}: '{split}_images' must be (N, H, W) or (N, H, W, C), not {images.shape}.")
     if images.ndim == 4 and images.shape[3] > images.shape[1]:
         raise UsageError(
-            f"{where}: '{split}_images' {images.shape} has its channels first; they must be last: .transpose(0, 2, 3, 1)."
+            f"{where}: '{split}_images' {images.shape} has its channels first; put them last: .transpose(0, 2, 3, 1)."
         )
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise UsageError(f"{where}: '{split}_labels' must be integers (N,), not {labels.dtype} {labels.shape}.")

@@ -40,7 +40,7 @@ VINYALS_NOVEL = (
     "Tibetan",
     "ULOG",
 )
-VINYALS_CUT = "Gurmukhi/character42"  # the first novel character of the one alphabet that is in two splits
+VINYALS_CUT = ("Gurmukhi", "character42")  # the first novel character of the one alphabet that is in two splits
 
 
 class Omniglot(Dataset):
@@ -105,8 +105,8 @@ def split_vinyals(drawings: Mapping[str, Arrays]) -> dict[str, Arrays]:
 
 def vinyals(name: str) -> str:
     """The split of a class "alphabet/character"."""
-    alphabet = name.split("/")[0]
+    alphabet, character = name.split("/")
     if alphabet in VINYALS_VALIDATION:
         return "validation"
-    late = alphabet == VINYALS_CUT.split("/")[0] and name >= VINYALS_CUT
+    late = alphabet == VINYALS_CUT[0] and character >= VINYALS_CUT[1]
     return "novel" if late or alphabet in VINYALS_NOVEL else "train"

@@ -11,29 +11,36 @@ from torchvision import datasets
 from harness import Augmentation, Dataset, Split, UsageError
 from harness_datasets.arrays import PHOTOS, Arrays, as_split, locked, pick_classes
 
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 # Bertinetto et al. 2019 draw 64/16/20 classes at random; their lists as torchmeta has them (assets/cifar100/cifar-fs),
 # all other classes are for training.
-CIFAR_FS_VALIDATION = (
-    "beaver beetle butterfly camel cattle crab crocodile flatfish lamp maple_tree motorcycle otter sea shark television tractor"
-).split()
-CIFAR_FS_NOVEL = (
-    "baby bed bicycle chimpanzee fox leopard man pickup_truck plain poppy rocket rose snail sweet_pepper table telephone "
-    "wardrobe whale woman worm"
-).split()
+CIFAR_FS_VALIDATION = names(
+    """beaver beetle butterfly camel cattle crab crocodile flatfish lamp maple_tree motorcycle otter sea shark
+    television tractor"""
+)
+CIFAR_FS_NOVEL = names(
+    """baby bed bicycle chimpanzee fox leopard man pickup_truck plain poppy rocket rose snail sweet_pepper table
+    telephone wardrobe whale woman worm"""
+)
 # Oreshkin et al. 2018 divide by superclass (github.com/ServiceNow/TADAM, datasets/create_dataset_cifar100.py):
-# validation 8, 11, 13, 16; novel 0, 7, 12, 14 in the order of Krizhevsky's list. All others are for training.
-FC100_VALIDATION = (
-    "bear leopard lion tiger wolf "  # large carnivores
-    "camel cattle chimpanzee elephant kangaroo "  # large omnivores and herbivores
-    "crab lobster snail spider worm "  # non-insect invertebrates
-    "hamster mouse rabbit shrew squirrel"  # small mammals
-).split()
-FC100_NOVEL = (
-    "beaver dolphin otter seal whale "  # aquatic mammals
-    "bee beetle butterfly caterpillar cockroach "  # insects
-    "fox porcupine possum raccoon skunk "  # medium mammals
-    "baby boy girl man woman"  # people
-).split()
+# validation are large carnivores, large omnivores and herbivores, non-insect invertebrates, small mammals; novel are
+# aquatic mammals, insects, medium mammals, people; a line each. All others are for training.
+FC100_VALIDATION = names(
+    """bear leopard lion tiger wolf
+    camel cattle chimpanzee elephant kangaroo
+    crab lobster snail spider worm
+    hamster mouse rabbit shrew squirrel"""
+)
+FC100_NOVEL = names(
+    """beaver dolphin otter seal whale
+    bee beetle butterfly caterpillar cockroach
+    fox porcupine possum raccoon skunk
+    baby boy girl man woman"""
+)
 
 
 class Cifar10(Dataset):
@@ -103,13 +110,13 @@ class FashionMnist(Dataset):
         return Arrays(part.data.numpy(), part.targets.numpy(), tuple(part.classes))
 
 
-def divide(arrays: Arrays, validation: list[str], novel: list[str]) -> dict[str, Arrays]:
+def divide(arrays: Arrays, validation: tuple[str, ...], novel: tuple[str, ...]) -> dict[str, Arrays]:
     """Split by class: the two lists, and all other classes for `train`."""
     train = tuple(name for name in arrays.classes if name not in {*validation, *novel})
     return {
         "train": pick_classes(arrays, train),
-        "validation": pick_classes(arrays, tuple(validation)),
-        "novel": pick_classes(arrays, tuple(novel)),
+        "validation": pick_classes(arrays, validation),
+        "novel": pick_classes(arrays, novel),
     }
 
 

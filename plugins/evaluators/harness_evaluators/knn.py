@@ -12,7 +12,7 @@ from harness_evaluators.splits import require_same_classes
 
 
 class KNN(Evaluator):
-    """Each test sample takes the class with the greatest vote among its nearest neighbours (Wu et al. 2018, section 3.4)."""
+    """Each test sample takes the class with the greatest vote of its nearest neighbours (Wu et al. 2018, section 3.4)."""
 
     config: KNNConfig
 
@@ -35,7 +35,7 @@ class KNN(Evaluator):
 def vote(
     queries: Tensor, bank: Tensor, labels: Tensor, classes: int, k: int, temperature: float, chunk: int = 1024
 ) -> Tensor:
-    """Votes (N, classes) of the `k` rows of `bank` (M, D), with `labels` (M,), that are nearest to each of `queries` (N, D).
+    """Votes (N, classes) of the `k` rows of `bank` (M, D), with `labels` (M,), nearest to each of `queries` (N, D).
 
     A neighbour of cosine similarity s votes exp(s / temperature), up to a factor per query that changes no order.
     """

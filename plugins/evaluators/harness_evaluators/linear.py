@@ -47,15 +47,15 @@ class standardiser:  # noqa: N801 (used as a function)
 
 @torch.no_grad()
 def probe(features: Tensor, labels: Tensor, classes: int, config: LinearConfig) -> Tensor:
-    """The weights (D, classes) of the candidate rate with the best held-out accuracy, trained again on all of `features`."""
+    """Weights (D, classes): the rate with the best accuracy on held-out `features` is trained again on all of them."""
     generator = torch.Generator().manual_seed(config.seed)
     rates = features.new_tensor(config.learning_rates)
     if len(rates) > 1 and len(features) >= HELD_OUT:
         order = torch.randperm(len(features), generator=generator).to(features.device)
         held, kept = order[::HELD_OUT], order[torch.arange(len(order)) % HELD_OUT != 0]
         candidates = fit(features[kept], labels[kept], classes, rates, config, generator)
-        hits = ((features[held] @ candidates).argmax(2) == labels[held]).sum(1)
-        rates = rates[hits.argmax()][None]
+        hits = [((features[held] @ candidate).argmax(1) == labels[held]).sum() for candidate in candidates]
+        rates = rates[torch.stack(hits).argmax()][None]
     return fit(features, labels, classes, rates[:1], config, generator)[0]
 
 
@@ -66,17 +66,19 @@ def fit(
 
     The gradient of the mean cross-entropy of x W is x^T (softmax(x W) - onehot) / B.
     """
-    weights = features.new_zeros(len(rates), features.shape[1], classes)
+    # the candidates lie side by side, (D, R * classes), so that a step is two large matrix products
+    weights = features.new_zeros(features.shape[1], len(rates) * classes)
+    each_rate = rates.repeat_interleave(classes)
     velocity = torch.zeros_like(weights)
     steps, step = config.epochs * math.ceil(len(features) / config.batch_size), 0
     for _ in range(config.epochs):
         order = torch.randperm(len(features), generator=generator).to(features.device)
         for index in order.split(config.batch_size):
             batch = features[index]
-            errors = (batch @ weights).softmax(2)  # (R, B, classes)
-            errors[:, torch.arange(len(index), device=index.device), labels[index]] -= 1
-            velocity.mul_(MOMENTUM).add_(batch.T @ errors, alpha=1 / len(index))
+            errors = (batch @ weights).unflatten(1, (len(rates), classes)).softmax(2)  # (B, R, classes)
+            errors[torch.arange(len(index), device=index.device), :, labels[index]] -= 1
+            velocity.mul_(MOMENTUM).addmm_(batch.T, errors.flatten(1), alpha=1 / len(index))
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-            weights.sub_(velocity * (cosine * rates)[:, None, None])
+            weights.addcmul_(velocity, each_rate, value=-cosine)
             step += 1
-    return weights
+    return weights.unflatten(1, (len(rates), classes)).transpose(0, 1)

@@ -10,4 +10,4 @@ def require_same_classes(data: Data, reference: str, test: str) -> None:
     if reference == test:
         raise UsageError(f"reference and test are both '{test}': every sample would be its own neighbour.")
     if data.split(reference).classes != data.split(test).classes:
-        raise UsageError(f"the splits '{reference}' and '{test}' hold different classes, so one cannot label the other.")
+        raise UsageError(f"the splits '{reference}' and '{test}' do not hold the same classes.")

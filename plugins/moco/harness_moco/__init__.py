@@ -30,7 +30,7 @@ def _at_least(minimum: int, **values: int) -> None:
 
 @dataclass(frozen=True)
 class MoCoConfig(_Common):
-    """Options of MoCo v2. The defaults are the authors' for CIFAR-10, the temperature that of version 2."""
+    """Options of MoCo v2. Queue, momentum and splits are the authors' for CIFAR-10, the temperature version 2's."""
 
     queue_size: int = option(4096, "keys of earlier batches that serve as negatives; fewer than training samples")
     projection_dim: int = option(128, "width of the projection that the loss sees")

@@ -1,0 +1,31 @@
+"""Puts the leaderboards of committed records between their markers in the documents: `uv run python docs/update_tables.py`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from harness import leaderboard
+from harness.store import Store
+
+ROOT = Path(__file__).parent.parent
+MARKED = re.compile(r"(<!-- leaderboard: (\S+) -->\n).*?(<!-- end of leaderboard -->)", re.DOTALL)
+
+
+def updated(text: str, root: Path = ROOT) -> str:
+    """`text` with every marked leaderboard made anew from its records."""
+
+    def table(match: re.Match[str]) -> str:
+        return match[1] + leaderboard.render(Store(root / match[2]).records(), "markdown") + match[3]
+
+    return MARKED.sub(table, text)
+
+
+def main(files: list[str]) -> None:
+    for file in map(Path, files or [str(ROOT / "README.md")]):
+        file.write_text(updated(file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

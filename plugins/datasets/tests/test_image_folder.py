@@ -1,0 +1,127 @@
+"""A user's own pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from harness_datasets import ImageFolderConfig, image_folder
+from harness_datasets.image_folder import ImageFolder
+from PIL import Image
+
+from harness import UsageError
+
+COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200), "white": (255, 255, 255)}
+
+
+def paint(file: Path, colour: Any, size: tuple[int, int] = (20, 10), mode: str = "RGB") -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, colour).save(file)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    for split, names, endings in (
+        ("train", ("red", "green"), ("png", "jpg")),
+        ("test", ("green",), ("png",)),
+        ("novel", ("blue", "white"), ("bmp", "png", "JPG")),
+    ):
+        for name in names:
+            for number, ending in enumerate(endings):
+                paint(folder / split / name / f"{number}.{ending}", COLOURS[name])
+    (folder / "train" / "red" / "notes.txt").write_text("no picture")
+    (folder / ".hidden").mkdir()
+    return folder
+
+
+def load(path: Path, cache: Path, **options: Any) -> Any:
+    return ImageFolder(ImageFolderConfig(path=path, **options), cache).load()
+
+
+def test_folders_are_classes(pictures: Path, tmp_path: Path) -> None:
+    splits = load(pictures, tmp_path, size=8)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 4, "test": 1, "novel": 6}
+    assert splits["train"].classes == splits["test"].classes == ("green", "red")
+    assert splits["test"].labels.tolist() == [0]
+    assert splits["novel"].classes == ("blue", "white")
+    for split in splits.values():
+        assert split.sample_shape == (3, 8, 8)
+        for image, label in zip(split.images, split.labels, strict=True):
+            expected = torch.tensor(COLOURS[split.classes[label]])
+            assert (image.float().mean((1, 2)) - expected).abs().max() < 4  # JPEG is not exact
+
+
+def test_the_centre_is_kept(tmp_path: Path) -> None:
+    wide = np.zeros((10, 30, 3), np.uint8)
+    wide[:, 10:20] = 255
+    for number in range(2):
+        (tmp_path / "p/train/a").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(wide).save(tmp_path / f"p/train/a/{number}.png")
+    splits = load(tmp_path / "p", tmp_path, size=10)
+    assert splits["train"].images.min() == 255
+
+
+def test_grey_pictures_have_one_channel_and_are_not_flipped(tmp_path: Path) -> None:
+    paint(tmp_path / "p/train/a/1.png", 90, mode="L")
+    paint(tmp_path / "p/train/b/1.png", 1, mode="1")
+    dataset = ImageFolder(ImageFolderConfig(path=tmp_path / "p", size=4), tmp_path)
+    splits = dataset.load()
+    assert splits["train"].sample_shape == (1, 4, 4)
+    assert splits["train"].images[:, 0, 0, 0].tolist() == [90, 255]
+    assert dataset.augmentation.flip is None
+
+
+def test_pictures_are_decoded_once(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load(pictures, tmp_path, size=8)
+    monkeypatch.setattr(image_folder, "read_picture", lambda *_: pytest.fail("decoded again"))
+    assert torch.equal(load(pictures, tmp_path, size=8)["train"].images, first["train"].images)
+
+
+def test_a_changed_picture_changes_the_fingerprint(pictures: Path) -> None:
+    config = ImageFolderConfig(path=pictures)
+    before = config.fingerprint()
+    (pictures / ".hidden/thumbnail.png").write_bytes(b"x")
+    assert config.fingerprint() == before
+    paint(pictures / "train/red/0.png", (1, 2, 3))
+    assert config.fingerprint() != before
+
+
+def test_unreadable_pictures_are_named(pictures: Path, tmp_path: Path) -> None:
+    broken = pictures / "train/red/5.png"
+    broken.write_bytes((pictures / "train/red/0.png").read_bytes()[:40])
+    with pytest.raises(UsageError, match=r"train/red/5\.png cannot be read as a picture"):
+        load(pictures, tmp_path)
+    broken.write_text("no picture at all")
+    with pytest.raises(UsageError, match=r"train/red/5\.png cannot be read as a picture"):
+        load(pictures, tmp_path)
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_wrong_folders_are_explained(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no folder"):
+        ImageFolderConfig(path=tmp_path / "none").fingerprint()
+    paint(pictures / "tests/red/0.png", 0)
+    with pytest.raises(UsageError, match=r"tests is not a split\. Did you mean 'test'"):
+        load(pictures, tmp_path)
+    (pictures / "tests").rename(tmp_path / "away")
+    paint(pictures / "test/purple/0.png", 0)
+    with pytest.raises(UsageError, match="class 'purple' is in 'test' but not in 'train'"):
+        load(pictures, tmp_path)
+    (pictures / "test/purple").rename(pictures / "novel/red")
+    with pytest.raises(UsageError, match="class 'red' is in 'train' and in 'novel'"):
+        load(pictures, tmp_path)
+    (pictures / "novel/red/0.png").unlink()
+    with pytest.raises(UsageError, match="novel/red has no pictures"):
+        load(pictures, tmp_path)
+    (pictures / "train").rename(tmp_path / "gone")
+    with pytest.raises(UsageError, match="needs a folder 'train'"):
+        load(pictures, tmp_path)
+
+
+def test_the_size_is_checked() -> None:
+    with pytest.raises(ValueError, match="at least 1 pixel"):
+        ImageFolderConfig(path=Path("x"), size=0)

@@ -1,0 +1,29 @@
+"""What MAML and ANIL share: a backbone with a linear head, trained on episodes."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from torch import nn
+
+from harness import Backbone, Data, Episodes, Method, UsageError
+from harness_maml import ANILConfig
+
+
+class MetaLearner(Method):
+    """A backbone and a head of `ways` outputs. A task of fewer classes uses the first outputs."""
+
+    name: str
+    config: ANILConfig
+
+    def __init__(self, backbone: nn.Module, config: ANILConfig, data: Data) -> None:
+        super().__init__(backbone, config, data)
+        self.head = nn.Linear(cast(Backbone, backbone).feature_dim, config.ways)
+        self.batches = Episodes(config.ways, config.shots, config.queries, config.tasks)
+
+    def check_ways(self, ways: int) -> None:
+        if ways > self.config.ways:
+            raise UsageError(
+                f"{self.name} learns tasks of {self.config.ways} classes and cannot be evaluated on {ways}: "
+                f"set methods.{self.name}.ways to {ways} or more."
+            )

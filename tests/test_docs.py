@@ -1,0 +1,93 @@
+"""What the documents say is done: their commands exist, their suite is valid, their plugin works, their tables are made."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.config import load_suite
+from harness.plan import Plan
+from harness.registry import registry
+from tests.conftest import SUITE, Harness
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SUITES = (ROOT / "docs" / "suites.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_documented_suite_is_read_as_its_comments_say(tmp_path: Path) -> None:
+    path = tmp_path / "suite.yaml"
+    path.write_text(blocks(SUITES, "yaml")[0])
+    plan = Plan.of(load_suite(path, registry()))
+    first = [cell.method.label for cell in plan.cells.values() if cell.seed == 0]
+    assert first == [
+        "untrained",
+        "SimCLR (temperature=0.1)",
+        "SimCLR (temperature=0.5)",
+        "simclr (augment.crop=0.08-1.0)",
+        "simclr (augment.crop=0.5-1.0)",
+        "longer",
+    ]
+    assert len([cell for cell in plan.cells.values() if cell.seed == 1]) == 4
+
+
+def test_the_readmes_suite_is_valid(tmp_path: Path) -> None:
+    (tmp_path / "my-arrays.npz").write_bytes(b"content")
+    path = tmp_path / "suite.yaml"
+    path.write_text(blocks(README, "yaml")[0])
+    assert len(Plan.of(load_suite(path, registry())).cells) == 15
+
+
+@pytest.mark.parametrize("file", sorted([ROOT / "benchmarks.yaml", *(ROOT / "benchmarks").glob("*.yaml")]), ids=lambda file: file.name)
+def test_the_bundled_suites_are_valid(file: Path, tmp_path: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    for needed in re.findall(r"path: ([^\s,}]+)", text):  # the user's own data: anything may stand in for it here
+        (tmp_path / Path(needed).name).write_bytes(b"content")
+        text = text.replace(needed, Path(needed).name)
+    (tmp_path / file.name).write_text(text)
+    assert Plan.of(load_suite(tmp_path / file.name, registry())).cells
+
+
+def test_commands_of_the_readme_exist(harness: Harness) -> None:
+    usage = {name: harness(name, "--help").stdout for name in ("run", "plan", "list", "show", "leaderboard")}
+    for line in re.findall(r"^(?:uv run )?harness (\w.*)$", README, re.MULTILINE):
+        name, *rest = line.split("#")[0].split()
+        for option in [word for word in rest if word.startswith("--")]:
+            assert option in usage[name], f"harness {name} has no {option}"
+
+
+def test_the_readmes_plugin_installs_and_runs(harness: Harness, suite: Callable[[str], Path], tmp_path: Path) -> None:
+    [pyproject] = blocks(README, "toml")
+    registration, method = blocks(README, "python")
+    assert len(f"{registration}{method}".splitlines()) <= 32
+    (tmp_path / "harness_align.py").write_text(registration)
+    (tmp_path / "harness_align_method.py").write_text(method)
+    info = tmp_path / "harness_align-0.1.0.dist-info"  # what pip would write
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-align\nVersion: 0.1.0\n")
+    entry = re.search(r"\[project.entry-points.harness\]\n(.*?)\n", pyproject)
+    assert entry
+    (info / "entry_points.txt").write_text(f"[harness]\n{entry[1].replace(chr(34), '')}\n")
+    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+    assert "alignment and uniformity" in harness("show", "method", "align", env=env).stdout
+    text = SUITE.replace("classify, idle", "align, idle").replace("[0, 1]", "[0]").replace("lr: 0.1", "lr: 0.02")
+    assert "2 of 2 cells done" in harness("run", suite(text), env=env).stdout
+
+
+def test_tables_in_documents_are_made_from_records() -> None:
+    specification = importlib.util.spec_from_file_location("update_tables", ROOT / "docs" / "update_tables.py")
+    assert specification
+    assert specification.loader
+    update_tables = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(update_tables)
+    assert "| protonet" in README
+    assert update_tables.updated(README) == README
