@@ -36,7 +36,9 @@ Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 def harness(tmp_path: Path) -> Harness:
     """Run the command `harness` in a folder of its own; the completed process."""
 
-    def call(*arguments: str | Path, code: int = 0, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: str | Path, code: int = 0, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "harness", *map(str, arguments)],
             cwd=tmp_path,

@@ -20,7 +20,9 @@ def data_of(number: int = 100, classes: int = 4) -> Data:
 SOURCE = Source(data_of(), batch_size=16, seed=5)
 
 
-@pytest.mark.parametrize("batches", [Views(2), Labelled(), Episodes(4, 1, 2, 3)], ids=lambda batches: type(batches).__name__)
+@pytest.mark.parametrize(
+    "batches", [Views(2), Labelled(), Episodes(4, 1, 2, 3)], ids=lambda batches: type(batches).__name__
+)
 def test_a_batch_depends_on_seed_and_step_alone(batches: Views | Labelled | Episodes) -> None:
     def flat(seed: int, step: int) -> torch.Tensor:
         drawn = batches.draw(Source(SOURCE.data, 16, seed), step)

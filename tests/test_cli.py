@@ -24,13 +24,27 @@ def test_without_torch_pandas_or_scipy(command: list[str], suite: Callable[[str]
         "heavy = {'torch', 'torchvision', 'pandas', 'scipy', 'sklearn', 'matplotlib', 'timm', 'learn2learn'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_list_names_components_and_distributions(harness: Harness) -> None:
     listed = harness("list").stdout
-    for name in ("classify", "simclr", "moco", "maml", "protonet", "supervised", "untrained", "conv4", "glyphs", "fewshot", "local"):
+    for name in (
+        "classify",
+        "simclr",
+        "moco",
+        "maml",
+        "protonet",
+        "supervised",
+        "untrained",
+        "conv4",
+        "glyphs",
+        "fewshot",
+        "local",
+    ):
         assert f"\n{name} " in listed
     assert "harness-toy" in listed
     assert "rep-harness-simclr" in listed
@@ -42,7 +56,15 @@ def test_list_names_components_and_distributions(harness: Harness) -> None:
 
 def test_show_gives_options_paper_and_distribution(harness: Harness) -> None:
     shown = harness("show", "method", "classify").stdout
-    for text in ("a linear classifier", "arXiv:0000", "harness-toy 1.0", "temperature", "softmax temperature", "fast | slow", "1.0"):
+    for text in (
+        "a linear classifier",
+        "arXiv:0000",
+        "harness-toy 1.0",
+        "temperature",
+        "softmax temperature",
+        "fast | slow",
+        "1.0",
+    ):
         assert text in shown
     assert "Did you mean 'classify'?" in harness("show", "method", "clasify", code=2).stderr
 

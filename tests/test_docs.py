@@ -47,7 +47,9 @@ def test_the_readmes_suite_is_valid(tmp_path: Path) -> None:
     assert len(Plan.of(load_suite(path, registry())).cells) == 15
 
 
-@pytest.mark.parametrize("file", sorted([ROOT / "benchmarks.yaml", *(ROOT / "benchmarks").glob("*.yaml")]), ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", sorted([ROOT / "benchmarks.yaml", *(ROOT / "benchmarks").glob("*.yaml")]), ids=lambda file: file.name
+)
 def test_the_bundled_suites_are_valid(file: Path, tmp_path: Path) -> None:
     text = file.read_text(encoding="utf-8")
     for needed in re.findall(r"path: ([^\s,}]+)", text):  # the user's own data: anything may stand in for it here

@@ -49,7 +49,9 @@ def test_every_episode_is_sound(sizes: list[int], ways: int, shots: int, queries
 
 def test_the_stream_is_the_seeds_and_goes_on_without_repeating() -> None:
     split = split_of([10] * 8)
-    one, same, other = (draw_episodes(split.by_class, 5, 1, 5, 50, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    one, same, other = (
+        draw_episodes(split.by_class, 5, 1, 5, 50, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
     assert torch.equal(one.query, same.query)
     assert not torch.equal(one.query, other.query)
     assert len({tuple(row) for row in one.query.tolist()}) == 50

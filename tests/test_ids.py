@@ -89,6 +89,8 @@ def test_an_integer_given_for_a_number_is_the_same_number() -> None:
 def test_every_bundled_component_can_be_identified() -> None:
     for kind in ("method", "backbone", "evaluator"):
         for spec in registry().all(kind):
-            required = [f.name for f in dataclasses.fields(spec.config) if f.default is f.default_factory is dataclasses.MISSING]
+            required = [
+                f.name for f in dataclasses.fields(spec.config) if f.default is f.default_factory is dataclasses.MISSING
+            ]
             if not required:
                 assert len(evaluator_id(Component(spec, spec.config(), spec.name))) == 16

@@ -53,7 +53,9 @@ valid = st.fixed_dictionaries(
         "text": st.text(),
         "choice": st.sampled_from(["left", "right"]),
         "sizes": st.lists(st.integers()),
-        "inner": st.fixed_dictionaries({}, optional={"share": st.none() | st.lists(st.floats(0, 1), min_size=2, max_size=2)}),
+        "inner": st.fixed_dictionaries(
+            {}, optional={"share": st.none() | st.lists(st.floats(0, 1), min_size=2, max_size=2)}
+        ),
     },
 )
 
@@ -68,7 +70,11 @@ def test_valid_values_come_back(values: dict[str, Any]) -> None:
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 
 
-@given(st.dictionaries(st.sampled_from([*Config.__dataclass_fields__, "nonsense"]), scalars | st.lists(scalars, max_size=3)))
+@given(
+    st.dictionaries(
+        st.sampled_from([*Config.__dataclass_fields__, "nonsense"]), scalars | st.lists(scalars, max_size=3)
+    )
+)
 def test_any_values_are_read_or_refused_with_their_place(values: dict[str, Any]) -> None:
     try:
         config = read(values)

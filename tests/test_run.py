@@ -19,10 +19,16 @@ def records(folder: Path) -> dict[str, Any]:
     """All that a run wrote about each cell, less what may differ between runs: times and costs."""
     found = {}
     for cell in sorted((folder / "cells").iterdir()):
-        scores = {path.stem: json.loads(path.read_text())["metrics"] for path in sorted(cell.glob("evaluations/*.json"))}
+        scores = {
+            path.stem: json.loads(path.read_text())["metrics"] for path in sorted(cell.glob("evaluations/*.json"))
+        }
         units = {path.stem: dict(np.load(path)) for path in sorted(cell.glob("evaluations/*.npz"))}
         steps = (cell / "steps.jsonl").read_text() if (cell / "steps.jsonl").exists() else ""
-        found[cell.name] = (scores, {name: {k: v.tolist() for k, v in each.items()} for name, each in units.items()}, steps)
+        found[cell.name] = (
+            scores,
+            {name: {k: v.tolist() for k, v in each.items()} for name, each in units.items()},
+            steps,
+        )
     return found
 
 
@@ -49,7 +55,9 @@ def test_from_a_suite_to_a_leaderboard_and_again(harness: Harness, suite: Write,
     assert all(scores for scores, _, _ in records(tmp_path / "other").values())
 
 
-def test_a_further_evaluator_only_evaluates_and_a_further_seed_only_adds(harness: Harness, suite: Write, tmp_path: Path) -> None:
+def test_a_further_evaluator_only_evaluates_and_a_further_seed_only_adds(
+    harness: Harness, suite: Write, tmp_path: Path
+) -> None:
     harness("run", suite(SUITE.replace("[0, 1]", "[0]")))
     trained = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("training.json")}
     assert len(trained) == 2
@@ -73,7 +81,12 @@ def test_cells_that_fail_are_records_and_the_others_go_on(harness: Harness, suit
     assert statuses.pop(("idle", "blobs")) == "done"
     assert len(statuses) == 7
     assert set(statuses.values()) == {"failed"}
-    for message in ("RuntimeError: failed on purpose", "ended by SIGKILL", "the loss is nan at step 1 of 30", "made of cheese"):
+    for message in (
+        "RuntimeError: failed on purpose",
+        "ended by SIGKILL",
+        "the loss is nan at step 1 of 30",
+        "made of cheese",
+    ):
         assert message in done.stdout
     assert "1 of 8 cells done" in done.stdout
     assert "failed on purpose" in (tmp_path / "results/toy/leaderboard.md").read_text()
@@ -105,7 +118,10 @@ def test_only_and_fresh(harness: Harness, suite: Write, tmp_path: Path) -> None:
     time.sleep(0.01)
     harness("run", path, "--only", "method=idle", "--only", "seed=1", "--fresh")
     assert training.stat().st_mtime_ns > written
-    assert "no method 'idel' in this suite. Did you mean 'idle'?" in harness("run", path, "--only", "method=idel", code=2).stderr
+    assert (
+        "no method 'idel' in this suite. Did you mean 'idle'?"
+        in harness("run", path, "--only", "method=idel", code=2).stderr
+    )
     assert "--only is written AXIS=NAME" in harness("run", path, "--only", "idle", code=2).stderr
 
 

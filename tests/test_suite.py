@@ -33,7 +33,12 @@ evaluators:
 
 def test_the_matrix_is_a_product_seed_by_seed(suite: Write) -> None:
     cells = load(suite(BASE)).cells
-    assert [(cell.method.label, cell.seed) for cell in cells] == [("classify", 0), ("idle", 0), ("classify", 1), ("idle", 1)]
+    assert [(cell.method.label, cell.seed) for cell in cells] == [
+        ("classify", 0),
+        ("idle", 0),
+        ("classify", 1),
+        ("idle", 1),
+    ]
     assert len({cell.id for cell in cells}) == 4
 
 
@@ -57,7 +62,10 @@ def test_a_list_is_a_value_where_the_option_is_a_list(suite: Write) -> None:
 
 
 def test_options_of_a_section_hold_for_all_entries_and_an_entry_wins(suite: Write) -> None:
-    text = BASE.replace("idle]", "{use: classify, temperature: 3.0}]") + "methods: {classify: {temperature: 2.0, mode: slow}}\n"
+    text = (
+        BASE.replace("idle]", "{use: classify, temperature: 3.0}]")
+        + "methods: {classify: {temperature: 2.0, mode: slow}}\n"
+    )
     configs = [cell.method.config for cell in load(suite(text)).cells if cell.seed == 0]
     assert [(config.temperature, config.mode) for config in configs] == [(2.0, "slow"), (3.0, "slow")]
 
@@ -73,13 +81,21 @@ def test_budgets_from_the_recipe_to_the_entry(suite: Write) -> None:
 def test_include_and_exclude(suite: Write) -> None:
     text = BASE + "exclude:\n- {method: idle, seed: 1}\ninclude:\n- {method: {use: idle, label: extra}, seed: 7}\n"
     cells = load(suite(text)).cells
-    assert [(cell.method.label, cell.seed) for cell in cells] == [("classify", 0), ("idle", 0), ("classify", 1), ("extra", 7)]
+    assert [(cell.method.label, cell.seed) for cell in cells] == [
+        ("classify", 0),
+        ("idle", 0),
+        ("classify", 1),
+        ("extra", 7),
+    ]
 
 
 def test_interpolation_and_the_same_evaluator_twice(suite: Write) -> None:
     text = BASE.replace("nearest: {}", "on test: {use: nearest, split: test}\n  on train: {use: nearest, split: train}")
     loaded = load(suite(text.replace("seed: [0, 1]", "seed: ['${budget.steps}']")))
-    assert [(each.label, each.config.split) for each in loaded.evaluators] == [("on test", "test"), ("on train", "train")]
+    assert [(each.label, each.config.split) for each in loaded.evaluators] == [
+        ("on test", "test"),
+        ("on train", "train"),
+    ]
     assert {cell.seed for cell in loaded.cells} == {30}
 
 
@@ -96,7 +112,11 @@ MISTAKES = [
     ("method:", "methd:", "benchmarks.yaml:3: the matrix has no axis 'methd'. Did you mean 'method'?"),
     ("classify", "clasify", "benchmarks.yaml:3: there is no method 'clasify'. Did you mean 'classify'?"),
     ("[flat]", "[]", "benchmarks.yaml:4: the matrix needs at least one backbone."),
-    ("[blobs]", "[{use: blobs, clases: 3}]", "benchmarks.yaml:5: blobs has no option 'clases'. Did you mean 'classes'?"),
+    (
+        "[blobs]",
+        "[{use: blobs, clases: 3}]",
+        "benchmarks.yaml:5: blobs has no option 'clases'. Did you mean 'classes'?",
+    ),
     ("[blobs]", "[{use: blobs, budget: {}}]", "benchmarks.yaml:5: only methods have a budget of their own."),
     ("[blobs]", "[{use: blobs, marker: no}]", "benchmarks.yaml:5: blobs.marker must be path, not False."),
     ("[blobs]", "[3]", "benchmarks.yaml:5: a dataset is a name or '{use: name, option: value}', not 3."),
@@ -115,10 +135,26 @@ MISTAKES = [
     ("name: toy", "name: [toy", "benchmarks.yaml:2: not valid YAML: expected ',' or ']', but got ':'."),
     ("name: toy", "name: ${nowhere}", "benchmarks.yaml:1: Interpolation key 'nowhere' not found."),
     ("name: toy", "name: a\nname: b", "benchmarks.yaml:2: not valid YAML: found duplicate key name."),
-    ("evaluators:", "exclude: [{method: nobody}]\nevaluators:", "benchmarks.yaml:8: exclude names method 'nobody', which is not"),
-    ("evaluators:", "exclude: [{seed: [0, 1]}]\nevaluators:", "benchmarks.yaml:8: every cell of the matrix is excluded."),
-    ("evaluators:", "methods: {clasify: {}}\nevaluators:", "benchmarks.yaml:8: there is no method 'clasify'. Did you mean"),
-    ("evaluators:", "methods: {classify: {label: x}}\nevaluators:", "benchmarks.yaml:8: classify has no option 'label'."),
+    (
+        "evaluators:",
+        "exclude: [{method: nobody}]\nevaluators:",
+        "benchmarks.yaml:8: exclude names method 'nobody', which is not",
+    ),
+    (
+        "evaluators:",
+        "exclude: [{seed: [0, 1]}]\nevaluators:",
+        "benchmarks.yaml:8: every cell of the matrix is excluded.",
+    ),
+    (
+        "evaluators:",
+        "methods: {clasify: {}}\nevaluators:",
+        "benchmarks.yaml:8: there is no method 'clasify'. Did you mean",
+    ),
+    (
+        "evaluators:",
+        "methods: {classify: {label: x}}\nevaluators:",
+        "benchmarks.yaml:8: classify has no option 'label'.",
+    ),
 ]
 
 

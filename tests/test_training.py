@@ -120,7 +120,9 @@ def test_lars_scales_a_layers_step_by_its_norms() -> None:
     before = one.weight.detach().clone()
     optimizer.step()
     trust = 0.001 * 5 / (1 + 0.1 * 5)
-    torch.testing.assert_close(one.weight.detach(), before - 0.5 * trust * (gradient + 0.1 * before), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        one.weight.detach(), before - 0.5 * trust * (gradient + 0.1 * before), atol=1e-6, rtol=1e-5
+    )
 
 
 def test_epochs_become_steps() -> None:

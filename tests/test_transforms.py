@@ -33,7 +33,9 @@ def per_image(function, amounts: torch.Tensor) -> torch.Tensor:
     ids=["brightness", "contrast", "saturation", "hue"],
 )
 def test_colour(ours, theirs, amounts: torch.Tensor) -> None:
-    torch.testing.assert_close(ours(IMAGES, amounts[:, None, None, None]), per_image(theirs, amounts), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        ours(IMAGES, amounts[:, None, None, None]), per_image(theirs, amounts), atol=1e-5, rtol=0
+    )
 
 
 def test_grey_and_blur() -> None:
@@ -89,7 +91,15 @@ def test_flips_mirror_about_half_of_the_images() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_everything_at_once_keeps_shape_and_range_and_differs_by_sample(channels: int) -> None:
     strength = Augmentation(
-        crop=(0.2, 1.0), flip=0.5, jitter=1.0, gray=0.2, blur=0.5, rotate=30.0, translate=0.2, scale=(0.7, 1.3), shear=10.0
+        crop=(0.2, 1.0),
+        flip=0.5,
+        jitter=1.0,
+        gray=0.2,
+        blur=0.5,
+        rotate=30.0,
+        translate=0.2,
+        scale=(0.7, 1.3),
+        shear=10.0,
     )
     images = torch.rand(1, channels, 32, 32).expand(64, -1, -1, -1)
     views = augment(images, strength, torch.Generator().manual_seed(0))

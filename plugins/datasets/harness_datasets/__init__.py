@@ -25,9 +25,9 @@ class GlyphsConfig:
 class NpzConfig:
     """Options of `npz`."""
 
-    path: Path = option(help="the .npz file; README.md says what is in it", identity=False)  # noqa: RUF009 (no value)
+    path: Path = option(help="the .npz file; README.md says what is in it", identity=False)
     rotations: bool = option(False, "each 90-degree rotation of a class of 'train' and 'test' is a further class")
-    augmentation: Augmentation = option(Augmentation(), AUGMENTATION)  # noqa: RUF009 (a frozen default)
+    augmentation: Augmentation = option(Augmentation(), AUGMENTATION)
 
     def fingerprint(self) -> str:
         return file_fingerprint(self.path)
@@ -37,9 +37,9 @@ class NpzConfig:
 class ImageFolderConfig:
     """Options of `image_folder`."""
 
-    path: Path = option(help="the folder of <split>/<class>/<picture>", identity=False)  # noqa: RUF009 (no value)
+    path: Path = option(help="the folder of <split>/<class>/<picture>", identity=False)
     size: int = option(84, "height and width to which the pictures are cropped and resized, in pixels")
-    augmentation: Augmentation = option(Augmentation(), AUGMENTATION)  # noqa: RUF009 (a frozen default)
+    augmentation: Augmentation = option(Augmentation(), AUGMENTATION)
 
     def __post_init__(self) -> None:
         if self.size < 1:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness import Augmentation, Split, UsageError
 
-CHARACTERS = Augmentation(crop=(0.4, 1.0), rotate=15.0, translate=0.1, scale=(0.8, 1.2), shear=10.0)  # never flipped
+CHARACTERS = Augmentation(crop=(0.8, 1.0), rotate=15.0, translate=0.1, scale=(0.8, 1.2), shear=10.0)  # never flipped
 PHOTOS = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)  # Chen et al. 2020, appendix B.9
 
 

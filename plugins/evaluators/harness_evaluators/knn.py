@@ -12,7 +12,7 @@ from harness_evaluators.splits import require_same_classes
 
 
 class KNN(Evaluator):
-    """Each test sample takes the class with the greatest vote of its nearest neighbours (Wu et al. 2018, section 3.4)."""
+    """Each test sample takes the class that its nearest neighbours vote for (Wu et al. 2018, section 3.4)."""
 
     config: KNNConfig
 

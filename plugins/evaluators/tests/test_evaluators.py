@@ -150,13 +150,22 @@ def test_linear_never_sees_test_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(*seen)
 
 
-def test_linear_chooses_the_rate_on_held_out_samples() -> None:
-    """A rate far too small for the epochs there are loses against a useful one, and one rate alone is used as it is."""
-    x, y = features(500, 6, 0), (features(500, 6, 0) @ features(6, 3, 1)).argmax(1)
-    chosen = probe(x, y, 3, LinearConfig(epochs=3, learning_rates=(1e-6, 0.1)))
-    assert chosen.abs().max() > 0.1
-    alone = probe(x, y, 3, LinearConfig(epochs=3, learning_rates=(1e-6,)))
-    assert alone.abs().max() < 1e-3
+def test_linear_chooses_the_rate_on_held_out_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Candidates train on nine tenths; the one that is right on the last tenth trains again, on everything."""
+    x, truth = features(500, 6, 0), features(6, 3, 1)
+    met: list[tuple[Tensor, list[float]]] = []
+
+    def learn(x: Tensor, labels: Tensor, classes: int, rates: Tensor, *_: Any) -> Tensor:  # noqa: ARG001 (as fit)
+        met.append((x, rates.tolist()))
+        return torch.stack([truth if rate == 2 else -truth for rate in rates])
+
+    monkeypatch.setattr("harness_evaluators.linear.fit", learn)
+    probe(x, (x @ truth).argmax(1), 3, LinearConfig(learning_rates=(1.0, 2.0, 3.0)))
+    (trained_on, rates), (final, chosen) = met
+    assert rates == [1, 2, 3]
+    assert chosen == [2]
+    assert len({tuple(row.tolist()) for row in trained_on}) == 450
+    assert torch.equal(final, x)
 
 
 @pytest.mark.parametrize("evaluator", [KNN(KNNConfig(test="novel")), Linear(LinearConfig(test="novel"))])

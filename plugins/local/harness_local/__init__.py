@@ -5,4 +5,6 @@ from harness import Register, hookimpl
 
 @hookimpl
 def register_executors(register: Register) -> None:
-    register("local", "harness_local.executor:Local", summary="this machine: a process per cell, slots on its GPUs or cores")
+    register(
+        "local", "harness_local.executor:Local", summary="this machine: a process per cell, slots on its GPUs or cores"
+    )

@@ -97,7 +97,9 @@ def slots(resources: Resources) -> list[Slot]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpus = [] if resources.device == "cpu" else chosen_gpus(resources.device)
     if resources.device.startswith("cuda") and not gpus:
-        raise UsageError(f"--device {resources.device}: there is no such GPU on this machine; it has {len(visible_gpus())}.")
+        raise UsageError(
+            f"--device {resources.device}: there is no such GPU on this machine; it has {len(visible_gpus())}."
+        )
     workers = resources.workers or len(gpus) or cores
     threads = max(1, cores // workers)
     if not gpus:

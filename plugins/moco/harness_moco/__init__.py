@@ -13,7 +13,7 @@ class _Common:
 
     temperature: float = option(0.2, "softmax temperature of the contrastive loss")
     momentum: float = option(0.99, "share of the key network that each step keeps")
-    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")  # noqa: RUF009 (frozen)
+    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:

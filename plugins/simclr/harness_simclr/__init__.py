@@ -14,7 +14,7 @@ class Config:
     temperature: float = option(0.5, "softmax temperature of NT-Xent")
     projection_dim: int = option(128, "width of the projection that the loss sees")
     hidden_dim: int = option(0, "width of the projector's hidden layer; 0: that of the backbone's features")
-    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")  # noqa: RUF009 (a frozen default)
+    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:

@@ -11,7 +11,7 @@ from harness import Augmentation, Register, hookimpl, option
 class Config:
     """Options of supervised training."""
 
-    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")  # noqa: RUF009 (a frozen default)
+    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")
 
 
 @hookimpl

@@ -48,7 +48,9 @@ class NearestConfig:
 
 @hookimpl
 def register_methods(register: Register) -> None:
-    register("classify", "harness_toy.parts:Classify", CentroidConfig, summary="a linear classifier", paper="arXiv:0000")
+    register(
+        "classify", "harness_toy.parts:Classify", CentroidConfig, summary="a linear classifier", paper="arXiv:0000"
+    )
     register("fail", "harness_toy.parts:Fail", FailingConfig, summary="fails on purpose")
     register("idle", "harness_toy.parts:Idle", summary="learns nothing")
 

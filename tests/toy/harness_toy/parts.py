@@ -49,7 +49,10 @@ class Classify(Method):
     def loss(self, batch):
         time.sleep(self.config.seconds)
         logits = self.head(self.dropout(self.backbone(batch.images))) / self.config.temperature
-        return {"loss": F.cross_entropy(logits, batch.labels), "accuracy": (logits.argmax(1) == batch.labels).float().mean()}
+        return {
+            "loss": F.cross_entropy(logits, batch.labels),
+            "accuracy": (logits.argmax(1) == batch.labels).float().mean(),
+        }
 
 
 class Idle(Method):
