@@ -1,4 +1,4 @@
-"""Puts the leaderboards of committed records between their markers in the documents: `uv run python docs/update_tables.py`."""
+"""Puts leaderboards of committed records between their markers in documents: `uv run python docs/update_tables.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches: a function of seed and step; every epoch visits every sample once; views are of one image; no label in them."""
+"""Batches: a function of seed and step; an epoch visits every sample once; views are of one image, without labels."""
 
 from __future__ import annotations
 

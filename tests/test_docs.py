@@ -1,4 +1,4 @@
-"""What the documents say is done: their commands exist, their suite is valid, their plugin works, their tables are made."""
+"""What the documents say is so: commands exist, suites are valid, the plugin works, tables are made from records."""
 
 from __future__ import annotations
 

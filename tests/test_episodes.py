@@ -1,4 +1,4 @@
-"""Episodes: support and query disjoint, classes right, every sample equally likely, the same stream for the same seed."""
+"""Episodes: support and query disjoint, classes right, samples equally likely, one seed one stream."""
 
 from __future__ import annotations
 

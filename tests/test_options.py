@@ -76,15 +76,19 @@ scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
     )
 )
 def test_any_values_are_read_or_refused_with_their_place(values: dict[str, Any]) -> None:
+    config = refused = None
     try:
         config = read(values)
     except UsageError as error:
-        assert str(error).startswith("suite.yaml:")
-    else:
-        assert type(config.number) is int
-        assert type(config.rate) is float
-        assert type(config.on) is bool
-        assert type(config.text) is str
+        refused = str(error)
+    if config is None:
+        assert refused is not None
+        assert refused.startswith("suite.yaml:")
+        return
+    assert type(config.number) is int
+    assert type(config.rate) is float
+    assert type(config.on) is bool
+    assert type(config.text) is str
 
 
 @pytest.mark.parametrize(

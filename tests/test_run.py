@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.conftest import SUITE, Harness
 
@@ -108,6 +112,32 @@ def test_impossible_combinations_end_before_anything_trains(harness: Harness, su
     assert not list(tmp_path.rglob("training.json"))
     done = harness("run", suite(SUITE.replace("nearest: {}", "nearest: {split: novel}")), code=2)
     assert "benchmarks.yaml:9: classify on blobs with flat: the data set has no split 'novel'" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_its_cells_and_goes_on_when_asked(
+    number: signal.Signals, harness: Harness, suite: Write, tmp_path: Path
+) -> None:
+    path = suite(SUITE.replace("classify, idle", "{use: classify, seconds: 1.0}, idle").replace("[0, 1]", "[0]"))
+    command = [sys.executable, "-m", "harness", "run", str(path)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
+        wait_for(lambda: list(tmp_path.rglob("evaluations/*.json")) and len(list(tmp_path.rglob("running.json"))) == 1)
+        [mark] = [json.loads(path.read_text()) for path in tmp_path.rglob("running.json")]
+        running.send_signal(number)
+        output, _ = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "run the same command again" in output
+    wait_for(lambda: not Path(f"/proc/{mark['pid']}").exists() if Path("/proc").exists() else True)
+    assert [cell["status"] for cell in json.loads(harness("plan", path, "--json").stdout)["cells"]] == ["todo", "done"]
+    path = suite(path.read_text().replace("seconds: 1.0", "seconds: 0.0"))  # which does not count for the id
+    assert "2 cells, 1 already done" in harness("run", path).stdout
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
 
 
 def test_only_and_fresh(harness: Harness, suite: Write, tmp_path: Path) -> None:

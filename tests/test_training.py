@@ -51,7 +51,7 @@ def test_learns_and_a_resumed_run_equals_an_uninterrupted_one(
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)  # a checkpoint after every step
     stopped, source = fresh()
 
-    def stop(step: int, steps: int) -> None:
+    def stop(step: int, steps: int) -> None:  # noqa: ARG001 (the hook's signature)
         if step == 10:
             raise KeyboardInterrupt
 
@@ -75,7 +75,7 @@ def test_a_checkpoint_is_no_pickle_that_runs_code(tmp_path: Path) -> None:
 
     torch.save({"step": 1, "bomb": Bomb()}, tmp_path / "checkpoint")
     method, _ = fresh()
-    with pytest.raises(Exception, match="weights_only|Weights only"):
+    with pytest.raises(Exception, match=r"weights_only|Weights only"):
         load_checkpoint(tmp_path / "checkpoint", method, make_optimizer(method, BUDGETS[0]))
     assert not (tmp_path / "exploded").exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -42,6 +43,7 @@ def run(
 ) -> None:
     """Train and score what is left of a suite, then write and show its leaderboard."""
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
     known = registry()
     report(known)
     loaded = load_suite(suite, known)
