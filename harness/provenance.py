@@ -18,7 +18,7 @@ def provenance(device: str, threads: int) -> dict[str, Any]:
         "harness": version("rep-harness"),
         "torch": version("torch"),
         "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
+        "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "threads": threads,

@@ -360,7 +360,7 @@ def test_provenance_names_what_it_must() -> None:
         "torch 2.6.0",
         "python 3.11.9",
         "rep-harness-maml 0.1.0",
-        "Hardware: cpu, Some CPU, 2 cores, 1 threads, Linux",
+        "Hardware: cpu, Some CPU, 2 cores, 1 thread, Linux",
     ):
         assert expected in text
 

@@ -79,7 +79,8 @@ def _hardware(cells: Iterable[CellRecord]) -> list[str]:
 
 
 def _machine(provenance: Mapping[str, Any]) -> str:
-    counted = [f"{provenance[name]} {name}" for name in ("cores", "threads") if provenance.get(name) is not None]
+    numbers = [(provenance.get(f"{name}s"), name) for name in ("core", "thread")]
+    counted = [f"{number} {name}{'' if number == 1 else 's'}" for number, name in numbers if number is not None]
     named = [str(provenance[name]) for name in ("device", "cpu") if provenance.get(name)]
     return ", ".join([*named, *counted, *([str(provenance["platform"])] if provenance.get("platform") else [])])
 

@@ -55,8 +55,9 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def settings(value: Mapping[str, Any]) -> str:
-    """'lr=0.1, steps=400'."""
-    return ", ".join(f"{key}={_plain(inner)}" for key, inner in sorted(flatten(value).items()))
+    """'lr=0.1, steps=400'; what is not set is not said."""
+    flat = sorted(flatten(value).items())
+    return ", ".join(f"{key}={_plain(inner)}" for key, inner in flat if inner is not None)
 
 
 def joined(values: Iterable[Any]) -> str:

@@ -1,0 +1,47 @@
+"""Slots: which device, which GPU and how many threads each job gets; and jobs that die."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from harness_local.executor import Local, Slot, slots
+
+from harness import Job, NoOptions, Resources, UsageError
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def test_without_a_gpu_there_is_a_slot_per_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert slots(Resources("auto", None)) == [Slot("cpu", None, 1)] * CORES
+    assert slots(Resources("cpu", 1)) == [Slot("cpu", None, CORES)]
+    assert slots(Resources("auto", 3 * CORES)) == [Slot("cpu", None, 1)] * (3 * CORES)
+
+
+def test_gpus_are_shared_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert [(slot.device, slot.gpu) for slot in slots(Resources("auto", None))] == [("cuda", "3"), ("cuda", "5")]
+    assert [slot.gpu for slot in slots(Resources("cuda", 4))] == ["3", "5", "3", "5"]
+    assert [slot.gpu for slot in slots(Resources("cuda:1", None))] == ["5"]
+    assert {slot.gpu for slot in slots(Resources("cpu", 2))} == {None}
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:2"])
+def test_a_gpu_that_is_not_there_is_refused(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "" if device == "cuda" else "0,1")
+    with pytest.raises(UsageError, match=f"--device {device}: there is no such GPU"):
+        slots(Resources(device, None))
+
+
+def test_jobs_end_with_their_exit_codes_and_their_words_in_their_logs(tmp_path: Path) -> None:
+    executor = Local(NoOptions(), Resources("cpu", 1))
+    for name in ("one", "two"):
+        executor.submit(Job(name, ("prepare", str(tmp_path / f"{name}.json")), str(tmp_path / f"{name}.log")))
+    ended: list[tuple[str, int]] = []
+    while len(ended) < 2:
+        ended += [(job.name, job.exit_code) for job in executor.poll(timeout=1.0)]
+    executor.close()
+    assert ended == [("one", 2), ("two", 2)]
+    assert (tmp_path / "two.log").read_text() == f"harness: {tmp_path}/two.json: there is no such plan.\n"
