@@ -87,7 +87,7 @@ def test_broken_plugins_are_named_and_the_rest_works(harness: Harness, tmp_path:
         "raises": "raise RuntimeError('bad day')",
         "misspelt": "from harness import hookimpl\n@hookimpl\ndef register_metods(register): pass",
         "clash": "from harness import hookimpl\n@hookimpl\ndef register_methods(register): register('classify', 'a:b')",
-        "halfway": "from harness import hookimpl\n@hookimpl\ndef register_methods(register): register('half', 'a:b'); 1/0",
+        "halfway": "from harness import hookimpl\n@hookimpl\ndef register_methods(register): register('h', 'a:b'); 1/0",
     }
     for name, source in sources.items():
         (tmp_path / f"plugin_{name}.py").write_text(source)
