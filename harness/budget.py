@@ -33,6 +33,10 @@ class Budget:
             raise ValueError("batch_size must be at least 2")
         if self.lr <= 0:
             raise ValueError("lr must be positive")
+        if self.weight_decay < 0:
+            raise ValueError("weight_decay must not be negative")
+        if not 0 <= self.momentum < 1:
+            raise ValueError("momentum must be at least 0 and less than 1")
         if not 0 <= self.warmup < 1:
             raise ValueError("warmup is a share of the steps: 0 <= warmup < 1")
 

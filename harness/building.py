@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import platformdirs
@@ -14,12 +13,13 @@ from harness.components import Dataset, Evaluator, Method
 from harness.data.batches import Source, derive_seed
 from harness.data.splits import Data
 from harness.errors import UsageError
+from harness.naming import slug
 
 
 def cache_folder(component: Component) -> Path:
     """Where a data set keeps what it downloads or builds: in $HARNESS_CACHE, or the user's cache folder."""
     root = os.environ.get("HARNESS_CACHE") or platformdirs.user_cache_dir("rep-harness", appauthor=False)
-    return Path(root) / re.sub(r"[^a-z0-9_.-]+", "-", component.spec.name.lower())
+    return Path(root) / slug(component.spec.name)
 
 
 def load_data(component: Component, device: torch.device) -> Data:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import torch
 from safetensors.torch import load_model, save_model
 
 from harness import building
-from harness.cells import Cell, Component
+from harness.cells import Cell, Component, digest
 from harness.components import Method, Metric, Trained
 from harness.data.splits import Data
 from harness.errors import UsageError
@@ -23,7 +25,7 @@ from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
 from harness.store import CellFolder, Store, npz, read_json, write_bytes, write_json
-from harness.training import train
+from harness.training import checkpoint_step, train
 
 
 def read_plan(path: Path) -> tuple[Store, Plan]:
@@ -63,16 +65,18 @@ def prepare(path: Path) -> int:
 
 def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
     """Each data set with one cell per combination; seeds do not matter here."""
-    groups: dict[str, tuple[Component, dict[tuple[str, str], Cell]]] = {}
+    groups: dict[str, tuple[Component, dict[str, Cell]]] = {}
     for cell in plan.cells.values():
-        _, cells = groups.setdefault(cell.dataset.label, (cell.dataset, {}))
-        cells.setdefault((cell.method.label, cell.backbone.label), cell)
+        _, cells = groups.setdefault(digest(cell.dataset.identity), (cell.dataset, {}))
+        cells.setdefault(replace(cell, seed=0).id, cell)
     return [(dataset, list(cells.values())) for dataset, cells in groups.values()]
 
 
 def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path) -> int:
     """Train one cell of a plan, unless it is trained, and let each evaluator score it that has not. The exit code."""
     store, plan = read_plan(path)
+    if id_ not in plan.cells:
+        raise UsageError(f"{path}: has no cell '{id_}'.")
     folder = store.cell(id_)
     folder.mark_running()
     torch.set_num_threads(threads)
@@ -116,8 +120,7 @@ def _run(cell: Cell, plan: Plan, folder: CellFolder, device: torch.device, threa
 
 def _train(cell: Cell, method: Method, data: Data, folder: CellFolder, origin: dict[str, Any]) -> None:
     described = cell.as_json()
-    if not folder.checkpoint.exists():
-        folder.steps.unlink(missing_ok=True)
+    keep_steps(folder.steps, checkpoint_step(folder.checkpoint))
     with folder.steps.open("a", encoding="utf-8", buffering=1) as lines:
 
         def log(step: int, steps: int, metrics: Any) -> None:
@@ -142,6 +145,13 @@ def _train(cell: Cell, method: Method, data: Data, folder: CellFolder, origin: d
     )
 
 
+def keep_steps(path: Path, last: int) -> None:
+    """Drop what was logged after the checkpoint that a training goes on from: it will be logged again."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    kept = [line for line in lines if line.endswith("}\n") and json.loads(line)["step"] <= last]
+    write_bytes(path, "".join(kept).encode())
+
+
 def _evaluate(component: Component, id_: str, trained: Trained, folder: CellFolder, origin: dict[str, Any]) -> None:
     started = time.monotonic()
     torch.manual_seed(0)
@@ -163,7 +173,7 @@ def _evaluate(component: Component, id_: str, trained: Trained, folder: CellFold
 def _plain(metric: Metric) -> dict[str, Any]:
     return {
         "value": metric.value,
-        "half_width": metric.half_width,
+        "half_width": metric.half_width if math.isfinite(metric.half_width) else None,
         "n": metric.n,
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,

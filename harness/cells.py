@@ -80,6 +80,7 @@ class Cell:
     def as_json(self) -> dict[str, Any]:
         return {
             "suite": self.suite,
+            "harness": self.harness,
             "method": self.method.as_json(),
             "backbone": self.backbone.as_json(),
             "dataset": self.dataset.as_json(),

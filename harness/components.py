@@ -138,7 +138,10 @@ class Trained:
     def _encode(self, images: Tensor, chunk: int = 512) -> Tensor:
         self.method.eval()
         batches = (self.data.normalize(self.data.pixels(part)) for part in images.split(chunk))
-        return torch.cat([self.method.encode(batch).float() for batch in batches])
+        features = torch.cat([self.method.encode(batch).float() for batch in batches])
+        if not features.isfinite().all():
+            raise FloatingPointError("the encoder's features are not finite")  # argmax would score them as chance
+        return features
 
 
 class Evaluator:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.budget import Budget, merge
-from harness.cells import Cell, Component
+from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
 from harness.errors import UsageError, nearest
 from harness.matrix import Matrix, Point
@@ -20,6 +20,7 @@ from harness.registry import Kind, Registry, Spec
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
 SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
 KEYS = ("name", "matrix", "budget", "evaluators", "include", "exclude", "executor", *SECTIONS.values())
+COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
 RESERVED = ("use", "label", "budget")  # keys of an entry that are not options of its component
 
 
@@ -54,12 +55,16 @@ class _Reader:
             raise UsageError(f"{self.where(('name',))}: name must be text, not {name!r}.")
         for kind, section in SECTIONS.items():
             for used in self.mapping((section,)):
-                self.spec(kind, used, (section, used))  # type: ignore[arg-type]  # the keys of SECTIONS are kinds
+                spec = self.spec(kind, used, (section, used))  # type: ignore[arg-type]  # the keys of SECTIONS are kinds
+                self.known_options(spec, self.mapping((section, used)), (section, used))
         matrix = self.matrix()
         points = matrix.points()
         if not points:
             raise UsageError(f"{self.where(('exclude',))}: every cell of the matrix is excluded.")
-        cells = {cell.id: cell for cell in (self.cell(name, point) for point in points)}
+        cells: dict[str, Cell] = {}
+        for cell in (self.cell(name, point) for point in points):
+            if (same := cells.setdefault(cell.id, cell)) is not cell:
+                raise UsageError(f"{cell.method.where}: '{cell.name()}' is the same cell as '{same.name()}'.")
         return Suite(name, self.document.file, tuple(cells.values()), tuple(self.evaluators()), self.executor())
 
     def matrix(self) -> Matrix[Entry]:
@@ -84,6 +89,8 @@ class _Reader:
         matrix = Matrix(components, seeds, include, [entry for entry, _ in exclude])
         for entry, path in exclude:
             for axis, values in entry.items():
+                if axis == "seed":
+                    self.seeds(values, (*path, axis))
                 matrix.require(axis, values, self.where((*path, axis)))
         return matrix
 
@@ -123,6 +130,8 @@ class _Reader:
             raise UsageError(
                 f"{self.where(path)}: a {kind} is a name or '{{use: name, option: value}}', not {entry!r}."
             )
+        if not isinstance(given.get("label", ""), str):
+            raise UsageError(f"{self.where((*path, 'label'))}: a label is text, not {given['label']!r} (quote it).")
         spec = self.spec(kind, given["use"], path)
         section: KeyPath = (SECTIONS[kind], spec.name)
         common = self.mapping(section)
@@ -136,21 +145,25 @@ class _Reader:
             return self.where((*path, *key) if not key or key[0] in own else (*section, *key))
 
         for options, swept in _sweep(spec.config, both):
-            label = _label(str(given.get("label", spec.name)), swept if "label" in given else {**own, **swept})
+            label = _label(given.get("label", spec.name), swept if "label" in given else {**own, **swept})
             yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path)
 
     def component(self, spec: Spec, options: Any, where: Any, label: str, place: str) -> Component:
-        config = _resolve_paths(parse(spec.config, options, where, owner=spec.name), self.document.file.parent)
-        component = Component(spec, config, label, place)
+        parsed: Any = parse(spec.config, options, where, owner=spec.name)
         try:
+            component = Component(spec, _resolve_paths(parsed, self.document.file.parent), label, place)
             _ = component.identity  # a missing file is found here, not in the middle of a run
-        except (UsageError, OSError) as error:
+        except (UsageError, OSError, ValueError, RuntimeError) as error:
             raise UsageError(f"{place}: {label}: {error}") from error
         return component
 
     def cell(self, suite: str, point: Point[Entry]) -> Cell:
         method = point.method
         whole = self.mapping(("budget",))
+        for key in whole:
+            if key not in fields_of(Budget):
+                place = self.where(("budget", key))
+                raise UsageError(f"{place}: budget has no option '{key}'.{nearest(key, fields_of(Budget))}")
         blocks = merge(method.component.spec.budget, whole, method.budget)
         if "steps" not in blocks and "epochs" not in blocks:
             raise UsageError(f"{self.where(('budget',))}: the budget needs 'steps' or 'epochs'.")
@@ -166,22 +179,28 @@ class _Reader:
             )
 
         budget = parse(Budget, blocks, where, owner="budget")
+        common = {key: whole.get(key, default) for key, default in COMMON_BUDGET.items()}
         return Cell(
-            suite, method.component, point.backbone.component, point.dataset.component, point.seed, budget, whole
+            suite, method.component, point.backbone.component, point.dataset.component, point.seed, budget, common
         )
 
     def evaluators(self) -> Iterator[Component]:
         section = self.mapping(("evaluators",))
         if not section:
             raise UsageError(f"{self.where(('evaluators',))}: a suite needs at least one evaluator.")
+        seen: dict[str, str] = {}
         for label in section:
             path: KeyPath = ("evaluators", label)
             options = dict(self.mapping(path))
             name = options.pop("use", label)
             spec = self.spec("evaluator", name, (*path, "use"))
-            yield self.component(
+            each = self.component(
                 spec, options, lambda key, path=path: self.where((*path, *key)), label, self.where(path)
             )
+            same = seen.setdefault(evaluator_id(each), label)
+            if same != label:
+                raise UsageError(f"{each.where}: the evaluator '{label}' is the same as '{same}'.")
+            yield each
 
     def executor(self) -> Component | None:
         given = self.document.values.get("executor")
@@ -192,6 +211,13 @@ class _Reader:
         return self.component(
             spec, options, lambda key: self.where(("executor", *key)), spec.name, self.where(("executor",))
         )
+
+    def known_options(self, spec: Spec, options: Mapping[str, Any], path: KeyPath) -> None:
+        """Options of a component that the matrix may not even use; their values are checked where it does."""
+        known = {*fields_of(spec.config), *(("budget",) if spec.kind == "method" else ())}
+        for key in options:
+            if key not in known:
+                raise UsageError(f"{self.where((*path, key))}: {spec.name} has no option '{key}'.{nearest(key, known)}")
 
     def spec(self, kind: Kind, name: Any, path: KeyPath) -> Spec:
         try:

@@ -37,6 +37,9 @@ class PlainDisplay:
     def preparing(self) -> None:
         self.console.print("Preparing data and checking every combination ...")
 
+    def warn(self, message: str) -> None:
+        self.console.print(Text(f"warning: {message}", "yellow"), soft_wrap=True)
+
     def update(self, progress: Progress) -> None:
         if time.monotonic() - self.said > PLAIN_SECONDS:
             self.said = time.monotonic()

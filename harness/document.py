@@ -40,6 +40,8 @@ def read(file: Path) -> Document:
         lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
         config = OmegaConf.create(text)
         values = OmegaConf.to_container(config, resolve=True)
+    except RecursionError as error:
+        raise UsageError(f"{file}: an alias contains itself.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{file}:{line}: not valid YAML: {error.problem}.") from error
@@ -51,7 +53,14 @@ def read(file: Path) -> Document:
         raise UsageError(f"{place}: {str(error).splitlines()[0]}.") from error
     if not isinstance(values, dict):
         raise UsageError(f"{file}:1: a suite is a mapping of names to values.")
-    return Document(file, {str(key): value for key, value in values.items()}, lines)
+    return Document(file, _text_keys(values), lines)
+
+
+def _text_keys(value: Any) -> Any:
+    """All keys as text: a label such as 1 or `on` is a number or a switch to YAML."""
+    if isinstance(value, dict):
+        return {str(key): _text_keys(each) for key, each in value.items()}
+    return [_text_keys(each) for each in value] if isinstance(value, list) else value
 
 
 def _lines(node: yaml.Node | None, path: KeyPath = ()) -> dict[KeyPath, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -92,7 +93,7 @@ def selection(arguments: Iterable[str]) -> dict[str, list[str]]:
             raise UsageError(
                 f"--only is written AXIS=NAME[,NAME], with an axis of {', '.join(AXES)}; not '{argument}'."
             )
-        chosen.setdefault(axis, []).extend(names.split(","))
+        chosen.setdefault(axis, []).extend(re.split(r",(?! )", names))  # labels of sweeps have ", " inside
     return chosen
 
 

@@ -29,6 +29,9 @@ class Display(Protocol):
     def preparing(self) -> None:
         """Data sets are loaded and combinations checked."""
 
+    def warn(self, message: str) -> None:
+        """Something is wrong that stops nothing."""
+
     def update(self, progress: Progress) -> None:
         """Called about twice a second."""
 
@@ -79,30 +82,33 @@ def last_step(folder: CellFolder) -> dict[str, Any] | None:
     try:
         with folder.steps.open("rb") as file:
             file.seek(max(0, folder.steps.stat().st_size - 4096))
-            lines = [line for line in file.read().split(b"\n")[:-1] if line.endswith(b"}")]
+            lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b"{") and line.endswith(b"}")]
     except OSError:
         return None
     return json.loads(lines[-1]) if lines else None
 
 
-def run(plan: Plan, store: Store, executor: Executor, display: Display) -> dict[str, str]:
-    """Run the cells of `plan` that are not done. The status of each cell afterwards.
+def run(plan: Plan, store: Store, executor: Executor, display: Display, *, fresh: bool = False) -> dict[str, str]:
+    """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards.
 
-    Raises UsageError, before anything trains, with all mistakes that preparing found.
+    Raises UsageError, before anything trains or is forgotten, with all mistakes that preparing found.
     """
     path = store.write_plan(plan)
     statuses = store.statuses(plan)
-    left = [id_ for id_, status in statuses.items() if status in ("todo", "failed")]
+    left = list(plan.cells) if fresh else [id_ for id_, status in statuses.items() if status in ("todo", "failed")]
     if left:
         display.preparing()
-        _prepare(path, store, executor)
+        _prepare(path, store, executor, display)
+        for id_ in left if fresh else ():
+            store.forget(id_)
         _run_cells(path, Progress(plan, store, left), executor, display)
+    store.bring_up_to_date(plan)
     after: dict[str, str] = dict(store.statuses(plan))
     installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
     return after
 
 
-def _prepare(plan: Path, store: Store, executor: Executor) -> None:
+def _prepare(plan: Path, store: Store, executor: Executor, display: Display) -> None:
     found = store.prepared(plan)
     found.parent.mkdir(parents=True, exist_ok=True)
     found.unlink(missing_ok=True)
@@ -111,9 +117,9 @@ def _prepare(plan: Path, store: Store, executor: Executor) -> None:
     while not (ended := executor.poll(POLL_SECONDS)):
         pass
     result = read_json(found)
-    if result is None:
-        raise UsageError(f"the data could not be prepared ({_cause(ended[0].exit_code)}); see {log}.")
-    if result["errors"]:
+    if result is None:  # killed, say, by one data set: its cells will say so, and the others go on
+        display.warn(f"the data could not be prepared ({_cause(ended[0].exit_code)}); see {log}.")
+    elif result["errors"]:
         raise UsageError("\n".join(result["errors"]))
 
 
@@ -142,7 +148,8 @@ def _outcome(attempt: Path, exit_code: int) -> Mapping[str, Any]:
     """What the job wrote of its end; where it could not, what its exit code tells."""
     outcome = read_json(attempt)
     if outcome is None:
-        tail = attempt.with_suffix(".log").read_text(errors="replace").strip().splitlines()[-1:]
+        log = attempt.with_suffix(".log")
+        tail = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
         message = ": ".join([_cause(exit_code), *tail])
         write_json(attempt, {"status": "killed" if exit_code < 0 else "failed", "message": message})
         attempt.parent.parent.joinpath("running.json").unlink(missing_ok=True)

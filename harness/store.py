@@ -1,4 +1,4 @@
-"""The results folder. Each file is written once, whole: a reader sees all of it or nothing.
+"""The results folder. Each file is written whole: a reader sees all of it or nothing. Only steps.jsonl and logs grow.
 
 plans/<digest>.json                     a plan, by content
 prepared/<digest>.json                  what preparing that plan found
@@ -91,8 +91,8 @@ class CellFolder:
 
     def next_attempt(self) -> Path:
         """Where the next job says how it ended; its log is beside it."""
-        logs = [int(log.stem) for log in (self.folder / "attempts").glob("*.log")]
-        return self.folder / "attempts" / f"{max(logs, default=0) + 1:03}.json"
+        taken = [int(file.stem) for file in (self.folder / "attempts").glob("*.*") if file.stem.isdigit()]
+        return self.folder / "attempts" / f"{max(taken, default=0) + 1:03}.json"
 
     def failure(self) -> dict[str, Any] | None:
         """How the latest attempt failed, if it did."""
@@ -108,7 +108,8 @@ class CellFolder:
         return "failed" if self.failure() else "todo"
 
     def mark_running(self) -> None:
-        write_json(self.running, {"pid": os.getpid(), "host": socket.gethostname()})
+        pid = os.getpid()
+        write_json(self.running, {"pid": pid, "host": socket.gethostname(), "began": process_start(pid)})
 
     def _is_running(self) -> bool:
         """Whether the process that said so is alive; one on another host is believed."""
@@ -123,7 +124,7 @@ class CellFolder:
             return False
         except PermissionError:
             return True
-        return True
+        return mark.get("began") == process_start(mark["pid"])  # or the number was given to another process since
 
     def record(self) -> CellRecord | None:
         """None if the folder holds no cell."""
@@ -157,9 +158,20 @@ class Store:
     def prepared(self, plan: Path) -> Path:
         return self.folder / "prepared" / plan.name
 
+    def bring_up_to_date(self, plan: Plan) -> None:
+        """Labels and the suite's name may have changed since a cell was trained, and a failed evaluator may be gone."""
+        for id_, cell in plan.cells.items():
+            folder = self.cell(id_)
+            described = {"format": FORMAT, **cell.as_json()}
+            if folder.cell.exists() and read_json(folder.cell) != described:
+                write_json(folder.cell, cell.as_json())
+            if folder.status(plan.evaluators) == "done" and folder.failure():
+                write_json(folder.next_attempt(), {"status": "ok", "message": "the suite asks for no more"})
+
     def forget(self, id_: str) -> None:
         """Remove all that a cell left behind."""
-        shutil.rmtree(self.cell(id_).folder, ignore_errors=False) if self.cell(id_).folder.exists() else None
+        if self.cell(id_).folder.exists():
+            shutil.rmtree(self.cell(id_).folder)
 
     def records(self) -> list[CellRecord]:
         """All cells of the folder, by id. Raises UsageError if the folder holds none."""
@@ -168,6 +180,14 @@ class Store:
         if not records:
             raise UsageError(f"{self.folder}: holds no results. Run 'harness run SUITE --results {self.folder}' first.")
         return records
+
+
+def process_start(pid: int) -> str:
+    """When a process began, as the system counts it; "" where that cannot be read. Tells a reused number apart."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def npz(arrays: Mapping[str, Any]) -> bytes:

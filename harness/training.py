@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,11 +81,10 @@ def train(method: Method, source: Source, budget: Budget, checkpoint: Path, log:
 def make_optimizer(method: Method, budget: Budget) -> torch.optim.Optimizer:
     """Weight decay acts on matrices and kernels only; for LARS, so does the layer-wise rate (You et al. 2017)."""
     trainable = [weight for weight in method.parameters() if weight.requires_grad]
-    groups = [
-        {"params": [weight for weight in trainable if weight.ndim > 1], "weight_decay": budget.weight_decay},
-        {"params": [weight for weight in trainable if weight.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
+    matrices = [weight for weight in trainable if weight.ndim > 1]
+    others = [weight for weight in trainable if weight.ndim <= 1]
+    groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": budget.weight_decay}] if matrices else []
+    groups += [{"params": others, "weight_decay": 0.0}] if others else []
     match budget.optimizer:
         case "sgd":
             return torch.optim.SGD(groups, lr=budget.lr, momentum=budget.momentum)
@@ -95,6 +95,8 @@ def make_optimizer(method: Method, budget: Budget) -> torch.optim.Optimizer:
         case "lars":
             from timm.optim.lars import Lars
 
+            for group in groups:  # or timm would adapt the rate only where there is weight decay
+                group["always_adapt"] = group["params"] is matrices
             return Lars(groups, lr=budget.lr, momentum=budget.momentum)
 
 
@@ -147,6 +149,11 @@ def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optim
     state = {"step": step, "seconds": seconds, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
     torch.save(state, buffer)
     write_bytes(path, buffer.getvalue())
+
+
+def checkpoint_step(path: Path) -> int:
+    """How many steps a checkpoint holds; 0 without one."""
+    return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
 
 
 def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer) -> tuple[int, float]:

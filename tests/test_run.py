@@ -103,6 +103,36 @@ def test_an_evaluator_that_fails_costs_no_other_score(harness: Harness, suite: W
     done = harness("run", suite(SUITE.replace("nearest: {}", "failing: {}\n  nearest: {}")), code=1)
     assert "this evaluator fails on purpose" in done.stdout
     assert len(list(tmp_path.rglob("evaluations/*.json"))) == 4
+    board = (tmp_path / "results/toy/leaderboard.md").read_text()
+    assert "| classify" in board
+    assert "fails on purpose" in board
+    harness("run", suite(SUITE.replace("name: toy", "name: 'toy'")))  # which no longer asks for it
+    assert "fails on purpose" not in (tmp_path / "results/toy/leaderboard.md").read_text()
+
+
+def test_a_data_set_that_kills_its_process_hurts_only_its_own_cells(harness: Harness, suite: Write) -> None:
+    text = SUITE.replace("[blobs]", "[blobs, deadly]").replace("classify, ", "").replace("[0, 1]", "[0]")
+    done = harness("run", suite(text), code=1)
+    assert "the data could not be prepared (ended by SIGKILL)" in done.stdout
+    assert "1 of 2 cells done" in done.stdout
+
+
+def test_labels_are_text_and_not_markup(harness: Harness, suite: Write) -> None:
+    text = SUITE.replace("classify, idle", "{use: idle, label: '[/red]x'}").replace("[0, 1]", "[0]")
+    assert "[/red]x" in harness("plan", suite(text)).stdout
+    assert "[/red]x" in harness("run", suite(text)).stdout
+
+
+def test_a_later_seed_joins_the_table_of_the_earlier_ones(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    harness("run", suite(SUITE.replace("[0, 1]", "[0]")))
+    text = SUITE.replace("lr: 0.1", "lr: 0.1, precision: fp32").replace(
+        "classify, idle", "{use: classify, label: new}, idle"
+    )
+    harness("run", suite(text))
+    board = (tmp_path / "results/toy/leaderboard.md").read_text()
+    assert board.count("## ") == 1
+    assert "| new" in board
+    assert "over 2 seeds" in board
 
 
 def test_impossible_combinations_end_before_anything_trains(harness: Harness, suite: Write, tmp_path: Path) -> None:
@@ -146,6 +176,10 @@ def test_only_and_fresh(harness: Harness, suite: Write, tmp_path: Path) -> None:
     [training] = tmp_path.rglob("training.json")
     written = training.stat().st_mtime_ns
     time.sleep(0.01)
+    harness("run", path, "--fresh", "--device", "gpu", code=2)
+    harness("run", suite(SUITE.replace("32", "4096")), "--fresh", code=2)
+    assert training.stat().st_mtime_ns == written  # nothing is forgotten for a command that cannot run
+    suite(SUITE)
     harness("run", path, "--only", "method=idle", "--only", "seed=1", "--fresh")
     assert training.stat().st_mtime_ns > written
     assert (
@@ -162,3 +196,6 @@ def test_a_suite_with_a_mistake_and_a_device_that_is_none(harness: Harness, suit
     no_gpu = {"CUDA_VISIBLE_DEVICES": ""}
     assert "there is no such GPU" in harness("run", suite(SUITE), "--device", "cuda:7", code=2, env=no_gpu).stderr
     assert "holds no results" in harness("leaderboard", "nowhere", code=2).stderr
+    (tmp_path / "file").touch()
+    assert "Not a directory" in harness("run", suite(SUITE), "--results", "file", code=2).stderr
+    assert "there is no such plan" in harness("cell", "plan.json", "nonsense", "--attempt", "a", code=2).stderr

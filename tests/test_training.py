@@ -105,7 +105,8 @@ def test_weight_decay_spares_biases_and_norms() -> None:
     assert len(decayed["params"]) + len(spared["params"]) == len(list(method.parameters()))
 
 
-def test_lars_scales_a_layers_step_by_its_norms() -> None:
+@pytest.mark.parametrize("decay", [0.1, 0.0])
+def test_lars_scales_a_layers_step_by_its_norms(decay: float) -> None:
     """One step of You et al. 2017: w - lr * trust * (g + wd w), trust = .001 |w| / (|g| + wd |w|)."""
 
     class One(nn.Module):
@@ -114,14 +115,14 @@ def test_lars_scales_a_layers_step_by_its_norms() -> None:
             self.weight = nn.Parameter(torch.tensor([[3.0, 4.0]]))
 
     one = One()
-    optimizer = make_optimizer(one, Budget(steps=1, optimizer="lars", lr=0.5, weight_decay=0.1, momentum=0.0))  # type: ignore[arg-type]
+    optimizer = make_optimizer(one, Budget(steps=1, optimizer="lars", lr=0.5, weight_decay=decay, momentum=0.0))  # type: ignore[arg-type]
     gradient = torch.tensor([[0.6, 0.8]])
     one.weight.grad = gradient.clone()
     before = one.weight.detach().clone()
     optimizer.step()
-    trust = 0.001 * 5 / (1 + 0.1 * 5)
+    trust = 0.001 * 5 / (1 + decay * 5)
     torch.testing.assert_close(
-        one.weight.detach(), before - 0.5 * trust * (gradient + 0.1 * before), atol=1e-6, rtol=1e-5
+        one.weight.detach(), before - 0.5 * trust * (gradient + decay * before), atol=1e-6, rtol=1e-5
     )
 
 
@@ -162,3 +163,11 @@ def test_a_metric_is_the_mean_of_its_units_with_their_interval() -> None:
     assert (metric.value, metric.n) == (0.75, 4)
     assert metric.half_width == pytest.approx(1.96 * 0.5 / 2)  # sample deviation of three ones and a zero is .5
     assert json.dumps(metric.value)
+
+
+def test_features_that_are_not_finite_have_no_score() -> None:
+    method, source = fresh()
+    with torch.no_grad():
+        method.backbone.linear.weight.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="not finite"):
+        Trained(method, source.data).features("test")

@@ -51,3 +51,8 @@ def main() -> None:
     except UsageError as error:
         print(f"harness: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        if error.filename is None:  # no file of the user's: a fault of ours, with its traceback
+            raise
+        print(f"harness: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.errors import UsageError, nearest
 from harness.registry import KINDS, Kind, Registry, registry
@@ -40,5 +41,5 @@ def _table(kind: Kind, known: Registry) -> Table:
     table.add_column("what it is")
     table.add_column("from", style="dim", no_wrap=True)
     for spec in known.all(kind):
-        table.add_row(spec.name, spec.summary, spec.origin.distribution)
+        table.add_row(*map(Text, (spec.name, spec.summary, spec.origin.distribution)))
     return table

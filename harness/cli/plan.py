@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.cli.list import report
 from harness.config import load_suite
@@ -36,14 +37,14 @@ def plan(
         cells = [{"id": id_, "status": statuses[id_], **cell.as_json()} for id_, cell in planned.cells.items()]
         print(json.dumps({"suite": loaded.name, "cells": cells}, indent=1, ensure_ascii=False))
         return
-    console = Console()
+    console = Console(markup=False)
     table = Table(box=None, pad_edge=False)
     for column in ("id", "method", "backbone", "dataset", "seed", "status"):
         table.add_column(column, no_wrap=column in ("id", "status"))
     for id_, cell in planned.cells.items():
         status = statuses[id_]
         labels = (cell.method.label, cell.backbone.label, cell.dataset.label)
-        table.add_row(id_, *labels, str(cell.seed), f"[{STYLES[status]}]{status}[/]" if STYLES[status] else status)
+        table.add_row(id_, *map(Text, labels), str(cell.seed), Text(status, STYLES[status]))
     console.print(table)
     counts = Counter(statuses.values())
     console.print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))

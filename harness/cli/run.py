@@ -7,11 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
+from harness.cells import Cell
 from harness.cli.list import report
 from harness.config import load_suite
 from harness.display import display_for, duration
@@ -21,7 +23,7 @@ from harness.naming import default_results
 from harness.plan import Plan, selection
 from harness.registry import registry
 from harness.running import run as run_plan
-from harness.store import Store, write_bytes
+from harness.store import CellFolder, Store, write_bytes
 
 
 def run(
@@ -49,10 +51,7 @@ def run(
     loaded = load_suite(suite, known)
     plan = Plan.of(loaded).only(selection(only or []))
     store = Store(results or default_results(loaded.name))
-    if fresh:
-        for id_ in plan.cells:
-            store.forget(id_)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     resources = Resources(check_device(device), workers, tuple(modules(plan)))
     if loaded.executor is None:
         spec = known.get("executor", executor)
@@ -66,7 +65,7 @@ def run(
     )
     try:
         with display_for(console) as display:
-            statuses = run_plan(plan, store, engine, display)
+            statuses = run_plan(plan, store, engine, display, fresh=fresh)
     except KeyboardInterrupt:
         console.print(
             f"Interrupted. Finished cells are kept; run the same command again to go on. Results: {store.folder}"
@@ -75,18 +74,24 @@ def run(
     finally:
         engine.close()
     failed = [id_ for id_, status in statuses.items() if status != "done"]
-    if any(status == "done" for status in statuses.values()):
+    if list(store.folder.glob("cells/*/cell.json")):
         show_leaderboard(store, console)
     console.print(
         f"{len(statuses) - len(failed)} of {len(statuses)} cells done in {duration(time.monotonic() - started)}."
     )
     for id_ in failed:
-        failure: Any = store.cell(id_).failure() or {}
-        log = max((store.cell(id_).folder / "attempts").glob("*.log"), default="no log")
-        console.print(
-            f"[red]{failure.get('status', statuses[id_])}[/]: {plan.cells[id_].name()}; see {log}", soft_wrap=True
-        )
+        console.print(why(store.cell(id_), statuses[id_], plan.cells[id_]), soft_wrap=True)
     raise typer.Exit(1 if failed else 0)
+
+
+def why(folder: CellFolder, status: str, cell: Cell) -> Text:
+    """A line for a cell that is not done."""
+    if status == "running":
+        hint = f"another run has it; if that is not so, remove {folder.running}"
+    else:
+        log = max((folder.folder / "attempts").glob("*.log"), default=None)
+        hint = f"see {log}" if log else "not started"
+    return Text.assemble((status, "red"), f": {cell.name()}; {hint}")
 
 
 def check_device(device: str) -> str:

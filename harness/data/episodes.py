@@ -28,10 +28,10 @@ def draw_episodes(
 ) -> EpisodeIndices:
     """Draw `ways` classes and, of each, `shots` + `queries` different samples, uniformly, for each episode.
 
-    `by_class`: sample indices of each class; classes with fewer than shots + queries samples are never drawn.
+    `by_class`: sample indices of each class, on the CPU; classes with too few samples are never drawn.
     """
     need = shots + queries
-    usable = [members.cpu() for members in by_class if len(members) >= need]
+    usable = [members for members in by_class if len(members) >= need]
     sizes = torch.tensor([len(members) for members in usable])
     padded = pad_sequence(usable, batch_first=True)
     classes = _some_of_each_row(torch.rand(episodes, len(usable), generator=generator), ways)

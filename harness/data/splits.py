@@ -46,9 +46,10 @@ class Split:
 
     @cached_property
     def by_class(self) -> list[Tensor]:
-        """Indices of the samples of each class, ascending."""
-        order = torch.argsort(self.labels, stable=True)
-        return list(order.split(torch.bincount(self.labels, minlength=len(self.classes)).tolist()))
+        """Indices of the samples of each class, ascending; on the CPU, where episodes are drawn."""
+        labels = self.labels.cpu()
+        order = torch.argsort(labels, stable=True)
+        return list(order.split(torch.bincount(labels, minlength=len(self.classes)).tolist()))
 
     def to(self, device: torch.device) -> Split:
         return Split(self.images.to(device), self.labels.to(device), self.classes)

@@ -102,6 +102,7 @@ def _comparable(record: CellRecord) -> dict[str, Any]:
         "dataset": _identity(cell["dataset"]),
         "backbone": _identity(cell["backbone"]),
         "budget": cell.get("suite_budget"),
+        "harness": cell.get("harness"),
     }
 
 

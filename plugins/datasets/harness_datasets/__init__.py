@@ -13,6 +13,9 @@ from harness_datasets.fonts import content_version
 AUGMENTATION = "what differs from the default, which is that of photos for colour and of characters for grey"
 
 
+READER = 1  # how pictures become arrays: a change here is a change of the data
+
+
 @dataclass(frozen=True)
 class GlyphsConfig:
     """Options of `glyphs`: none."""
@@ -46,7 +49,7 @@ class ImageFolderConfig:
             raise ValueError(f"size must be at least 1 pixel, not {self.size}.")
 
     def fingerprint(self) -> str:
-        return folder_fingerprint(self.path)
+        return f"{READER}-{folder_fingerprint(self.path)}"
 
 
 @dataclass(frozen=True)

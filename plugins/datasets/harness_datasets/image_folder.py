@@ -22,7 +22,7 @@ class ImageFolder(Dataset):
 
     def load(self) -> Mapping[str, Split]:
         config = self.config
-        name = f"{config.fingerprint()[:16]}-{config.size}.npz"
+        name = f"{config.fingerprint()[:18]}-{config.size}.npz"
         arrays = cached(self.folder / name, lambda: read_folder(config.path, config.size))
         splits = {name: as_split(part) for name, part in arrays.items()}
         self.augmentation = config.augmentation.over(recommended(splits))
@@ -74,10 +74,22 @@ def read_picture(file: Path, size: int) -> NDArray[np.uint8]:
     """uint8 (size, size, 3): the largest centred square, resized. Raises UsageError if the picture cannot be read."""
     try:
         with Image.open(file) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            upright = in_colour(ImageOps.exif_transpose(picture))
             return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS))
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(f"{file} cannot be read as a picture: {error}") from error
+
+
+def in_colour(picture: Image.Image) -> Image.Image:
+    """As 8-bit RGB: what is transparent becomes white, 16-bit grey keeps its upper half. Raises OSError for others."""
+    if picture.mode.startswith("I;16"):
+        picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
+    elif picture.mode in ("I", "F"):
+        raise OSError(f"pixels of mode {picture.mode} have no agreed range; save it with 8 or 16 bits")
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        over = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
+    return picture.convert("RGB")
 
 
 def visible(folder: Path) -> list[Path]:

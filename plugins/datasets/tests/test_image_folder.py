@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from harness_datasets import ImageFolderConfig, image_folder
-from harness_datasets.image_folder import ImageFolder
+from harness_datasets.image_folder import ImageFolder, read_picture
 from PIL import Image
 
 from harness import UsageError
@@ -125,3 +125,18 @@ def test_wrong_folders_are_explained(pictures: Path, tmp_path: Path) -> None:
 def test_the_size_is_checked() -> None:
     with pytest.raises(ValueError, match="at least 1 pixel"):
         ImageFolderConfig(path=Path("x"), size=0)
+
+
+def test_transparency_becomes_white_and_sixteen_bits_keep_their_range(tmp_path: Path) -> None:
+    glyph = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    glyph.paste((0, 0, 0, 255), (2, 2, 6, 6))
+    glyph.save(tmp_path / "alpha.png")
+    pixels = read_picture(tmp_path / "alpha.png", 8)
+    assert (pixels[0, 0] == 255).all()
+    assert (pixels[3, 3] == 0).all()
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "deep.png", 8)[..., 0], (ramp // 257).astype(np.uint8))
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(UsageError, match=r"float\.tiff cannot be read as a picture: pixels of mode F"):
+        read_picture(tmp_path / "float.tiff", 8)

@@ -34,7 +34,10 @@ class FewShot(Evaluator):
         for drawn in self.episodes(trained.data.split(self.config.split), size):
             batch = self._inputs(trained, drawn)
             classify = method.adapt(batch.support, batch.support_labels, self.config.ways)
-            hits = classify(batch.query).argmax(-1) == batch.query_labels
+            logits = classify(batch.query)
+            if not logits.isfinite().all():
+                raise FloatingPointError("the logits of an episode are not finite")  # argmax would score them as chance
+            hits = logits.argmax(-1) == batch.query_labels
             accuracies.append(hits.float().mean(-1))
         protocol = "transductive BN" if method.transductive else "inductive"
         return {"accuracy": Metric.mean(torch.cat(accuracies), "episode", protocol=protocol)}

@@ -70,9 +70,17 @@ class Local(Executor):
     def _start(self) -> None:
         while self.waiting and self.free:
             job, slot = self.waiting.popleft(), self.free.popleft()
+            self.running[job.name] = (self._fork(job, slot), slot)
+
+    def _fork(self, job: Job, slot: Slot) -> ForkServerProcess:
+        process = self.context.Process(target=work, args=(job, slot), name=job.name)
+        try:
+            process.start()
+        except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
+            os.environ["HARNESS_PRELOAD"] = ""
             process = self.context.Process(target=work, args=(job, slot), name=job.name)
             process.start()
-            self.running[job.name] = (process, slot)
+        return process
 
 
 def work(job: Job, slot: Slot) -> None:

@@ -25,5 +25,5 @@ class MetaLearner(Method):
         if ways > self.config.ways:
             raise UsageError(
                 f"{self.name} learns tasks of {self.config.ways} classes and cannot be evaluated on {ways}: "
-                f"set methods.{self.name}.ways to {ways} or more."
+                f"set its option 'ways' to {ways} or more."
             )

@@ -234,7 +234,7 @@ def test_training_keeps_running_statistics_of_the_initialisation() -> None:
 def test_fewer_ways_use_the_first_outputs_and_more_are_refused(make: Any) -> None:
     method = make().eval()
     method.check_ways(2)
-    with pytest.raises(UsageError, match=rf"set methods.{method.name}.ways to 4 or more"):
+    with pytest.raises(UsageError, match="set its option 'ways' to 4 or more"):
         method.check_ways(4)
     shape = (4,) if method.adapts_on == "features" else (1, 9, 9)
     support, query = torch.randn(2, 2, *shape).double(), torch.randn(2, 5, *shape).double()

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness import Backbone, Data, Method, Views
+from harness import Backbone, Data, Method, UsageError, Views
 from harness_moco import MoCoConfig
 from harness_moco.momentum import follow, frozen_copy, split_norms
 
@@ -25,6 +25,11 @@ class MoCo(Method):
 
     def __init__(self, backbone: nn.Module, config: MoCoConfig, data: Data) -> None:
         super().__init__(backbone, config, data)
+        if config.queue_size >= len(data.train):
+            raise UsageError(
+                f"moco's queue_size is {config.queue_size}, but there are only {len(data.train)} training samples: "
+                "each would meet its own keys as negatives."
+            )
         self.batches = Views(2, config.augment)
         if config.bn_splits > 1:
             split_norms(backbone, config.bn_splits)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from harness import Data, NoOptions
+from harness import Data, NoOptions, UsageError
 from harness.data.batches import Source
 
 VIEWS = (2, 12, 1, 14, 14)
@@ -237,3 +237,9 @@ def test_it_learns(gratings: Data, tiny_net: Any, fit: Any, score: Any) -> None:
 def test_impossible_options_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         MoCoConfig(**wrong)
+
+
+def test_a_queue_that_holds_every_image_is_refused(gratings: Data, tiny_net: Any) -> None:
+    number = len(gratings.train)
+    with pytest.raises(UsageError, match=f"queue_size is {number}, but there are only {number} training samples"):
+        MoCo(tiny_net, MoCoConfig(queue_size=number), gratings)

@@ -126,3 +126,13 @@ def test_training_improves_few_shot_accuracy_on_novel_classes() -> None:
 def test_impossible_options_are_refused(values: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Config(**values)
+
+
+def test_features_far_from_the_origin_keep_their_distances() -> None:
+    """75 queries, as in real episodes: there, a quicker way to compute distances would flip predictions."""
+    method = protonet(Config(), patterns()).eval()
+    generator = torch.Generator().manual_seed(0)
+    support, query = (1000 + torch.randn(1, number, 6, generator=generator) for number in (5, 75))
+    labels = torch.arange(5)[None]
+    expected = loop(support[0].double(), labels[0], query[0].double())
+    torch.testing.assert_close(method.adapt(support, labels, 5)(query)[0].double(), expected, atol=1e-2, rtol=1e-3)

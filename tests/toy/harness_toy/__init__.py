@@ -64,6 +64,7 @@ def register_backbones(register: Register) -> None:
 def register_datasets(register: Register) -> None:
     register("blobs", "harness_toy.parts:Blobs", BlobsConfig, summary="a colour per class, with noise")
     register("broken", "harness_toy.parts:Broken", summary="cannot be loaded")
+    register("deadly", "harness_toy.parts:Deadly", summary="kills the process that loads it")
 
 
 @hookimpl

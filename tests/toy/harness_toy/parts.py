@@ -39,6 +39,11 @@ class Broken(Dataset):
         raise RuntimeError("the disk is made of cheese")
 
 
+class Deadly(Dataset):
+    def load(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Classify(Method):
     def __init__(self, backbone, config, data):
         super().__init__(backbone, config, data)
