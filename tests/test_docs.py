@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Callable
@@ -82,3 +83,18 @@ def test_the_readmes_plugin_installs_and_runs(harness: Harness, suite: Callable[
     assert "alignment and uniformity" in harness("show", "method", "align", env=env).stdout
     text = SUITE.replace("classify, idle", "align, idle").replace("[0, 1]", "[0]").replace("lr: 0.1", "lr: 0.02")
     assert "2 of 2 cells done" in harness("run", suite(text), env=env).stdout
+
+
+def test_tables_in_documents_are_made_from_records() -> None:
+    specification = importlib.util.spec_from_file_location("update_tables", ROOT / "docs" / "update_tables.py")
+    assert specification
+    assert specification.loader
+    update_tables = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(update_tables)
+    assert "| protonet" in README
+    assert update_tables.updated(README) == README
+
+
+def test_the_committed_leaderboard_is_made_from_its_records(harness: Harness) -> None:
+    folder = ROOT / "results" / "reference" / "quickstart"
+    assert harness("leaderboard", folder).stdout == (folder / "leaderboard.md").read_text(encoding="utf-8")
