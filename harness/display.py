@@ -68,7 +68,9 @@ class LiveDisplay(PlainDisplay):
         running.add_column(no_wrap=True, overflow="ellipsis")
         for id_ in progress.begun:
             running.add_row(f"  {progress.plan.cells[id_].name()}", doing(progress, id_))
-        self.live.update(Group(ProgressBar(len(progress.left), done, width=40), Text(summary(progress)), running))
+        bar = Table.grid()  # a bar alone would not end its line
+        bar.add_row(ProgressBar(len(progress.left), done, width=40))
+        self.live.update(Group(bar, Text(summary(progress)), running))
 
 
 def display_for(console: Console) -> PlainDisplay:

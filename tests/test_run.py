@@ -150,7 +150,13 @@ def test_an_interrupted_run_ends_its_cells_and_goes_on_when_asked(
 ) -> None:
     path = suite(SUITE.replace("classify, idle", "{use: classify, seconds: 1.0}, idle").replace("[0, 1]", "[0]"))
     command = [sys.executable, "-m", "harness", "run", str(path)]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
+
+    def interruptible() -> None:  # even where this test runs in the background of a script, which ignores SIGINT
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, preexec_fn=interruptible
+    ) as running:
         wait_for(lambda: list(tmp_path.rglob("evaluations/*.json")) and len(list(tmp_path.rglob("running.json"))) == 1)
         [mark] = [json.loads(path.read_text()) for path in tmp_path.rglob("running.json")]
         running.send_signal(number)
