@@ -155,7 +155,11 @@ def test_an_interrupted_run_ends_its_cells_and_goes_on_when_asked(
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, preexec_fn=interruptible
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,  # noqa: PLW1509 (this process has one thread)
     ) as running:
         wait_for(lambda: list(tmp_path.rglob("evaluations/*.json")) and len(list(tmp_path.rglob("running.json"))) == 1)
         [mark] = [json.loads(path.read_text()) for path in tmp_path.rglob("running.json")]
