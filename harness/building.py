@@ -50,6 +50,9 @@ def source_of(cell: Cell, data: Data) -> Source:
 def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> None:
     """Raises UsageError, with the place in the suite, if this cell cannot train or an evaluator cannot score it."""
     method = _placed(cell.backbone.where or cell.method.where, cell, lambda: build_method(cell, data))
+    if cell.budget.compile and not method.compiles:
+        where = cell.method.where
+        raise UsageError(f"{where}: {cell.method.label} cannot be compiled: leave 'compile' out of its budget.")
     if method.batches is not None:
         batches = method.batches
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))

@@ -20,12 +20,13 @@ from harness.components import Method, Metric, Trained
 from harness.data.splits import Data
 from harness.errors import UsageError
 from harness.events import CellStarted, StepLogged
+from harness.memory import keep_freed_memory
 from harness.plan import Plan
 from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
 from harness.store import CellFolder, Store, npz, read_json, write_bytes, write_json
-from harness.training import checkpoint_step, train
+from harness.training import checkpoint_step, train, use_precision
 
 
 def read_plan(path: Path) -> tuple[Store, Plan]:
@@ -72,15 +73,16 @@ def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
     return [(dataset, list(cells.values())) for dataset, cells in groups.values()]
 
 
-def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path) -> int:
+def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path, *, profile: bool = False) -> int:
     """Train one cell of a plan, unless it is trained, and let each evaluator score it that has not. The exit code."""
+    keep_freed_memory()
     store, plan = read_plan(path)
     if id_ not in plan.cells:
         raise UsageError(f"{path}: has no cell '{id_}'.")
     folder = store.cell(id_)
     folder.mark_running()
     torch.set_num_threads(threads)
-    failures = _run(plan.cells[id_], plan, folder, torch.device(device), threads)
+    failures = _run(plan.cells[id_], plan, folder, torch.device(device), threads, profile)
     for failure in failures:
         print(failure, file=sys.stderr)
     if failures:
@@ -92,11 +94,12 @@ def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path) -> 
     return 1 if failures else 0
 
 
-def _run(cell: Cell, plan: Plan, folder: CellFolder, device: torch.device, threads: int) -> list[str]:
+def _run(cell: Cell, plan: Plan, folder: CellFolder, device: torch.device, threads: int, profile: bool) -> list[str]:
     """Tracebacks of what failed: the training, or single evaluators."""
     try:
         write_json(folder.cell, cell.as_json())
         installed().notify("cell_started", CellStarted(cell.as_json(), folder.folder))
+        use_precision(cell.budget.precision)
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         origin = provenance(name, threads)
         data = building.load_data(cell.dataset, device)
@@ -104,7 +107,7 @@ def _run(cell: Cell, plan: Plan, folder: CellFolder, device: torch.device, threa
         if folder.training.exists():
             load_model(method, folder.model, device=str(device))
         else:
-            _train(cell, method, data, folder, origin)
+            _train(cell, method, data, folder, origin, folder.profile if profile else None)
     except Exception:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
         return [traceback.format_exc()]
     method.eval()
@@ -118,7 +121,9 @@ def _run(cell: Cell, plan: Plan, folder: CellFolder, device: torch.device, threa
     return failures
 
 
-def _train(cell: Cell, method: Method, data: Data, folder: CellFolder, origin: dict[str, Any]) -> None:
+def _train(
+    cell: Cell, method: Method, data: Data, folder: CellFolder, origin: dict[str, Any], profile: Path | None
+) -> None:
     described = cell.as_json()
     keep_steps(folder.steps, checkpoint_step(folder.checkpoint))
     with folder.steps.open("a", encoding="utf-8", buffering=1) as lines:
@@ -127,7 +132,7 @@ def _train(cell: Cell, method: Method, data: Data, folder: CellFolder, origin: d
             lines.write(json.dumps({"step": step, "steps": steps, **metrics}) + "\n")
             installed().notify("step_logged", StepLogged(described, step, steps, metrics))
 
-        done = train(method, building.source_of(cell, data), cell.budget, folder.checkpoint, log)
+        done = train(method, building.source_of(cell, data), cell.budget, folder.checkpoint, log, profile)
     save_model(method, str(folder.model.with_suffix(".tmp")), metadata={"cell": folder.folder.name})
     write_bytes(folder.model, folder.model.with_suffix(".tmp").read_bytes())
     folder.model.with_suffix(".tmp").unlink()

@@ -72,7 +72,7 @@ class Cell:
                 "method": self.method.identity,
                 "backbone": self.backbone.identity,
                 "dataset": self.dataset.identity,
-                "budget": as_plain(self.budget),
+                "budget": identity_of(self.budget),
                 "seed": self.seed,
             }
         )

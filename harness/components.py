@@ -37,6 +37,7 @@ class Method(nn.Module):
 
     batches: Batches | None = None  # None: nothing to train
     adapts_on: ClassVar[Literal["features", "images"]] = "features"  # what `adapt` sees
+    compiles: ClassVar[bool] = True  # whether torch.compile can take `loss`
     transductive: bool = False  # whether queries of one episode influence each other's predictions (trap: name it)
 
     def __init__(self, backbone: nn.Module, config: Any, data: Data) -> None:  # noqa: ARG002 (part of the contract)

@@ -23,6 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         if name == CELL:
             job.add_argument("id")
             job.add_argument("--attempt", type=Path, required=True)
+            job.add_argument("--profile", action="store_true")
         job.add_argument("--device", default="cpu")
         job.add_argument("--threads", type=int, default=1)
     given = parser.parse_args(arguments)
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.job == PREPARE:
             return prepare(given.plan)
-        return run_cell(given.plan, given.id, given.device, given.threads, given.attempt)
+        return run_cell(given.plan, given.id, given.device, given.threads, given.attempt, profile=given.profile)
     except UsageError as error:
         print(f"harness: {error}", file=sys.stderr)
         return 2

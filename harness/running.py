@@ -88,7 +88,9 @@ def last_step(folder: CellFolder) -> dict[str, Any] | None:
     return json.loads(lines[-1]) if lines else None
 
 
-def run(plan: Plan, store: Store, executor: Executor, display: Display, *, fresh: bool = False) -> dict[str, str]:
+def run(
+    plan: Plan, store: Store, executor: Executor, display: Display, *, fresh: bool = False, profile: bool = False
+) -> dict[str, str]:
     """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards.
 
     Raises UsageError, before anything trains or is forgotten, with all mistakes that preparing found.
@@ -101,7 +103,7 @@ def run(plan: Plan, store: Store, executor: Executor, display: Display, *, fresh
         _prepare(path, store, executor, display)
         for id_ in left if fresh else ():
             store.forget(id_)
-        _run_cells(path, Progress(plan, store, left), executor, display)
+        _run_cells(path, Progress(plan, store, left), executor, display, *(["--profile"] if profile else []))
     store.bring_up_to_date(plan)
     after: dict[str, str] = dict(store.statuses(plan))
     installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
@@ -123,13 +125,13 @@ def _prepare(plan: Path, store: Store, executor: Executor, display: Display) -> 
         raise UsageError("\n".join(result["errors"]))
 
 
-def _run_cells(plan: Path, progress: Progress, executor: Executor, display: Display) -> None:
+def _run_cells(plan: Path, progress: Progress, executor: Executor, display: Display, *flags: str) -> None:
     attempts: dict[str, Path] = {}
     for id_ in progress.left:
         attempt = progress.store.cell(id_).next_attempt()
         attempt.parent.mkdir(parents=True, exist_ok=True)
         attempts[id_] = attempt
-        command = (jobs.CELL, str(plan), id_, "--attempt", str(attempt))
+        command = (jobs.CELL, str(plan), id_, "--attempt", str(attempt), *flags)
         executor.submit(Job(id_, command, str(attempt.with_suffix(".log"))))
     while len(progress.took) < len(progress.left):
         for ended in executor.poll(POLL_SECONDS):

@@ -8,6 +8,7 @@ cells/<id>/model.safetensors            the trained method
 cells/<id>/steps.jsonl                  metrics per logged step
 cells/<id>/evaluations/<id>.json, .npz  metrics of one evaluator, and their per-unit values
 cells/<id>/attempts/<n>.json, .log      one per job: how it ended, what it printed
+cells/<id>/profile/                     operators.txt and trace.json, if asked for
 cells/<id>/checkpoint.pt                of a training that has not ended
 """
 
@@ -78,6 +79,7 @@ class CellFolder:
         self.steps = folder / "steps.jsonl"
         self.checkpoint = folder / "checkpoint.pt"
         self.running = folder / "running.json"
+        self.profile = folder / "profile"
 
     def evaluation(self, evaluator: str) -> Path:
         return self.folder / "evaluations" / f"{evaluator}.json"

@@ -17,6 +17,7 @@ from torch import Tensor
 from harness.budget import Budget
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
+from harness.profiling import profiled
 from harness.store import write_bytes
 
 CHECKPOINT_SECONDS = 60.0
@@ -43,8 +44,10 @@ def steps_of(budget: Budget, batches: Batches, source: Source) -> int:
     return max(1, round(budget.length * batches.steps_per_epoch(source)))
 
 
-def train(method: Method, source: Source, budget: Budget, checkpoint: Path, log: Log) -> Training:
-    """Train `method` in place for the budget; go on from `checkpoint` if it exists.
+def train(
+    method: Method, source: Source, budget: Budget, checkpoint: Path, log: Log, profile: Path | None = None
+) -> Training:
+    """Train `method` in place for the budget; go on from `checkpoint` if it exists. A profile goes into `profile`.
 
     Raises FloatingPointError as soon as a logged loss is not finite.
     """
@@ -55,27 +58,36 @@ def train(method: Method, source: Source, budget: Budget, checkpoint: Path, log:
     optimizer = make_optimizer(method, budget)
     first, before = load_checkpoint(checkpoint, method, optimizer)
     method.train()
+    loss_of = torch.compile(method.loss) if budget.compile else method.loss
     started = saved = time.monotonic()
     metrics: Mapping[str, float] = {}
     logger = BlockLogger(steps, log)
-    for step in range(first, steps):
-        torch.manual_seed(derive_seed(source.seed, "step", step))
-        set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
-        batch = batches.draw(source, step)
-        with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
-            loss = method.loss(batch)
-        scalars = loss if isinstance(loss, dict) else {"loss": loss}
-        optimizer.zero_grad(set_to_none=True)
-        scalars["loss"].backward()
-        optimizer.step()
-        method.after_step(step, steps)
-        metrics = logger.add(step, scalars) or metrics
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
-            saved = time.monotonic()
+    with profiled(profile) as stepped:
+        for step in range(first, steps):
+            torch.manual_seed(derive_seed(source.seed, "step", step))
+            set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
+            batch = batches.draw(source, step)
+            with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
+                loss = loss_of(batch)
+            scalars = loss if isinstance(loss, dict) else {"loss": loss}
+            optimizer.zero_grad(set_to_none=True)
+            scalars["loss"].backward()
+            optimizer.step()
+            method.after_step(step, steps)
+            stepped()
+            metrics = logger.add(step, scalars) or metrics
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
+                saved = time.monotonic()
     metrics = logger.flush() or metrics
     seconds = before + time.monotonic() - started
     return Training(steps, steps * batches.images_per_step(source), seconds, metrics)
+
+
+def use_precision(precision: str) -> None:
+    """Allow TF32 on a GPU or not: torch's own default has it for convolutions alone."""
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 
 def make_optimizer(method: Method, budget: Budget) -> torch.optim.Optimizer:
@@ -87,11 +99,11 @@ def make_optimizer(method: Method, budget: Budget) -> torch.optim.Optimizer:
     groups += [{"params": others, "weight_decay": 0.0}] if others else []
     match budget.optimizer:
         case "sgd":
-            return torch.optim.SGD(groups, lr=budget.lr, momentum=budget.momentum)
+            return torch.optim.SGD(groups, lr=budget.lr, momentum=budget.momentum, fused=True)
         case "adam":
-            return torch.optim.Adam(groups, lr=budget.lr)
+            return torch.optim.Adam(groups, lr=budget.lr, fused=True)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=budget.lr)
+            return torch.optim.AdamW(groups, lr=budget.lr, fused=True)
         case "lars":
             from timm.optim.lars import Lars
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-import torch.nn.functional as F
 import torchvision.transforms.v2.functional as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.transforms.v2 import RandomResizedCrop
 
 from harness import Augmentation
-from harness.data import transforms
+from harness.data import colour, transforms
+from harness.data.geometry import affine, crop_resize, resize_matrix
 from harness.data.transforms import Draw, augment
 
 IMAGES = torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))
@@ -25,10 +26,10 @@ def per_image(function, amounts: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("ours", "theirs", "amounts"),
     [
-        (transforms.brightness, reference.adjust_brightness, FACTORS),
-        (transforms.contrast, reference.adjust_contrast, FACTORS),
-        (transforms.saturation, reference.adjust_saturation, FACTORS),
-        (transforms.hue, reference.adjust_hue, SHIFTS),
+        (colour.brightness, reference.adjust_brightness, FACTORS),
+        (colour.contrast, reference.adjust_contrast, FACTORS),
+        (colour.saturation, reference.adjust_saturation, FACTORS),
+        (colour.hue, reference.adjust_hue, SHIFTS),
     ],
     ids=["brightness", "contrast", "saturation", "hue"],
 )
@@ -39,44 +40,117 @@ def test_colour(ours, theirs, amounts: torch.Tensor) -> None:
 
 
 def test_grey_and_blur() -> None:
-    torch.testing.assert_close(transforms.luminance(IMAGES), reference.rgb_to_grayscale(IMAGES), atol=1e-5, rtol=0)
+    torch.testing.assert_close(colour.luminance(IMAGES), reference.rgb_to_grayscale(IMAGES), atol=1e-5, rtol=0)
     sigmas = torch.tensor([0.1, 0.5, 1.0, 1.5, 2.0, 0.3])
     expected = per_image(lambda image, sigma: reference.gaussian_blur(image, [3, 3], [sigma, sigma]), sigmas)
-    torch.testing.assert_close(transforms.blur(IMAGES, sigmas), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(colour.blur(IMAGES, sigmas), expected, atol=1e-5, rtol=0)
 
 
-def moved(matrix: torch.Tensor, padding: str = "zeros") -> torch.Tensor:
-    grid = F.affine_grid(matrix[:, :2], list(IMAGES.shape), align_corners=False)
-    return F.grid_sample(IMAGES, grid, mode="bilinear", padding_mode=padding, align_corners=False)
+BOXES = torch.tensor([[0, 0, 24, 24], [0, 0, 12, 12], [3, 7, 5, 17], [23, 0, 1, 24], [10, 9, 14, 3], [1, 2, 20, 21]])
+MIRRORED = torch.tensor([True, False, True, False, True, False])
 
 
-def test_a_crop_equals_cutting_and_resizing() -> None:
-    """A quarter of the area at the top left: pixels 0..11, made 24 wide."""
-    values = {(0.25, 0.25): 0.25, (math.log(3 / 4), math.log(4 / 3)): 0.0, (-1, -1): -1.0}
-
-    class Fixed(Draw):
-        def uniform(self, low: float, high: float) -> torch.Tensor:
-            return torch.full((6,), -1.0 if (low, high) == (-1, 1) else values[low, high])
-
-    matrix = transforms._crop((0.25, 0.25), Fixed(6, torch.Generator()))
-    expected = F.interpolate(IMAGES[:, :, :12, :12], size=(24, 24), mode="bilinear", align_corners=False)
-    inner = (slice(None), slice(None), slice(1, -1), slice(1, -1))  # at its border, a cut has no neighbours to mix in
-    torch.testing.assert_close(moved(matrix, "border")[inner], expected[inner], atol=1e-5, rtol=0)
-
-
-def test_a_turn_equals_torchvisions() -> None:
-    class Fixed(Draw):
-        def uniform(self, low: float, high: float) -> torch.Tensor:
-            return torch.full((6,), 1.0 if (low, high) == (-1, 1) else high)
-
-    matrix = transforms._turn(Augmentation(rotate=20.0, scale=(1.0, 1.25), shear=8.0), Fixed(6, torch.Generator()))
+def test_crop_and_flip() -> None:
     expected = torch.stack(
         [
-            reference.affine(image, 20.0, [0, 0], 1.25, [8.0, 0.0], interpolation=reference.InterpolationMode.BILINEAR)
-            for image in IMAGES
+            reference.resized_crop(image, *box.tolist(), size=[24, 24], antialias=True)
+            for image, box in zip(IMAGES, BOXES, strict=True)
         ]
     )
-    torch.testing.assert_close(moved(matrix), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(crop_resize(IMAGES, BOXES), expected, atol=1e-5, rtol=0)
+    expected[MIRRORED] = reference.horizontal_flip(expected[MIRRORED])
+    torch.testing.assert_close(crop_resize(IMAGES, BOXES, MIRRORED), expected, atol=1e-5, rtol=0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), size=st.integers(1, 40), whole=st.integers(1, 60))
+def test_resizing_equals_torchvisions_at_any_size(data: st.DataObject, size: int, whole: int) -> None:
+    """One axis, also reduced: the weights are those of an antialiased resize of the cut."""
+    start = data.draw(st.integers(0, size - 1))
+    length = data.draw(st.integers(1, size - start))
+    line = torch.rand(1, 1, size, generator=torch.Generator().manual_seed(whole))
+    ours = line @ resize_matrix(torch.tensor([start]), torch.tensor([length]), size).mT
+    theirs = reference.resize(line[:, :, start : start + length], [1, size], antialias=True)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(24, 24), (20, 31)])
+def test_small_affine(size: tuple[int, int]) -> None:
+    images = torch.rand(5, 3, *size, generator=torch.Generator().manual_seed(1))
+    angles = torch.tensor([0.0, 20.0, -33.0, 5.0, 90.0])
+    shifts = torch.tensor([[0.0, 0.0], [2.0, -3.0], [0.0, 5.0], [-4.0, 1.0], [1.0, 1.0]])
+    zooms = torch.tensor([1.0, 1.25, 0.8, 1.1, 1.0])
+    shears = torch.tensor([0.0, 8.0, -12.0, 30.0, 3.0])
+    parameters = zip(images, angles, shifts, zooms, shears, strict=True)
+    expected = [
+        reference.affine(
+            image,
+            float(angle),
+            shift.tolist(),
+            float(zoom),
+            [float(shear), 0.0],
+            interpolation=reference.InterpolationMode.BILINEAR,
+        )
+        for image, angle, shift, zoom, shear in parameters
+    ]
+    ours = affine(images, angles.deg2rad(), shifts, zooms, shears.deg2rad())
+    torch.testing.assert_close(ours, torch.stack(expected), atol=1e-5, rtol=0)
+
+
+def test_solarise() -> None:
+    expected = torch.stack([reference.solarize(image, 0.5) for image in IMAGES])
+    torch.testing.assert_close(colour.solarise(IMAGES), expected, atol=1e-5, rtol=0)
+
+
+def test_jitter_is_its_four_changes_one_after_the_other_in_each_samples_order() -> None:
+    seen: dict[str, torch.Tensor] = {}
+
+    class Recorded(Draw):
+        def orders(self, number: int) -> torch.Tensor:
+            seen["orders"] = super().orders(number)
+            return seen["orders"]
+
+        def uniform(self, low: float, high: float, *more: int) -> torch.Tensor:
+            drawn = super().uniform(low, high, *more)
+            seen.setdefault("amounts", torch.empty(0, 6))
+            if not more:
+                seen["amounts"] = torch.cat([seen["amounts"], drawn[None]])
+            return drawn
+
+    ours = transforms.jitter(IMAGES, 0.5, Recorded(6, torch.Generator().manual_seed(3)))
+    changes = [
+        reference.adjust_brightness,
+        reference.adjust_contrast,
+        reference.adjust_saturation,
+        reference.adjust_hue,
+    ]
+    for number, image in enumerate(IMAGES):
+        for change in seen["orders"][number].tolist():
+            image = changes[change](image, float(seen["amounts"][change, number]))  # noqa: PLW2901 (step by step)
+        torch.testing.assert_close(ours[number], image, atol=1e-5, rtol=0)
+
+
+def test_crops_are_drawn_as_torchvision_draws_them() -> None:
+    """Shares and aspects of 4,000 boxes have the quantiles of torchvision's."""
+    generator = torch.Generator().manual_seed(0)
+    ours = Draw(4000, generator).boxes((0.08, 1.0), 40, 50)
+    assert bool((ours[:, :2] >= 0).all())
+    assert bool((ours[:, 0] + ours[:, 2] <= 40).all())
+    assert bool((ours[:, 1] + ours[:, 3] <= 50).all())
+    torch.manual_seed(0)
+    crop = RandomResizedCrop(10, (0.08, 1.0))
+    theirs = torch.tensor([list(crop.make_params([torch.zeros(1, 40, 50)]).values())[:4] for _ in range(4000)])
+    levels = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9])
+    for column in range(4):
+        expected, drawn = (part[:, column].float().quantile(levels) for part in (theirs, ours))
+        assert (expected - drawn).abs().max() <= 2, (column, expected, drawn)
+
+
+def test_what_is_not_chosen_stays_and_both_ways_of_choosing_agree() -> None:
+    chosen = torch.tensor([True, False, False, True, True, False])
+    changed = transforms.some(IMAGES, chosen, lambda part, rows: part * rows[:, None, None, None])
+    everything = IMAGES * torch.arange(6)[:, None, None, None]
+    assert torch.equal(changed, torch.where(chosen[:, None, None, None], everything, IMAGES))
 
 
 def test_flips_mirror_about_half_of_the_images() -> None:
@@ -96,6 +170,7 @@ def test_everything_at_once_keeps_shape_and_range_and_differs_by_sample(channels
         jitter=1.0,
         gray=0.2,
         blur=0.5,
+        solarise=0.2,
         rotate=30.0,
         translate=0.2,
         scale=(0.7, 1.3),

@@ -41,6 +41,7 @@ def run(
         int | None,
         typer.Option(min=1, help="cells at a time  [default: one per GPU, or per core without]", show_default=False),
     ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="profile ten training steps of each cell")] = False,
     executor: Annotated[str, typer.Option(help="where cells run, unless the suite says")] = "local",
 ) -> None:
     """Train and score what is left of a suite, then write and show its leaderboard."""
@@ -65,7 +66,7 @@ def run(
     )
     try:
         with display_for(console) as display:
-            statuses = run_plan(plan, store, engine, display, fresh=fresh)
+            statuses = run_plan(plan, store, engine, display, fresh=fresh, profile=profile)
     except KeyboardInterrupt:
         console.print(
             f"Interrupted. Finished cells are kept; run the same command again to go on. Results: {store.folder}"

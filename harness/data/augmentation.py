@@ -17,6 +17,7 @@ class Augmentation:
     jitter: float | None = option(None, "strength of colour jitter (.8s, .8s, .8s, .2s), applied with probability .8")
     gray: float | None = option(None, "probability of dropping the colour")
     blur: float | None = option(None, "probability of a Gaussian blur, sigma .1 to 2 pixels")
+    solarise: float | None = option(None, "probability of inverting what is brighter than .5")
     rotate: float | None = option(None, "greatest rotation, in degrees")
     translate: float | None = option(None, "greatest shift, as a share of the picture")
     scale: tuple[float, float] | None = option(None, "least and greatest zoom")

@@ -12,9 +12,9 @@ from collections import deque
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
-from typing import Any
 
 from harness import Ended, Executor, Job, Resources, UsageError
+from harness_local import LocalConfig
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Slot:
 class Local(Executor):
     """Each job runs in a process of its own session, so that it can be ended with all it started."""
 
-    def __init__(self, config: Any, resources: Resources) -> None:
+    def __init__(self, config: LocalConfig, resources: Resources) -> None:
         super().__init__(config, resources)
-        self.free = deque(slots(resources))
+        self.free = deque(slots(resources, config.workers_per_gpu))
         self.waiting: deque[Job] = deque()
         self.running: dict[str, tuple[ForkServerProcess, Slot]] = {}
         os.environ["HARNESS_PRELOAD"] = ",".join(resources.modules)
@@ -97,7 +97,7 @@ def work(job: Job, slot: Slot) -> None:
     sys.exit(main([*job.command, "--device", slot.device, "--threads", str(slot.threads)]))
 
 
-def slots(resources: Resources) -> list[Slot]:
+def slots(resources: Resources, workers_per_gpu: int = 1) -> list[Slot]:
     """One slot per worker: on the GPUs in turn where there are some and the device allows, else on the cores.
 
     Raises UsageError if a GPU is asked for that is not there.
@@ -108,7 +108,7 @@ def slots(resources: Resources) -> list[Slot]:
         raise UsageError(
             f"--device {resources.device}: there is no such GPU on this machine; it has {len(visible_gpus())}."
         )
-    workers = resources.workers or len(gpus) or cores
+    workers = resources.workers or len(gpus) * workers_per_gpu or cores
     threads = max(1, cores // workers)
     if not gpus:
         return [Slot("cpu", None, threads)] * workers

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from harness_local import LocalConfig
 from harness_local.executor import Local, Slot, slots
 
-from harness import Job, NoOptions, Resources, UsageError
+from harness import Job, Resources, UsageError
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -26,6 +27,8 @@ def test_gpus_are_shared_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [slot.gpu for slot in slots(Resources("cuda", 4))] == ["3", "5", "3", "5"]
     assert [slot.gpu for slot in slots(Resources("cuda:1", None))] == ["5"]
     assert {slot.gpu for slot in slots(Resources("cpu", 2))} == {None}
+    assert [slot.gpu for slot in slots(Resources("auto", None), workers_per_gpu=2)] == ["3", "5", "3", "5"]
+    assert slots(Resources("cpu", None), workers_per_gpu=2) == [Slot("cpu", None, 1)] * CORES
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:2"])
@@ -36,7 +39,7 @@ def test_a_gpu_that_is_not_there_is_refused(device: str, monkeypatch: pytest.Mon
 
 
 def test_jobs_end_with_their_exit_codes_and_their_words_in_their_logs(tmp_path: Path) -> None:
-    executor = Local(NoOptions(), Resources("cpu", 1))
+    executor = Local(LocalConfig(), Resources("cpu", 1))
     for name in ("one", "two"):
         executor.submit(Job(name, ("prepare", str(tmp_path / f"{name}.json")), str(tmp_path / f"{name}.log")))
     ended: list[tuple[str, int]] = []

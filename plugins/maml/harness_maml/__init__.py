@@ -38,6 +38,12 @@ class MAMLConfig(ANILConfig):
         "inductive",
         "what normalises the queries of a task: its support set, or all its queries together as in the paper's code",
     )
+    engine: Literal["learn2learn", "functional", "vmap"] = option(
+        "learn2learn",
+        "who runs the inner loops: learn2learn's clones; functions of the weights, a little faster on a CPU; or these "
+        "for all tasks at once, for a GPU",
+        identity=False,  # their gradients are equal
+    )
 
 
 @hookimpl

@@ -1,18 +1,17 @@
-"""MAML: model-agnostic meta-learning, through learn2learn."""
+"""MAML: model-agnostic meta-learning, through learn2learn or by torch.func."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar, Literal
 
-import learn2learn
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness import Classifier, Data, EpisodeBatch
-from harness_maml import MAMLConfig
+from harness_maml import MAMLConfig, clones, functional
 from harness_maml.learner import MetaLearner
-from harness_maml.norm import require_plain_norms, use_task_statistics
+from harness_maml.norm import channels_last, require_plain_norms
 
 
 class MAML(MetaLearner):
@@ -21,23 +20,30 @@ class MAML(MetaLearner):
     name = "maml"
     config: MAMLConfig
     adapts_on: ClassVar[Literal["features", "images"]] = "images"
+    compiles: ClassVar[bool] = False  # gradients of gradients, and clones that recurse in a compiled module
 
     def __init__(self, backbone: nn.Module, config: MAMLConfig, data: Data) -> None:
         super().__init__(backbone, config, data)
         require_plain_norms(backbone)
         self.transductive = config.batch_norm == "transductive"
+        self.inner_loop = lru_cache(maxsize=2)(self._inner_loop)
 
     def loss(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """Mean over the tasks of the queries' cross-entropy after adaptation, and their accuracy."""
+        config, steps = self.config, self.config.inner_steps
         self.track(batch.support.flatten(0, 1))
-        losses, accuracies = [], []
-        for support, labels, query, targets in zip(*batch, strict=True):
-            learner = Learner(self, support, labels, self.config.ways, self.config.first_order)
-            learner.adapt(self.config.inner_steps)
-            logits = learner.classify(query)
-            losses.append(F.cross_entropy(logits, targets))
-            accuracies.append((logits.argmax(1) == targets).float().mean())
-        return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(accuracies).mean()}
+        if config.engine == "learn2learn":
+            return clones.meta_loss(
+                self.network,
+                config.inner_lr,
+                config.ways,
+                batch,
+                steps,
+                first_order=config.first_order,
+                transductive=self.transductive,
+            )
+        inner = self.inner_loop(config.ways, batch.support.shape[1])
+        return functional.meta_loss(inner, self.weights, batch, steps, config.first_order, config.engine)
 
     @torch.no_grad()
     def track(self, images: Tensor) -> None:
@@ -46,41 +52,22 @@ class MAML(MetaLearner):
 
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
         """`support` (E, S, C, H, W): each episode takes `test_steps` gradient steps from the initialisation."""
-        with torch.enable_grad():
-            learners = [Learner(self, *task, ways, True) for task in zip(support, labels, strict=True)]
-            for learner in learners:
-                learner.adapt(self.config.test_steps)
+        config, steps = self.config, self.config.test_steps
+        if config.engine == "learn2learn":
+            return clones.adapted(
+                self.network, config.inner_lr, ways, support, labels, steps, transductive=self.transductive
+            )
+        inner = self.inner_loop(ways, support.shape[1])
+        return functional.adapted(inner, self.weights, support, labels, steps, config.engine)
 
-        @torch.no_grad()
-        def classify(query: Tensor) -> Tensor:
-            return torch.stack([learner.classify(images) for learner, images in zip(learners, query, strict=True)])
+    @property
+    def network(self) -> nn.Module:
+        return nn.Sequential(self.backbone, self.head)
 
-        return classify
+    @property
+    def weights(self) -> functional.Weights:
+        return dict(self.network.named_parameters())
 
-
-class Learner:
-    """A clone of the initialisation that learns one task, `support` (S, C, H, W) with `labels` (S,)."""
-
-    def __init__(self, method: MAML, support: Tensor, labels: Tensor, ways: int, first_order: bool) -> None:
-        network = nn.Sequential(method.backbone, method.head)
-        maml = learn2learn.algorithms.MAML(network, method.config.inner_lr, first_order=first_order)
-        self.clone = maml.clone()
-        self.transductive = method.transductive
-        use_task_statistics(self.clone, None if self.transductive else len(support))
-        self.support, self.labels, self.ways = channels_last(support), labels, ways
-
-    def adapt(self, steps: int) -> None:
-        for _ in range(steps):
-            self.clone.adapt(F.cross_entropy(self.clone(self.support)[:, : self.ways], self.labels))
-
-    def classify(self, query: Tensor) -> Tensor:
-        """Logits (Q, ways). Inductive: the queries follow the support set, whose statistics normalise both."""
-        query = channels_last(query)
-        if self.transductive:
-            return self.clone(query)[:, : self.ways]
-        return self.clone(torch.cat([self.support, query]))[len(self.support) :, : self.ways]
-
-
-def channels_last(images: Tensor) -> Tensor:
-    """Convolutions on a CPU are half as fast again; after an inner step, weights no longer choose the layout."""
-    return images.to(memory_format=torch.channels_last)
+    def _inner_loop(self, ways: int, support_size: int) -> functional.InnerLoop:
+        size = None if self.transductive else support_size
+        return functional.InnerLoop(self.network, self.config.inner_lr, ways, size)

@@ -36,12 +36,15 @@ class TaskNorm(nn.Module):
             return F.batch_norm(inputs, None, None, weight, bias, training=True, eps=self.eps)
         dims = [0, *range(2, inputs.ndim)]
         inputs = inputs if weight is None else inputs.to(weight.dtype)  # under autocast they are less precise
-        variance, mean = torch.var_mean(inputs[: self.size], dims, correction=0, keepdim=True)
+        variance, mean = torch.var_mean(inputs[: self.size], dims, correction=0)
         scale = (variance + self.eps).rsqrt()
         if weight is not None:
-            scale = scale * weight.view_as(scale)
-        shift = -mean * scale if bias is None else bias.view_as(mean) - mean * scale
-        return torch.addcmul(shift, inputs, scale)
+            scale = scale * weight
+        shift = -mean * scale if bias is None else bias - mean * scale
+        # scale * inputs + shift, by the one kernel that has a fast gradient for a factor per channel
+        return F.batch_norm(
+            inputs, torch.zeros_like(mean), torch.ones_like(mean), scale, shift, training=False, eps=0.0
+        )
 
 
 def use_task_statistics(clone: nn.Module, size: int | None) -> None:
@@ -59,3 +62,8 @@ def require_plain_norms(backbone: nn.Module) -> None:
             raise UsageError(
                 f"maml cannot use a task's own statistics in {type(module).__name__}: take another backbone."
             )
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """Convolutions on a CPU are half as fast again; after an inner step, weights no longer choose the layout."""
+    return images.to(memory_format=torch.channels_last) if images.ndim == 4 else images

@@ -19,6 +19,7 @@ from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, UsageErro
 from harness.data.batches import Source, gather
 
 BATCH_NORMS = ("inductive", "transductive")
+ENGINES = ("learn2learn", "functional", "vmap")
 
 
 class Small(nn.Module):
@@ -92,11 +93,32 @@ def assert_finite_differences(method: MetaLearner, step: float = 1e-5) -> None:
         assert (ends[0] - ends[1]) / (2 * step) == pytest.approx((slopes @ direction).item(), rel=1e-5, abs=1e-8)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
 @pytest.mark.parametrize("inner_steps", [1, 2])
-def test_meta_gradient_agrees_with_finite_differences(batch_norm: str, inner_steps: int) -> None:
-    method = maml(batch_norm=batch_norm, inner_steps=inner_steps)
+def test_meta_gradient_agrees_with_finite_differences(engine: str, batch_norm: str, inner_steps: int) -> None:
+    """Also for vmap, where gradients through a batch norm go wrong silently if taken in the other order."""
+    method = maml(engine=engine, batch_norm=batch_norm, inner_steps=inner_steps)
     assert_finite_differences(method)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize("batch_norm", BATCH_NORMS)
+@pytest.mark.parametrize("first_order", [False, True])
+def test_engines_agree_in_float64(engine: str, batch_norm: str, first_order: bool) -> None:
+    """Loss, accuracy and every gradient, and the logits of an evaluation."""
+    options = {"batch_norm": batch_norm, "first_order": first_order, "inner_steps": 2, "tasks": 3}
+    theirs, ours = maml(engine="learn2learn", **options), maml(engine=engine, **options)
+    batch = draw(theirs.config)
+    expected, found = theirs.loss(batch), ours.loss(batch)
+    torch.testing.assert_close(found["loss"], expected["loss"])
+    assert found["accuracy"] == pytest.approx(float(expected["accuracy"]))
+    torch.testing.assert_close(gradient(ours, found["loss"]), gradient(theirs, expected["loss"]))
+    logits = []
+    for method in (theirs.eval(), ours.eval()):
+        with torch.no_grad():
+            logits.append(method.adapt(batch.support, batch.support_labels, 3)(batch.query))
+    torch.testing.assert_close(*logits)
 
 
 def test_anil_meta_gradient_agrees_with_finite_differences() -> None:
@@ -169,10 +191,11 @@ def test_inductive_predictions_do_not_depend_on_other_queries_and_transductive_d
     assert transductive.transductive
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
 @pytest.mark.parametrize("training", [True, False])
-def test_adaptation_writes_nothing(batch_norm: str, training: bool) -> None:
-    method = maml(batch_norm=batch_norm).train(training)
+def test_adaptation_writes_nothing(engine: str, batch_norm: str, training: bool) -> None:
+    method = maml(engine=engine, batch_norm=batch_norm).train(training)
     batch = draw(method.config)
     before = {name: value.clone() for name, value in method.state_dict().items()}
     with torch.no_grad():
@@ -253,8 +276,9 @@ def test_a_batch_norm_that_does_more_is_refused() -> None:
         MAML(backbone, MAMLConfig(), DATA)
 
 
-def test_bfloat16_training_gives_a_finite_gradient() -> None:
-    method = maml().float()
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bfloat16_training_gives_a_finite_gradient(engine: str) -> None:
+    method = maml(engine=engine).float()
     batch = EpisodeBatch(*(part.float() if part.is_floating_point() else part for part in draw(method.config)))
     with torch.autocast("cpu", torch.bfloat16):
         loss = method.loss(batch)["loss"]
@@ -266,6 +290,7 @@ def test_bfloat16_training_gives_a_finite_gradient() -> None:
     [
         (MAML, MAMLConfig(ways=5, queries=5, inner_lr=0.3, batch_norm="inductive")),
         (MAML, MAMLConfig(ways=5, queries=5, inner_lr=0.3, batch_norm="transductive")),
+        (MAML, MAMLConfig(ways=5, queries=5, inner_lr=0.3, engine="vmap")),
         (ANIL, ANILConfig(ways=5, queries=5, inner_lr=0.3)),
     ],
 )

@@ -1,0 +1,53 @@
+"""Batched changes of place: every image of a batch is cropped, mirrored, turned and shifted by its own parameters."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def crop_resize(pixels: Tensor, boxes: Tensor, mirrored: Tensor | None = None) -> Tensor:
+    """Cut a box out of each image and resize it to the image's own size, bilinear and antialiased; then mirror some.
+
+    `pixels` float (N, C, H, W); `boxes` int64 (N, 4): top, left, height, width in pixels; `mirrored` bool (N,).
+    Resizing is linear along each axis, so it is two products with small matrices, one pair per image.
+    """
+    height, width = pixels.shape[2:]
+    rows = resize_matrix(boxes[:, 0], boxes[:, 2], height)
+    columns = resize_matrix(boxes[:, 1], boxes[:, 3], width)
+    if mirrored is not None:
+        columns = torch.where(mirrored[:, None, None], columns.flip(1), columns)
+    squeezed = pixels.flatten(1, 2) @ columns.mT  # (N, C * H, W): one product per image
+    return rows[:, None] @ squeezed.unflatten(1, pixels.shape[1:3])
+
+
+def resize_matrix(start: Tensor, length: Tensor, size: int) -> Tensor:
+    """The weights (N, size, size) that resize `length` pixels from `start` on, both (N,), to `size` pixels.
+
+    Output pixel i looks at the point (i + 1/2) length / size of the cut with a triangle as wide as the reduction.
+    """
+    places = torch.arange(size, device=start.device) + 0.5
+    ratio = length[:, None] / size
+    distances = (places - start[:, None])[:, None, :] - (places * ratio)[:, :, None]  # (N, outputs, inputs)
+    weights = (1 - distances.abs() / ratio.clamp_min(1)[:, :, None]).clamp_min_(0)
+    inside = (places > start[:, None]) & (places < (start + length)[:, None])
+    weights *= inside[:, None]
+    return weights / weights.sum(2, keepdim=True)
+
+
+def affine(pixels: Tensor, angle: Tensor, shift: Tensor, zoom: Tensor, slope: Tensor) -> Tensor:
+    """Shear, turn and zoom each image about its centre, then shift it; bilinear, black where nothing is.
+
+    `pixels` float (N, C, H, W); `angle` and `slope` (the horizontal shear) in radians (N,); `shift` (N, 2): right and
+    down, in pixels; `zoom` (N,).
+    """
+    height, width = pixels.shape[2:]
+    cos, sin, tan = angle.cos(), angle.sin(), slope.tan()
+    # the inverse map: where an output point, in pixels from the centre, is read from
+    inverse = torch.stack([cos - sin * tan, sin + cos * tan, -sin, cos], 1).unflatten(1, (2, 2)) / zoom[:, None, None]
+    offset = -(inverse @ shift[:, :, None])
+    half = torch.tensor([width, height], device=pixels.device) / 2
+    matrix = torch.cat([inverse * half / half[:, None], offset / half[:, None]], 2)  # in units of half a picture
+    grid = F.affine_grid(matrix, list(pixels.shape), align_corners=False)
+    return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

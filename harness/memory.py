@@ -1,0 +1,23 @@
+"""How a job's process asks the system for memory."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # glibc's malloc.h
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep what it frees, where its C library is glibc; elsewhere do nothing.
+
+    A training step allocates and frees the same large tensors again and again. By default each goes back to the system
+    and comes again as untouched pages, which costs up to a third of a step on a CPU, and more where several cells run.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+        mallopt(M_TOP_PAD, 64 << 20)

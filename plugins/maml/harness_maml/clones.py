@@ -1,0 +1,75 @@
+"""The engine by learn2learn: a clone of the network for each task."""
+
+from __future__ import annotations
+
+import learn2learn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness import Classifier, EpisodeBatch
+from harness_maml.norm import channels_last, use_task_statistics
+
+
+class Learner:
+    """A clone of `network` that learns one task, `support` (S, C, H, W) with `labels` (S,)."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        lr: float,
+        support: Tensor,
+        labels: Tensor,
+        ways: int,
+        *,
+        first_order: bool,
+        transductive: bool,
+    ) -> None:
+        self.clone = learn2learn.algorithms.MAML(network, lr, first_order=first_order).clone()
+        self.transductive = transductive
+        use_task_statistics(self.clone, None if transductive else len(support))
+        self.support, self.labels, self.ways = channels_last(support), labels, ways
+
+    def adapt(self, steps: int) -> None:
+        for _ in range(steps):
+            self.clone.adapt(F.cross_entropy(self.clone(self.support)[:, : self.ways], self.labels))
+
+    def classify(self, query: Tensor) -> Tensor:
+        """Logits (Q, ways). Inductive: the queries follow the support set, whose statistics normalise both."""
+        query = channels_last(query)
+        if self.transductive:
+            return self.clone(query)[:, : self.ways]
+        return self.clone(torch.cat([self.support, query]))[len(self.support) :, : self.ways]
+
+
+def meta_loss(
+    network: nn.Module, lr: float, ways: int, batch: EpisodeBatch, steps: int, *, first_order: bool, transductive: bool
+) -> dict[str, Tensor]:
+    """Mean loss and accuracy of the queries over the tasks of a batch."""
+    losses, accuracies = [], []
+    for support, labels, query, targets in zip(*batch, strict=True):
+        learner = Learner(network, lr, support, labels, ways, first_order=first_order, transductive=transductive)
+        learner.adapt(steps)
+        logits = learner.classify(query)
+        losses.append(F.cross_entropy(logits, targets))
+        accuracies.append((logits.argmax(1) == targets).float().mean())
+    return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(accuracies).mean()}
+
+
+def adapted(
+    network: nn.Module, lr: float, ways: int, support: Tensor, labels: Tensor, steps: int, *, transductive: bool
+) -> Classifier:
+    """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` first-order steps."""
+    with torch.enable_grad():
+        learners = [
+            Learner(network, lr, *task, ways, first_order=True, transductive=transductive)
+            for task in zip(support, labels, strict=True)
+        ]
+        for learner in learners:
+            learner.adapt(steps)
+
+    @torch.no_grad()
+    def classify(query: Tensor) -> Tensor:
+        return torch.stack([learner.classify(images) for learner, images in zip(learners, query, strict=True)])
+
+    return classify

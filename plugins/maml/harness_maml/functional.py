@@ -1,0 +1,141 @@
+"""MAML's inner loop as a function of the weights: tasks one after the other, or all at once by vmap."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, grad, grad_and_value, vmap
+
+from harness import Classifier, EpisodeBatch
+from harness_maml.norm import channels_last, use_task_statistics
+
+Weights = dict[str, Tensor]
+Gradient = Callable[[Callable[[Weights], Tensor], Weights], Weights]
+
+
+class InnerLoop:
+    """What a task does with the weights of `network`, which has batch norms of the task's own `support_size` samples,
+    or of all samples of a forward for None."""
+
+    def __init__(self, network: nn.Module, lr: float, ways: int, support_size: int | None) -> None:
+        self.network = copy.deepcopy(network).to("meta")  # its shape alone: weights come with each call
+        use_task_statistics(self.network, support_size)
+        self.lr, self.ways, self.transductive = lr, ways, support_size is None
+
+    def logits(self, weights: Weights, images: Tensor) -> Tensor:
+        return functional_call(self.network, weights, (images,))[:, : self.ways]
+
+    def learn(self, weights: Weights, support: Tensor, labels: Tensor, steps: int, gradient: Gradient) -> Weights:
+        """The weights after `steps` gradient steps on `support` (S, C, H, W)."""
+        for _ in range(steps):
+            slopes = gradient(lambda now: F.cross_entropy(self.logits(now, support), labels), weights)
+            weights = {name: weight - self.lr * slopes[name] for name, weight in weights.items()}
+        return weights
+
+    def classify(self, weights: Weights, support: Tensor, query: Tensor) -> Tensor:
+        """Logits (Q, ways). Inductive: the queries follow the support set, whose statistics normalise both."""
+        if self.transductive:
+            return self.logits(weights, query)
+        return self.logits(weights, torch.cat([support, query]))[len(support) :]
+
+
+def slopes(first_order: bool) -> Gradient:
+    """Gradients by autograd, through which second derivatives flow unless `first_order`."""
+
+    def gradient(loss: Callable[[Weights], Tensor], weights: Weights) -> Weights:
+        found = torch.autograd.grad(loss(weights), list(weights.values()), create_graph=not first_order)
+        return dict(zip(weights, found, strict=True))
+
+    return gradient
+
+
+def pure_slopes(first_order: bool) -> Gradient:
+    """The same by torch.func, which vmap can batch."""
+
+    def gradient(loss: Callable[[Weights], Tensor], weights: Weights) -> Weights:
+        found = grad(loss)(weights)
+        return {name: slope.detach() for name, slope in found.items()} if first_order else found
+
+    return gradient
+
+
+def meta_loss(
+    inner: InnerLoop, weights: Weights, batch: EpisodeBatch, steps: int, first_order: bool, engine: str
+) -> dict[str, Tensor]:
+    """Mean loss and accuracy of the queries over the tasks of a batch; its gradient is computed here, task by task.
+
+    vmap(grad(task)), never grad(vmap(task)): through a batch norm the latter is silently wrong (functorch#534).
+    """
+    own = {name: weight.detach() for name, weight in weights.items()}
+    gradient = pure_slopes(first_order) if engine == "vmap" else slopes(first_order)
+
+    def task(now: Weights, support: Tensor, labels: Tensor, query: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        logits = inner.classify(inner.learn(now, support, labels, steps, gradient), support, query)
+        return F.cross_entropy(logits, targets), (logits.argmax(1) == targets).float().mean()
+
+    def by_autograd(*parts: Tensor) -> tuple[Weights, tuple[Tensor, Tensor]]:
+        leaves = {name: weight.requires_grad_() for name, weight in own.items()}
+        loss, accuracy = task(leaves, *map(channels_last, parts))
+        found = torch.autograd.grad(loss, list(leaves.values()))
+        return dict(zip(leaves, found, strict=True)), (loss.detach(), accuracy)
+
+    if engine == "vmap":
+        every_task = vmap(grad_and_value(task, has_aux=True), (None, 0, 0, 0, 0), randomness="different")
+        with torch.autocast(batch.support.device.type, enabled=False):  # torch.func has no second derivatives under it
+            found, (losses, accuracies) = every_task(own, *batch)
+        means = [part.mean(0) for part in found.values()]
+    else:
+        results = [by_autograd(*parts) for parts in zip(*batch, strict=True)]
+        losses, accuracies = (torch.stack(values) for values in zip(*(scalars for _, scalars in results), strict=True))
+        means = [torch.stack([found[name] for found, _ in results]).mean(0) for name in own]
+    loss = Known.apply(losses.mean(), means, *weights.values())
+    return {"loss": loss, "accuracy": accuracies.mean()}
+
+
+class Known(torch.autograd.Function):
+    """A scalar whose gradient is known: (loss, gradients, *weights) -> loss."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, gradients: list[Tensor], *weights: Tensor) -> Tensor:  # noqa: ARG004 (autograd's signature)
+        ctx.gradients = gradients
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # one output, one slope
+        return None, None, *(slope * gradient for gradient in ctx.gradients)
+
+
+def adapted(
+    inner: InnerLoop,
+    weights: Weights,
+    support: Tensor,
+    labels: Tensor,
+    steps: int,
+    engine: Literal["functional", "vmap"],
+) -> Classifier:
+    """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` first-order steps."""
+    own = {name: weight.detach() for name, weight in weights.items()}
+    if engine == "vmap":
+        learned = vmap(lambda s, t: inner.learn(own, s, t, steps, pure_slopes(True)))(support, labels)
+        return torch.no_grad()(lambda query: vmap(inner.classify)(learned, support, query))
+    support = [channels_last(images) for images in support]
+    with torch.enable_grad():
+        leaves = {name: weight.requires_grad_() for name, weight in own.items()}
+        each = [
+            {name: weight.detach() for name, weight in inner.learn(leaves, *task, steps, slopes(True)).items()}
+            for task in zip(support, labels, strict=True)
+        ]
+
+    @torch.no_grad()
+    def classify(query: Tensor) -> Tensor:
+        tasks = zip(each, support, query, strict=True)
+        return torch.stack(
+            [inner.classify(weights, images, channels_last(queries)) for weights, images, queries in tasks]
+        )
+
+    return classify
