@@ -60,7 +60,7 @@ def gratings() -> Data:
     """Six classes that differ in direction alone; the recommended augmentation keeps it and changes the rest."""
     generator = torch.Generator().manual_seed(0)
     splits = {"train": _gratings(1024, generator), "test": _gratings(512, generator)}
-    return Data.of(splits, Augmentation(translate=0.3, jitter=1.0), torch.device("cpu"))
+    return Data.of(splits, Augmentation(translate=0.15, jitter=1.0), torch.device("cpu"))
 
 
 @pytest.fixture

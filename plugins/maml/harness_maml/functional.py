@@ -13,6 +13,7 @@ from torch.func import functional_call, grad, grad_and_value, vmap
 
 from harness import Classifier, EpisodeBatch
 from harness_maml.norm import channels_last, use_task_statistics
+from harness_maml.threads import in_threads
 
 Weights = dict[str, Tensor]
 Gradient = Callable[[Callable[[Weights], Tensor], Weights], Weights]
@@ -78,8 +79,8 @@ def meta_loss(
         logits = inner.classify(inner.learn(now, support, labels, steps, gradient), support, query)
         return F.cross_entropy(logits, targets), (logits.argmax(1) == targets).float().mean()
 
-    def by_autograd(*parts: Tensor) -> tuple[Weights, tuple[Tensor, Tensor]]:
-        leaves = {name: weight.requires_grad_() for name, weight in own.items()}
+    def by_autograd(parts: tuple[Tensor, ...]) -> tuple[Weights, tuple[Tensor, Tensor]]:
+        leaves = {name: weight.detach().requires_grad_() for name, weight in own.items()}
         loss, accuracy = task(leaves, *map(channels_last, parts))
         found = torch.autograd.grad(loss, list(leaves.values()))
         return dict(zip(leaves, found, strict=True)), (loss.detach(), accuracy)
@@ -90,7 +91,7 @@ def meta_loss(
             found, (losses, accuracies) = every_task(own, *batch)
         means = [part.mean(0) for part in found.values()]
     else:
-        results = [by_autograd(*parts) for parts in zip(*batch, strict=True)]
+        results = in_threads(by_autograd, list(zip(*batch, strict=True)), inner.network)
         losses, accuracies = (torch.stack(values) for values in zip(*(scalars for _, scalars in results), strict=True))
         means = [torch.stack([found[name] for found, _ in results]).mean(0) for name in own]
     loss = Known.apply(losses.mean(), means, *weights.values())
@@ -106,7 +107,7 @@ class Known(torch.autograd.Function):
         return loss.clone()
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # one output, one slope
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         return None, None, *(slope * gradient for gradient in ctx.gradients)
 
 
@@ -123,19 +124,22 @@ def adapted(
     if engine == "vmap":
         learned = vmap(lambda s, t: inner.learn(own, s, t, steps, pure_slopes(True)))(support, labels)
         return torch.no_grad()(lambda query: vmap(inner.classify)(learned, support, query))
-    support = [channels_last(images) for images in support]
-    with torch.enable_grad():
-        leaves = {name: weight.requires_grad_() for name, weight in own.items()}
-        each = [
-            {name: weight.detach() for name, weight in inner.learn(leaves, *task, steps, slopes(True)).items()}
-            for task in zip(support, labels, strict=True)
-        ]
 
-    @torch.no_grad()
+    def learn(task: tuple[Tensor, ...]) -> tuple[Weights, Tensor]:
+        images, targets = channels_last(task[0]), task[1]
+        leaves = {name: weight.detach().requires_grad_() for name, weight in own.items()}
+        with torch.enable_grad():
+            found = inner.learn(leaves, images, targets, steps, slopes(True))
+        return {name: weight.detach() for name, weight in found.items()}, images
+
+    learned = in_threads(learn, list(zip(support, labels, strict=True)), inner.network)
+
     def classify(query: Tensor) -> Tensor:
-        tasks = zip(each, support, query, strict=True)
-        return torch.stack(
-            [inner.classify(weights, images, channels_last(queries)) for weights, images, queries in tasks]
-        )
+        def logits(task: tuple[tuple[Weights, Tensor], Tensor]) -> Tensor:
+            (weights, images), queries = task
+            with torch.no_grad():
+                return inner.classify(weights, images, channels_last(queries))
+
+        return torch.stack(in_threads(logits, list(zip(learned, query, strict=True)), inner.network))
 
     return classify

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import learn2learn
@@ -13,6 +15,7 @@ from harness_maml.anil import ANIL
 from harness_maml.learner import MetaLearner
 from harness_maml.maml import MAML
 from harness_maml.norm import TaskNorm
+from harness_maml.threads import in_threads
 from torch import Tensor, nn
 
 from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, UsageError, draw_episodes
@@ -102,11 +105,36 @@ def test_meta_gradient_agrees_with_finite_differences(engine: str, batch_norm: s
     assert_finite_differences(method)
 
 
+@pytest.fixture
+def with_threads() -> Iterator[Callable[[int], None]]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_threads_change_no_bit_of_a_task_and_chance_keeps_to_one() -> None:
+    tasks = [torch.randn(6, 6) for _ in range(5)]
+    network = nn.Linear(1, 1)
+    expected = [task @ task for task in tasks]
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found = in_threads(lambda task: (task @ task, threading.current_thread()), tasks, network)
+        assert all(torch.equal(one, other) for one, (other, _) in zip(expected, found, strict=True))
+        assert (threads == 1) == all(thread is threading.current_thread() for _, thread in found)
+    found = in_threads(lambda task: (task, threading.current_thread()), tasks, nn.Dropout())
+    assert all(thread is threading.current_thread() for _, thread in found)
+    torch.set_num_threads(1)
+
+
 @pytest.mark.parametrize("engine", ENGINES[1:])
 @pytest.mark.parametrize("batch_norm", BATCH_NORMS)
 @pytest.mark.parametrize("first_order", [False, True])
-def test_engines_agree_in_float64(engine: str, batch_norm: str, first_order: bool) -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_engines_agree_in_float64(
+    engine: str, batch_norm: str, first_order: bool, threads: int, with_threads: Callable[[int], None]
+) -> None:
     """Loss, accuracy and every gradient, and the logits of an evaluation."""
+    with_threads(threads)
     options = {"batch_norm": batch_norm, "first_order": first_order, "inner_steps": 2, "tasks": 3}
     theirs, ours = maml(engine="learn2learn", **options), maml(engine=engine, **options)
     batch = draw(theirs.config)

@@ -36,7 +36,9 @@ class SplitNorm(nn.Module):
         if not self.training:
             return self.norm(batch)
         splits = max(1, min(self.splits, len(batch) // 2))  # one sample alone has no variance
-        return torch.cat([self.norm(part) for part in batch.tensor_split(splits)])
+        least, longer = divmod(len(batch), splits)
+        sizes = [least + 1] * longer + [least] * (splits - longer)
+        return torch.cat([self.norm(part) for part in batch.split(sizes)])  # tensor_split has a far slower gradient
 
 
 def split_norms(network: nn.Module, splits: int) -> None:
