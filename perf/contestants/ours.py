@@ -1,0 +1,196 @@
+"""The harness, through the functions that a cell goes through. Runs in the harness's own environment."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pictures
+import torch
+from harness_backbones import Conv4Config, ResNetConfig
+from harness_backbones.conv4 import Conv4
+from harness_backbones.resnet import resnet18
+from harness_evaluators import FewShotConfig
+from harness_evaluators.fewshot import FewShot
+from harness_maml import MAMLConfig
+from harness_maml.maml import MAML
+from harness_moco import MoCoConfig
+from harness_moco.method import MoCo
+from harness_protonet import Config as ProtoNetConfig
+from harness_protonet.method import ProtoNet
+from harness_simclr import Config as SimCLRConfig
+from harness_simclr.method import SimCLR
+from torch import nn
+from worker import Options, Work, serve
+
+from harness import Augmentation, Data, EpisodeBatch, Method, Split, Trained, draw_episodes
+from harness.budget import Budget
+from harness.data.batches import Source, gather
+from harness.data.transforms import augment
+from harness.training import make_optimizer, train
+
+RECIPE = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)
+NEVER = Path("there is no checkpoint here")
+
+
+def photos(options: Options) -> Data:
+    images = pictures.photos(8192)
+    split = Split(images, torch.zeros(len(images), dtype=torch.int64), ("any",))
+    return Data.of({"train": split}, RECIPE, torch.device(options["device"]))
+
+
+def characters(options: Options, split: str = "train") -> Data:
+    images, labels = pictures.characters(options["classes"])
+    drawn = Split(images, labels, tuple(map(str, range(options["classes"]))))
+    return Data.of({"train": drawn, split: drawn}, Augmentation(), torch.device(options["device"]))
+
+
+def backbone(options: Options, data: Data) -> nn.Module:
+    name, shape = options["network"], data.train.sample_shape
+    if name == "resnet18":
+        return resnet18(ResNetConfig(stem="small"), shape)
+    return Conv4(Conv4Config(variant="stride" if name == "conv4 stride" else "pool"), shape)
+
+
+def sgd(options: Options) -> Budget:
+    return Budget(steps=options["steps"], optimizer="sgd", lr=0.06, weight_decay=5e-4, precision=options["precision"])
+
+
+def adam(options: Options) -> Budget:
+    return Budget(steps=options["steps"], optimizer="adam", lr=1e-3, precision=options["precision"])
+
+
+def training(method: Method, data: Data, budget: Budget, units: int) -> Work:
+    """The harness's own loop, `units` a step."""
+    method.to(data.mean.device)
+    source = Source(data, budget.batch_size, seed=0)
+
+    def run() -> int:
+        return units * train(method, source, budget, NEVER, lambda *_: None).steps
+
+    return Work(run, method)
+
+
+def simclr(options: Options) -> Work:
+    data = photos(options)
+    method = SimCLR(backbone(options, data), SimCLRConfig(), data)
+    return training(method, data, sgd(options), units=128)
+
+
+def moco(options: Options) -> Work:
+    data = photos(options)
+    method = MoCo(backbone(options, data), MoCoConfig(bn_splits=1), data)
+    return training(method, data, sgd(options), units=128)
+
+
+def limit(options: Options) -> Work:
+    """The same model, loss and optimizer on tensors that are ready: no data, augmentation, logging or schedule."""
+    data = photos(options)
+    method = SimCLR(backbone(options, data), SimCLRConfig(), data).to(data.mean.device)
+    method.to(memory_format=torch.channels_last)
+    method.train()
+    views = torch.randn(2, 128, 3, 32, 32, device=data.mean.device)
+    flat = views.flatten(0, 1).to(memory_format=torch.channels_last)
+    views = flat.unflatten(0, (2, 128))
+    optimizer = make_optimizer(method, sgd(options))
+
+    def run() -> int:
+        for _ in range(options["steps"]):
+            with torch.autocast(options["device"], torch.bfloat16, enabled=options["precision"] == "bf16"):
+                loss = method.loss(views)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        return 128 * options["steps"]
+
+    return Work(run, method)
+
+
+def maml(options: Options) -> Work:
+    data = characters(options)
+    known = {each.name for each in fields(MAMLConfig)}
+    chosen: dict[str, Any] = {"engine": options["engine"]} if "engine" in known else {}
+    if not chosen and options["engine"] != "learn2learn":
+        raise SystemExit(f"maml has no engine '{options['engine']}'")
+    config = MAMLConfig(ways=5, shots=1, queries=15, tasks=4, inner_lr=0.4, batch_norm="transductive", **chosen)
+    return training(MAML(backbone(options, data), config, data), data, adam(options), units=4)
+
+
+def protonet(options: Options) -> Work:
+    data = characters(options)
+    config = ProtoNetConfig(ways=options["ways"], shots=options["shots"], queries=options["queries"])
+    return training(ProtoNet(backbone(options, data), config, data), data, adam(options), units=1)
+
+
+def episode_indices(options: Options) -> Work:
+    return episodes(options, gathered=False)
+
+
+def episode_images(options: Options) -> Work:
+    return episodes(options, gathered=True)
+
+
+def episodes(options: Options, gathered: bool) -> Work:
+    """Episodes drawn in one call, and gathered some at a time, as an evaluator does."""
+    data, generator = characters(options), torch.Generator().manual_seed(0)
+    by_class, number = data.train.by_class, options["episodes"]
+
+    def images() -> EpisodeBatch:
+        drawn = draw_episodes(
+            by_class, options["ways"], options["shots"], options["queries"], options["at_once"], generator
+        )
+        return gather(data, data.train.images, drawn)
+
+    def run() -> int:
+        if gathered:
+            for _ in range(number // options["at_once"]):
+                images()
+            return int(number // options["at_once"] * options["at_once"])
+        draw_episodes(by_class, options["ways"], options["shots"], options["queries"], number, generator)
+        return int(number)
+
+    return Work(run)
+
+
+def evaluation_first(options: Options) -> Work:
+    return evaluation(options, cached=False)
+
+
+def evaluation_further(options: Options) -> Work:
+    return evaluation(options, cached=True)
+
+
+def evaluation(options: Options, cached: bool) -> Work:
+    """The few-shot evaluator on a frozen encoder; `cached`: another setting has already needed the features."""
+    data = characters(options, "novel")
+    method = ProtoNet(backbone(options, data), ProtoNetConfig(), data).to(data.mean.device)
+    config = FewShotConfig(
+        ways=options["ways"], shots=options["shots"], queries=options["queries"], episodes=options["our_episodes"]
+    )
+    trained = Trained(method, data)
+
+    def run() -> int:
+        FewShot(config).evaluate(trained if cached else Trained(method, data))
+        return int(options["our_episodes"])
+
+    return Work(run, method)
+
+
+def augmentation(options: Options) -> Work:
+    images = pictures.photos(options["images"]).to(options["device"])
+    generator = torch.Generator(options["device"]).manual_seed(0)
+
+    def run() -> int:
+        for batch in images.split(256):
+            augment(batch.float() / 255, RECIPE, generator)
+        return len(images)
+
+    return Work(run)
+
+
+WORKS = [simclr, moco, limit, maml, protonet, episode_indices, episode_images, evaluation_first, evaluation_further]
+WORKS += [augmentation]
+
+if __name__ == "__main__":
+    serve({work.__name__: work for work in WORKS}, ["rep-harness"])

@@ -1,0 +1,44 @@
+"""MAML: training
+
+Meta-steps of 4 tasks, 5-way 1-shot with 15 queries a class, one inner step, second order, Adam, on random 28x28
+characters (1,200 classes of 20 drawings). Tasks are drawn within the timing. Batch norm is transductive for everyone,
+since that is what learn2learn's example computes.
+
+- **harness**: `harness.training.train` with the `maml` plugin, once for each of its engines. It also tracks the
+  running statistics of the initialisation (one forward of the support sets a meta-step), which learn2learn's example
+  does not have.
+- **learn2learn**: the loop of its Omniglot example: `clone`, `adapt`, backward of each task's error; tasks from its
+  `TaskDataset`.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from contest import Contestant, Race, Target, hold
+
+ENGINES = ("learn2learn", "vmap")
+
+
+def races(arguments: Namespace) -> Sequence[Race]:
+    engines = [Contestant(f"harness, engine {engine}", "ours.py", "maml", {"engine": engine}) for engine in ENGINES]
+    peer = Contestant("learn2learn", "with_learn2learn.py", "maml")
+    on_gpu = arguments.device == "cuda"
+    options = {"classes": 1200, "steps": 1 if arguments.quick else 50 if on_gpu else 8}
+    goals = {"vmap": 10.0} if on_gpu else {"learn2learn": 1.0, "vmap": 1.3}
+    targets = [Target(f"harness, engine {engine}", (peer.name,), least) for engine, least in goals.items()]
+    return [
+        Race(
+            f"MAML, Conv4-64 ({variant}), 28x28, 5-way 1-shot",
+            "tasks",
+            [*engines, peer],
+            {**options, "network": f"conv4 {variant}"},
+            targets,
+        )
+        for variant in ("pool", "stride")
+    ]
+
+
+if __name__ == "__main__":
+    hold("maml", races, __doc__)

@@ -1,0 +1,118 @@
+"""Writes docs/performance.md from the committed results: `uv run python perf/render.py`."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "performance.md"
+ORDER = ("simclr", "augmentation", "maml", "protonet", "episodes", "evaluation", "quickstart")
+HEAD = """\
+# Performance
+
+Made by `uv run python perf/render.py` from `perf/results/*.json`, not edited by hand; `perf/README.md` says how to
+measure.
+
+Contestants did the same work on the same machine in one run, in turn. Rates are medians over the rounds, with the
+least and the greatest. A ratio is the median over the rounds of the first contestant's rate by this one's: above 1,
+the first is faster.
+"""
+
+
+def page(folder: Path = HERE / "results") -> str:
+    """The whole document."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    results = [result for result in found if "races" in result]
+    sections = []
+    for name in ORDER:
+        runs = [result for result in results if result["name"] == name]
+        if runs:
+            sections.append("\n".join(section(name, runs)))
+    return "\n".join([HEAD, *sections])
+
+
+def section(name: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One comparison: the explanation that opens its script, then its tables for each device."""
+    text = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    title, _, explanation = text.partition("\n")
+    lines = [f"## {title}", "", explanation.strip(), ""]
+    for run in runs:
+        lines += [conditions(run), ""]
+        for race in run["races"]:
+            lines += race_lines(race)
+    return lines
+
+
+def conditions(run: Mapping[str, Any]) -> str:
+    """On what, and how, a run was taken."""
+    machine = run["machine"]
+    hardware = ", ".join(str(machine[part]) for part in ("gpu", "cpu") if part in machine)
+    loaders = f", {run['loader_workers']} loader processes for the peers" if run["loader_workers"] else ""
+    text = (
+        f"On {run['device']} ({hardware}, {machine['cores']} cores; Python {machine['python']}, torch "
+        f"{machine['torch']}); {run['repetitions']} rounds, threads: {run['threads']}, {run['precision']}{loaders}."
+    )
+    return f"{text} **A quick trial, not a measurement.**" if run["quick"] else text
+
+
+def race_lines(race: Mapping[str, Any]) -> list[str]:
+    """A race's table, then what became of its targets, then the versions of what took part."""
+    rates: Mapping[str, list[float]] = race["rates"]
+    lines = [f"**{race['title']}**", "", f"| | {race['unit']} | range | ratio |", "|---|---:|---:|---:|"]
+    first = next(iter(rates), "")
+    for name, values in rates.items():
+        quotient = "" if name == first else figure(ratio(rates, first, [name]))
+        lines.append(
+            f"| {name} | {figure(median(values))} | {figure(min(values))} – {figure(max(values))} | {quotient} |"
+        )
+    lines += [f"| {name} | not run: {reason} | | |" for name, reason in race["absent"].items()]
+    lines.append("")
+    lines += [f"- {verdict(race, target)}" for target in race["targets"]]
+    return [*lines, f"- Versions: {versions(race)}.", ""]
+
+
+def ratio(rates: Mapping[str, list[float]], who: str, over: Sequence[str]) -> float:
+    """The median over rounds of the rate of `who` by that of the fastest of `over`."""
+    fastest = [max(values) for values in zip(*(rates[name] for name in over), strict=True)]
+    return median(ours / theirs for ours, theirs in zip(rates[who], fastest, strict=True))
+
+
+def verdict(race: Mapping[str, Any], target: Mapping[str, Any]) -> str:
+    """A target in words, and whether it is met."""
+    rates, wanted = race["rates"], target["at_least"]
+    over = [name for name in target["over"] if name in rates]
+    rival = target["over"][0] if len(target["over"]) == 1 else f"the fastest of {', '.join(target['over'])}"
+    text = f"Target: {target['who']} at least {wanted:g} × {rival}"
+    if target["who"] not in rates or not over:
+        return f"{text}: not measured."
+    reached = ratio(rates, target["who"], over)
+    if reached >= wanted:
+        return f"{text}: {figure(reached)}, met."
+    return f"{text}: {figure(reached)}, missed by {100 * (1 - reached / wanted):.1f} %."
+
+
+def versions(race: Mapping[str, Any]) -> str:
+    """Each distribution once; a contestant that has another version of one is named with it."""
+    seen: dict[str, dict[str, list[str]]] = {}
+    for contestant, its in race["versions"].items():
+        for distribution, number in its.items():
+            seen.setdefault(distribution, {}).setdefault(number, []).append(contestant)
+    return ", ".join(
+        f"{distribution} {number}" + (f" ({', '.join(contestants)})" if len(numbers) > 1 else "")
+        for distribution, numbers in seen.items()
+        for number, contestants in numbers.items()
+    )
+
+
+def figure(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
