@@ -13,7 +13,7 @@ from harness_datasets.fonts import content_version
 AUGMENTATION = "what differs from the default, which is that of photos for colour and of characters for grey"
 
 
-READER = 1  # how pictures become arrays: a change here is a change of the data
+READER = 2  # how pictures become arrays: a change here is a change of the data
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,9 @@ def list_split(folders: Mapping[str, Path], names: tuple[str, ...]) -> Files:
 def read_picture(file: Path, size: int) -> NDArray[np.uint8]:
     """uint8 (size, size, 3): the largest centred square, resized. Raises UsageError if the picture cannot be read."""
     with opened(file) as picture:
+        picture.draft(None, (2 * size, 2 * size))  # a JPEG far larger than that is decoded at half the size or less
         upright = in_colour(ImageOps.exif_transpose(picture))
-        return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS))
+        return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
 
 
 @contextmanager

@@ -241,3 +241,12 @@ evaluators:
         found.append((id_, scores, store.cell(id_).steps.read_text()))
         assert len(list((tmp_path / f"cache {gb}").rglob("*.npz"))) == (gb == "4")
     assert found[0] == found[1]
+
+
+def test_large_photographs_keep_their_look(tmp_path: Path) -> None:
+    """A JPEG that is decoded at a quarter of its size is about what averaging all of it gives."""
+    coarse = Image.fromarray(np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8))
+    large = coarse.resize((700, 500), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.jpg", quality=95)
+    expected = np.asarray(large.crop((100, 0, 600, 500)).resize((50, 50), Image.Resampling.BOX)).astype(int)
+    assert np.abs(read_picture(tmp_path / "large.jpg", 50) - expected).mean() < 2
