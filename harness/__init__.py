@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views
     from harness.data.episodes import draw_episodes, require_episodes
     from harness.data.splits import Data, Split
+    from harness.data.streaming import Streamed
 
 _LAZY = {
     **dict.fromkeys(
@@ -30,6 +31,7 @@ _LAZY = {
     **dict.fromkeys(("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views"), "harness.data.batches"),
     **dict.fromkeys(("draw_episodes", "require_episodes"), "harness.data.episodes"),
     **dict.fromkeys(("Data", "Split"), "harness.data.splits"),
+    "Streamed": "harness.data.streaming",
 }
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "RunFinished",
     "Split",
     "StepLogged",
+    "Streamed",
     "Trained",
     "UsageError",
     "Views",

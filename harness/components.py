@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from harness.data.augmentation import Augmentation
 from harness.data.batches import Batches
 from harness.data.splits import Data, Split
+from harness.data.streaming import Images, picked
 
 Classifier = Callable[[Tensor], Tensor]
 
@@ -136,9 +137,10 @@ class Trained:
         return self._features[split]
 
     @torch.no_grad()
-    def _encode(self, images: Tensor, chunk: int = 512) -> Tensor:
+    def _encode(self, images: Images, chunk: int = 512) -> Tensor:
         self.method.eval()
-        batches = (self.data.normalize(self.data.pixels(part)) for part in images.split(chunk))
+        parts = picked(images, torch.arange(len(images)).split(chunk))
+        batches = (self.data.normalize(self.data.pixels(part)) for part in parts)
         features = torch.cat([self.method.encode(batch).float() for batch in batches])
         if not features.isfinite().all():
             raise FloatingPointError("the encoder's features are not finite")  # argmax would score them as chance

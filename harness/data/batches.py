@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from harness.data.augmentation import Augmentation
 from harness.data.episodes import EpisodeIndices, draw_episodes, require_episodes
 from harness.data.splits import Data
+from harness.data.streaming import AHEAD, Images, Streamed, read_ahead
 from harness.data.transforms import augment
 from harness.errors import UsageError
 
@@ -37,19 +38,30 @@ class Source:
     def steps_per_epoch(self) -> int:
         return len(self.data.train) // self.batch_size
 
-    def indices(self, step: int) -> Tensor:
+    def indices(self, step: int, device: torch.device | None = None) -> Tensor:
         """The samples of step `step`: every epoch visits a fresh permutation, less the last incomplete batch."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        return self._permutation(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
+        order = _permutation(len(self.data.train), derive_seed(self.seed, "order", epoch), device or self.device)
+        return order[position * self.batch_size : (position + 1) * self.batch_size]
 
-    @cached_property
-    def _permutation(self):  # type: ignore[no-untyped-def]  # lru_cache has no useful type for a closure
-        @lru_cache(maxsize=1)
-        def permutation(epoch: int) -> Tensor:
-            cpu = torch.device("cpu")
-            return torch.randperm(len(self.data.train), generator=self.generator("order", epoch, cpu)).to(self.device)
+    def images(self, step: int) -> Tensor:
+        """uint8 (batch_size, C, H, W): the images of step `step`."""
+        images = self.data.train.images
+        where = torch.device("cpu") if isinstance(images, Streamed) else self.device
+        read_ahead(images, (self.indices(each, where) for each in _from(step)))
+        return images[self.indices(step, where)]
 
-        return permutation
+
+@lru_cache(maxsize=4)  # of this epoch and of the next, whose first batches are read ahead; on the CPU and on a device
+def _permutation(number: int, seed: int, device: torch.device) -> Tensor:
+    if device.type != "cpu":
+        return _permutation(number, seed, torch.device("cpu")).to(device)
+    return torch.randperm(number, generator=torch.Generator().manual_seed(seed))
+
+
+def _from(step: int) -> range:
+    """The steps whose images are needed now or soon."""
+    return range(step, step + 1 + AHEAD)
 
 
 def derive_seed(*parts: object) -> int:
@@ -91,7 +103,7 @@ class Views:
         return source.steps_per_epoch
 
     def draw(self, source: Source, step: int) -> Tensor:
-        pixels = source.data.pixels(source.data.train.images[source.indices(step)])
+        pixels = source.data.pixels(source.images(step))
         strength = self.augmentation.over(source.data.augmentation)
         generator = source.generator("views", step)
         views = [augment(pixels, strength, generator) for _ in range(self.number)]
@@ -114,11 +126,10 @@ class Labelled:
         return source.steps_per_epoch
 
     def draw(self, source: Source, step: int) -> LabelledBatch:
-        index = source.indices(step)
-        pixels = source.data.pixels(source.data.train.images[index])
+        pixels = source.data.pixels(source.images(step))
         strength = self.augmentation.over(source.data.augmentation)
         views = augment(pixels, strength, source.generator("views", step))
-        return LabelledBatch(source.data.normalize(views), source.data.train.labels[index])
+        return LabelledBatch(source.data.normalize(views), source.data.train.labels[source.indices(step)])
 
 
 @dataclass(frozen=True)
@@ -139,22 +150,27 @@ class Episodes:
     def steps_per_epoch(self, source: Source) -> int:
         return max(1, len(source.data.train) // self.images_per_step(source))
 
-    def draw(self, source: Source, step: int) -> EpisodeBatch:
+    def indices(self, source: Source, step: int) -> EpisodeIndices:
         generator = source.generator("episodes", step, torch.device("cpu"))
-        split = source.data.train
-        drawn = draw_episodes(split.by_class, self.ways, self.shots, self.queries, self.tasks, generator)
-        return gather(source.data, split.images, drawn)
+        by_class = source.data.train.by_class
+        return draw_episodes(by_class, self.ways, self.shots, self.queries, self.tasks, generator)
+
+    def draw(self, source: Source, step: int) -> EpisodeBatch:
+        images = source.data.train.images
+        read_ahead(images, (self.indices(source, each).samples for each in _from(step)))
+        return gather(source.data, images, self.indices(source, step))
 
 
 Batches = Views | Labelled | Episodes
 
 
-def gather(data: Data, images: Tensor, drawn: EpisodeIndices) -> EpisodeBatch:
+def gather(data: Data, images: Images, drawn: EpisodeIndices) -> EpisodeBatch:
     """The normalised images of the drawn episodes, on the data's device."""
-    drawn = EpisodeIndices(*(part.to(images.device) for part in drawn))
-    support = data.normalize(data.pixels(images[drawn.support]))
-    query = data.normalize(data.pixels(images[drawn.query]))
-    return EpisodeBatch(support, drawn.support_labels, query, drawn.query_labels)
+    where = torch.device("cpu") if isinstance(images, Streamed) else images.device
+    pixels = data.pixels(images[drawn.samples.to(where)])
+    support, query = pixels.split([drawn.support.shape[1], drawn.query.shape[1]], dim=1)
+    support_labels, query_labels = (labels.to(images.device) for labels in (drawn.support_labels, drawn.query_labels))
+    return EpisodeBatch(data.normalize(support), support_labels, data.normalize(query), query_labels)
 
 
 def _require_batch(source: Source) -> None:

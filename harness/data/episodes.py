@@ -22,6 +22,11 @@ class EpisodeIndices(NamedTuple):
     query: Tensor
     query_labels: Tensor
 
+    @property
+    def samples(self) -> Tensor:
+        """Support, then query: (E, ways * (shots + queries))."""
+        return torch.cat([self.support, self.query], 1)
+
 
 def draw_episodes(
     by_class: Sequence[Tensor], ways: int, shots: int, queries: int, episodes: int, generator: torch.Generator

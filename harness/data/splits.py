@@ -10,14 +10,21 @@ import torch
 from torch import Tensor
 
 from harness.data.augmentation import Augmentation
+from harness.data.streaming import Images, picked
 from harness.errors import UsageError
+
+MEASURED_WHOLE = 2**30  # values; of larger splits, the moments are those of a sample
+MEASURED = 2048  # images in that sample
 
 
 @dataclass(frozen=True)
 class Split:
-    """Samples with their classes. `images`: uint8 (N, C, H, W); `labels`: int64 (N,), indices into `classes`."""
+    """Samples with their classes. `images`: uint8 (N, C, H, W); `labels`: int64 (N,), indices into `classes`.
 
-    images: Tensor
+    `images` is a tensor, or Streamed: what does not fit in memory and is read when it is indexed.
+    """
+
+    images: Images
     labels: Tensor
     classes: tuple[str, ...]
 
@@ -99,10 +106,19 @@ class Data:
         return (pixels - self.mean[:, None, None]) / self.std[:, None, None]
 
 
-def _moments(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation per channel of uint8 images, in [0, 1], from exact integer counts."""
+def _moments(images: Images) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation per channel of uint8 images, in [0, 1], from exact integer counts.
+
+    Of more than MEASURED_WHOLE values, those of MEASURED images chosen with a fixed seed: whether images are streamed
+    must not matter.
+    """
+    index = torch.arange(len(images))
+    if images.shape.numel() > MEASURED_WHOLE:
+        index = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:MEASURED].sort().values
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.float64)
+    for part in picked(images, index.split(256)):
+        counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in part.unbind(1)])
     values = torch.arange(256, dtype=torch.float64) / 255
-    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in images.unbind(1)]).double()
     shares = counts / counts.sum(1, keepdim=True)
     mean = shares @ values
     variance = (shares * (values - mean[:, None]) ** 2).sum(1)

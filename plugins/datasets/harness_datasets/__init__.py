@@ -13,7 +13,7 @@ from harness_datasets.fonts import content_version
 AUGMENTATION = "what differs from the default, which is that of photos for colour and of characters for grey"
 
 
-READER = 1  # how pictures become arrays: a change here is a change of the data
+READER = 2  # how pictures become arrays: a change here is a change of the data
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class ImageFolderConfig:
 
     path: Path = option(help="the folder of <split>/<class>/<picture>", identity=False)
     size: int = option(84, "height and width to which the pictures are cropped and resized, in pixels")
+    memory_gb: float = option(4.0, "larger sets, once decoded, are read from their files as needed", identity=False)
     augmentation: Augmentation = option(Augmentation(), AUGMENTATION)
 
     def __post_init__(self) -> None:

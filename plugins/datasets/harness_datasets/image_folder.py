@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from harness import Dataset, Split, UsageError
+from harness import Dataset, Split, Streamed, UsageError
 from harness.errors import nearest
 from harness_datasets.arrays import Arrays, as_split, cached, recommended
 from harness_datasets.npz import SPLITS, describe, forbid_shared_classes
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
+GREY = ("1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N")  # modes of pictures without colour
+
+
+class Files(NamedTuple):
+    """The pictures of a split; `labels`: int64 (N,), indices into `classes`."""
+
+    paths: list[Path]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
 
 
 class ImageFolder(Dataset):
-    """The splits of a folder, cropped at the centre to squares and resized; decoded once, then cached."""
+    """The splits of a folder, cropped at the centre to squares and resized.
+
+    They are decoded once, then cached; or, if that takes more memory than it may, whenever they are needed. Either way
+    the pictures are the same, bit for bit.
+    """
 
     def load(self) -> Mapping[str, Split]:
         config = self.config
-        name = f"{config.fingerprint()[:18]}-{config.size}.npz"
-        arrays = cached(self.folder / name, lambda: read_folder(config.path, config.size))
-        splits = {name: as_split(part) for name, part in arrays.items()}
+        files = list_folder(config.path)
+        if sum(len(part.paths) for part in files.values()) * 3 * config.size**2 > config.memory_gb * 1e9:
+            splits = stream(files, config.size)
+        else:
+            name = f"{config.fingerprint()[:18]}-{config.size}.npz"
+            arrays = cached(self.folder / name, lambda: read_all(files, config.size))
+            splits = {name: as_split(part) for name, part in arrays.items()}
         self.augmentation = config.augmentation.over(recommended(splits))
         return splits
 
 
-def read_folder(path: Path, size: int) -> dict[str, Arrays]:
-    """Read all pictures, (N, size, size, 3), or (N, size, size) if none has colour. Raises UsageError."""
+def list_folder(path: Path) -> dict[str, Files]:
+    """All pictures by split; none is opened. Raises UsageError."""
     folders = {folder.name: folder for folder in visible(path) if folder.is_dir()}
     if "train" not in folders:
         raise UsageError(
@@ -42,13 +63,48 @@ def read_folder(path: Path, size: int) -> dict[str, Arrays]:
     classes = {split: class_folders(folders[split]) for split in SPLITS if split in folders}
     if strange := set(classes.get("test", ())) - set(classes["train"]):
         raise UsageError(f"{path}: {describe(strange)} in 'test' but not in 'train'; new classes belong in 'novel'.")
-    splits = {}
-    for split, members in classes.items():
-        names = tuple(classes["train"] if split == "test" else members)
-        splits[split] = read_split(members, names, size)
-    forbid_shared_classes(splits, path)
+    files = {
+        split: list_split(members, tuple(classes["train" if split == "test" else split]))
+        for split, members in classes.items()
+    }
+    forbid_shared_classes({split: part.classes for split, part in files.items()}, path)
+    return files
+
+
+def read_all(files: Mapping[str, Files], size: int) -> dict[str, Arrays]:
+    """Decode all pictures, (N, size, size, 3), or (N, size, size) if none has colour. Raises UsageError."""
+    splits = {
+        name: Arrays(np.stack([read_picture(path, size) for path in part.paths]), part.labels, part.classes)
+        for name, part in files.items()
+    }
     colourless = all((part.images == part.images[..., :1]).all() for part in splits.values())
     return {name: part._replace(images=part.images[..., 0]) for name, part in splits.items()} if colourless else splits
+
+
+def stream(files: Mapping[str, Files], size: int) -> dict[str, Split]:
+    """The same splits, to be read when they are needed; only as many pictures as it takes to see colour are now."""
+    channels = 3 if any(has_colour(path, size) for part in files.values() for path in part.paths) else 1
+    return {
+        name: Split(
+            Streamed(partial(read_one, part.paths, size, channels), (len(part.paths), channels, size, size)),
+            torch.from_numpy(part.labels),
+            part.classes,
+        )
+        for name, part in files.items()
+    }
+
+
+def read_one(paths: Sequence[Path], size: int, channels: int, place: int) -> NDArray[np.uint8]:
+    return read_picture(paths[place], size)[..., :channels]
+
+
+def has_colour(path: Path, size: int) -> bool:
+    """Whether any pixel has; of pictures that are stored as grey, only the header is read."""
+    with opened(path) as picture:
+        if picture.mode in GREY:
+            return False
+    pixels = read_picture(path, size)
+    return bool((pixels != pixels[..., :1]).any())
 
 
 def class_folders(split: Path) -> dict[str, Path]:
@@ -59,23 +115,32 @@ def class_folders(split: Path) -> dict[str, Path]:
     return folders
 
 
-def read_split(folders: Mapping[str, Path], names: tuple[str, ...], size: int) -> Arrays:
-    images, labels = [], []
+def list_split(folders: Mapping[str, Path], names: tuple[str, ...]) -> Files:
+    paths: list[Path] = []
+    labels: list[int] = []
     for name, folder in folders.items():
         files = [file for file in visible(folder) if file.suffix.lower() in ENDINGS]
         if not files:
             raise UsageError(f"{folder} has no pictures ({', '.join(ENDINGS)}).")
-        images += [read_picture(file, size) for file in files]
+        paths += files
         labels += [names.index(name)] * len(files)
-    return Arrays(np.stack(images), np.array(labels), names)
+    return Files(paths, np.array(labels, dtype=np.int64), names)
 
 
 def read_picture(file: Path, size: int) -> NDArray[np.uint8]:
     """uint8 (size, size, 3): the largest centred square, resized. Raises UsageError if the picture cannot be read."""
+    with opened(file) as picture:
+        picture.draft(None, (2 * size, 2 * size))  # a JPEG far larger than that is decoded at half the size or less
+        upright = in_colour(ImageOps.exif_transpose(picture))
+        return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[Image.Image]:
+    """A picture whose header is read. Raises UsageError for what goes wrong then or later."""
     try:
         with Image.open(file) as picture:
-            upright = in_colour(ImageOps.exif_transpose(picture))
-            return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS))
+            yield picture
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(f"{file} cannot be read as a picture: {error}") from error
 

@@ -66,7 +66,7 @@ def splits_of(fields: Fields, where: Path) -> dict[str, Arrays]:
             raise UsageError(
                 f"{where}: {describe(strange)} in 'test' but not in 'train'; new classes belong in 'novel'."
             )
-    forbid_shared_classes(splits, where)
+    forbid_shared_classes({split: part.classes for split, part in splits.items()}, where)
     return splits
 
 
@@ -131,12 +131,12 @@ def number(named: tuple[NDArray[np.uint8], NDArray[np.str_]], classes: tuple[str
     return Arrays(images, np.array([place.get(str(name), -1) for name in names], dtype=np.int64), classes)
 
 
-def forbid_shared_classes(splits: Mapping[str, Arrays], where: Path) -> None:
+def forbid_shared_classes(classes: Mapping[str, tuple[str, ...]], where: Path) -> None:
     """Raises UsageError if two of `train`, `validation` and `novel` have a class in common."""
-    disjoint = [split for split in ("train", "validation", "novel") if split in splits]
+    disjoint = [split for split in ("train", "validation", "novel") if split in classes]
     for i, one in enumerate(disjoint):
         for other in disjoint[i + 1 :]:
-            if shared := set(splits[one].classes) & set(splits[other].classes):
+            if shared := set(classes[one]) & set(classes[other]):
                 raise UsageError(f"{where}: {describe(shared)} in '{one}' and in '{other}', which must share no class.")
 
 

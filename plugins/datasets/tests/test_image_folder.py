@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from harness_datasets import ImageFolderConfig, image_folder
 from harness_datasets.image_folder import ImageFolder, read_picture
 from PIL import Image
 
-from harness import UsageError
+from harness import Streamed, UsageError
+from harness.cell import prepare, run_cell
+from harness.config import load_suite
+from harness.plan import Plan
+from harness.registry import registry
+from harness.store import Store
 
 COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200), "white": (255, 255, 255)}
 
@@ -140,3 +146,107 @@ def test_transparency_becomes_white_and_sixteen_bits_keep_their_range(tmp_path: 
     Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "float.tiff")
     with pytest.raises(UsageError, match=r"float\.tiff cannot be read as a picture: pixels of mode F"):
         read_picture(tmp_path / "float.tiff", 8)
+
+
+@pytest.fixture
+def noise(tmp_path: Path) -> Path:
+    """Two classes of pictures in colour, grey and transparent, of several sizes, kinds and orientations."""
+    generator = np.random.default_rng(0)
+    for split, number in (("train", 16), ("test", 6)):
+        for name in ("a", "b"):
+            folder = tmp_path / "noise" / split / name
+            folder.mkdir(parents=True)
+            for i in range(number):
+                height, width = generator.integers(9, 70, 2)
+                picture = Image.fromarray(generator.integers(0, 256, (height, width, 4), dtype=np.uint8))
+                mode, ending = (("RGB", "jpg"), ("L", "jpg"), ("RGBA", "png"), ("L", "png"), ("P", "png"))[i % 5]
+                exif = Image.Exif()
+                exif[0x0112] = 1 + i % 8
+                picture.convert("RGB").convert(mode).save(folder / f"{i}.{ending}", exif=exif)
+    return tmp_path / "noise"
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_streamed_pictures_are_those_in_memory(noise: Path, tmp_path: Path, colour: bool) -> None:
+    if not colour:
+        for file in noise.rglob("*.*"):
+            with Image.open(file) as picture:
+                grey = picture.convert("L").convert("RGB" if file.name.startswith("1") else "L")
+            grey.save(file)
+    memory, streamed = (
+        ImageFolder(ImageFolderConfig(path=noise, size=12, memory_gb=gb), tmp_path / "cache") for gb in (4.0, 0.0)
+    )
+    expected, got = memory.load(), streamed.load()
+    assert list(got) == ["train", "test"]
+    assert streamed.augmentation == memory.augmentation
+    for name, split in got.items():
+        assert isinstance(split.images, Streamed)
+        assert split.sample_shape == expected[name].sample_shape == (3 if colour else 1, 12, 12)
+        assert split.classes == expected[name].classes
+        assert torch.equal(split.labels, expected[name].labels)
+        assert torch.equal(split.images[torch.arange(len(split))], expected[name].images)
+
+
+def test_streaming_reads_no_more_than_it_must_and_caches_nothing(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(
+        image_folder, "read_picture", lambda file, size: (read.append(file), read_picture(file, size))[1]
+    )
+    splits = load(pictures, tmp_path / "cache", size=8, memory_gb=11 * 3 * 64 / 1e9)
+    assert isinstance(splits["train"].images, torch.Tensor)  # it just fits
+    read.clear()
+    splits = load(pictures, tmp_path / "other", size=8, memory_gb=10 * 3 * 64 / 1e9)
+    assert isinstance(splits["train"].images, Streamed)
+    assert len(read) == 1  # the first picture has colour
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_picture_that_cannot_be_streamed_is_named(pictures: Path, tmp_path: Path) -> None:
+    images = load(pictures, tmp_path, memory_gb=0.0)["train"].images
+    (pictures / "train/red/0.png").write_text("no picture at all")
+    (pictures / "train/red/1.jpg").unlink()
+    for place, name in ((2, r"train/red/0\.png"), (3, r"train/red/1\.jpg")):
+        with pytest.raises(UsageError, match=f"{name} cannot be read as a picture"):
+            images[torch.tensor([place])]
+    assert images[torch.tensor([0, 1])].shape == (2, 3, 84, 84)
+
+
+def test_memory_changes_neither_the_cell_nor_its_result(
+    noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = """\
+name: toy
+matrix:
+  method: [supervised]
+  backbone: [conv4]
+  dataset: [{use: image_folder, path: PATH, size: 16, memory_gb: GB}]
+budget: {steps: 5, batch_size: 8}
+evaluators:
+  knn: {k: 3}
+"""
+    found = []
+    for gb in ("4", "0"):
+        monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / f"cache {gb}"))
+        (tmp_path / "suite.yaml").write_text(suite.replace("PATH", str(noise)).replace("GB", gb))
+        plan = Plan.of(load_suite(tmp_path / "suite.yaml", registry()))
+        store = Store(tmp_path / gb)
+        path = store.write_plan(plan)
+        prepare(path)
+        assert json.loads(store.prepared(path).read_text())["errors"] == []
+        (id_,) = plan.cells
+        assert run_cell(path, id_, "cpu", 1, store.cell(id_).next_attempt()) == 0
+        scores = [json.loads(file.read_text())["metrics"] for file in store.cell(id_).folder.glob("evaluations/*.json")]
+        found.append((id_, scores, store.cell(id_).steps.read_text()))
+        assert len(list((tmp_path / f"cache {gb}").rglob("*.npz"))) == (gb == "4")
+    assert found[0] == found[1]
+
+
+def test_large_photographs_keep_their_look(tmp_path: Path) -> None:
+    """A JPEG that is decoded at a quarter of its size is about what averaging all of it gives."""
+    coarse = Image.fromarray(np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8))
+    large = coarse.resize((700, 500), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.jpg", quality=95)
+    expected = np.asarray(large.crop((100, 0, 600, 500)).resize((50, 50), Image.Resampling.BOX)).astype(int)
+    assert np.abs(read_picture(tmp_path / "large.jpg", 50) - expected).mean() < 2
