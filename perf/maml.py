@@ -2,7 +2,8 @@
 
 Meta-steps of 4 tasks, 5-way 1-shot with 15 queries a class, one inner step, second order, Adam, on random 28x28
 characters (1,200 classes of 20 drawings). Tasks are drawn within the timing. Batch norm is transductive for everyone,
-since that is what learn2learn's example computes.
+since that is what learn2learn's example computes. Two threads each: the engine `functional` gives every task one, the
+others leave them to torch.
 
 - **harness**: `harness.training.train` with the `maml` plugin, once for each of its engines. It also tracks the
   running statistics of the initialisation (one forward of the support sets a meta-step), which learn2learn's example
@@ -16,9 +17,9 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from contest import Contestant, Race, Target, hold
+from contest import Contestant, Race, Target, arguments_of, hold
 
-ENGINES = ("learn2learn", "vmap")
+ENGINES = ("learn2learn", "functional", "vmap")
 
 
 def races(arguments: Namespace) -> Sequence[Race]:
@@ -26,7 +27,7 @@ def races(arguments: Namespace) -> Sequence[Race]:
     peer = Contestant("learn2learn", "with_learn2learn.py", "maml")
     on_gpu = arguments.device == "cuda"
     options = {"classes": 1200, "steps": 1 if arguments.quick else 50 if on_gpu else 8}
-    goals = {"vmap": 10.0} if on_gpu else {"learn2learn": 1.0, "vmap": 1.3}
+    goals = {"vmap": 10.0} if on_gpu else {"learn2learn": 1.0, "functional": 1.3}
     targets = [Target(f"harness, engine {engine}", (peer.name,), least) for engine, least in goals.items()]
     return [
         Race(
@@ -41,4 +42,6 @@ def races(arguments: Namespace) -> Sequence[Race]:
 
 
 if __name__ == "__main__":
-    hold("maml", races, __doc__)
+    parser = arguments_of("maml", __doc__)
+    parser.set_defaults(threads=2)
+    hold("maml", races, __doc__, parser)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
-from harness.data.splits import Split
+from harness.data.splits import ByClass, Split
 from harness.errors import UsageError
 
 
@@ -29,17 +27,15 @@ class EpisodeIndices(NamedTuple):
 
 
 def draw_episodes(
-    by_class: Sequence[Tensor], ways: int, shots: int, queries: int, episodes: int, generator: torch.Generator
+    by_class: ByClass, ways: int, shots: int, queries: int, episodes: int, generator: torch.Generator
 ) -> EpisodeIndices:
     """Draw `ways` classes and, of each, `shots` + `queries` different samples, uniformly, for each episode.
 
     `by_class`: sample indices of each class, on the CPU; classes with too few samples are never drawn.
     """
     need = shots + queries
-    usable = [members for members in by_class if len(members) >= need]
-    sizes = torch.tensor([len(members) for members in usable])
-    padded = pad_sequence(usable, batch_first=True)
-    classes = _some_of_each_row(torch.rand(episodes, len(usable), generator=generator), ways)
+    padded, sizes = by_class.table(need)
+    classes = _some_of_each_row(torch.rand(episodes, len(padded), generator=generator), ways)
     keys = torch.rand(episodes, ways, padded.shape[1], generator=generator)
     keys = keys.masked_fill(torch.arange(padded.shape[1]) >= sizes[classes][..., None], 2.0)  # never a padded place
     picks = padded[classes].gather(2, _some_of_each_row(keys, need))

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from harness.data.augmentation import Augmentation
 from harness.data.streaming import Images, picked
@@ -15,6 +16,22 @@ from harness.errors import UsageError
 
 MEASURED_WHOLE = 2**30  # values; of larger splits, the moments are those of a sample
 MEASURED = 2048  # images in that sample
+
+
+class ByClass(list[Tensor]):
+    """The sample indices of each class, which does not change once made."""
+
+    def table(self, least: int) -> tuple[Tensor, Tensor]:
+        """The classes of at least `least` samples: their samples (classes, most), filled up, and how many (classes,).
+
+        Made once, not for every batch of episodes.
+        """
+        tables: dict[int, tuple[Tensor, Tensor]] = self.__dict__.setdefault("tables", {})
+        if least not in tables:
+            usable = [members for members in self if len(members) >= least]
+            sizes = torch.tensor([len(members) for members in usable])
+            tables[least] = pad_sequence(usable, batch_first=True), sizes
+        return tables[least]
 
 
 @dataclass(frozen=True)
@@ -52,11 +69,11 @@ class Split:
         return channels, height, width
 
     @cached_property
-    def by_class(self) -> list[Tensor]:
+    def by_class(self) -> ByClass:
         """Indices of the samples of each class, ascending; on the CPU, where episodes are drawn."""
         labels = self.labels.cpu()
         order = torch.argsort(labels, stable=True)
-        return list(order.split(torch.bincount(labels, minlength=len(self.classes)).tolist()))
+        return ByClass(order.split(torch.bincount(labels, minlength=len(self.classes)).tolist()))
 
     def to(self, device: torch.device) -> Split:
         return Split(self.images.to(device), self.labels.to(device), self.classes)

@@ -28,6 +28,7 @@ from harness import Augmentation, Data, EpisodeBatch, Method, Split, Trained, dr
 from harness.budget import Budget
 from harness.data.batches import Source, gather
 from harness.data.transforms import augment
+from harness.memory import keep_freed_memory
 from harness.training import make_optimizer, train
 
 RECIPE = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)
@@ -63,7 +64,7 @@ def adam(options: Options) -> Budget:
 
 def training(method: Method, data: Data, budget: Budget, units: int) -> Work:
     """The harness's own loop, `units` a step."""
-    method.to(data.mean.device)
+    method.to(data.mean.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     source = Source(data, budget.batch_size, seed=0)
 
     def run() -> int:
@@ -165,6 +166,7 @@ def evaluation(options: Options, cached: bool) -> Work:
     """The few-shot evaluator on a frozen encoder; `cached`: another setting has already needed the features."""
     data = characters(options, "novel")
     method = ProtoNet(backbone(options, data), ProtoNetConfig(), data).to(data.mean.device)
+    method.to(memory_format=torch.channels_last)
     config = FewShotConfig(
         ways=options["ways"], shots=options["shots"], queries=options["queries"], episodes=options["our_episodes"]
     )
@@ -193,4 +195,5 @@ WORKS = [simclr, moco, limit, maml, protonet, episode_indices, episode_images, e
 WORKS += [augmentation]
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as a cell does
     serve({work.__name__: work for work in WORKS}, ["rep-harness"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -24,9 +25,17 @@ class InnerLoop:
     or of all samples of a forward for None."""
 
     def __init__(self, network: nn.Module, lr: float, ways: int, support_size: int | None) -> None:
-        self.network = copy.deepcopy(network).to("meta")  # its shape alone: weights come with each call
-        use_task_statistics(self.network, support_size)
+        self.shape = copy.deepcopy(network).to("meta")  # weights come with each call
+        use_task_statistics(self.shape, support_size)
+        self.own = threading.local()
         self.lr, self.ways, self.transductive = lr, ways, support_size is None
+
+    @property
+    def network(self) -> nn.Module:
+        """Each thread's own: functional_call puts the weights into the module for as long as it runs."""
+        if not hasattr(self.own, "network"):
+            self.own.network = copy.deepcopy(self.shape)
+        return cast(nn.Module, self.own.network)
 
     def logits(self, weights: Weights, images: Tensor) -> Tensor:
         return functional_call(self.network, weights, (images,))[:, : self.ways]
@@ -91,7 +100,7 @@ def meta_loss(
             found, (losses, accuracies) = every_task(own, *batch)
         means = [part.mean(0) for part in found.values()]
     else:
-        results = in_threads(by_autograd, list(zip(*batch, strict=True)), inner.network)
+        results = in_threads(by_autograd, list(zip(*batch, strict=True)), inner.shape)
         losses, accuracies = (torch.stack(values) for values in zip(*(scalars for _, scalars in results), strict=True))
         means = [torch.stack([found[name] for found, _ in results]).mean(0) for name in own]
     loss = Known.apply(losses.mean(), means, *weights.values())
@@ -122,8 +131,8 @@ def adapted(
     """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` first-order steps."""
     own = {name: weight.detach() for name, weight in weights.items()}
     if engine == "vmap":
-        learned = vmap(lambda s, t: inner.learn(own, s, t, steps, pure_slopes(True)))(support, labels)
-        return torch.no_grad()(lambda query: vmap(inner.classify)(learned, support, query))
+        stacked = vmap(lambda s, t: inner.learn(own, s, t, steps, pure_slopes(True)))(support, labels)
+        return torch.no_grad()(lambda query: vmap(inner.classify)(stacked, support, query))
 
     def learn(task: tuple[Tensor, ...]) -> tuple[Weights, Tensor]:
         images, targets = channels_last(task[0]), task[1]
@@ -132,14 +141,14 @@ def adapted(
             found = inner.learn(leaves, images, targets, steps, slopes(True))
         return {name: weight.detach() for name, weight in found.items()}, images
 
-    learned = in_threads(learn, list(zip(support, labels, strict=True)), inner.network)
+    learned = in_threads(learn, list(zip(support, labels, strict=True)), inner.shape)
 
     def classify(query: Tensor) -> Tensor:
         def logits(task: tuple[tuple[Weights, Tensor], Tensor]) -> Tensor:
-            (weights, images), queries = task
+            (mine, images), queries = task
             with torch.no_grad():
-                return inner.classify(weights, images, channels_last(queries))
+                return inner.classify(mine, images, channels_last(queries))
 
-        return torch.stack(in_threads(logits, list(zip(learned, query, strict=True)), inner.network))
+        return torch.stack(in_threads(logits, list(zip(learned, query, strict=True)), inner.shape))
 
     return classify
