@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -37,8 +37,20 @@ class Component:
         fingerprint = getattr(self.config, "fingerprint", None)
         return {**identity, "fingerprint": fingerprint()} if fingerprint else identity
 
+    @cached_property
+    def digest(self) -> str:
+        """Equal for components that decide a result alike."""
+        return digest(self.identity)
+
     def as_json(self) -> dict[str, Any]:
-        """All options, and the names of those that decide a result: a path must not part what can be compared."""
+        """All options, and the names of those that decide a result: a path must not part what can be compared.
+
+        The same object each time, as many cells share a component: not to be changed.
+        """
+        return self._json
+
+    @cached_property
+    def _json(self) -> dict[str, Any]:
         decides = sorted(self.identity["options"])
         return {
             **self.identity,
@@ -60,9 +72,9 @@ class Cell:
     seed: int
     budget: Budget
     suite_budget: dict[str, Any] = field(default_factory=dict)
-    harness: str = field(default_factory=lambda: version("rep-harness"))
+    harness: str = field(default_factory=lambda: own_version())
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The hash of everything that decides the result, and of nothing else: no label, path, device or executor."""
         return digest(
@@ -91,6 +103,12 @@ class Cell:
 
     def name(self) -> str:
         return f"{self.method.label} · {self.backbone.label} · {self.dataset.label} · seed {self.seed}"
+
+
+@cache
+def own_version() -> str:
+    """The version of harness; read from its metadata once, not once per cell."""
+    return version("rep-harness")
 
 
 def evaluator_id(evaluator: Component) -> str:

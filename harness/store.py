@@ -1,6 +1,6 @@
 """The results folder. Each file is written whole: a reader sees all of it or nothing. Only steps.jsonl and logs grow.
 
-plans/<digest>.json                     a plan, by content
+plans/<digest>.jsonl                    a plan, by content
 prepared/<digest>.json                  what preparing that plan found
 cells/<id>/cell.json                    which cell this is
 cells/<id>/training.json                cost and provenance of a training that ended well
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import planfile
 from harness.cells import FORMAT
 from harness.errors import UsageError
 from harness.plan import Plan
@@ -54,10 +55,11 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, text.encode())
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path | str) -> dict[str, Any] | None:
     """None if there is no such file. Raises UsageError for one that is damaged or of a newer format."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:  # noqa: PTH123 (a leaderboard opens tens of thousands)
+            value = json.loads(file.read())
     except FileNotFoundError:
         return None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -65,6 +67,15 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise UsageError(f"{path}: is not of format {FORMAT}; it was written by another version of harness.")
     return value
+
+
+def _json_files(folder: str) -> list[str]:
+    """Paths of the JSON files of a folder, sorted; none if there is no such folder."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (likewise)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [f"{folder}/{name}" for name in sorted(names) if name.endswith(".json") and not name.startswith(".")]
 
 
 class CellFolder:
@@ -86,9 +97,6 @@ class CellFolder:
         """The evaluators that have not scored this cell."""
         return [evaluator for evaluator in evaluators if not self.evaluation(evaluator).exists()]
 
-    def attempts(self) -> list[Path]:
-        return sorted((self.folder / "attempts").glob("*.json"))
-
     def next_attempt(self) -> Path:
         """Where the next job says how it ended; its log is beside it."""
         taken = [int(file.stem) for file in (self.folder / "attempts").glob("*.*") if file.stem.isdigit()]
@@ -96,7 +104,7 @@ class CellFolder:
 
     def failure(self) -> dict[str, Any] | None:
         """How the latest attempt failed, if it did."""
-        attempts = self.attempts()
+        attempts = _json_files(f"{self.folder}/attempts")
         last = read_json(attempts[-1]) if attempts else None
         return last if last and last["status"] != "ok" else None
 
@@ -132,7 +140,8 @@ class CellFolder:
         if cell is None:
             return None
         evaluations = {
-            path.stem: read_json(path) or {} for path in sorted((self.folder / "evaluations").glob("*.json"))
+            path.rpartition("/")[2].removesuffix(".json"): read_json(path) or {}
+            for path in _json_files(f"{self.folder}/evaluations")
         }
         return CellRecord(self.folder.name, cell, read_json(self.training), evaluations, self.failure())
 
@@ -147,16 +156,21 @@ class Store:
         return CellFolder(self.folder / "cells" / id_)
 
     def statuses(self, plan: Plan) -> dict[str, Status]:
-        return {id_: self.cell(id_).status(plan.evaluators) for id_ in plan.cells}
+        try:
+            begun = set(os.listdir(self.folder / "cells"))
+        except FileNotFoundError:
+            begun = set()
+        return {id_: self.cell(id_).status(plan.evaluators) if id_ in begun else "todo" for id_ in plan.cells}
 
     def write_plan(self, plan: Plan) -> Path:
-        path = self.folder / "plans" / f"{plan.digest}.json"
+        content = planfile.dump(plan)
+        path = self.folder / "plans" / f"{planfile.name(content)}.jsonl"
         if not path.exists():
-            write_json(path, plan.as_json())
+            write_bytes(path, content)
         return path
 
     def prepared(self, plan: Path) -> Path:
-        return self.folder / "prepared" / plan.name
+        return self.folder / "prepared" / f"{plan.stem}.json"
 
     def bring_up_to_date(self, plan: Plan) -> None:
         """Labels and the suite's name may have changed since a cell was trained, and a failed evaluator may be gone."""
