@@ -16,6 +16,12 @@ from harness.registry import Spec
 FORMAT = 1  # of ids and of everything that the store writes
 
 
+@cache
+def own_version() -> str:
+    """The version of harness; read from its metadata once, not once per cell."""
+    return version("rep-harness")
+
+
 @dataclass(frozen=True)
 class Component:
     """A registered component with its options. `label` tells it from the same one with other options."""
@@ -72,7 +78,7 @@ class Cell:
     seed: int
     budget: Budget
     suite_budget: dict[str, Any] = field(default_factory=dict)
-    harness: str = field(default_factory=lambda: own_version())
+    harness: str = field(default_factory=own_version)
 
     @cached_property
     def id(self) -> str:
@@ -103,12 +109,6 @@ class Cell:
 
     def name(self) -> str:
         return f"{self.method.label} · {self.backbone.label} · {self.dataset.label} · seed {self.seed}"
-
-
-@cache
-def own_version() -> str:
-    """The version of harness; read from its metadata once, not once per cell."""
-    return version("rep-harness")
 
 
 def evaluator_id(evaluator: Component) -> str:

@@ -42,7 +42,7 @@ def parse(config: type[C], values: Any, where: Callable[[KeyPath], str], path: K
         values = {}
     if not isinstance(values, Mapping):
         raise UsageError(f"{where(path)}: {owner} takes options as 'name: value', not {values!r}.")
-    hints = fields_of(config)
+    hints = fields_of(config)  # type: ignore[arg-type]  # a type is hashable
     given = {}
     for key, value in values.items():
         if key not in hints:

@@ -157,7 +157,7 @@ class Store:
 
     def statuses(self, plan: Plan) -> dict[str, Status]:
         try:
-            begun = set(os.listdir(self.folder / "cells"))
+            begun = {folder.name for folder in (self.folder / "cells").iterdir()}
         except FileNotFoundError:
             begun = set()
         return {id_: self.cell(id_).status(plan.evaluators) if id_ in begun else "todo" for id_ in plan.cells}
