@@ -141,7 +141,9 @@ def _train(cell: Cell, method: Method, data: Data, folder: CellFolder, origin: d
 
 def keep_steps(path: Path, last: int) -> None:
     """Drop what was logged after the checkpoint that a training goes on from: it will be logged again."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if line.endswith("}\n") and json.loads(line)["step"] <= last]
     write_bytes(path, "".join(kept).encode())
 

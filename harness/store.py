@@ -31,18 +31,24 @@ from harness.records import CellRecord
 Status = Literal["todo", "running", "done", "failed"]
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` at once: temporary file in the same folder, fsync, rename, fsync of the folder."""
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace `path` by `content` at once: temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Without `durable` there is no fsync: for what means nothing after the machine went down.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    if not durable:
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -50,9 +56,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
     text = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False)
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), durable=durable)
 
 
 def read_json(path: Path | str) -> dict[str, Any] | None:
@@ -60,7 +66,7 @@ def read_json(path: Path | str) -> dict[str, Any] | None:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (a leaderboard opens tens of thousands)
             value = json.loads(file.read())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UsageError(f"{path}: is damaged ({error}); remove it and run again.") from error
@@ -76,6 +82,23 @@ def _json_files(folder: str) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [f"{folder}/{name}" for name in sorted(names) if name.endswith(".json") and not name.startswith(".")]
+
+
+def read_record(folder: str) -> CellRecord | None:
+    """What a cell's folder holds. Paths are text here: making tens of thousands of Path objects takes seconds."""
+    cell = read_json(f"{folder}/cell.json")
+    if cell is None:
+        return None
+    found = _json_files(f"{folder}/evaluations")
+    evaluations = {path.rpartition("/")[2].removesuffix(".json"): read_json(path) or {} for path in found}
+    training = read_json(f"{folder}/training.json")
+    return CellRecord(folder.rpartition("/")[2], cell, training, evaluations, _failure(folder))
+
+
+def _failure(folder: str) -> dict[str, Any] | None:
+    attempts = _json_files(f"{folder}/attempts")
+    last = read_json(attempts[-1]) if attempts else None
+    return last if last and last["status"] != "ok" else None
 
 
 class CellFolder:
@@ -104,9 +127,7 @@ class CellFolder:
 
     def failure(self) -> dict[str, Any] | None:
         """How the latest attempt failed, if it did."""
-        attempts = _json_files(f"{self.folder}/attempts")
-        last = read_json(attempts[-1]) if attempts else None
-        return last if last and last["status"] != "ok" else None
+        return _failure(str(self.folder))
 
     def status(self, evaluators: Iterable[str]) -> Status:
         if self.training.exists() and not self.missing(evaluators):
@@ -117,7 +138,8 @@ class CellFolder:
 
     def mark_running(self) -> None:
         pid = os.getpid()
-        write_json(self.running, {"pid": pid, "host": socket.gethostname(), "began": process_start(pid)})
+        mark = {"pid": pid, "host": socket.gethostname(), "began": process_start(pid)}
+        write_json(self.running, mark, durable=False)
 
     def _is_running(self) -> bool:
         """Whether the process that said so is alive; one on another host is believed."""
@@ -136,14 +158,7 @@ class CellFolder:
 
     def record(self) -> CellRecord | None:
         """None if the folder holds no cell."""
-        cell = read_json(self.cell)
-        if cell is None:
-            return None
-        evaluations = {
-            path.rpartition("/")[2].removesuffix(".json"): read_json(path) or {}
-            for path in _json_files(f"{self.folder}/evaluations")
-        }
-        return CellRecord(self.folder.name, cell, read_json(self.training), evaluations, self.failure())
+        return read_record(str(self.folder))
 
 
 class Store:
@@ -189,8 +204,9 @@ class Store:
 
     def records(self) -> list[CellRecord]:
         """All cells of the folder, by id. Raises UsageError if the folder holds none."""
-        folders = sorted((self.folder / "cells").glob("*/"))
-        records = [record for folder in folders if (record := CellFolder(folder).record())]
+        cells = f"{self.folder}/cells"
+        names = sorted(os.listdir(cells)) if os.path.isdir(cells) else []  # noqa: PTH112, PTH208 (see read_record)
+        records = [record for name in names if (record := read_record(f"{cells}/{name}"))]
         if not records:
             raise UsageError(f"{self.folder}: holds no results. Run 'harness run SUITE --results {self.folder}' first.")
         return records

@@ -46,7 +46,7 @@ def main() -> None:
         if arguments[:1] in ([jobs.CELL], [jobs.PREPARE]):  # what executors run
             sys.exit(jobs.main(arguments))
         if arguments == ["list"]:  # nothing to parse, so typer need not load
-            import_module("harness.cli.list").list_components()
+            import_module("harness.cli.listing").show_components()
             return
         chosen = arguments[:1]
         app(chosen if chosen and chosen[0] in COMMANDS else COMMANDS)()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.list import report
+from harness.cli.listing import report
 from harness.cli.table import Column, in_colour, lines, terminal_width
 from harness.config import load_suite
 from harness.naming import default_results
