@@ -1,18 +1,12 @@
 """harness: contrastive and meta-learning methods measured in one matrix. What plugin authors may use, and nothing else.
 
-Names that need torch are imported when first used, so that `harness list` stays fast.
+Names are imported when first used, so that `harness --help` and `harness list` stay fast.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from harness.errors import UsageError
-from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
-from harness.executors import Ended, Executor, Job, Resources
-from harness.hookspecs import Register, hookimpl
-from harness.options import NoOptions, option
 
 if TYPE_CHECKING:
     from harness.components import Backbone, Classifier, Dataset, Evaluator, Method, Metric, Trained, class_means
@@ -21,6 +15,11 @@ if TYPE_CHECKING:
     from harness.data.episodes import draw_episodes, require_episodes
     from harness.data.splits import Data, Split
     from harness.data.streaming import Streamed
+    from harness.errors import UsageError
+    from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
+    from harness.executors import Ended, Executor, Job, Resources
+    from harness.hookspecs import Register, hookimpl
+    from harness.options import NoOptions, option
 
 _LAZY = {
     **dict.fromkeys(
@@ -32,6 +31,11 @@ _LAZY = {
     **dict.fromkeys(("draw_episodes", "require_episodes"), "harness.data.episodes"),
     **dict.fromkeys(("Data", "Split"), "harness.data.splits"),
     "Streamed": "harness.data.streaming",
+    "UsageError": "harness.errors",
+    **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.events"),
+    **dict.fromkeys(("Ended", "Executor", "Job", "Resources"), "harness.executors"),
+    **dict.fromkeys(("Register", "hookimpl"), "harness.hookspecs"),
+    **dict.fromkeys(("NoOptions", "option"), "harness.options"),
 }
 
 __all__ = [

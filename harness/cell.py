@@ -7,7 +7,7 @@ import math
 import sys
 import time
 import traceback
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,19 @@ import torch
 from safetensors.torch import load_model, save_model
 
 from harness import building
-from harness.cells import Cell, Component, digest
+from harness.cells import Cell, Component
 from harness.components import Method, Metric, Trained
 from harness.data.splits import Data
 from harness.errors import UsageError
 from harness.events import CellStarted, StepLogged
 from harness.memory import keep_freed_memory
 from harness.plan import Plan
+from harness.planfile import PlanFile
 from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
-from harness.store import CellFolder, Store, npz, read_json, write_bytes, write_json
+from harness.store import CellFolder, Store, npz, write_bytes, write_json
 from harness.training import checkpoint_step, train, use_precision
-
-
-def read_plan(path: Path) -> tuple[Store, Plan]:
-    """Raises UsageError if there is no such plan."""
-    saved = read_json(path)
-    if saved is None:
-        raise UsageError(f"{path}: there is no such plan.")
-    return Store(path.parent.parent), Plan.from_json(saved, registry())
 
 
 def prepare(path: Path) -> int:
@@ -42,7 +35,7 @@ def prepare(path: Path) -> int:
 
     Only the user's mistakes are written down; whatever else goes wrong will be the record of the cells it hits.
     """
-    store, plan = read_plan(path)
+    store, plan = Store(path.parent.parent), PlanFile(path, registry()).plan()
     errors: list[str] = []
     for dataset, cells in _by_dataset(plan):
         try:
@@ -66,23 +59,22 @@ def prepare(path: Path) -> int:
 
 def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
     """Each data set with one cell per combination; seeds do not matter here."""
-    groups: dict[str, tuple[Component, dict[str, Cell]]] = {}
+    groups: dict[str, tuple[Component, dict[Any, Cell]]] = {}
     for cell in plan.cells.values():
-        _, cells = groups.setdefault(digest(cell.dataset.identity), (cell.dataset, {}))
-        cells.setdefault(replace(cell, seed=0).id, cell)
+        _, cells = groups.setdefault(cell.dataset.digest, (cell.dataset, {}))
+        cells.setdefault((cell.method.digest, cell.backbone.digest, cell.budget), cell)
     return [(dataset, list(cells.values())) for dataset, cells in groups.values()]
 
 
 def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path, *, profile: bool = False) -> int:
     """Train one cell of a plan, unless it is trained, and let each evaluator score it that has not. The exit code."""
     keep_freed_memory()
-    store, plan = read_plan(path)
-    if id_ not in plan.cells:
-        raise UsageError(f"{path}: has no cell '{id_}'.")
-    folder = store.cell(id_)
+    plan = PlanFile(path, registry())
+    cell = plan.cell(id_)
+    folder = Store(path.parent.parent).cell(id_)
     folder.mark_running()
     torch.set_num_threads(threads)
-    failures = _run(plan.cells[id_], plan, folder, torch.device(device), threads, profile)
+    failures = _run(cell, plan.evaluators, folder, torch.device(device), threads, profile)
     for failure in failures:
         print(failure, file=sys.stderr)
     if failures:
@@ -94,7 +86,14 @@ def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path, *, 
     return 1 if failures else 0
 
 
-def _run(cell: Cell, plan: Plan, folder: CellFolder, device: torch.device, threads: int, profile: bool) -> list[str]:
+def _run(
+    cell: Cell,
+    evaluators: Mapping[str, Component],
+    folder: CellFolder,
+    device: torch.device,
+    threads: int,
+    profile: bool,
+) -> list[str]:
     """Tracebacks of what failed: the training, or single evaluators."""
     try:
         write_json(folder.cell, cell.as_json())
@@ -113,9 +112,9 @@ def _run(cell: Cell, plan: Plan, folder: CellFolder, device: torch.device, threa
     method.eval()
     trained = Trained(method, data)
     failures = []
-    for id_ in folder.missing(plan.evaluators):
+    for id_ in folder.missing(evaluators):
         try:
-            _evaluate(plan.evaluators[id_], id_, trained, folder, origin)
+            _evaluate(evaluators[id_], id_, trained, folder, origin)
         except Exception:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
             failures.append(traceback.format_exc())
     return failures
@@ -152,7 +151,9 @@ def _train(
 
 def keep_steps(path: Path, last: int) -> None:
     """Drop what was logged after the checkpoint that a training goes on from: it will be logged again."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if line.endswith("}\n") and json.loads(line)["step"] <= last]
     write_bytes(path, "".join(kept).encode())
 

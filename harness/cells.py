@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +14,12 @@ from harness.options import as_plain, identity_of
 from harness.registry import Spec
 
 FORMAT = 1  # of ids and of everything that the store writes
+
+
+@cache
+def own_version() -> str:
+    """The version of harness; read from its metadata once, not once per cell."""
+    return version("rep-harness")
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,20 @@ class Component:
         fingerprint = getattr(self.config, "fingerprint", None)
         return {**identity, "fingerprint": fingerprint()} if fingerprint else identity
 
+    @cached_property
+    def digest(self) -> str:
+        """Equal for components that decide a result alike."""
+        return digest(self.identity)
+
     def as_json(self) -> dict[str, Any]:
-        """All options, and the names of those that decide a result: a path must not part what can be compared."""
+        """All options, and the names of those that decide a result: a path must not part what can be compared.
+
+        The same object each time, as many cells share a component: not to be changed.
+        """
+        return self._json
+
+    @cached_property
+    def _json(self) -> dict[str, Any]:
         decides = sorted(self.identity["options"])
         return {
             **self.identity,
@@ -60,9 +78,9 @@ class Cell:
     seed: int
     budget: Budget
     suite_budget: dict[str, Any] = field(default_factory=dict)
-    harness: str = field(default_factory=lambda: version("rep-harness"))
+    harness: str = field(default_factory=own_version)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The hash of everything that decides the result, and of nothing else: no label, path, device or executor."""
         return digest(

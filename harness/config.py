@@ -45,6 +45,7 @@ class _Reader:
         self.document = document
         self.registry = registry
         self.where = document.where
+        self.budgets: dict[int, tuple[Budget, dict[str, Any]]] = {}  # by the id() of a method's entry
         for key in document.values:
             if key not in KEYS:
                 raise UsageError(f"{self.where((key,))}: a suite has no '{key}'.{nearest(key, KEYS)}")
@@ -158,7 +159,14 @@ class _Reader:
         return component
 
     def cell(self, suite: str, point: Point[Entry]) -> Cell:
-        method = point.method
+        budget, common = self.budget(point.method)
+        components = (point.method.component, point.backbone.component, point.dataset.component)
+        return Cell(suite, *components, point.seed, budget, common)
+
+    def budget(self, method: Entry) -> tuple[Budget, dict[str, Any]]:
+        """A method's budget, and what of the suite's makes cells comparable; read once for all cells of an entry."""
+        if id(method) in self.budgets:
+            return self.budgets[id(method)]
         whole = self.mapping(("budget",))
         for key in whole:
             if key not in fields_of(Budget):
@@ -180,9 +188,7 @@ class _Reader:
 
         budget = parse(Budget, blocks, where, owner="budget")
         common = {key: whole.get(key, default) for key, default in COMMON_BUDGET.items()}
-        return Cell(
-            suite, method.component, point.backbone.component, point.dataset.component, point.seed, budget, common
-        )
+        return self.budgets.setdefault(id(method), (budget, common))
 
     def evaluators(self) -> Iterator[Component]:
         section = self.mapping(("evaluators",))

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cells import Cell
-from harness.running import Progress, last_step
+from harness.progress import Progress, last_step
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from harness.errors import UsageError
 from harness.options import KeyPath
@@ -37,9 +36,9 @@ def read(file: Path) -> Document:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(f"{file}: cannot be read: {reason}.") from error
     try:
-        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
-        config = OmegaConf.create(text)
-        values = OmegaConf.to_container(config, resolve=True)
+        lines, values = _parse(text)
+        if "${" in text:
+            values = _resolve(values, file, lines)
     except RecursionError as error:
         raise UsageError(f"{file}: an alias contains itself.") from error
     except yaml.MarkedYAMLError as error:
@@ -47,13 +46,67 @@ def read(file: Path) -> Document:
         raise UsageError(f"{file}:{line}: not valid YAML: {error.problem}.") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{file}: not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{file}:1: a suite is a mapping of names to values.")
+    return Document(file, _text_keys(values), lines)
+
+
+class _Values(yaml.constructor.SafeConstructor):
+    """YAML's plain values; a key that is given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, f"found duplicate key {key.value}", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
+
+
+class _Plain(_Values, yaml.SafeLoader):
+    """Slow, with good messages."""
+
+
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former where libyaml is there
+
+
+class _Quick(_Values, _Fastest):
+    """Made for long lists: ten thousand seeds."""
+
+
+for _loader in (_Plain, _Quick):  # as OmegaConf reads YAML: 1e-3 is a number, and a date is text
+    _loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    _loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    )
+
+
+def _parse(text: str) -> tuple[dict[KeyPath, int], Any]:
+    """The line of every key, and the values. Raises YAMLError."""
+    loader: Any
+    try:
+        loader = _Quick(text)  # type: ignore[call-arg]  # its base is one of two
+        node = loader.get_single_node()
+    except yaml.YAMLError:
+        loader = _Plain(text)
+        node = loader.get_single_node()
+    return _lines(node), {} if node is None else loader.construct_document(node)
+
+
+def _resolve(values: Any, file: Path, lines: dict[KeyPath, int]) -> Any:
+    """Interpolations as OmegaConf resolves them; without any it need not load, nor wrap each value."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     except OmegaConfBaseException as error:
         path = tuple((error.full_key or "").replace("[", ".").replace("]", "").split("."))
         place = Document(file, {}, lines).where(tuple(int(key) if key.isdigit() else key for key in path))
         raise UsageError(f"{place}: {str(error).splitlines()[0]}.") from error
-    if not isinstance(values, dict):
-        raise UsageError(f"{file}:1: a suite is a mapping of names to values.")
-    return Document(file, _text_keys(values), lines)
 
 
 def _text_keys(value: Any) -> Any:
@@ -73,5 +126,6 @@ def _lines(node: yaml.Node | None, path: KeyPath = ()) -> dict[KeyPath, int]:
         children = [(number, value, value.start_mark.line + 1) for number, value in enumerate(node.value)]
     for key, value, line in children:
         lines[(*path, key)] = line
-        lines |= _lines(value, (*path, key))
+        if not isinstance(value, yaml.ScalarNode):
+            lines |= _lines(value, (*path, key))
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +34,17 @@ class Resources:
 
 
 class Executor:
-    """Runs jobs somewhere, a process each, so that one job's death hurts no other."""
+    """Runs jobs somewhere, a process each, so that one job's death hurts no other.
+
+    `running`: the jobs that have been started and have not ended, by name; what they map to is the executor's own.
+    """
+
+    running: Mapping[str, Any]
 
     def __init__(self, config: Any, resources: Resources) -> None:
         self.config = config
         self.resources = resources
+        self.running = {}
 
     def submit(self, job: Job) -> None:
         """Accept a job; it may wait."""

@@ -40,10 +40,9 @@ class Matrix(Generic[E]):
 
     def points(self) -> list[Point[E]]:
         """Seed by seed, so that an interrupted run has compared all methods on the first seeds."""
+        exclude = [{axis: set(map(str, values)) for axis, values in entry.items()} for entry in self.exclude]
         kept = [
-            point
-            for point in _product(self.axes, self.seeds)
-            if not any(_matches(point, entry) for entry in self.exclude)
+            point for point in _product(self.axes, self.seeds) if not any(_matches(point, entry) for entry in exclude)
         ]
         added = [point for axes, seeds in self.include for point in _product({**self.axes, **axes}, seeds)]
         return sorted([*kept, *added], key=lambda point: point.seed)
@@ -51,9 +50,7 @@ class Matrix(Generic[E]):
     def require(self, axis: str, names: Sequence[Any], where: str) -> None:
         """Raises UsageError if a name of an `exclude` entry is nowhere on its axis: it would silently do nothing."""
         known = (
-            list(map(str, self.seeds))
-            if axis == "seed"
-            else [n for e in self.axes[axis] for n in names_of(e.component)]
+            set(map(str, self.seeds)) if axis == "seed" else {n for e in self.axes[axis] for n in names_of(e.component)}
         )
         for name in names:
             if str(name) not in known:
@@ -72,10 +69,8 @@ def _product(axes: Mapping[str, Sequence[E]], seeds: Sequence[int]) -> list[Poin
     return [Point(method, backbone, dataset, seed) for dataset, backbone, method, seed in combinations]
 
 
-def _matches(point: Point[Any], entry: Mapping[str, Sequence[Any]]) -> bool:
+def _matches(point: Point[Any], entry: Mapping[str, set[str]]) -> bool:
     return all(
-        point.seed in values
-        if axis == "seed"
-        else any(name in values for name in names_of(getattr(point, axis).component))
+        str(point.seed) in values if axis == "seed" else not values.isdisjoint(names_of(getattr(point, axis).component))
         for axis, values in entry.items()
     )

@@ -7,6 +7,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -41,7 +42,7 @@ def parse(config: type[C], values: Any, where: Callable[[KeyPath], str], path: K
         values = {}
     if not isinstance(values, Mapping):
         raise UsageError(f"{where(path)}: {owner} takes options as 'name: value', not {values!r}.")
-    hints = fields_of(config)
+    hints = fields_of(config)  # type: ignore[arg-type]  # a type is hashable
     given = {}
     for key, value in values.items():
         if key not in hints:
@@ -57,8 +58,9 @@ def parse(config: type[C], values: Any, where: Callable[[KeyPath], str], path: K
         raise UsageError(f"{where(path)}: {owner}: {error}") from error
 
 
+@cache
 def fields_of(config: type) -> dict[str, Any]:
-    """Name and type of every option."""
+    """Name and type of every option. Made once for each type: not to be changed."""
     hints = typing.get_type_hints(config)
     return {field.name: hints[field.name] for field in dataclasses.fields(config)}
 

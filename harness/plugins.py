@@ -50,8 +50,8 @@ class Plugins:
 
     def load(self, entry: EntryPoint) -> None:
         """Load and register what `entry` names, under "distribution:name": two may share an entry-point name."""
-        name = entry.dist.name if entry.dist else "unknown"
-        origin = Origin(entry.name, name, entry.dist.version if entry.dist else "?")
+        metadata = entry.dist.metadata if entry.dist else {"Name": "unknown", "Version": "?"}  # parsed at each look
+        origin = Origin(entry.name, metadata["Name"], metadata["Version"])
         try:
             plugin = entry.load()
         except Exception as error:  # noqa: BLE001 (whatever a stranger's module raises is reported, with its name)
@@ -99,10 +99,8 @@ def installed() -> Plugins:
     """The plugins of all installed distributions."""
     plugins = Plugins()
     seen = set()
-    for entry in sorted(
-        entry_points(group=GROUP), key=lambda entry: (entry.dist.name if entry.dist else "", entry.name)
-    ):
-        key = (entry.dist.name if entry.dist else "", entry.name)
+    named = [((entry.dist.name if entry.dist else "", entry.name), entry) for entry in entry_points(group=GROUP)]
+    for key, entry in sorted(named, key=lambda each: each[0]):
         if key not in seen:  # a distribution found twice on the path
             seen.add(key)
             plugins.load(entry)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +15,8 @@ from harness.events import CellFinished, RunFinished
 from harness.executors import Executor, Job
 from harness.plan import Plan
 from harness.plugins import installed
-from harness.store import CellFolder, Store, read_json, write_json
+from harness.progress import Progress
+from harness.store import Store, read_json, write_json
 
 POLL_SECONDS = 0.5
 
@@ -37,55 +35,6 @@ class Display(Protocol):
 
     def ended(self, cell: Cell, status: str, message: str, seconds: float) -> None:
         """A cell has ended."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands. `begun`: when each running cell was started; `took`: seconds of each cell that has ended."""
-
-    plan: Plan
-    store: Store
-    left: list[str]
-    begun: dict[str, float] = field(default_factory=dict)
-    took: dict[str, float] = field(default_factory=dict)
-    workers: int = 1
-
-    def share(self, id_: str) -> float:
-        """How much of a running cell's training is done, 0 to 1."""
-        line = last_step(self.store.cell(id_))
-        return line["step"] / line["steps"] if line else 0.0
-
-    def seconds_left(self) -> float | None:
-        """Until all cells have ended, judged by cells of the same method; None while nothing is known."""
-        known = dict(self.took)
-        for id_, begun in self.begun.items():
-            share = self.share(id_)
-            if share > 0.05:
-                known[id_] = (time.monotonic() - begun) / share
-        if not known:
-            return None
-        by_method: dict[str, list[float]] = {}
-        for id_, seconds in known.items():
-            by_method.setdefault(self.plan.cells[id_].method.label, []).append(seconds)
-        mean = sum(known.values()) / len(known)
-        expected = 0.0
-        for id_ in self.left:
-            if id_ not in self.took:
-                of_method = by_method.get(self.plan.cells[id_].method.label)
-                whole = sum(of_method) / len(of_method) if of_method else mean
-                expected += max(0.0, whole - (time.monotonic() - self.begun[id_] if id_ in self.begun else 0.0))
-        return expected / self.workers
-
-
-def last_step(folder: CellFolder) -> dict[str, Any] | None:
-    """The last whole line of a cell's log of steps."""
-    try:
-        with folder.steps.open("rb") as file:
-            file.seek(max(0, folder.steps.stat().st_size - 4096))
-            lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b"{") and line.endswith(b"}")]
-    except OSError:
-        return None
-    return json.loads(lines[-1]) if lines else None
 
 
 def run(
@@ -134,15 +83,12 @@ def _run_cells(plan: Path, progress: Progress, executor: Executor, display: Disp
         command = (jobs.CELL, str(plan), id_, "--attempt", str(attempt), *flags)
         executor.submit(Job(id_, command, str(attempt.with_suffix(".log"))))
     while len(progress.took) < len(progress.left):
+        for name in executor.running:
+            progress.begin(name)
         for ended in executor.poll(POLL_SECONDS):
+            progress.end(ended.name)
             outcome = _outcome(attempts[ended.name], ended.exit_code)
-            begun = progress.begun.pop(ended.name, time.monotonic())
-            progress.took[ended.name] = time.monotonic() - begun
             _tell(progress, ended.name, outcome, display)
-        for id_ in progress.left:
-            if id_ not in progress.took and id_ not in progress.begun and progress.store.cell(id_).running.exists():
-                progress.begun[id_] = time.monotonic()
-        progress.workers = max(progress.workers, len(progress.begun))
         display.update(progress)
 
 

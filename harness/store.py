@@ -1,6 +1,6 @@
 """The results folder. Each file is written whole: a reader sees all of it or nothing. Only steps.jsonl and logs grow.
 
-plans/<digest>.json                     a plan, by content
+plans/<digest>.jsonl                    a plan, by content
 prepared/<digest>.json                  what preparing that plan found
 cells/<id>/cell.json                    which cell this is
 cells/<id>/training.json                cost and provenance of a training that ended well
@@ -23,6 +23,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import planfile
 from harness.cells import FORMAT
 from harness.errors import UsageError
 from harness.plan import Plan
@@ -31,18 +32,24 @@ from harness.records import CellRecord
 Status = Literal["todo", "running", "done", "failed"]
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` at once: temporary file in the same folder, fsync, rename, fsync of the folder."""
+def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace `path` by `content` at once: temporary file in the same folder, fsync, rename, fsync of the folder.
+
+    Without `durable` there is no fsync: for what means nothing after the machine went down.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    if not durable:
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -50,22 +57,49 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
     text = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False)
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), durable=durable)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path | str) -> dict[str, Any] | None:
     """None if there is no such file. Raises UsageError for one that is damaged or of a newer format."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        with open(path, "rb") as file:  # noqa: PTH123 (a leaderboard opens tens of thousands)
+            value = json.loads(file.read())
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UsageError(f"{path}: is damaged ({error}); remove it and run again.") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise UsageError(f"{path}: is not of format {FORMAT}; it was written by another version of harness.")
     return value
+
+
+def _json_files(folder: str) -> list[str]:
+    """Paths of the JSON files of a folder, sorted; none if there is no such folder."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 (likewise)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [f"{folder}/{name}" for name in sorted(names) if name.endswith(".json") and not name.startswith(".")]
+
+
+def read_record(folder: str) -> CellRecord | None:
+    """What a cell's folder holds. Paths are text here: making tens of thousands of Path objects takes seconds."""
+    cell = read_json(f"{folder}/cell.json")
+    if cell is None:
+        return None
+    found = _json_files(f"{folder}/evaluations")
+    evaluations = {path.rpartition("/")[2].removesuffix(".json"): read_json(path) or {} for path in found}
+    training = read_json(f"{folder}/training.json")
+    return CellRecord(folder.rpartition("/")[2], cell, training, evaluations, _failure(folder))
+
+
+def _failure(folder: str) -> dict[str, Any] | None:
+    attempts = _json_files(f"{folder}/attempts")
+    last = read_json(attempts[-1]) if attempts else None
+    return last if last and last["status"] != "ok" else None
 
 
 class CellFolder:
@@ -88,9 +122,6 @@ class CellFolder:
         """The evaluators that have not scored this cell."""
         return [evaluator for evaluator in evaluators if not self.evaluation(evaluator).exists()]
 
-    def attempts(self) -> list[Path]:
-        return sorted((self.folder / "attempts").glob("*.json"))
-
     def next_attempt(self) -> Path:
         """Where the next job says how it ended; its log is beside it."""
         taken = [int(file.stem) for file in (self.folder / "attempts").glob("*.*") if file.stem.isdigit()]
@@ -98,9 +129,7 @@ class CellFolder:
 
     def failure(self) -> dict[str, Any] | None:
         """How the latest attempt failed, if it did."""
-        attempts = self.attempts()
-        last = read_json(attempts[-1]) if attempts else None
-        return last if last and last["status"] != "ok" else None
+        return _failure(str(self.folder))
 
     def status(self, evaluators: Iterable[str]) -> Status:
         if self.training.exists() and not self.missing(evaluators):
@@ -111,7 +140,8 @@ class CellFolder:
 
     def mark_running(self) -> None:
         pid = os.getpid()
-        write_json(self.running, {"pid": pid, "host": socket.gethostname(), "began": process_start(pid)})
+        mark = {"pid": pid, "host": socket.gethostname(), "began": process_start(pid)}
+        write_json(self.running, mark, durable=False)
 
     def _is_running(self) -> bool:
         """Whether the process that said so is alive; one on another host is believed."""
@@ -130,13 +160,7 @@ class CellFolder:
 
     def record(self) -> CellRecord | None:
         """None if the folder holds no cell."""
-        cell = read_json(self.cell)
-        if cell is None:
-            return None
-        evaluations = {
-            path.stem: read_json(path) or {} for path in sorted((self.folder / "evaluations").glob("*.json"))
-        }
-        return CellRecord(self.folder.name, cell, read_json(self.training), evaluations, self.failure())
+        return read_record(str(self.folder))
 
 
 class Store:
@@ -149,16 +173,21 @@ class Store:
         return CellFolder(self.folder / "cells" / id_)
 
     def statuses(self, plan: Plan) -> dict[str, Status]:
-        return {id_: self.cell(id_).status(plan.evaluators) for id_ in plan.cells}
+        try:
+            begun = {folder.name for folder in (self.folder / "cells").iterdir()}
+        except FileNotFoundError:
+            begun = set()
+        return {id_: self.cell(id_).status(plan.evaluators) if id_ in begun else "todo" for id_ in plan.cells}
 
     def write_plan(self, plan: Plan) -> Path:
-        path = self.folder / "plans" / f"{plan.digest}.json"
+        content = planfile.dump(plan)
+        path = self.folder / "plans" / f"{planfile.name(content)}.jsonl"
         if not path.exists():
-            write_json(path, plan.as_json())
+            write_bytes(path, content)
         return path
 
     def prepared(self, plan: Path) -> Path:
-        return self.folder / "prepared" / plan.name
+        return self.folder / "prepared" / f"{plan.stem}.json"
 
     def bring_up_to_date(self, plan: Plan) -> None:
         """Labels and the suite's name may have changed since a cell was trained, and a failed evaluator may be gone."""
@@ -177,8 +206,9 @@ class Store:
 
     def records(self) -> list[CellRecord]:
         """All cells of the folder, by id. Raises UsageError if the folder holds none."""
-        folders = sorted((self.folder / "cells").glob("*/"))
-        records = [record for folder in folders if (record := CellFolder(folder).record())]
+        cells = f"{self.folder}/cells"
+        names = sorted(os.listdir(cells)) if os.path.isdir(cells) else []  # noqa: PTH112, PTH208 (see read_record)
+        records = [record for name in names if (record := read_record(f"{cells}/{name}"))]
         if not records:
             raise UsageError(f"{self.folder}: holds no results. Run 'harness run SUITE --results {self.folder}' first.")
         return records

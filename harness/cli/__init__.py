@@ -3,51 +3,53 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-import typer
-
-from harness.cli.leaderboard import leaderboard
-from harness.cli.list import list_components
-from harness.cli.plan import plan
-from harness.cli.run import run
-from harness.cli.show import show
+from harness import jobs
+from harness.cli.help import ABOUT, can_draw, text
+from harness.cli.table import in_colour, terminal_width
 from harness.errors import UsageError
 
-app = typer.Typer(
-    add_completion=True,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Measure contrastive self-supervised learning and meta-learning in one matrix.",
-)
-app.command()(run)
-app.command()(plan)
-app.command("list")(list_components)
-app.command()(show)
-app.command()(leaderboard)
+if TYPE_CHECKING:
+    from typer import Typer
+
+COMMANDS = {  # in the order of `harness --help`
+    "run": "harness.cli.run:run",
+    "plan": "harness.cli.plan:plan",
+    "list": "harness.cli.list:list_components",
+    "show": "harness.cli.show:show",
+    "leaderboard": "harness.cli.leaderboard:leaderboard",
+}
 
 
-@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def cell(context: typer.Context) -> None:
-    """Train and score one cell of a plan: what executors run."""
-    _job("cell", context)
+def app(names: Iterable[str] = COMMANDS) -> Typer:
+    """The command with these commands; only their modules are imported."""
+    import typer
 
-
-@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def prepare(context: typer.Context) -> None:
-    """Load the data of a plan and check its combinations: what executors run first."""
-    _job("prepare", context)
-
-
-def _job(name: str, context: typer.Context) -> None:
-    from harness.jobs import main as job
-
-    raise typer.Exit(job([name, *context.args]))
+    made = typer.Typer(add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
+    made.callback()(lambda: None)  # or typer would take a single command for the whole
+    for name in names:
+        module, _, function = COMMANDS[name].partition(":")
+        made.command(name)(getattr(import_module(module), function))
+    return made
 
 
 def main() -> None:
     """The command `harness`."""
+    arguments = sys.argv[1:]
     try:
-        app()
+        if arguments == ["--help"] and can_draw():
+            print(text(terminal_width(), colour=in_colour()), end="")
+            return
+        if arguments[:1] in ([jobs.CELL], [jobs.PREPARE]):  # what executors run
+            sys.exit(jobs.main(arguments))
+        if arguments == ["list"]:  # nothing to parse, so typer need not load
+            import_module("harness.cli.listing").show_components()
+            return
+        chosen = arguments[:1]
+        app(chosen if chosen and chosen[0] in COMMANDS else COMMANDS)()
     except UsageError as error:
         print(f"harness: {error}", file=sys.stderr)
         sys.exit(2)

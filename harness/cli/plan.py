@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from harness.cli.list import report
+from harness.cli.listing import report
+from harness.cli.table import Column, in_colour, lines, terminal_width
 from harness.config import load_suite
 from harness.naming import default_results
-from harness.plan import Plan
+from harness.plan import AXES, Plan
 from harness.registry import registry
 from harness.store import Store
 
-STYLES = {"done": "green", "failed": "red", "running": "yellow", "todo": ""}
+STATUS_STYLES = {"done": "green", "failed": "red", "running": "yellow", "todo": ""}
 
 
 def plan(
@@ -37,15 +35,19 @@ def plan(
         cells = [{"id": id_, "status": statuses[id_], **cell.as_json()} for id_, cell in planned.cells.items()]
         print(json.dumps({"suite": loaded.name, "cells": cells}, indent=1, ensure_ascii=False))
         return
-    console = Console(markup=False)
-    table = Table(box=None, pad_edge=False)
-    for column in ("id", "method", "backbone", "dataset", "seed", "status"):
-        table.add_column(column, no_wrap=column in ("id", "status"))
-    for id_, cell in planned.cells.items():
-        status = statuses[id_]
-        labels = (cell.method.label, cell.backbone.label, cell.dataset.label)
-        table.add_row(id_, *map(Text, labels), str(cell.seed), Text(status, STYLES[status]))
-    console.print(table)
+    columns = [Column(name, wraps=name not in ("id", "status")) for name in ("id", *AXES, "status")]
+    rows = [
+        (
+            id_,
+            cell.method.label,
+            cell.backbone.label,
+            cell.dataset.label,
+            str(cell.seed),
+            (statuses[id_], STATUS_STYLES[statuses[id_]]),
+        )
+        for id_, cell in planned.cells.items()
+    ]
+    print("\n".join(lines(columns, rows, terminal_width(), colour=in_colour())))
     counts = Counter(statuses.values())
-    console.print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+    print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
     report(registry())

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.cells import Cell
-from harness.cli.list import report
+from harness.cli.listing import report
 from harness.config import load_suite
 from harness.display import display_for, duration
 from harness.errors import UsageError

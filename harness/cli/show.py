@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.cli.list import report
+from harness.cli.listing import report
 from harness.errors import UsageError, nearest
 from harness.options import fields_of, has_default, type_name
 from harness.registry import KINDS, registry

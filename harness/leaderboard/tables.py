@@ -182,7 +182,9 @@ def _columns(cells: Iterable[CellRecord]) -> list[Column]:
 
 def _usual_protocol(metrics: Iterable[Mapping[str, Any]]) -> str:
     """The commonest; of equally common ones the first by alphabet ("inductive" before "transductive")."""
-    counts = Counter(clean(metric.get("protocol") or "") for metric in metrics)
+    counts: Counter[str] = Counter()
+    for protocol, count in Counter(str(metric.get("protocol") or "") for metric in metrics).items():
+        counts[clean(protocol)] += count
     return min(counts, key=lambda protocol: (-counts[protocol], protocol))
 
 
@@ -193,7 +195,8 @@ def _scores(column: Column, rows: Sequence[Sequence[CellRecord]]) -> list[Score 
         [cell.evaluations[evaluator]["metrics"][name] for cell in cells if name in _metrics(cell, evaluator)]
         for cells in rows
     ]
-    protocols = [" / ".join(sorted({clean(metric.get("protocol") or "") for metric in metrics})) for metrics in found]
+    said = [{str(metric.get("protocol") or "") for metric in metrics} for metrics in found]
+    protocols = [" / ".join(sorted(set(map(clean, each)))) for each in said]
     intervals = [t_interval(map(_value, metrics)) if metrics else None for metrics in found]
     eligible = [
         interval if protocol == column.protocol else None

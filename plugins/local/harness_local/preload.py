@@ -11,6 +11,8 @@ torch.set_num_threads(1)  # a pool of threads would not survive the fork
 torch.optim.SGD([torch.zeros(1)])  # the first optimizer of a process imports torch's compiler: two seconds
 
 importlib.import_module("harness.cell")
+importlib.import_module("harness.registry").registry()  # finds the plugins once for all cells
+importlib.import_module("harness.provenance").provenance("cpu", 1)  # asks git once
 for _module in filter(None, os.environ.get("HARNESS_PRELOAD", "").split(",")):
     with contextlib.suppress(Exception):  # the cell that needs it will say why it cannot be imported
         importlib.import_module(_module)

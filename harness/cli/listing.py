@@ -1,0 +1,34 @@
+"""What is installed, as text. Apart from the command `list`, so that it can be shown without typer."""
+
+from __future__ import annotations
+
+import sys
+
+from harness.cli.table import Column, in_colour, lines, styled, terminal_width
+from harness.errors import UsageError, nearest
+from harness.registry import KINDS, Kind, Registry, registry
+
+
+def show_components(kind: str | None = None) -> None:
+    """Print the components of one kind, or of all. Raises UsageError for a kind that there is not."""
+    kinds = KINDS if kind is None else tuple(each for each in KINDS if kind in (each, f"{each}s"))
+    if not kinds:
+        raise UsageError(f"there is no kind '{kind}'.{nearest(kind or '', KINDS)}")
+    known = registry()
+    for each in kinds:
+        print(_table(each, known))
+    report(known)
+
+
+def report(known: Registry) -> None:
+    """Say on standard error which plugins are not in use, and why."""
+    for problem in known.problems:
+        print(styled(f"warning: {problem}", "yellow", sys.stderr.isatty()), file=sys.stderr)
+
+
+def _table(kind: Kind, known: Registry) -> str:
+    columns = (Column("name", "cyan", wraps=False), Column("what it is"), Column("from", "dim", wraps=False))
+    rows = [(spec.name, spec.summary, spec.origin.distribution) for spec in known.all(kind)]
+    colour = in_colour()
+    drawn = lines(columns, rows, terminal_width(), colour=colour)
+    return "\n".join([styled(f"{kind}s", "bold", colour), *drawn])

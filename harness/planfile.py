@@ -1,0 +1,130 @@
+"""A plan as a file: one JSON object a line, so that a job reads its own cell and no other.
+
+{"format": 1, "suite": name, "evaluators": {id: component}}
+{"part": digest, "value": a component or a budget}           each once, before the first cell that refers to it
+{"cell": id, "seed": 0, "method": digest, "backbone": digest, ...}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.budget import Budget
+from harness.cells import FORMAT, Cell, Component
+from harness.errors import UsageError
+from harness.options import as_plain, parse
+from harness.plan import Plan
+from harness.registry import Kind, Registry
+
+AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
+
+
+def dump(plan: Plan) -> bytes:
+    """The content of a plan's file. Equal plans give equal bytes."""
+    return "".join(f"{line}\n" for line in _lines(plan)).encode()
+
+
+def name(content: bytes) -> str:
+    """16 hexadecimal digits of the SHA-256 of a plan's file: what it is called."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    evaluators = {id_: evaluator.as_json() for id_, evaluator in plan.evaluators.items()}
+    yield _json({"format": FORMAT, "suite": plan.suite, "evaluators": evaluators})
+    known: dict[int, str] = {}  # by the id() of an object that cells share: hashing it for each would take long
+    written = set()
+    for id_, cell in plan.cells.items():
+        line = {"cell": id_, "seed": cell.seed}
+        for field in (*AXES, "budget", "suite_budget"):
+            part = getattr(cell, field)
+            if id(part) not in known:
+                value = _json(part.as_json() if field in AXES else as_plain(part) if field == "budget" else part)
+                known[id(part)] = name(value.encode())
+                if known[id(part)] not in written:
+                    written.add(known[id(part)])
+                    yield f'{{"part": "{known[id(part)]}", "value": {value}}}'
+            line[field] = known[id(part)]
+        yield _json(line)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+class PlanFile:
+    """A plan that was written down. Reads what is asked for.
+
+    Raises UsageError if there is no such file, if it is damaged, or of another format, or if a plugin that it names is
+    not installed here.
+    """
+
+    def __init__(self, path: Path, registry: Registry) -> None:
+        self.path = path
+        self.registry = registry
+        try:
+            self.content = path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path}: there is no such plan.") from error
+        header = self._parse(self.content.partition(b"\n")[0])
+        if header.get("format") != FORMAT:
+            raise UsageError(f"{path}: is not of format {FORMAT}; it was written by another version of harness.")
+        self.suite: str = header["suite"]
+        self.evaluators = {id_: self._component("evaluator", saved) for id_, saved in header["evaluators"].items()}
+        self._made: dict[tuple[str, str], Any] = {}  # parts that cells share
+
+    def cell(self, id_: str) -> Cell:
+        """One cell; no other line is parsed but those of its parts. Raises UsageError if there is no such cell."""
+        return self._cell(self._line("cell", id_), lambda part: self._line("part", part)["value"])
+
+    def plan(self) -> Plan:
+        """The whole plan."""
+        lines = [self._parse(line) for line in self.content.splitlines()[1:]]
+        values = {line["part"]: line["value"] for line in lines if "part" in line}
+        cells = {line["cell"]: self._cell(line, values.__getitem__) for line in lines if "cell" in line}
+        return Plan(self.suite, cells, self.evaluators)
+
+    def _line(self, key: str, value: str) -> dict[str, Any]:
+        start = self.content.find(f'\n{{"{key}": {json.dumps(value)}'.encode()) + 1  # no text in JSON holds a line end
+        if start == 0:
+            raise UsageError(f"{self.path}: has no {key} '{value}'.")
+        return self._parse(self.content[start : self.content.find(b"\n", start)])
+
+    def _parse(self, line: bytes) -> dict[str, Any]:
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"{self.path}: is damaged ({error}); remove it and run again.") from error
+        if not isinstance(value, dict):
+            raise UsageError(f"{self.path}: is damaged; remove it and run again.")
+        return value
+
+    def _cell(self, line: dict[str, Any], value: Callable[[str], Any]) -> Cell:
+        def part(field: str) -> Any:
+            key = (field, line[field])
+            if key not in self._made:
+                saved = value(line[field])
+                if field == "suite_budget":
+                    self._made[key] = saved
+                else:
+                    self._made[key] = Budget(**saved) if field == "budget" else self._component(field, saved)
+            return self._made[key]
+
+        return Cell(
+            self.suite,
+            part("method"),
+            part("backbone"),
+            part("dataset"),
+            line["seed"],
+            part("budget"),
+            part("suite_budget"),
+        )
+
+    def _component(self, kind: Any, saved: Mapping[str, Any]) -> Component:
+        spec = self.registry.get(kind, saved["name"])
+        config: Any = parse(spec.config, saved["options"], lambda _: saved["where"], owner=saved["name"])
+        return Component(spec, config, saved["label"], saved["where"])

@@ -1,0 +1,93 @@
+"""Suites and results folders of any size, for measuring what the harness itself costs. The scores are invented."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.cells import FORMAT
+from harness.config import load_suite
+from harness.plan import Plan
+from harness.registry import registry
+from harness.store import Store
+
+PROVENANCE = {
+    "harness": "0",
+    "torch": "0",
+    "python": "0",
+    "platform": "none",
+    "cpu": "none",
+    "cores": 1,
+    "threads": 1,
+    "device": "cpu",
+    "commit": "",
+    "started": "2026-01-01T00:00:00Z",
+}
+
+
+def write_suite(file: Path, cells: int, methods: int = 10) -> Path:
+    """A suite of `cells` cells: `methods` settings of one method, and as many seeds as it takes."""
+    settings = ", ".join(f"{0.1 + number / 1000:.3f}" for number in range(methods))
+    file.write_text(
+        "name: synthetic\n"
+        "matrix:\n"
+        f"  method: [{{use: simclr, temperature: [{settings}]}}]\n"
+        "  backbone: [conv4]\n"
+        "  dataset: [digits]\n"
+        f"  seed: [{', '.join(map(str, range(cells // methods)))}]\n"
+        "budget: {steps: 100}\n"
+        "evaluators: {knn: {}, linear: {}}\n",
+        encoding="utf-8",
+    )
+    return file
+
+
+def write_results(folder: Path, plan: Plan) -> Store:
+    """A results folder in which every cell of `plan` is done, without the models and per-unit values."""
+    store = Store(folder)
+    draw = random.Random(0)
+    for id_, cell in plan.cells.items():
+        left = store.cell(id_)
+        _write(left.cell, cell.as_json())
+        training = {
+            "seconds": 1.0,
+            "steps": 100,
+            "images": 12800,
+            "images_per_second": 12800.0,
+            "peak_memory_mb": 300.0,
+        }
+        _write(left.training, {**training, "metrics": {"loss": 1.0}, "provenance": PROVENANCE})
+        _write(left.next_attempt(), {"status": "ok", "message": ""})
+        for evaluator, component in plan.evaluators.items():
+            metric = {
+                "value": 0.7 + 0.1 * draw.random(),
+                "half_width": 0.02,
+                "n": 450,
+                "unit": "image",
+                "higher_is_better": True,
+                "protocol": "inductive",
+            }
+            _write(
+                left.evaluation(evaluator),
+                {
+                    "label": component.label,
+                    "evaluator": component.as_json(),
+                    "seconds": 0.1,
+                    "metrics": {"accuracy": metric},
+                    "provenance": PROVENANCE,
+                },
+            )
+    return store
+
+
+def planned(suite: Path) -> Plan:
+    return Plan.of(load_suite(suite, registry()))
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    """As the store writes, but without waiting for the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False), encoding="utf-8")

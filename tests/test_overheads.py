@@ -1,0 +1,178 @@
+"""Costs by their structure: what is read, parsed and counted, not how long it takes."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import UsageError, planfile, progress
+from harness.cli import app, table
+from harness.cli import help as drawn
+from harness.config import load_suite
+from harness.document import read
+from harness.plan import Plan
+from harness.progress import Progress
+from harness.registry import registry
+from harness.statistics import Interval, ranks
+from harness.store import Store
+from tests.conftest import SUITE
+
+Write = Callable[[str], Path]
+
+
+def planned(suite: Write, text: str = SUITE) -> Plan:
+    return Plan.of(load_suite(suite(text), registry()))
+
+
+def test_a_plan_survives_its_file(suite: Write, tmp_path: Path) -> None:
+    plan = planned(
+        suite, SUITE.replace("classify, idle", "{use: classify, temperature: [0.5, 1.0], budget: {lr: 0.2}}, idle")
+    )
+    path = Store(tmp_path / "results").write_plan(plan)
+    again = planfile.PlanFile(path, registry()).plan()
+    assert [cell.as_json() for cell in again.cells.values()] == [cell.as_json() for cell in plan.cells.values()]
+    assert [cell.id for cell in again.cells.values()] == list(again.cells) == list(plan.cells)
+    assert [each.as_json() for each in again.evaluators.values()] == [e.as_json() for e in plan.evaluators.values()]
+    assert planfile.dump(again) == path.read_bytes()
+    assert path.stem == planfile.name(path.read_bytes())
+
+
+@pytest.mark.parametrize("seeds", [2, 40])
+def test_a_job_parses_its_own_cell_and_no_other(seeds: int, suite: Write, tmp_path: Path, monkeypatch: Any) -> None:
+    plan = planned(suite, SUITE.replace("[0, 1]", str(list(range(seeds)))))
+    path = Store(tmp_path / "results").write_plan(plan)
+    parsed: list[Any] = []
+    loads = json.loads
+    monkeypatch.setattr(planfile.json, "loads", lambda line: parsed.append(loads(line)) or parsed[-1])
+    id_ = list(plan.cells)[-1]
+    cell = planfile.PlanFile(path, registry()).cell(id_)
+    assert cell.as_json() == plan.cells[id_].as_json()
+    assert [line["cell"] for line in parsed if "cell" in line] == [id_]
+    assert len(parsed) == 1 + 1 + 5  # the header, the cell, and its components and budgets
+    with pytest.raises(UsageError, match="has no cell 'nonsense'"):
+        planfile.PlanFile(path, registry()).cell("nonsense")
+
+
+def test_a_plan_grows_by_one_short_line_a_cell(suite: Write) -> None:
+    few, many = (
+        len(planfile.dump(planned(suite, SUITE.replace("[0, 1]", str(list(range(100, 100 + seeds)))))))
+        for seeds in (10, 60)
+    )
+    assert (many - few) / (50 * 2) < 250
+
+
+def test_a_long_list_of_seeds_is_read(suite: Write) -> None:
+    assert len(planned(suite, SUITE.replace("[0, 1]", str(list(range(6000))))).cells) == 12_000
+
+
+def test_values_are_those_that_omegaconf_reads(suite: Write) -> None:
+    numbers = "1e-3, 1E5, 1.5e3, -2e2, .5, 1_000, 0x1f, 0o7, 010, .inf, 1:30, '1e3', e3, 1e"
+    text = f"a: [{numbers}, yes, off, null, ~, 2020-01-01]\nb: &x {{c: 1}}\nd: {{<<: *x, e: 2}}\n"
+    from omegaconf import OmegaConf
+
+    assert read(suite(text)).values == OmegaConf.to_container(OmegaConf.create(text))
+    assert read(suite(text + "f: ${b.c}\n")).values == {**read(suite(text)).values, "f": 1}
+
+
+class Clock:
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def plainly(run: Progress, now: float) -> float | None:
+    """The estimate by going through all cells."""
+    label = {id_: cell.method.label for id_, cell in run.plan.cells.items()}
+    known = dict(run.took)
+    known |= {i: (now - begun) / run.share(i) for i, begun in run.begun.items() if run.share(i) > 0.05}
+    if not known:
+        return None
+    expected = 0.0
+    for id_ in set(run.left) - set(run.took):
+        alike = [seconds for i, seconds in known.items() if label[i] == label[id_]] or list(known.values())
+        expected += max(0.0, sum(alike) / len(alike) - (now - run.begun[id_] if id_ in run.begun else 0.0))
+    return expected / run.workers
+
+
+def test_the_time_left_is_that_of_going_through_all_cells(suite: Write, monkeypatch: Any, tmp_path: Path) -> None:
+    plan = planned(suite, SUITE.replace("[0, 1]", str(list(range(20)))).replace("idle", "idle, fail"))
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    run = Progress(plan, Store(tmp_path), list(plan.cells))
+    shares: dict[str, float] = {}
+    monkeypatch.setattr(run, "share", lambda id_: shares.get(id_, 0.0))
+    draw = random.Random(0)
+    assert run.seconds_left() is None
+    for id_ in draw.sample(run.left, len(run.left)):
+        clock.now += draw.uniform(0, 3)
+        run.begin(id_)
+        run.begin(id_)
+        shares[id_] = draw.random()
+        if len(run.begun) > 3:
+            run.end(draw.choice(list(run.begun)))
+        assert run.seconds_left() == pytest.approx(plainly(run, clock.now), abs=1e-9)
+    for id_ in list(run.begun):
+        run.end(id_)
+    assert run.seconds_left() == pytest.approx(0, abs=1e-9)
+
+
+def test_ranks_are_those_of_comparing_each_with_each() -> None:
+    draw = random.Random(0)
+    some = [Interval(draw.randint(0, 20) / 10, draw.choice([None, 0.0, 0.1, 0.25]), 3) for _ in range(200)]
+    intervals = [*some, None]
+    for higher in (True, False):
+
+        def beats(a: Interval, b: Interval, higher: bool = higher) -> bool:
+            return a.is_above(b) if higher else b.is_above(a)
+
+        plain = [
+            None if one is None or one.half_width is None else 1 + sum(beats(other, one) for other in some)
+            for one in intervals
+        ]
+        assert ranks(intervals, higher_is_better=higher) == plain
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 132])
+def test_help_is_what_typer_draws(width: int, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", width)
+    with pytest.raises(SystemExit):
+        app()(["--help"], prog_name="harness")
+    typers = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert [line.rstrip() for line in drawn.text(width, colour=False).splitlines()] == typers
+    assert "\x1b[" in drawn.text(width, colour=True)
+
+
+def test_neither_help_nor_list_loads_typer_or_rich(tmp_path: Path) -> None:
+    for command in ("--help", "list"):
+        code = f"import sys; sys.argv[1:] = ['{command}']; from harness.cli import main; main()\n"
+        check = "assert not {'typer', 'rich', 'omegaconf', 'yaml', 'numpy', 'torch'} & set(sys.modules)"
+        subprocess.run([sys.executable, "-c", code + check], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+
+
+def test_tables_wrap_what_may_wrap() -> None:
+    columns = (table.Column("id", wraps=False), table.Column("what it is"), table.Column("status", wraps=False))
+    rows = [("abc", "several words that need more room", ("done", "green")), ("d", "one\x1b[31m", "todo")]
+    lines = list(table.lines(columns, rows, 24, colour=False))
+    assert lines[0] == "id  what it is    status"
+    assert lines[1] == "abc several words done"
+    assert all(len(line) <= 24 for line in lines)
+    assert not any("\x1b" in line for line in lines)
+    assert "\x1b[32mdone\x1b[0m" in "".join(table.lines(columns, rows, 80, colour=True))
+
+
+def test_preparing_meets_each_combination_once(suite: Write) -> None:
+    from harness.cell import _by_dataset
+
+    plan = planned(suite, SUITE.replace("[0, 1]", str(list(range(50)))))
+    plan = replace(plan, cells=dict(plan.cells))
+    assert [(data.label, len(cells)) for data, cells in _by_dataset(plan)] == [("blobs", 2)]
