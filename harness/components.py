@@ -140,7 +140,7 @@ class Trained:
     def _encode(self, images: Images, chunk: int = 512) -> Tensor:
         self.method.eval()
         parts = picked(images, torch.arange(len(images)).split(chunk))
-        batches = (self.data.normalize(self.data.pixels(part)) for part in parts)
+        batches = (self.data.inputs(part) for part in parts)
         features = torch.cat([self.method.encode(batch).float() for batch in batches])
         if not features.isfinite().all():
             raise FloatingPointError("the encoder's features are not finite")  # argmax would score them as chance

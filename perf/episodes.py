@@ -4,8 +4,8 @@ Few-shot episodes of random 28x28 characters (1,200 classes of 20 drawings), wit
 and for "harness", an episode is done when four tensors exist: support images, their labels, query images, their
 labels, the images as normalised floats.
 
-- **harness**: `draw_episodes` and the gathering of the images, from uint8, normalised on the way; 100 episodes
-  (20-way: 25) at a time.
+- **harness**: `draw_episodes` and the gathering of the images, from uint8, normalised on the way; 25 episodes
+  (20-way: 5) at a time.
 - **harness, indices**: `draw_episodes` alone. An evaluation on cached features, and a training that gathers on a GPU,
   need no more.
 - **learn2learn**: `TaskDataset` with `FusedNWaysKShots` (the quicker of its samplers), `LoadData`, `RemapLabels`,

@@ -104,3 +104,12 @@ def test_a_data_set_without_train_or_with_two_shapes_is_refused() -> None:
         Data.of({"test": small}, Augmentation(), torch.device("cpu"))
     with pytest.raises(UsageError, match="samples of one shape"):
         Data.of({"train": small, "test": large}, Augmentation(), torch.device("cpu"))
+
+
+def test_inputs_are_the_normalised_pixels() -> None:
+    images = torch.randint(256, (50, 3, 8, 8), dtype=torch.uint8)
+    data = Data.of(
+        {"train": Split(images, torch.zeros(50, dtype=torch.int64), ("a",))}, Augmentation(), torch.device("cpu")
+    )
+    torch.testing.assert_close(data.inputs(images), data.normalize(data.pixels(images)), atol=1e-5, rtol=0)
+    assert images.dtype == torch.uint8

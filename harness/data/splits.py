@@ -122,6 +122,11 @@ class Data:
         """float in [0, 1], (..., C, H, W) -> zero mean and unit variance per channel over the training split."""
         return (pixels - self.mean[:, None, None]) / self.std[:, None, None]
 
+    def inputs(self, images: Tensor) -> Tensor:
+        """uint8 (..., C, H, W) -> what a network sees: `normalize(pixels(images))` up to rounding, in one new tensor."""
+        scale = (255 * self.std).reciprocal()[:, None, None]
+        return images.float().mul_(scale).sub_(255 * self.mean[:, None, None] * scale)
+
 
 def _moments(images: Images) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation per channel of uint8 images, in [0, 1], from exact integer counts.

@@ -56,7 +56,9 @@ def forever(batches: Iterable[Any]) -> Iterator[Any]:
 
 
 class Pictures(torch.utils.data.Dataset[tuple[Any, int]]):
-    """PIL images with a label, as the peers' transforms want them."""
+    """PIL images with a label; `transform` acts on the image, as in torchvision's data sets, where lightly sets it."""
+
+    transform: Any = None
 
     def __init__(self, images: Tensor) -> None:
         from torchvision.transforms.functional import to_pil_image
@@ -67,4 +69,5 @@ class Pictures(torch.utils.data.Dataset[tuple[Any, int]]):
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        return self.images[index], 0
+        image = self.images[index]
+        return (self.transform(image) if self.transform else image), 0
