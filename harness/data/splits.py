@@ -123,7 +123,7 @@ class Data:
         return (pixels - self.mean[:, None, None]) / self.std[:, None, None]
 
     def inputs(self, images: Tensor) -> Tensor:
-        """uint8 (..., C, H, W) -> what a network sees: `normalize(pixels(images))` up to rounding, in one new tensor."""
+        """uint8 (..., C, H, W) -> what a network sees: `normalize(pixels(images))` up to rounding, in a new tensor."""
         scale = (255 * self.std).reciprocal()[:, None, None]
         return images.float().mul_(scale).sub_(255 * self.mean[:, None, None] * scale)
 
