@@ -53,10 +53,15 @@ def test_from_a_suite_to_a_leaderboard_and_again(harness: Harness, suite: Write,
         harness("leaderboard", "--format", form, "--output", "out")
         assert (tmp_path / "out").read_text().startswith(start)
     assert harness("leaderboard", "results/toy").stdout == board
-    other = harness("run", path, "--results", "other", "--workers", "2")
+    other = harness("run", path, "--results", "other", "--workers", "2", "--profile")
     assert "4 of 4 cells done" in other.stdout
     assert records(tmp_path / "other") == records(tmp_path / "results/toy")  # bit for bit
     assert all(scores for scores, _, _ in records(tmp_path / "other").values())
+    tables = list((tmp_path / "other").glob("cells/*/profile/operators.txt"))
+    assert len(tables) == 2  # what trains nothing has no steps to profile
+    for table in tables:
+        assert "aten::" in table.read_text()
+        assert json.loads(table.with_name("trace.json").read_text())["traceEvents"]
 
 
 def test_a_further_evaluator_only_evaluates_and_a_further_seed_only_adds(

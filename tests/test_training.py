@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,29 @@ def test_features_that_are_not_finite_have_no_score() -> None:
         method.backbone.linear.weight.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="not finite"):
         Trained(method, source.data).features("test")
+
+
+def test_a_compiled_loss_trains_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the compiler's front end; its default back end takes half a minute and a C++ compiler."""
+    compiled: list[object] = []
+    genuine = torch.compile
+
+    def quickly(function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled.append(function)
+        return genuine(function, backend="aot_eager")
+
+    monkeypatch.setattr(torch, "compile", quickly)
+    logged = []
+    for choice in (False, True):
+        method, source = fresh()
+        logged.append(train_logged(method, source, Budget(steps=6, lr=0.1, compile=choice), tmp_path / "never"))
+    assert len(compiled) == 1
+    assert logged[1] == [(step, pytest.approx(value, rel=1e-4)) for step, value in logged[0]]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_tf32_is_used_when_asked_for_and_else_not(precision: str) -> None:
+    loop.use_precision(precision)
+    allowed = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
+    loop.use_precision("fp32")
+    assert allowed == (precision == "tf32",) * 2

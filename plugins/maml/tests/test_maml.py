@@ -19,7 +19,11 @@ from harness_maml.threads import in_threads
 from torch import Tensor, nn
 
 from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, UsageError, draw_episodes
+from harness.budget import Budget
+from harness.building import check_cell
+from harness.cells import Cell, Component
 from harness.data.batches import Source, gather
+from harness.registry import registry
 
 BATCH_NORMS = ("inductive", "transductive")
 ENGINES = ("learn2learn", "functional", "vmap")
@@ -354,3 +358,13 @@ def test_training_improves_few_shot_accuracy_on_novel_classes(kind: type[MetaLea
 def test_impossible_options_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         MAMLConfig(**values)
+
+
+def test_compiling_is_refused_with_the_place_in_the_suite() -> None:
+    known = registry()
+    method = Component(known.get("method", "maml"), MAMLConfig(), "maml", "suite.yaml:3")
+    backbone = Component(known.get("backbone", "conv4"), known.get("backbone", "conv4").config(), "conv4")
+    dataset = Component(known.get("dataset", "digits"), known.get("dataset", "digits").config(), "digits")
+    cell = Cell("s", method, backbone, dataset, 0, Budget(steps=1, compile=True), harness="0")
+    with pytest.raises(UsageError, match=r"suite.yaml:3: maml cannot be compiled"):
+        check_cell(cell, [], DATA)
