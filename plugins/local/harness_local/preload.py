@@ -1,5 +1,6 @@
 """Imported once by the fork server: what cells need is loaded before they are forked."""
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -19,3 +20,4 @@ for _module in filter(None, os.environ.get("HARNESS_PRELOAD", "").split(",")):
         importlib.import_module(_module)
 
 gc.freeze()  # a collection in a cell would write to, and so copy, every page that it shares with the server
+atexit.register(gc.unfreeze)  # or extension modules report what the server holds as leaks when it ends
