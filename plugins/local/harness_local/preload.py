@@ -1,6 +1,8 @@
 """Imported once by the fork server: what cells need is loaded before they are forked."""
 
+import atexit
 import contextlib
+import gc
 import importlib
 import os
 
@@ -16,3 +18,6 @@ importlib.import_module("harness.provenance").provenance("cpu", 1)  # asks git o
 for _module in filter(None, os.environ.get("HARNESS_PRELOAD", "").split(",")):
     with contextlib.suppress(Exception):  # the cell that needs it will say why it cannot be imported
         importlib.import_module(_module)
+
+gc.freeze()  # a collection in a cell would write to, and so copy, every page that it shares with the server
+atexit.register(gc.unfreeze)  # or extension modules report what the server holds as leaks when it ends
