@@ -117,7 +117,7 @@ def test_jitter_is_its_four_changes_one_after_the_other_in_each_samples_order() 
                 seen["amounts"] = torch.cat([seen["amounts"], drawn[None]])
             return drawn
 
-    ours = transforms.jitter(IMAGES, 0.5, Recorded(6, torch.Generator().manual_seed(3)))
+    ours = transforms.jitter(IMAGES.clone(), 0.5, Recorded(6, torch.Generator().manual_seed(3)))
     changes = [
         reference.adjust_brightness,
         reference.adjust_contrast,
@@ -148,9 +148,20 @@ def test_crops_are_drawn_as_torchvision_draws_them() -> None:
 
 def test_what_is_not_chosen_stays_and_both_ways_of_choosing_agree() -> None:
     chosen = torch.tensor([True, False, False, True, True, False])
-    changed = transforms.some(IMAGES, chosen, lambda part, rows: part * rows[:, None, None, None])
-    everything = IMAGES * torch.arange(6)[:, None, None, None]
-    assert torch.equal(changed, torch.where(chosen[:, None, None, None], everything, IMAGES))
+    expected = torch.where(chosen[:, None, None, None], IMAGES * torch.arange(6)[:, None, None, None], IMAGES)
+    for everything in (False, True, None):
+        changed = transforms.some(
+            IMAGES.clone(), chosen, lambda part, rows: part * rows[:, None, None, None], everything
+        )
+        assert torch.equal(changed, expected)
+
+
+def test_augmenting_leaves_the_pixels_alone() -> None:
+    """Two views of one batch are made of the same pixels."""
+    for strength in (Augmentation(jitter=1.0, gray=0.5, blur=0.5, solarise=0.5), Augmentation(crop=(0.5, 1.0))):
+        pixels = IMAGES.clone()
+        assert not torch.equal(augment(pixels, strength, torch.Generator().manual_seed(0)), IMAGES)
+        assert torch.equal(pixels, IMAGES)
 
 
 def test_flips_mirror_about_half_of_the_images() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,11 +20,14 @@ TRIES = 10  # boxes drawn for a random crop before it is the whole picture
 def augment(pixels: Tensor, strength: Augmentation, generator: torch.Generator) -> Tensor:
     """One random view of each image: float (N, C, H, W) in [0, 1] -> the same shape and range."""
     draw = Draw(len(pixels), generator)
+    given = pixels
     if strength.crop or strength.flip:
         boxes = draw.boxes(strength.crop or (1.0, 1.0), pixels.shape[2], pixels.shape[3])
         pixels = crop_resize(pixels, boxes, draw.chance(strength.flip) if strength.flip else None)
     if strength.rotate or strength.translate or strength.scale or strength.shear:
         pixels = affine(pixels, *draw.moves(strength, pixels.shape[2], pixels.shape[3]))
+    if pixels is given:
+        pixels = pixels.clone()  # what follows writes in place
     if strength.jitter:
         pixels = some(pixels, draw.chance(0.8), lambda part, rows: jitter(part, strength.jitter or 0.0, draw.of(rows)))
     if strength.gray and pixels.shape[1] == 3:
@@ -36,16 +40,19 @@ def augment(pixels: Tensor, strength: Augmentation, generator: torch.Generator) 
     return pixels
 
 
-def some(pixels: Tensor, chosen: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Apply `change`, given images and their rows, to the `chosen` (N,) ones alone; `pixels` may be overwritten.
+def some(
+    pixels: Tensor, chosen: Tensor, change: Callable[[Tensor, Tensor], Tensor], everything: bool | None = None
+) -> Tensor:
+    """Apply `change`, given images and their rows, to the `chosen` (N,) ones; `pixels` may be overwritten.
 
-    On a GPU it is applied to all and thrown away where not chosen: to count the chosen would make the host wait.
+    With `everything`, as on a GPU, it is applied to all and thrown away where not chosen: to count the chosen would make
+    the host wait.
     """
-    if pixels.device.type != "cpu":
+    if pixels.device.type != "cpu" if everything is None else everything:
         rows = torch.arange(len(pixels), device=pixels.device)
         return torch.where(chosen[:, None, None, None], change(pixels, rows), pixels)
     rows = chosen.nonzero().squeeze(1)
-    return pixels.index_copy(0, rows, change(pixels[rows], rows))
+    return pixels.index_copy_(0, rows, change(pixels[rows], rows))
 
 
 class Draw:
@@ -98,16 +105,19 @@ class Draw:
 
 
 def jitter(pixels: Tensor, strength: float, draw: Draw) -> Tensor:
-    """Brightness, contrast, saturation (.8 s each) and hue (.2 s), in an order of each sample's own."""
+    """Brightness, contrast, saturation (.8 s each) and hue (.2 s), in an order of each sample's own. `pixels` may be
+    overwritten."""
     spread = 0.8 * strength
     amounts = [draw.uniform(max(0.0, 1 - spread), 1 + spread) for _ in range(3)]
     amounts.append(draw.uniform(-0.2 * strength, 0.2 * strength))
     changes = [colour.brightness, colour.contrast, colour.saturation, colour.hue]
     if pixels.shape[1] != 3:
         changes, amounts = changes[:2], amounts[:2]
-    pixels = pixels.clone()
     for place in draw.orders(len(changes)).unbind(1):
-        for number, change in enumerate(changes):
-            rows = (place == number).nonzero().squeeze(1)
-            pixels[rows] = change(pixels[rows], amounts[number][rows][:, None, None, None])
+        for number, (change, amount) in enumerate(zip(changes, amounts, strict=True)):
+            pixels = some(pixels, place == number, partial(_by_amount, change, amount))
     return pixels
+
+
+def _by_amount(change: Callable[[Tensor, Tensor], Tensor], amount: Tensor, part: Tensor, rows: Tensor) -> Tensor:
+    return change(part, amount[rows][:, None, None, None])

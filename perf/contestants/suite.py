@@ -10,6 +10,7 @@ from pathlib import Path
 from worker import Options, Work, serve
 
 LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # meant for the other contestants: the command divides the cores itself
+LIMITS += ("PYTHONDONTWRITEBYTECODE",)  # a user's Python compiles a module once
 
 
 def suite(options: Options) -> Work:
