@@ -40,7 +40,7 @@ def read(file: Path) -> Document:
         if "${" in text:
             values = _resolve(values, file, lines)
     except RecursionError as error:
-        raise UsageError(f"{file}: an alias contains itself.") from error
+        raise UsageError(f"{file}: an alias contains itself, or lists and mappings are nested too deep.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UsageError(f"{file}:{line}: not valid YAML: {error.problem}.") from error
@@ -51,26 +51,14 @@ def read(file: Path) -> Document:
     return Document(file, _text_keys(values), lines)
 
 
-class _Values(yaml.constructor.SafeConstructor):
-    """YAML's plain values; a key that is given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, f"found duplicate key {key.value}", key.start_mark)
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
-        return super().construct_mapping(node, deep)
-
-
-class _Plain(_Values, yaml.SafeLoader):
+class _Plain(yaml.SafeLoader):
     """Slow, with good messages."""
 
 
 _Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former where libyaml is there
 
 
-class _Quick(_Values, _Fastest):
+class _Quick(_Fastest):
     """Made for long lists: ten thousand seeds."""
 
 
@@ -88,12 +76,40 @@ def _parse(text: str) -> tuple[dict[KeyPath, int], Any]:
     """The line of every key, and the values. Raises YAMLError."""
     loader: Any
     try:
-        loader = _Quick(text)  # type: ignore[call-arg]  # its base is one of two
+        loader = _Quick(text)
         node = loader.get_single_node()
     except yaml.YAMLError:
         loader = _Plain(text)
         node = loader.get_single_node()
-    return _lines(node), {} if node is None else loader.construct_document(node)
+    if node is None:
+        return {}, {}
+    lines = _lines(node)
+    _refuse_duplicates(node)
+    try:
+        return lines, loader.construct_document(node)
+    except (TypeError, ValueError) as error:  # a key that is a list, or a number that is none
+        raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
+def _refuse_duplicates(root: yaml.Node) -> None:
+    """Raises YAMLError for a key that is given twice. Before values are made: that moves merged keys about."""
+    left, met = [root], set()
+    while left:
+        node = left.pop()
+        if id(node) in met or isinstance(node, yaml.ScalarNode):
+            continue
+        met.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            left += node.value
+            continue
+        seen = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is a name or a number", key.start_mark)
+            if key.value in seen and key.value != "<<":
+                raise yaml.constructor.ConstructorError(None, None, f"found duplicate key {key.value}", key.start_mark)
+            seen.add(key.value)
+            left.append(value)
 
 
 def _resolve(values: Any, file: Path, lines: dict[KeyPath, int]) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.memory import use_huge_pages
 
 PREPARE = "prepare"
 CELL = "cell"
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         job.add_argument("--device", default="cpu")
         job.add_argument("--threads", type=int, default=1)
     given = parser.parse_args(arguments)
+    use_huge_pages()
     from harness.cell import prepare, run_cell  # imports torch
 
     try:

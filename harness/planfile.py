@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,20 +74,32 @@ class PlanFile:
         header = self._parse(self.content.partition(b"\n")[0])
         if header.get("format") != FORMAT:
             raise UsageError(f"{path}: is not of format {FORMAT}; it was written by another version of harness.")
-        self.suite: str = header["suite"]
-        self.evaluators = {id_: self._component("evaluator", saved) for id_, saved in header["evaluators"].items()}
         self._made: dict[tuple[str, str], Any] = {}  # parts that cells share
+        with self._damage():
+            self.suite: str = header["suite"]
+            self.evaluators = {id_: self._component("evaluator", saved) for id_, saved in header["evaluators"].items()}
 
     def cell(self, id_: str) -> Cell:
         """One cell; no other line is parsed but those of its parts. Raises UsageError if there is no such cell."""
-        return self._cell(self._line("cell", id_), lambda part: self._line("part", part)["value"])
+        line = self._line("cell", id_)
+        with self._damage():
+            return self._cell(line, lambda part: self._line("part", part)["value"])
 
     def plan(self) -> Plan:
         """The whole plan."""
         lines = [self._parse(line) for line in self.content.splitlines()[1:]]
-        values = {line["part"]: line["value"] for line in lines if "part" in line}
-        cells = {line["cell"]: self._cell(line, values.__getitem__) for line in lines if "cell" in line}
+        with self._damage():
+            values = {line["part"]: line["value"] for line in lines if "part" in line}
+            cells = {line["cell"]: self._cell(line, values.__getitem__) for line in lines if "cell" in line}
         return Plan(self.suite, cells, self.evaluators)
+
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
+        """What is missing or of another shape is the user's to see, not a traceback."""
+        try:
+            yield
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"{self.path}: is damaged ({error}); remove it and run again.") from error
 
     def _line(self, key: str, value: str) -> dict[str, Any]:
         start = self.content.find(f'\n{{"{key}": {json.dumps(value)}'.encode()) + 1  # no text in JSON holds a line end

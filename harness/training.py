@@ -62,7 +62,7 @@ def train(
     started = saved = time.monotonic()
     metrics: Mapping[str, float] = {}
     logger = BlockLogger(steps, log)
-    with profiled(profile) as stepped:
+    with profiled(profile, source.device) as stepped:
         for step in range(first, steps):
             torch.manual_seed(derive_seed(source.seed, "step", step))
             set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))

@@ -20,6 +20,7 @@ from render import race_lines
 
 HERE = Path(__file__).parent
 OURS = ("ours.py", "suite.py")
+AS_A_CELL = {"THP_MEM_ALLOC_ENABLE": "1"}  # what harness/memory.py sets before a cell imports torch
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -75,7 +76,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads)},
+            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads), **(AS_A_CELL if contestant.ours else {})},
         )
         self.about = self.answer()
 
@@ -150,7 +151,7 @@ def arguments_of(name: str, description: str | None, repetitions: int = 7) -> ar
     parser.add_argument("--repetitions", type=int, default=repetitions)
     parser.add_argument("--threads", type=int, default=1, help="torch threads of each contestant")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"], help="bf16: autocast, for all")
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "tf32", "bf16"], help="for all")
     parser.add_argument("--loader-workers", type=int, default=0, help="processes of the peers' data loaders")
     parser.add_argument("--peers-python", help="interpreter that has the peers  [default: an environment made here]")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for the JSON")

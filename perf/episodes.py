@@ -41,7 +41,7 @@ def races(arguments: Namespace) -> Sequence[Race]:
             "episodes",
             CONTESTANTS,
             {"classes": 1200, "queries": 15, **setting},
-            [Target(ours, PEERS, least) for ours in ("harness", "harness, indices")],
+            [Target("harness, indices", PEERS, least)],
         )
         for setting, least in ((small, 10.0), (large, 14.0))
     ]

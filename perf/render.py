@@ -18,7 +18,8 @@ HEAD = """\
 Made by `uv run python perf/render.py` from `perf/results/*.json`, not edited by hand; `perf/README.md` says how to
 measure.
 
-Contestants did the same work on the same machine in one run, in turn. Rates are medians over the rounds, with the
+Contestants ran on the same machine in one run, in turn, at the same work except where a section says what a row leaves
+out. Rates are medians over the rounds, with the
 least and the greatest. A ratio is the median over the rounds of the first contestant's rate by this one's: above 1,
 the first is faster.
 """
@@ -33,7 +34,55 @@ def page(folder: Path = HERE / "results") -> str:
         runs = [result for result in results if result["name"] == name]
         if runs:
             sections.append("\n".join(section(name, runs)))
+    overheads = folder / "overheads.json"
+    if overheads.exists():
+        sections.append("\n".join(overhead_lines(json.loads(overheads.read_text(encoding="utf-8")))))
     return "\n".join([HEAD, *sections])
+
+
+TARGETS = {  # seconds
+    "harness --help": 0.15,
+    "harness list": 0.3,
+    "harness plan, 10,000 cells": 2.0,
+    "harness leaderboard, 10,000 records": 3.0,
+    "per cell beyond its work": 0.1,
+}
+
+
+def overhead_lines(run: Mapping[str, Any]) -> list[str]:
+    """What the harness costs around the work, and what it is to cost at most."""
+    machine = run["machine"]
+    lines = [
+        "## Overheads",
+        "",
+        "Whole processes, medians of " + str(run["repeats"]) + "; `per cell`: from one cell's end to the next one's, "
+        "one at a time, less what its evaluator took: a process, the plan, the data set, the record.",
+        "",
+        f"On {machine['cpu']}, {machine['cores']} cores; Python {machine['python']}, torch {machine['torch']}.",
+        "",
+        "| | seconds | at most | |",
+        "|---|---:|---:|---|",
+    ]
+    for name, seconds in run["seconds"].items():
+        most = TARGETS.get(name)
+        verdict = "" if most is None else "met" if seconds <= most else f"missed by {100 * (seconds / most - 1):.0f} %"
+        lines.append(f"| {name} | {seconds:.3f} | {'' if most is None else f'{most:g}'} | {verdict} |")
+    return [*lines, ""]
+
+
+def core_lines(run: Mapping[str, Any]) -> list[str]:
+    """What a race took of the processor, and what follows from it."""
+    taken = [
+        (f"{race['title']}, {name}", each)
+        for race in run["races"]
+        for name, each in race.get("core_seconds", {}).items()
+    ]
+    lines = [
+        f"- Measured: {name}: {1000 * median(values):.2f} ms of a core for each picture." for name, values in taken
+    ]
+    needs = run.get("calculated", {}).get("cores_for_pictures_per_second", {})
+    lines += [f"- Calculated: {int(rate):,} pictures/s take {cores} cores to read." for rate, cores in needs.items()]
+    return [*lines, ""] if lines else []
 
 
 def section(name: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -45,6 +94,7 @@ def section(name: str, runs: Sequence[Mapping[str, Any]]) -> list[str]:
         lines += [conditions(run), ""]
         for race in run["races"]:
             lines += race_lines(race)
+        lines += core_lines(run)
     return lines
 
 

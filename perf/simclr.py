@@ -7,7 +7,7 @@ the same number of weights) and the same projector (hidden layer as wide as the 
 the 3x3 stem without max-pooling.
 
 - **harness**: `harness.training.train` with the `simclr` or `moco` plugin, as a cell runs it, its logging included, in
-  channels_last, with an allocator that keeps freed memory (`harness/memory.py`).
+  channels_last, with a cell's allocator settings (`harness/memory.py`).
 - **limit**: likewise, the same method object and optimizer on one batch of ready, normalised tensors: no data, no
   augmentation.
 - **lightly**: `LightlyDataset` over PIL images in memory, `SimCLRTransform`, its heads and `NTXentLoss`, as in its
@@ -16,7 +16,9 @@ the 3x3 stem without max-pooling.
 - **solo-learn**: its `CifarTransform` (bicubic crops), `NCropAugmentation` and `simclr_loss_func`. Its trainer cannot
   be installed beside a current torch, so the loop around them is plain.
 
-The peers' DataLoader works inside the contestant's own process, so that all have the same number of cores.
+Our optimizer is torch's fused one and decays matrices and kernels only; the peers' is torch's default and decays all.
+Unless `--loader-workers` says otherwise, the peers' DataLoader works inside the contestant's own process, so that all
+have the same number of cores; on a GPU give them as many workers as there are cores.
 """
 
 from __future__ import annotations

@@ -146,7 +146,11 @@ MISTAKES = [
         "methods: {fail: {stp: 1}}\nevaluators:",
         "benchmarks.yaml:8: fail has no option 'stp'. Did you mean 'step'?",
     ),
-    ("evaluators:", "methods: &m {classify: *m}\nevaluators:", "benchmarks.yaml: an alias contains itself."),
+    (
+        "evaluators:",
+        "methods: &m {classify: *m}\nevaluators:",
+        "benchmarks.yaml: an alias contains itself, or lists and mappings are nested too deep.",
+    ),
     ("[blobs]", "[{use: blobs, marker: ~nobody/x}]", "benchmarks.yaml:5: "),
     ("steps: 30", "steps: 30, epochs: 2", "benchmarks.yaml:7: budget: give one of steps and epochs"),
     ("steps: 30", "steps: -1", "benchmarks.yaml:7: budget: steps or epochs must be positive"),
@@ -159,6 +163,8 @@ MISTAKES = [
     ("name: toy", "name: [toy", "benchmarks.yaml:2: not valid YAML: expected ',' or ']', but got ':'."),
     ("name: toy", "name: ${nowhere}", "benchmarks.yaml:1: Interpolation key 'nowhere' not found."),
     ("name: toy", "name: a\nname: b", "benchmarks.yaml:2: not valid YAML: found duplicate key name."),
+    ("name: toy", "name: {{toy}}", "benchmarks.yaml:1: not valid YAML: a key is a name or a number."),
+    ("name: toy", "name: !!int toy", "benchmarks.yaml:1: not valid YAML: invalid literal"),
     (
         "evaluators:",
         "exclude: [{method: nobody}]\nevaluators:",
@@ -198,3 +204,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_suite_that_is_no_mapping(suite: Write) -> None:
     with pytest.raises(UsageError, match="a suite is a mapping"):
         load(suite("- 1\n- 2\n"))
+
+
+def test_merged_mappings_may_be_merged_again(tmp_path: Path) -> None:
+    from harness.document import read
+
+    file = tmp_path / "a.yaml"
+    file.write_text("base: &b {c: 1}\na: {d: &d {<<: *b, c: 2}}\ne: {<<: *d, f: 3}\n")
+    assert read(file).values == {"base": {"c": 1}, "a": {"d": {"c": 2}}, "e": {"c": 2, "f": 3}}

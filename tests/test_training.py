@@ -198,3 +198,12 @@ def test_tf32_is_used_when_asked_for_and_else_not(precision: str) -> None:
     allowed = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
     loop.use_precision("fp32")
     assert allowed == (precision == "tf32",) * 2
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"), [(3, "3 steps are too few"), (8, "training steps: 3\n"), (30, "training steps: 10\n")]
+)
+def test_a_profile_says_how_many_steps_are_in_it(steps: int, said: str, tmp_path: Path) -> None:
+    method, source = fresh()
+    train(method, source, Budget(steps=steps), tmp_path / "never", lambda *_: None, tmp_path / "profile")
+    assert (tmp_path / "profile/operators.txt").read_text().startswith(said)

@@ -156,6 +156,14 @@ def test_what_is_not_chosen_stays_and_both_ways_of_choosing_agree() -> None:
         assert torch.equal(changed, expected)
 
 
+@pytest.mark.parametrize("name", ["flip", "gray", "blur", "solarise", "jitter"])
+def test_nothing_chosen_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As happens to small batches; pictures need not be square."""
+    monkeypatch.setattr(Draw, "chance", lambda draw, _: torch.zeros(draw.number, dtype=torch.bool))
+    images = torch.rand(2, 3, 24, 31)
+    assert torch.equal(augment(images, Augmentation(**{name: 0.5}), torch.Generator().manual_seed(0)), images)
+
+
 def test_augmenting_leaves_the_pixels_alone() -> None:
     """Two views of one batch are made of the same pixels."""
     for strength in (Augmentation(jitter=1.0, gray=0.5, blur=0.5, solarise=0.5), Augmentation(crop=(0.5, 1.0))):

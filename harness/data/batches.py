@@ -167,9 +167,11 @@ Batches = Views | Labelled | Episodes
 def gather(data: Data, images: Images, drawn: EpisodeIndices) -> EpisodeBatch:
     """The normalised images of the drawn episodes, on the data's device."""
     where = torch.device("cpu") if isinstance(images, Streamed) else images.device
-    inputs = data.inputs(images[drawn.samples.to(where)])
+    inputs = data.inputs(images[drawn.samples.to(where, non_blocking=True)])
     support, query = inputs.split([drawn.support.shape[1], drawn.query.shape[1]], dim=1)
-    support_labels, query_labels = (labels.to(images.device) for labels in (drawn.support_labels, drawn.query_labels))
+    support_labels, query_labels = (
+        labels.to(images.device, non_blocking=True) for labels in (drawn.support_labels, drawn.query_labels)
+    )
     return EpisodeBatch(support, support_labels, query, query_labels)
 
 

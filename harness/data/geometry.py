@@ -46,8 +46,11 @@ def affine(pixels: Tensor, angle: Tensor, shift: Tensor, zoom: Tensor, slope: Te
     cos, sin, tan = angle.cos(), angle.sin(), slope.tan()
     # the inverse map: where an output point, in pixels from the centre, is read from
     inverse = torch.stack([cos - sin * tan, sin + cos * tan, -sin, cos], 1).unflatten(1, (2, 2)) / zoom[:, None, None]
-    offset = -(inverse @ shift[:, :, None])
-    half = torch.tensor([width, height], device=pixels.device) / 2
-    matrix = torch.cat([inverse * half / half[:, None], offset / half[:, None]], 2)  # in units of half a picture
+    right, down = (-(inverse @ shift[:, :, None])).squeeze(2).unbind(1)
+    rows = [  # in units of half a picture; plain numbers, since a tensor of them would make the host wait for a GPU
+        torch.stack([inverse[:, 0, 0], inverse[:, 0, 1] * (height / width), right * (2 / width)], 1),
+        torch.stack([inverse[:, 1, 0] * (width / height), inverse[:, 1, 1], down * (2 / height)], 1),
+    ]
+    matrix = torch.stack(rows, 1)
     grid = F.affine_grid(matrix, list(pixels.shape), align_corners=False)
     return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

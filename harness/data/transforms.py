@@ -21,9 +21,11 @@ def augment(pixels: Tensor, strength: Augmentation, generator: torch.Generator) 
     """One random view of each image: float (N, C, H, W) in [0, 1] -> the same shape and range."""
     draw = Draw(len(pixels), generator)
     given = pixels
-    if strength.crop or strength.flip:
-        boxes = draw.boxes(strength.crop or (1.0, 1.0), pixels.shape[2], pixels.shape[3])
-        pixels = crop_resize(pixels, boxes, draw.chance(strength.flip) if strength.flip else None)
+    mirrored = draw.chance(strength.flip) if strength.flip else None
+    if strength.crop:
+        pixels = crop_resize(pixels, draw.boxes(strength.crop, pixels.shape[2], pixels.shape[3]), mirrored)
+    elif mirrored is not None:
+        pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
     if strength.rotate or strength.translate or strength.scale or strength.shear:
         pixels = affine(pixels, *draw.moves(strength, pixels.shape[2], pixels.shape[3]))
     if pixels is given:
@@ -45,14 +47,16 @@ def some(
 ) -> Tensor:
     """Apply `change`, given images and their rows, to the `chosen` (N,) ones; `pixels` may be overwritten.
 
-    With `everything`, as on a GPU, it is applied to all and thrown away where not chosen: to count the chosen would make
-    the host wait.
+    With `everything`, as on a GPU, it is applied to all and thrown away where not chosen: to count the chosen would
+    make the host wait.
     """
     if pixels.device.type != "cpu" if everything is None else everything:
         rows = torch.arange(len(pixels), device=pixels.device)
         return torch.where(chosen[:, None, None, None], change(pixels, rows), pixels)
     rows = chosen.nonzero().squeeze(1)
-    return pixels.index_copy_(0, rows, change(pixels[rows], rows))
+    if not len(rows):
+        return pixels
+    return pixels.index_copy_(0, rows, change(pixels.index_select(0, rows), rows))
 
 
 class Draw:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import fmean
 from typing import Any
 
+from harness.budget import Budget
 from harness.leaderboard.text import canonical, clean, distinguish, natural
 from harness.records import CellRecord
 from harness.statistics import Interval, ranks, t_interval
@@ -95,6 +96,9 @@ def _grouped(records: Iterable[CellRecord], by: Any) -> dict[str, list[CellRecor
     return dict(sorted(groups.items()))
 
 
+HOW = {field.name for field in fields(Budget) if not field.metadata.get("identity", True)}  # not what is computed
+
+
 def _comparable(record: CellRecord) -> dict[str, Any]:
     """What two cells must share to be in one table."""
     cell = record.cell
@@ -108,7 +112,8 @@ def _comparable(record: CellRecord) -> dict[str, Any]:
 
 def _contestant(record: CellRecord) -> dict[str, Any]:
     """What two cells of a table must share to be seeds of one method."""
-    return {"method": _identity(record.cell["method"]), "budget": record.cell.get("budget")}
+    budget = {key: value for key, value in (record.cell.get("budget") or {}).items() if key not in HOW}
+    return {"method": _identity(record.cell["method"]), "budget": budget}
 
 
 def _identity(component: Mapping[str, Any]) -> dict[str, Any]:

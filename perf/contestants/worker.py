@@ -25,18 +25,20 @@ class Work:
     network: nn.Module | None = None
 
 
-def serve(works: Mapping[str, Callable[[Options], Work]], distributions: Sequence[str]) -> None:
-    """Do the work named by the first argument, with options in the second."""
+def serve(works: Mapping[str, Callable[[Options], Work]], distributions: Sequence[str] | Mapping[str, str]) -> None:
+    """Do the work named by the first argument, with options in the second; `distributions` take part (or: versions)."""
     name, options = sys.argv[1], json.loads(sys.argv[2])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
     torch.set_num_threads(options["threads"])
-    torch.set_float32_matmul_precision("high" if options["device"] == "cuda" else "highest")  # TF32, for everyone
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options["precision"] == "tf32"
     torch.manual_seed(0)
     work = works[name](options)
     for _ in range(options.get("warm_up", 1)):
         timed(work, options)
-    about = {"versions": {each: version(each) for each in (*distributions, "torch")}, "parameters": size(work.network)}
+    found = distributions if isinstance(distributions, Mapping) else None
+    versions = found or {each: version(each) for each in (*distributions, "torch")}
+    about = {"versions": versions, "parameters": size(work.network)}
     print(json.dumps(about), file=answers, flush=True)
     for _ in sys.stdin:
         print(json.dumps(timed(work, options)), file=answers, flush=True)

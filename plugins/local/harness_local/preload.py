@@ -6,6 +6,8 @@ import gc
 import importlib
 import os
 
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as `harness cell` does; torch reads it when it is imported
+
 import torch
 
 torch.set_num_threads(1)  # a pool of threads would not survive the fork

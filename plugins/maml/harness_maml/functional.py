@@ -25,7 +25,7 @@ class InnerLoop:
     or of all samples of a forward for None."""
 
     def __init__(self, network: nn.Module, lr: float, ways: int, support_size: int | None) -> None:
-        self.shape = copy.deepcopy(network).to("meta")  # weights come with each call
+        self.shape = copy.deepcopy(network)  # its buffers and its mode count; weights come with each call
         use_task_statistics(self.shape, support_size)
         self.own = threading.local()
         self.lr, self.ways, self.transductive = lr, ways, support_size is None
@@ -131,8 +131,10 @@ def adapted(
     """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` first-order steps."""
     own = {name: weight.detach() for name, weight in weights.items()}
     if engine == "vmap":
-        stacked = vmap(lambda s, t: inner.learn(own, s, t, steps, pure_slopes(True)))(support, labels)
-        return torch.no_grad()(lambda query: vmap(inner.classify)(stacked, support, query))
+        learn_all = vmap(lambda s, t: inner.learn(own, s, t, steps, pure_slopes(True)), randomness="different")
+        stacked = learn_all(support, labels)
+        classify_all = vmap(inner.classify, randomness="different")
+        return torch.no_grad()(lambda query: classify_all(stacked, support, query))
 
     def learn(task: tuple[Tensor, ...]) -> tuple[Weights, Tensor]:
         images, targets = channels_last(task[0]), task[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 from torch import nn
 
@@ -14,6 +14,7 @@ class MetaLearner(Method):
     """A backbone and a head of `ways` outputs. A task of fewer classes uses the first outputs."""
 
     name: str
+    compiles: ClassVar[bool] = False  # gradients of gradients, and clones that recurse in a compiled module
     config: ANILConfig
 
     def __init__(self, backbone: nn.Module, config: ANILConfig, data: Data) -> None:

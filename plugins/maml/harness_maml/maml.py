@@ -20,13 +20,12 @@ class MAML(MetaLearner):
     name = "maml"
     config: MAMLConfig
     adapts_on: ClassVar[Literal["features", "images"]] = "images"
-    compiles: ClassVar[bool] = False  # gradients of gradients, and clones that recurse in a compiled module
 
     def __init__(self, backbone: nn.Module, config: MAMLConfig, data: Data) -> None:
         super().__init__(backbone, config, data)
         require_plain_norms(backbone)
         self.transductive = config.batch_norm == "transductive"
-        self.inner_loop = lru_cache(maxsize=2)(self._inner_loop)
+        self.inner_loop = lru_cache(maxsize=4)(self._inner_loop)
 
     def loss(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """Mean over the tasks of the queries' cross-entropy after adaptation, and their accuracy."""
@@ -42,7 +41,7 @@ class MAML(MetaLearner):
                 first_order=config.first_order,
                 transductive=self.transductive,
             )
-        inner = self.inner_loop(config.ways, batch.support.shape[1])
+        inner = self.inner_loop(config.ways, batch.support.shape[1], self.training)
         return functional.meta_loss(inner, self.weights, batch, steps, config.first_order, config.engine)
 
     @torch.no_grad()
@@ -57,7 +56,7 @@ class MAML(MetaLearner):
             return clones.adapted(
                 self.network, config.inner_lr, ways, support, labels, steps, transductive=self.transductive
             )
-        inner = self.inner_loop(ways, support.shape[1])
+        inner = self.inner_loop(ways, support.shape[1], self.training)
         return functional.adapted(inner, self.weights, support, labels, steps, config.engine)
 
     @property
@@ -68,6 +67,6 @@ class MAML(MetaLearner):
     def weights(self) -> functional.Weights:
         return dict(self.network.named_parameters())
 
-    def _inner_loop(self, ways: int, support_size: int) -> functional.InnerLoop:
+    def _inner_loop(self, ways: int, support_size: int, training: bool) -> functional.InnerLoop:
         size = None if self.transductive else support_size
-        return functional.InnerLoop(self.network, self.config.inner_lr, ways, size)
+        return functional.InnerLoop(self.network.train(training), self.config.inner_lr, ways, size)

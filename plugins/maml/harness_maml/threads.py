@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -17,7 +18,8 @@ Result = TypeVar("Result")
 def in_threads(function: Callable[[Task], Result], tasks: Sequence[Task], network: nn.Module) -> list[Result]:
     """`function` of each task, in order. One after the other on a GPU, on one thread, or where chance has a part."""
     threads = min(len(tasks), torch.get_num_threads())
-    if threads == 1 or torch.cuda.is_available() or is_random(network):
+    on_cpu = all(weight.device.type == "cpu" for weight in network.parameters())
+    if threads == 1 or not on_cpu or is_random(network):
         return [function(task) for task in tasks]
     autocast, precision = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")  # each thread has its own
 
@@ -34,5 +36,10 @@ def pool(threads: int) -> ThreadPoolExecutor:
 
 
 def is_random(network: nn.Module) -> bool:
-    """Whether a forward draws from the global generator, which threads would use in any order."""
-    return any("drop" in type(module).__name__.lower() for module in network.modules())
+    """Whether a forward may draw from the global generator, which threads would use in any order."""
+    chance = (
+        getattr(module, "p", getattr(module, "drop_prob", 1.0))
+        for module in network.modules()
+        if re.search("drop|rrelu", type(module).__name__.lower())
+    )
+    return any(chance)

@@ -360,11 +360,38 @@ def test_impossible_options_are_refused(values: dict[str, Any]) -> None:
         MAMLConfig(**values)
 
 
-def test_compiling_is_refused_with_the_place_in_the_suite() -> None:
+class Odd(Small):
+    """With a buffer that counts, and dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.full((4,), 0.5))
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.dropout(super().forward(images) + self.shift)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_buffers_and_the_mode_reach_the_inner_loop(engine: str) -> None:
+    """After a training step of the same shape, an evaluation drops nothing, as with learn2learn."""
+    logits = []
+    for each in ("learn2learn", engine):
+        torch.manual_seed(0)
+        method = MAML(Odd(), MAMLConfig(ways=3, queries=4, tasks=2, inner_lr=0.3, engine=each), DATA).double()
+        batch = draw(method.config)
+        assert method.train().loss(batch)["loss"].isfinite()
+        with torch.no_grad():
+            logits.append(method.eval().adapt(batch.support, batch.support_labels, 3)(batch.query))
+    torch.testing.assert_close(*logits)
+
+
+@pytest.mark.parametrize("name", ["maml", "anil"])
+def test_compiling_is_refused_with_the_place_in_the_suite(name: str) -> None:
     known = registry()
-    method = Component(known.get("method", "maml"), MAMLConfig(), "maml", "suite.yaml:3")
+    method = Component(known.get("method", name), known.get("method", name).config(), name, "suite.yaml:3")
     backbone = Component(known.get("backbone", "conv4"), known.get("backbone", "conv4").config(), "conv4")
     dataset = Component(known.get("dataset", "digits"), known.get("dataset", "digits").config(), "digits")
     cell = Cell("s", method, backbone, dataset, 0, Budget(steps=1, compile=True), harness="0")
-    with pytest.raises(UsageError, match=r"suite.yaml:3: maml cannot be compiled"):
+    with pytest.raises(UsageError, match=rf"suite.yaml:3: {name} cannot be compiled"):
         check_cell(cell, [], DATA)
