@@ -105,3 +105,14 @@ def test_broken_plugins_are_named_and_the_rest_works(harness: Harness, tmp_path:
         "method 'classify' is already registered by plugin 'toy' (harness-toy 1.0)",
     ):
         assert text in listed.stderr
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "methods"], ["--help"]])
+def test_a_reader_that_leaves_ends_the_command_in_silence(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "harness", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -38,18 +39,12 @@ def app(names: Iterable[str] = COMMANDS) -> Typer:
 
 def main() -> None:
     """The command `harness`."""
-    arguments = sys.argv[1:]
     try:
-        if arguments == ["--help"] and can_draw():
-            print(text(terminal_width(), colour=in_colour()), end="")
-            return
-        if arguments[:1] in ([jobs.CELL], [jobs.PREPARE]):  # what executors run
-            sys.exit(jobs.main(arguments))
-        if arguments == ["list"]:  # nothing to parse, so typer need not load
-            import_module("harness.cli.listing").show_components()
-            return
-        chosen = arguments[:1]
-        app(chosen if chosen and chosen[0] in COMMANDS else COMMANDS)()
+        _command(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # `harness list | head`: who read has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain when it ends
+        sys.exit(1)
     except UsageError as error:
         print(f"harness: {error}", file=sys.stderr)
         sys.exit(2)
@@ -58,3 +53,16 @@ def main() -> None:
             raise
         print(f"harness: {error.filename}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
+
+
+def _command(arguments: list[str]) -> None:
+    if arguments == ["--help"] and can_draw():
+        print(text(terminal_width(), colour=in_colour()), end="")
+        return
+    if arguments[:1] in ([jobs.CELL], [jobs.PREPARE]):  # what executors run
+        sys.exit(jobs.main(arguments))
+    if arguments == ["list"]:  # nothing to parse, so typer need not load
+        import_module("harness.cli.listing").show_components()
+        return
+    chosen = arguments[:1]
+    app(chosen if chosen and chosen[0] in COMMANDS else COMMANDS)()
