@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ TOY = Path(__file__).parent / "toy"
 def _install_toy() -> str:
     """A folder that holds the toy plugin's metadata, as pip would write it."""
     site = Path(tempfile.mkdtemp(prefix="harness-toy-"))
+    atexit.register(shutil.rmtree, site, ignore_errors=True)
     info = site / "harness_toy-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-toy\nVersion: 1.0\n")
