@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors.torch import save_model
 
 from harness import building
 from harness.cells import Cell, Component
@@ -27,7 +27,7 @@ from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
 from harness.store import CellFolder, Store, npz, write_bytes, write_json
-from harness.training import checkpoint_step, train, use_precision
+from harness.training import checkpoint_step, load_trained, train, use_precision
 
 
 def prepare(path: Path) -> int:
@@ -103,9 +103,7 @@ def _run(
         origin = provenance(name, threads)
         data = building.load_data(cell.dataset, device)
         method = building.build_method(cell, data)
-        if folder.training.exists():
-            load_model(method, folder.model, device=str(device))
-        else:
+        if not (folder.training.exists() and load_trained(folder.model, method, device)):
             _train(cell, method, data, folder, origin, folder.profile if profile else None)
     except Exception:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
         return [traceback.format_exc()]

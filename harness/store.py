@@ -69,7 +69,7 @@ def read_json(path: Path | str) -> dict[str, Any] | None:
             value = json.loads(file.read())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of bytes, of JSON, of a number of thousands of digits
         raise UsageError(f"{path}: is damaged ({error}); remove it and run again.") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise UsageError(f"{path}: is not of format {FORMAT}; it was written by another version of harness.")

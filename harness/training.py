@@ -3,8 +3,12 @@ goes on from a checkpoint equals one that was never stopped."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import io
 import math
+import pickle
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_model
 from torch import Tensor
 
 from harness.budget import Budget
@@ -164,15 +169,71 @@ def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optim
 
 
 def checkpoint_step(path: Path) -> int:
-    """How many steps a checkpoint holds; 0 without one."""
-    return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
+    """How many steps a checkpoint holds; 0 without one. One that cannot be read is set aside."""
+    found = 0
+
+    def read() -> None:
+        nonlocal found
+        found = int(torch.load(path, map_location="cpu", weights_only=True)["step"])
+
+    return found if path.exists() and usable(path, read) else 0
 
 
 def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
-    """The step to go on with and the seconds spent so far; (0, 0) without a checkpoint."""
+    """The step to go on with and the seconds spent so far; (0, 0) without a checkpoint.
+
+    One that is damaged or of another network is set aside, and method and optimizer are left as they were.
+    """
     if not path.exists():
         return 0, 0.0
-    state = torch.load(path, map_location=next(method.parameters()).device, weights_only=True)
-    method.load_state_dict(state["method"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"], state["seconds"]
+    found = 0, 0.0
+
+    def read() -> None:
+        nonlocal found
+        state = torch.load(path, map_location=next(method.parameters()).device, weights_only=True)
+        method.load_state_dict(state["method"])
+        optimizer.load_state_dict(state["optimizer"])
+        for weight, kept in optimizer.state.items():
+            if any(value.shape not in ((), weight.shape) for value in kept.values() if isinstance(value, Tensor)):
+                raise ValueError("the optimizer's state has other shapes than the weights")
+        found = int(state["step"]), float(state["seconds"])
+
+    before = copy.deepcopy((method.state_dict(), optimizer.state_dict()))
+    if usable(path, read):
+        return found
+    method.load_state_dict(before[0])
+    optimizer.load_state_dict(before[1])
+    return 0, 0.0
+
+
+def load_trained(path: Path, method: Method, device: torch.device) -> bool:
+    """Load the weights of a finished training; False, and `method` as it was, if they were damaged and set aside."""
+    before = copy.deepcopy(method.state_dict())
+    if usable(path, lambda: load_model(method, path, device=str(device))):
+        return True
+    method.load_state_dict(before)
+    return False
+
+
+def usable(path: Path, read: Callable[[], object]) -> bool:
+    """Whether `read` can read a file. Else it is renamed and named on standard error: what it held is made anew.
+
+    Neither torch.load with weights_only nor safetensors runs code that a file brings along.
+    """
+    try:
+        read()
+    except (torch.OutOfMemoryError, MemoryError, PermissionError):  # no fault of the file's
+        raise
+    except Exception as error:  # noqa: BLE001 (a damaged file raises whatever its parts run into)
+        aside = path.with_name(f"{path.name}.damaged")
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(aside)
+        reason = " ".join(str(error).split()).partition(". ")[0][:150]
+        if isinstance(error, pickle.UnpicklingError):
+            reason = "it holds more than tensors and numbers"
+        print(
+            f"{path}: is damaged or of another network, so it is made anew; set aside as {aside.name}: {reason}",
+            file=sys.stderr,
+        )
+        return False
+    return True

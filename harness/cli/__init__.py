@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness import jobs
 from harness.cli.help import ABOUT, ABOUT_NO_PLUGINS, NO_PLUGINS, can_draw, text
 from harness.cli.table import in_colour, terminal_width
-from harness.errors import UsageError
+from harness.errors import FULL, UsageError
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -27,7 +26,6 @@ COMMANDS = {  # in the order of `harness --help`
 }
 
 
-ENVIRONMENT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # what a write says of a disk, naming no file
 LONGEST_LINE = 1000  # of a message: it may quote what the user wrote
 
 
@@ -62,7 +60,7 @@ def main() -> None:
         print(f"harness: {_short(str(error))}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        if error.filename is None and error.errno not in ENVIRONMENT:  # a fault of ours, with its traceback
+        if error.filename is None and error.errno not in FULL:  # a fault of ours, with its traceback
             raise
         print(f"harness: {error.filename or 'cannot write'}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
