@@ -59,10 +59,10 @@ class Plugins:
     def load(self, entry: EntryPoint) -> None:
         """Load and register what `entry` names, under "distribution:name": two may share an entry-point name."""
         origin = origin_of(entry)
-        if wants := unmet(entry.dist.requires if entry.dist else None):
-            self.problems.append(Problem(origin, f"needs {wants}, but this is {CORE} {version(CORE)}"))
-            return
         try:
+            if wants := unmet(entry.dist.requires if entry.dist else None):
+                self.problems.append(Problem(origin, f"needs {wants}, but this is {CORE} {version(CORE)}"))
+                return
             plugin = entry.load()
         except Exception as error:  # noqa: BLE001 (whatever a stranger's module raises is reported, with its name)
             self.problems.append(Problem(origin, f"cannot be imported: {type(error).__name__}: {error}"))
@@ -113,8 +113,8 @@ class Plugins:
 
 
 def origin_of(entry: EntryPoint) -> Origin:
-    metadata = entry.dist.metadata if entry.dist else {"Name": "unknown", "Version": "?"}  # parsed at each look
-    return Origin(entry.name, metadata["Name"], metadata["Version"])
+    metadata: Any = entry.dist.metadata if entry.dist else {}  # parsed at each look; an installation may be damaged
+    return Origin(entry.name, metadata.get("Name") or "unknown", metadata.get("Version") or "?")
 
 
 def unmet(requirements: Sequence[str] | None) -> str:
@@ -122,12 +122,12 @@ def unmet(requirements: Sequence[str] | None) -> str:
 
     An installer sees to it; but not where a plugin, or we, were put in place by other means.
     """
-    ours = [each for each in requirements or () if re.match(rf"{CORE}\s*[\[(<>=!~]", each) and "extra ==" not in each]
+    ours = [each for each in requirements or () if re.match(r"rep[-_.]harness\s*[\[(<>=!~]", each, re.IGNORECASE)]
     if not ours:
         return ""
     from packaging.requirements import Requirement  # most plugins take any version
 
-    needed = [Requirement(each) for each in ours]
+    needed = [each for each in map(Requirement, ours) if each.marker is None or each.marker.evaluate({"extra": ""})]
     return ", ".join(str(each) for each in needed if not each.specifier.contains(version(CORE), prereleases=True))
 
 
@@ -171,7 +171,7 @@ def found() -> list[EntryPoint]:
 
 def distribution(entry: EntryPoint) -> str:
     dist: Distribution | None = entry.dist
-    return dist.name if dist else ""
+    return (dist.name if dist else "") or ""
 
 
 def blocking(entries: Iterable[EntryPoint], names: Iterable[str]) -> set[EntryPoint]:

@@ -161,9 +161,27 @@ def test_jobs_inherit_what_is_blocked(harness: Harness, suite: Callable[[str], P
 
 @pytest.mark.parametrize(
     ("wants", "met"),
-    [("rep-harness", True), ("rep-harness>=0.1", True), ("rep-harness (>=99)", False), ("rep-harness-x>=99", True)],
+    [
+        ("rep-harness", True),
+        ("rep-harness>=0.1", True),
+        ("rep-harness (>=99)", False),
+        ("Rep_Harness[all]>=99", False),
+        ("rep-harness>=99; python_version < '3'", True),
+        ("rep-harness-x>=99", True),
+    ],
 )
 def test_a_plugin_for_another_version_of_ours_is_refused(wants: str, met: bool) -> None:
     assert (plugins.unmet(["torch>=99", wants]) == "") == met
-    assert plugins.unmet([f"{wants}; extra == 'test'"]) == ""
+    assert plugins.unmet([f"{wants.partition(';')[0]}; extra == 'test'"]) == ""
     assert plugins.unmet(None) == ""
+
+
+def test_a_plugin_with_damaged_metadata_stops_no_other(harness: Harness, tmp_path: Path) -> None:
+    install(tmp_path, "odd", "", needs="rep-harness>=>1")
+    install(tmp_path, "bare", "raise RuntimeError")
+    (tmp_path / "plugin_bare-2.0.dist-info" / "METADATA").unlink()
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    listed = harness("list", "methods", env={"PYTHONPATH": path})
+    assert "idle" in listed.stdout
+    assert "plugin 'odd' (plugin-odd 2.0): cannot be imported: InvalidRequirement" in listed.stderr
+    assert "plugin 'bare' (" in listed.stderr

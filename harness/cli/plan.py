@@ -28,7 +28,9 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """List the cells of a suite with id and status (todo, running, done, failed)."""
-    loaded = load_suite(suite, registry())
+    known = registry()
+    report(known)
+    loaded = load_suite(suite, known)
     planned = Plan.of(loaded)
     statuses = Store(results or default_results(loaded.name)).statuses(planned)
     if as_json:
@@ -50,4 +52,3 @@ def plan(
     print("\n".join(lines(columns, rows, terminal_width(), colour=in_colour())))
     counts = Counter(statuses.values())
     print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
-    report(registry())
