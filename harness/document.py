@@ -108,8 +108,11 @@ def _parse(text: str) -> tuple[dict[KeyPath, int], Any]:
     _refuse_keys_and_characters(node)
     try:
         return _lines(node), loader.construct_document(node)
-    except (TypeError, ValueError, OverflowError, LookupError) as error:  # a key that is a list, a number that is none
-        raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+    except yaml.YAMLError:
+        raise
+    except Exception as error:  # a number that is none, a date that is none: PyYAML lets through what it meets
+        problem = str(error) if isinstance(error, TypeError | ValueError) else "a value is not what its tag says"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
 class TooDeepError(yaml.MarkedYAMLError):
