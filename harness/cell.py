@@ -20,6 +20,7 @@ from harness.components import Method, Metric, Trained
 from harness.data.splits import Data
 from harness.errors import UsageError
 from harness.events import CellStarted, StepLogged
+from harness.interval import Interval
 from harness.memory import keep_freed_memory
 from harness.plan import Plan
 from harness.planfile import PlanFile
@@ -27,7 +28,7 @@ from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
 from harness.store import CellFolder, Store, npz, write_bytes, write_json
-from harness.training import checkpoint_step, train, use_precision
+from harness.training import CHECKPOINT_EVERY, checkpoint_step, train, use_precision
 
 
 def prepare(path: Path) -> int:
@@ -66,7 +67,16 @@ def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
     return [(dataset, list(cells.values())) for dataset, cells in groups.values()]
 
 
-def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path, *, profile: bool = False) -> int:
+def run_cell(
+    path: Path,
+    id_: str,
+    device: str,
+    threads: int,
+    attempt: Path,
+    *,
+    profile: bool = False,
+    every: Interval = CHECKPOINT_EVERY,
+) -> int:
     """Train one cell of a plan, unless it is trained, and let each evaluator score it that has not. The exit code."""
     keep_freed_memory()
     plan = PlanFile(path, registry())
@@ -74,7 +84,7 @@ def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path, *, 
     folder = Store(path.parent.parent).cell(id_)
     folder.mark_running()
     torch.set_num_threads(threads)
-    failures = _run(cell, plan.evaluators, folder, torch.device(device), threads, profile)
+    failures = _run(cell, plan.evaluators, folder, torch.device(device), threads, profile, every)
     for failure in failures:
         print(failure, file=sys.stderr)
     if failures:
@@ -93,6 +103,7 @@ def _run(
     device: torch.device,
     threads: int,
     profile: bool,
+    every: Interval,
 ) -> list[str]:
     """Tracebacks of what failed: the training, or single evaluators."""
     try:
@@ -106,7 +117,7 @@ def _run(
         if folder.training.exists():
             load_model(method, folder.model, device=str(device))
         else:
-            _train(cell, method, data, folder, origin, folder.profile if profile else None)
+            _train(cell, method, data, folder, origin, folder.profile if profile else None, every)
     except Exception:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
         return [traceback.format_exc()]
     method.eval()
@@ -121,17 +132,25 @@ def _run(
 
 
 def _train(
-    cell: Cell, method: Method, data: Data, folder: CellFolder, origin: dict[str, Any], profile: Path | None
+    cell: Cell,
+    method: Method,
+    data: Data,
+    folder: CellFolder,
+    origin: dict[str, Any],
+    profile: Path | None,
+    every: Interval,
 ) -> None:
     described = cell.as_json()
-    keep_steps(folder.steps, checkpoint_step(folder.checkpoint))
+    first = checkpoint_step(folder.checkpoint)
+    keep_steps(folder.steps, first)
     with folder.steps.open("a", encoding="utf-8", buffering=1) as lines:
 
         def log(step: int, steps: int, metrics: Any) -> None:
             lines.write(json.dumps({"step": step, "steps": steps, **metrics}) + "\n")
             installed().notify("step_logged", StepLogged(described, step, steps, metrics))
 
-        done = train(method, building.source_of(cell, data), cell.budget, folder.checkpoint, log, profile)
+        source = building.source_of(cell, data)
+        done = train(method, source, cell.budget, folder.checkpoint, log, profile, every)
     save_model(method, str(folder.model.with_suffix(".tmp")), metadata={"cell": folder.folder.name})
     write_bytes(folder.model, folder.model.with_suffix(".tmp").read_bytes())
     folder.model.with_suffix(".tmp").unlink()
@@ -140,6 +159,7 @@ def _train(
         {
             "seconds": done.seconds,
             "steps": done.steps,
+            "resumed_at": first or None,  # the step that this training last went on from
             "images": done.images,
             "images_per_second": done.images / done.seconds if done.seconds else None,
             "peak_memory_mb": peak_memory_mb(data.mean.device),

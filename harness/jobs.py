@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.interval import Interval
 from harness.memory import use_huge_pages
 
 PREPARE = "prepare"
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
             job.add_argument("id")
             job.add_argument("--attempt", type=Path, required=True)
             job.add_argument("--profile", action="store_true")
+            job.add_argument("--checkpoint-every", type=Interval.parse, default=Interval(seconds=60.0))
         job.add_argument("--device", default="cpu")
         job.add_argument("--threads", type=int, default=1)
     given = parser.parse_args(arguments)
@@ -34,7 +36,15 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if given.job == PREPARE:
             return prepare(given.plan)
-        return run_cell(given.plan, given.id, given.device, given.threads, given.attempt, profile=given.profile)
+        return run_cell(
+            given.plan,
+            given.id,
+            given.device,
+            given.threads,
+            given.attempt,
+            profile=given.profile,
+            every=given.checkpoint_every,
+        )
     except UsageError as error:
         print(f"harness: {error}", file=sys.stderr)
         return 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,9 +38,10 @@ class Display(Protocol):
 
 
 def run(
-    plan: Plan, store: Store, executor: Executor, display: Display, *, fresh: bool = False, profile: bool = False
+    plan: Plan, store: Store, executor: Executor, display: Display, *, fresh: bool = False, flags: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards.
+    """Run the cells of `plan` that are not done, or all of them anew, each with `flags` added to its command line. The
+    status of each cell afterwards.
 
     Raises UsageError, before anything trains or is forgotten, with all mistakes that preparing found.
     """
@@ -52,7 +53,7 @@ def run(
         _prepare(path, store, executor, display)
         for id_ in left if fresh else ():
             store.forget(id_)
-        _run_cells(path, Progress(plan, store, left), executor, display, *(["--profile"] if profile else []))
+        _run_cells(path, Progress(plan, store, left), executor, display, flags)
     store.bring_up_to_date(plan)
     after: dict[str, str] = dict(store.statuses(plan))
     installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
@@ -74,7 +75,7 @@ def _prepare(plan: Path, store: Store, executor: Executor, display: Display) -> 
         raise UsageError("\n".join(result["errors"]))
 
 
-def _run_cells(plan: Path, progress: Progress, executor: Executor, display: Display, *flags: str) -> None:
+def _run_cells(plan: Path, progress: Progress, executor: Executor, display: Display, flags: Sequence[str]) -> None:
     attempts: dict[str, Path] = {}
     for id_ in progress.left:
         attempt = progress.store.cell(id_).next_attempt()

@@ -5,22 +5,26 @@ from __future__ import annotations
 
 import io
 import math
+import random
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from harness.budget import Budget
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
+from harness.interval import Interval
 from harness.profiling import profiled
 from harness.store import write_bytes
 
-CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_EVERY = Interval(seconds=60.0)
 LOG_SECONDS = 1.0  # losses are fetched from the device in blocks, about this often
 LOGGED_STEPS = 500  # at most so many steps of a training are logged
 
@@ -45,9 +49,16 @@ def steps_of(budget: Budget, batches: Batches, source: Source) -> int:
 
 
 def train(
-    method: Method, source: Source, budget: Budget, checkpoint: Path, log: Log, profile: Path | None = None
+    method: Method,
+    source: Source,
+    budget: Budget,
+    checkpoint: Path,
+    log: Log,
+    profile: Path | None = None,
+    every: Interval = CHECKPOINT_EVERY,
 ) -> Training:
-    """Train `method` in place for the budget; go on from `checkpoint` if it exists. A profile goes into `profile`.
+    """Train `method` in place for the budget; go on from `checkpoint` if it exists, and leave one at that interval.
+    A profile goes into `profile`.
 
     Raises FloatingPointError as soon as a logged loss is not finite.
     """
@@ -60,11 +71,12 @@ def train(
     method.train()
     loss_of = torch.compile(method.loss) if budget.compile else method.loss
     started = saved = time.monotonic()
+    saved_step = first
     metrics: Mapping[str, float] = {}
     logger = BlockLogger(steps, log)
     with profiled(profile, source.device) as stepped:
         for step in range(first, steps):
-            torch.manual_seed(derive_seed(source.seed, "step", step))
+            seed_all(derive_seed(source.seed, "step", step))
             set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
             batch = batches.draw(source, step)
             with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
@@ -76,12 +88,20 @@ def train(
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            if step + 1 < steps and every.over(step + 1 - saved_step, time.monotonic() - saved):
+                metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
                 save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
-                saved = time.monotonic()
+                saved, saved_step = time.monotonic(), step + 1
     metrics = logger.flush() or metrics
     seconds = before + time.monotonic() - started
     return Training(steps, steps * batches.images_per_step(source), seconds, metrics)
+
+
+def seed_all(seed: int) -> None:
+    """Set the global random state of torch, numpy and Python, so that what a step draws from it depends on `seed`."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def use_precision(precision: str) -> None:
@@ -165,14 +185,23 @@ def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optim
 
 def checkpoint_step(path: Path) -> int:
     """How many steps a checkpoint holds; 0 without one."""
-    return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
+    return int(read_checkpoint(path, torch.device("cpu"))["step"]) if path.exists() else 0
+
+
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `save_checkpoint` wrote. Raises zipfile.BadZipFile if it was changed since: torch would not notice."""
+    with zipfile.ZipFile(path) as archive:
+        if (damaged := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{path}: '{damaged}' does not have its checksum")
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state
 
 
 def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
     """The step to go on with and the seconds spent so far; (0, 0) without a checkpoint."""
     if not path.exists():
         return 0, 0.0
-    state = torch.load(path, map_location=next(method.parameters()).device, weights_only=True)
+    state = read_checkpoint(path, next(method.parameters()).device)
     method.load_state_dict(state["method"])
     optimizer.load_state_dict(state["optimizer"])
     return state["step"], state["seconds"]

@@ -19,6 +19,7 @@ from harness.config import load_suite
 from harness.display import display_for, duration
 from harness.errors import UsageError
 from harness.executors import Executor, Resources
+from harness.interval import Interval
 from harness.naming import default_results
 from harness.plan import Plan, selection
 from harness.registry import registry
@@ -43,9 +44,14 @@ def run(
     ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="profile ten training steps of each cell")] = False,
     executor: Annotated[str, typer.Option(help="where cells run, unless the suite says")] = "local",
+    checkpoint_every: Annotated[
+        str, typer.Option(metavar="TIME|STEPS", help="how much of a killed training is lost: 30s, 5min, 100steps")
+    ] = "60s",
 ) -> None:
     """Train and score what is left of a suite, then write and show its leaderboard."""
     started = time.monotonic()
+    Interval.parse(checkpoint_every)  # a mistake ends the run before anything is loaded
+    flags = ["--checkpoint-every", checkpoint_every, *(["--profile"] if profile else [])]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
     known = registry()
     report(known)
@@ -66,7 +72,7 @@ def run(
     )
     try:
         with display_for(console) as display:
-            statuses = run_plan(plan, store, engine, display, fresh=fresh, profile=profile)
+            statuses = run_plan(plan, store, engine, display, fresh=fresh, flags=flags)
     except KeyboardInterrupt:
         console.print(
             f"Interrupted. Finished cells are kept; run the same command again to go on. Results: {store.folder}"
