@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +45,34 @@ def cells(results: Path) -> dict[str, Path]:
     return found
 
 
-def outcome(cell: Path) -> dict[str, Any]:
-    """All that decides what a cell is worth, less what may differ between runs: times and costs."""
-    training = json.loads((cell / "training.json").read_text(encoding="utf-8"))
-    evaluations = {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))["metrics"]
-        for path in sorted(cell.glob("evaluations/*.json"))
-    }
-    units = {
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _training(cell: Path) -> Any:
+    training = _json(cell / "training.json")
+    return {key: training[key] for key in ("steps", "images", "metrics")}
+
+
+def _units(cell: Path) -> Any:
+    return {
         path.stem: {name: values.tolist() for name, values in np.load(path).items()}
         for path in sorted(cell.glob("evaluations/*.npz"))
     }
-    return {
-        "training": {key: training[key] for key in ("steps", "images", "metrics")},
-        "evaluations": evaluations,
-        "units": units,
-        "steps": (cell / "steps.jsonl").read_text(encoding="utf-8"),
-        "model": (cell / "model.safetensors").read_bytes(),
-    }
+
+
+PARTS: dict[str, tuple[str, Callable[[Path], Any]]] = {  # what a cell is worth: files, and how to compare them
+    "training": ("training.json", _training),
+    "evaluations": (
+        "evaluations/*.json",
+        lambda cell: {path.stem: _json(path)["metrics"] for path in sorted(cell.glob("evaluations/*.json"))},
+    ),
+    "units": ("evaluations/*.npz", _units),
+    "steps": ("steps.jsonl", lambda cell: (cell / "steps.jsonl").read_text(encoding="utf-8")),
+    "model": ("model.safetensors", lambda cell: (cell / "model.safetensors").read_bytes()),
+}
+
+
+def outcome(cell: Path) -> dict[str, Any]:
+    """All that a cell is worth, less what may differ between runs: times and costs."""
+    return {name: read(cell) for name, (_, read) in PARTS.items()}

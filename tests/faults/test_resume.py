@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ SMALL = {
 }
 ENGINES = ("learn2learn", "functional", "vmap")
 OPTIMIZERS = ("sgd", "adam", "adamw", "lars")
-METHODS = [
+METHODS: list[dict[str, Any]] = [
     *({"use": name, **SMALL.get(name, {})} for name in BUNDLED),
     *(  # an engine does not decide a cell's id: something else must
         {"use": "maml", "label": f"maml {engine}", "engine": engine, "tasks": 2, "queries": 3 + number}
@@ -131,7 +132,7 @@ def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(
 )
 def test_intervals(text: str, seconds: float | None, steps: int | None) -> None:
     interval = Interval.parse(text)
-    assert interval == Interval(**({"seconds": seconds} if seconds else {"steps": steps}))  # type: ignore[arg-type]
+    assert interval == Interval(**({"seconds": seconds} if seconds else {"steps": steps}))
     if seconds:
         assert interval.over(10**9, seconds)
         assert not interval.over(10**9, seconds - 1)
