@@ -17,6 +17,7 @@ from torch import Tensor
 from harness.budget import Budget
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
+from harness.interruption import Interrupted, asked, postponed
 from harness.profiling import profiled
 from harness.store import write_bytes
 
@@ -49,7 +50,8 @@ def train(
 ) -> Training:
     """Train `method` in place for the budget; go on from `checkpoint` if it exists. A profile goes into `profile`.
 
-    Raises FloatingPointError as soon as a logged loss is not finite.
+    Raises FloatingPointError as soon as a logged loss is not finite, and Interrupted, with a checkpoint saved, after
+    the step in which the job was told to stop.
     """
     batches = method.batches
     if batches is None:
@@ -62,7 +64,7 @@ def train(
     started = saved = time.monotonic()
     metrics: Mapping[str, float] = {}
     logger = BlockLogger(steps, log)
-    with profiled(profile, source.device) as stepped:
+    with postponed(), profiled(profile, source.device) as stepped:
         for step in range(first, steps):
             torch.manual_seed(derive_seed(source.seed, "step", step))
             set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
@@ -76,9 +78,12 @@ def train(
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            if asked() or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                metrics = logger.flush() or metrics  # or a log that goes on from the checkpoint would have a gap
                 save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
                 saved = time.monotonic()
+            if asked():
+                raise Interrupted(f"saved after step {step + 1} of {steps}")
     metrics = logger.flush() or metrics
     seconds = before + time.monotonic() - started
     return Training(steps, steps * batches.images_per_step(source), seconds, metrics)
