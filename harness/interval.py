@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.errors import UsageError
 
+DEFAULT = "60s"
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 

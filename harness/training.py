@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import math
 import random
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -20,11 +21,12 @@ from torch import Tensor
 from harness.budget import Budget
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
-from harness.interval import Interval
+from harness.files import set_aside, write_bytes
+from harness.interruption import Interrupted, asked, postponed
+from harness.interval import DEFAULT, Interval
 from harness.profiling import profiled
-from harness.store import write_bytes
 
-CHECKPOINT_EVERY = Interval(seconds=60.0)
+CHECKPOINT_EVERY = Interval.parse(DEFAULT)
 LOG_SECONDS = 1.0  # losses are fetched from the device in blocks, about this often
 LOGGED_STEPS = 500  # at most so many steps of a training are logged
 
@@ -60,7 +62,8 @@ def train(
     """Train `method` in place for the budget; go on from `checkpoint` if it exists, and leave one at that interval.
     A profile goes into `profile`.
 
-    Raises FloatingPointError as soon as a logged loss is not finite.
+    Raises FloatingPointError as soon as a logged loss is not finite, and Interrupted, with a checkpoint saved, after
+    the step in which the job was told to stop.
     """
     batches = method.batches
     if batches is None:
@@ -74,7 +77,7 @@ def train(
     saved_step = first
     metrics: Mapping[str, float] = {}
     logger = BlockLogger(steps, log)
-    with profiled(profile, source.device) as stepped:
+    with postponed(), profiled(profile, source.device) as stepped:
         for step in range(first, steps):
             seed_all(derive_seed(source.seed, "step", step))
             set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
@@ -88,10 +91,13 @@ def train(
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
-            if step + 1 < steps and every.over(step + 1 - saved_step, time.monotonic() - saved):
+            due = asked() or every.over(step + 1 - saved_step, time.monotonic() - saved)
+            if due and step + 1 < steps:
                 metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
                 save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
                 saved, saved_step = time.monotonic(), step + 1
+            if asked():
+                raise Interrupted(f"saved after step {saved_step} of {steps}")
     metrics = logger.flush() or metrics
     seconds = before + time.monotonic() - started
     return Training(steps, steps * batches.images_per_step(source), seconds, metrics)
@@ -184,8 +190,15 @@ def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optim
 
 
 def checkpoint_step(path: Path) -> int:
-    """How many steps a checkpoint holds; 0 without one."""
-    return int(read_checkpoint(path, torch.device("cpu"))["step"]) if path.exists() else 0
+    """How many steps a checkpoint holds; 0 without one. One that is damaged is set aside."""
+    if not path.exists():
+        return 0
+    try:
+        return int(read_checkpoint(path, torch.device("cpu"))["step"])
+    except Exception as error:  # noqa: BLE001 (a damaged file raises whatever its parts run into)
+        if aside := set_aside(path):
+            print(f"harness: {path}: is damaged ({error}); set aside as {aside.name}", file=sys.stderr)
+        return 0
 
 
 def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:

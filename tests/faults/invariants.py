@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from harness.store import read_json
+from harness.files import read_json
 from harness.training import read_checkpoint
 from tests.faults.bench import PARTS, cells, outcome
 
-LEFT_OVER = ("leases/[!.]*", "**/checkpoint.pt", "**/running.json", "**/.*.tmp", "**/*.tmp")
+LEFT_OVER = ("leases/[!.]*", "prepared/*.json", "**/checkpoint.pt", "**/.*.tmp", "**/*.tmp")
 RECORDS = ("training.json", "model.safetensors", "evaluations/*.json", "evaluations/*.npz")
 
 

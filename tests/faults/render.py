@@ -17,19 +17,19 @@ Made by `uv run python tests/faults/render.py` from `tests/faults/campaign.json`
 
 ## The campaign
 
-Suites of short cells, half of them of toy methods, half of the bundled ones, run by `harness run`. In each round one kind
-of fault strikes; then the same command runs again:
+Suites of short cells, half of them of toy methods, half of the bundled ones, run by `harness run`. In each round one
+kind of fault strikes; then the same command runs again:
 
-- **kill**: workers die by SIGKILL one after the other, then the run itself, its fork server, or all processes at once, at
-  random moments from the start of the command on;
+- **kill**: workers die by SIGKILL one after the other, then the run itself, its fork server, or all processes at once,
+  at random moments from the start of the command on;
 - **two**: two runs start on one results folder, and any process of either may be killed;
 - **damage**: up to eight random files of the results folder are cut short or have bits flipped between two runs;
 - **clock**: the system's clock is set forward and back by up to ten years while one or two runs go on;
 - **disk**: the disk fills up but for a random number of bytes, before a run or in the middle of it.
 
-After seven of ten rounds, the campaign waits until no process is left and checks what must be true; after the others the
-next run starts at once, beside whatever is still alive. At last each suite runs undisturbed, is compared with the results
-of a run that nothing ever disturbed, and runs once more, which must change nothing.
+After seven of ten rounds, the campaign waits until no process is left and checks what must be true; after the others
+the next run starts at once, beside whatever is still alive. At last each suite runs undisturbed, is compared with the
+results of a run that nothing ever disturbed, and runs once more, which must change nothing.
 """
 INVARIANTS = {
     "cells complete and equal to the undisturbed run's": "at the end a cell is complete, and its weights, scores, "
@@ -70,9 +70,9 @@ def page(result: Mapping[str, Any]) -> str:
         f"\n**Violations: {len(violations)}.** No process of a killed run was left after "
         f"{result['longest_orphan_seconds']:g} s.\n",
         *(f"- {violation}\n" for violation in violations),
-        f"Not counted as violations are {checks.get(EXCUSED, 0)} files that the campaign itself damaged and that nothing "
-        "had to read again: the content of a finished cell's model and per-unit values is compared with its checksum only "
-        "when it is used, and nothing reads the log of steps of a finished cell.\n",
+        f"Not counted as violations are {checks.get(EXCUSED, 0)} files that the campaign itself damaged and that "
+        "nothing had to read again: the content of a finished cell's model and per-unit values is compared with its "
+        "checksum only when it is used, and nothing reads the log of steps of a finished cell.\n",
     ]
     return "\n".join(sections)
 
