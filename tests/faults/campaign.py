@@ -16,6 +16,7 @@ import os
 import platform
 import random
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,7 @@ RESULT = Path(__file__).with_name("campaign.json")
 PATIENCE = 180.0  # seconds that an undisturbed run may take, and far more than it does
 ORPHANS = 30.0  # seconds that what a killed run started may live on
 JUMPS = (-315_360_000, -86_400, -3_600, 3_600, 86_400, 315_360_000)  # an hour, a day, ten years
-LONG = ("kill", "kill", "kill", "two", "kill", "damage", "clock", "disk")
+LONG = ("kill", "kill", "kill", "kill", "kill", "two", "damage", "clock", "disk")
 SHORT = ("kill", "two", "damage", "clock", "disk")
 
 TOY = """\
@@ -109,7 +110,8 @@ class Run:
 class Campaign:
     """Runs suites under faults until so many processes were killed."""
 
-    def __init__(self, folder: Path, seed: int, seeds: int, rounds: Iterable[str]) -> None:
+    def __init__(self, folder: Path, seed: int, seeds: int, rounds: Iterable[str], keep: Path | None = None) -> None:
+        self.keep = keep
         self.folder, self.seed, self.rounds = folder, seed, tuple(rounds)
         self.token = secrets.token_hex(4)
         self.shim = Shim(folder, folder / "disk")
@@ -136,6 +138,8 @@ class Campaign:
     def wrong(self, text: str) -> None:
         self.figures.violations.append(text)
         self.say(f"VIOLATION {text}")
+        if self.keep is not None and not self.keep.exists():  # the first one, as it was found
+            shutil.copytree(self.folder, self.keep, ignore_dangling_symlinks=True)
 
     # ---- runs
 
@@ -246,9 +250,9 @@ class Campaign:
     def round_kill(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
         """Some workers, one after the other, then something that ends the run."""
         run = self.start(suite, results)
-        workers = [("a worker", rng.uniform(0.1, 1.5)) for _ in range(rng.choice((0, 0, 1, 3, 5)))]
+        workers = [("a worker", rng.uniform(0.05, 0.8)) for _ in range(rng.choice((0, 3, 6, 10)))]
         last = rng.choice(("the run", "the whole tree", "the fork server"))
-        orders = [(last, rng.uniform(0.0, 9.0))] if not workers else [*workers, (last, rng.uniform(0.0, 2.0))]
+        orders = [(last, rng.uniform(0.0, 15.0))] if not workers else [*workers, (last, rng.uniform(0.0, 2.0))]
         self.execute(run, orders, doing, rng, patient=bool(workers))
         self.wait(run, doing)
 
@@ -343,10 +347,18 @@ def last_lines(path: Path) -> str:
     return " | ".join(path.read_text(errors="replace").strip().splitlines()[-3:])
 
 
-def campaign(folder: Path, seed: int, kills: int, cells: int, rounds: Iterable[str], first: int = 0) -> dict[str, Any]:
+def campaign(
+    folder: Path,
+    seed: int,
+    kills: int,
+    cells: int,
+    rounds: Iterable[str],
+    first: int = 0,
+    keep: Path | None = None,
+) -> dict[str, Any]:
     """Suites of about so many cells, until so many processes were killed; what happened and what was found wrong."""
     started = time.monotonic()
-    whole = Campaign(folder, seed, cells, rounds)
+    whole = Campaign(folder, seed, cells, rounds, keep)
     number = first
     try:
         while not number > first or sum(whole.figures.kills.values()) < kills:
@@ -377,10 +389,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cells", type=int, default=36, help="about so many cells a suite")
     parser.add_argument("--first", type=int, default=0, help="number of the first suite")
+    parser.add_argument("--keep", type=Path, help="takes a copy of everything at the first violation")
     parser.add_argument("--output", type=Path, default=RESULT)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="harness-campaign-") as folder:
-        found = campaign(Path(folder), given.seed, given.kills, given.cells, LONG, given.first)
+        found = campaign(Path(folder), given.seed, given.kills, given.cells, LONG, given.first, given.keep)
     given.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))
     return 1 if found["violations"] else 0
