@@ -9,7 +9,7 @@ from pathlib import Path
 from harness import lease
 from harness.files import DamagedError, broken, read_json, set_aside
 from harness.plan import Plan
-from harness.store import ATTEMPT, CELL, EVALUATION, CellFolder, Store
+from harness.store import ATTEMPT, CELL, EVALUATION, CellFolder, Store, json_files
 
 
 def repair(store: Store, plan: Plan) -> Iterator[str]:
@@ -41,9 +41,9 @@ def damaged(folder: CellFolder) -> Iterator[tuple[Path, str]]:
     if reason := _unreadable(folder.cell, CELL):
         yield folder.cell, reason
     yield from _with_its_record(folder.model, folder.training, "model", ())
-    for record in sorted(folder.evaluations.glob("[!.]*.json")):
+    for record in map(Path, json_files(str(folder.evaluations))):
         yield from _with_its_record(record.with_suffix(".npz"), record, "units", EVALUATION)
-    for attempt in sorted(folder.attempts.glob("[!.]*.json")):
+    for attempt in map(Path, json_files(str(folder.attempts))):
         if reason := _unreadable(attempt, ATTEMPT):
             yield attempt, reason
     if folder.checkpoint.exists() and not zipfile.is_zipfile(folder.checkpoint):

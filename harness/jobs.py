@@ -6,17 +6,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness import lease
 from harness.errors import UsageError
+<<<<<<< HEAD
 from harness.files import write_json
 from harness.interval import DEFAULT, Interval
+=======
+>>>>>>> wt-store
 from harness.memory import use_huge_pages
-from harness.outcome import Outcome
-from harness.planfile import PlanFile
-from harness.registry import registry
-from harness.store import Store
-from harness.supervisor import Limits, supervise
+
+if TYPE_CHECKING:
+    from harness.outcome import Outcome
 
 PREPARE = "prepare"
 CELL = "cell"
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _prepare(given: argparse.Namespace) -> int:
+    from harness.supervisor import supervise
+
     def work() -> Outcome:
         from harness.cell import prepare  # imports torch
 
@@ -63,6 +66,13 @@ def _prepare(given: argparse.Namespace) -> int:
 
 def _cell(given: argparse.Namespace) -> int:
     """Run a cell that nobody runs or has run since this job was planned."""
+    from harness import lease  # all this takes time to import, which `harness --help` must not
+    from harness.files import write_json
+    from harness.planfile import PlanFile
+    from harness.registry import registry
+    from harness.store import Store
+    from harness.supervisor import Limits, supervise
+
     plan = PlanFile(given.plan, registry())
     cell = plan.cell(given.id)
     store = Store(given.plan.parent.parent)
@@ -82,7 +92,7 @@ def _cell(given: argparse.Namespace) -> int:
         if given.attempt.exists() or folder.ended_since(since, plan.evaluators):
             return NOT_RUN
         folder.sweep(foreign=True)
-        outcome = supervise(work, Limits(given.timeout, given.memory), mine.beat)
+        outcome = supervise(work, Limits(given.timeout, given.memory), mine.beat, given.attempt.with_suffix(".log"))
         write_json(given.attempt, outcome.as_json(given.attempt))
         return outcome.exit_code
     finally:

@@ -47,7 +47,7 @@ def warn(damage: DamagedError) -> None:
     print(f"harness: warning: {damage}", file=sys.stderr)
 
 
-def _json_files(folder: str) -> list[str]:
+def json_files(folder: str) -> list[str]:
     """Paths of the JSON files of a folder, sorted; none if there is no such folder."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 (as in read_record)
@@ -75,10 +75,10 @@ def read_record(folder: str, report: Report = warn) -> CellRecord | None:
     training = read(f"{folder}/training.json")
     evaluations = {
         path.rpartition("/")[2].removesuffix(".json"): evaluation
-        for path in _json_files(f"{folder}/evaluations")
+        for path in json_files(f"{folder}/evaluations")
         if (evaluation := read(path, EVALUATION))
     }
-    attempts = _json_files(f"{folder}/attempts")
+    attempts = json_files(f"{folder}/attempts")
     last = read(attempts[-1], ATTEMPT) if attempts else None
     return CellRecord(folder.rpartition("/")[2], cell, training, evaluations, _failure(last))
 
@@ -128,7 +128,7 @@ class CellFolder:
 
     def failure(self, since: int = 0) -> dict[str, Any] | None:
         """How the latest attempt failed, if it did; only attempts from number `since` on."""
-        found = _json_files(str(self.attempts))
+        found = json_files(str(self.attempts))
         if not found or int(Path(found[-1]).stem) < since:
             return None
         try:
@@ -180,7 +180,7 @@ class Store:
 
     def held(self) -> Collection[str]:
         """Ids of the cells that some process runs now; one on another machine is believed to live."""
-        leases = map(Path, _json_files(str(self.folder / "leases")))
+        leases = map(Path, json_files(str(self.folder / "leases")))
         seen = {path.stem: lease.signs(path) for path in leases}
         return {id_ for id_, found in seen.items() if found and not lease.is_dead_here(found[0])}
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from harness import interruption
 from harness.lease import BEAT_SECONDS
-from harness.outcome import MESSAGE_CHARACTERS, Outcome, by_exit
+from harness.outcome import MESSAGE_CHARACTERS, Outcome, by_exit, last_words
 from harness.processes import group_memory, oom_kills
 
 GRACE_SECONDS = 8.0  # between asking a job to stop and killing it
@@ -44,8 +44,14 @@ class Limits:
         return seconds + ([] if self.gigabytes is None else ["--memory", str(self.gigabytes)])
 
 
-def supervise(work: Callable[[], Outcome], limits: Limits | None = None, beat: Callable[[], bool] = bool) -> Outcome:
+def supervise(
+    work: Callable[[], Outcome],
+    limits: Limits | None = None,
+    beat: Callable[[], bool] = lambda: True,
+    log: Path | None = None,
+) -> Outcome:
     """Let a child do the work and say how it ended. `beat` is called now and then; the job must stop if it is False.
+    `log`: what the child prints, whose last words count if it says nothing else.
 
     In the child this does not return but exits.
     """
@@ -72,7 +78,7 @@ def supervise(work: Callable[[], Outcome], limits: Limits | None = None, beat: C
     os.close(alive[1])
     if said and said.status == "ok":
         return said
-    ended = said or by_exit(code)
+    ended = said or by_exit(code, last_words(log) if log else "")
     if reason is not None:
         message = f"{reason.message}; {said.message}" if said and said.message else reason.message
         return replace(ended, status=reason.status, message=message)

@@ -37,7 +37,7 @@ RESULT = Path(__file__).with_name("campaign.json")
 PATIENCE = 180.0  # seconds that an undisturbed run may take, and far more than it does
 ORPHANS = 30.0  # seconds that what a killed run started may live on
 JUMPS = (-315_360_000, -86_400, -3_600, 3_600, 86_400, 315_360_000)  # an hour, a day, ten years
-LONG = ("kill", "kill", "kill", "kill", "kill", "two", "damage", "clock", "disk")
+LONG = ("kill",) * 6 + ("two", "damage", "clock", "disk")
 SHORT = ("kill", "two", "damage", "clock", "disk")
 
 TOY = """\
@@ -202,6 +202,8 @@ class Campaign:
         keeper = Keeper(results, self.reference(suite))
         kinds = rng.sample(self.rounds, len(self.rounds))
         for index, kind in enumerate(kinds):
+            if kind == "kill" and self.is_complete(suite, results):
+                continue  # there would be nothing to kill
             doing = f"suite {number} ({suite.stem}), round {index} ({kind})"
             self.figures.counts[f"rounds of '{kind}'"] += 1
             getattr(self, f"round_{kind}")(doing, suite, results, keeper, rng)
@@ -215,6 +217,9 @@ class Campaign:
         self.figures.checks += keeper.checks
         self.figures.counts["suites"] += 1
         self.figures.counts["cells"] += self.cells[suite.stem]
+
+    def is_complete(self, suite: Path, results: Path) -> bool:
+        return len(list(results.glob("cells/*/evaluations/[!.]*.json"))) == self.cells[suite.stem]
 
     def reference(self, suite: Path) -> Path:
         """The results of a run that nothing disturbs, made once."""
@@ -250,20 +255,20 @@ class Campaign:
     def round_kill(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
         """Some workers, one after the other, then something that ends the run."""
         run = self.start(suite, results)
-        workers = [("a worker", rng.uniform(0.05, 0.8)) for _ in range(rng.choice((0, 3, 6, 10)))]
+        workers = [("a worker", rng.uniform(0.02, 0.5)) for _ in range(rng.choice((0, 6, 12, 18)))]
         last = rng.choice(("the run", "the whole tree", "the fork server"))
         orders = [(last, rng.uniform(0.0, 15.0))] if not workers else [*workers, (last, rng.uniform(0.0, 2.0))]
         self.execute(run, orders, doing, rng, patient=bool(workers))
         self.wait(run, doing)
 
     def round_two(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
-        """Two runs at once, of which perhaps one dies, or a worker of each."""
+        """Two runs at once, of which one or both may die, or lose a worker or the fork server."""
         first = self.start(suite, results, workers=1)
         time.sleep(rng.uniform(0.0, 2.0))
         second = self.start(suite, results, workers=rng.choice((1, 2)))
         for run in (first, second):
             target = rng.choice(("a worker", "the run", "the whole tree", "the fork server"))
-            if rng.random() < 0.5:
+            if rng.random() < 0.8:
                 self.execute(run, [(target, rng.uniform(0.0, 4.0))], doing, rng, patient=True)
         self.wait(first, doing)
         self.wait(second, doing)
@@ -283,6 +288,7 @@ class Campaign:
     def round_clock(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
         """The clock is set forward and back, by up to ten years, while one or two runs go on."""
         runs = [self.start(suite, results) for _ in range(rng.choice((1, 2)))]
+        end = time.monotonic() + rng.choice((PATIENCE, rng.uniform(5.0, 15.0)))
         while any(run.goes_on() for run in runs):
             time.sleep(rng.uniform(0.3, 2.0))
             if not self.shim.works:
@@ -290,6 +296,10 @@ class Campaign:
             jump = rng.choice(JUMPS)
             self.shim.set_clock(jump)
             self.figures.counts["clock jumps"] += 1
+            if time.monotonic() > end:
+                self.say(f"{doing}: kills the whole tree")
+                self.strike(runs[0], "the whole tree", rng)
+                end += PATIENCE
         self.say(f"{doing}: {len(runs)} runs")
         for run in runs:
             self.wait(run, doing)
@@ -387,7 +397,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cells", type=int, default=36, help="about so many cells a suite")
+    parser.add_argument("--cells", type=int, default=60, help="about so many cells a suite")
     parser.add_argument("--first", type=int, default=0, help="number of the first suite")
     parser.add_argument("--keep", type=Path, help="takes a copy of everything at the first violation")
     parser.add_argument("--output", type=Path, default=RESULT)

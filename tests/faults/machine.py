@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 MARK = "HARNESS_FAULTS"  # in the environment of every process of a run, inherited by all that it starts
 SHIM = Path(__file__).with_name("shim.c")
-TMPFS_MB = 64
+TMPFS_MB = 256
 
 
 class Shim:
@@ -67,7 +67,7 @@ class Disk(Protocol):
 class Tmpfs:
     """A small file system in memory, filled up by a file of our own."""
 
-    name = "a tmpfs of 64 MB, filled by a file"
+    name = f"a tmpfs of {TMPFS_MB} MB, filled by a file"
 
     def __init__(self, folder: Path) -> None:
         """Raises OSError where mounting is not allowed."""
