@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from harness import Augmentation, Data, Metric, Trained, Views
 from harness import training as loop
 from harness.budget import Budget, merge
 from harness.data.batches import Source
+from harness.interval import Interval
 from harness.training import load_checkpoint, make_optimizer, rate_factor, steps_of, train
 
 
@@ -27,9 +28,15 @@ def fresh(seed: int = 0) -> tuple[Classify, Source]:
     return Classify(Flat(FlatConfig(), data.train.sample_shape), CentroidConfig(), data), Source(data, 32, seed)
 
 
-def train_logged(method: Classify, source: Source, budget: Budget, checkpoint: Path) -> list[tuple[int, float]]:
+def train_logged(
+    method: Classify, source: Source, budget: Budget, checkpoint: Path, every: Interval = loop.CHECKPOINT_EVERY
+) -> list[tuple[int, float]]:
     logged: list[tuple[int, float]] = []
-    train(method, source, budget, checkpoint, lambda step, _, metrics: logged.append((step, metrics["loss"])))
+
+    def log(step: int, steps: int, metrics: Mapping[str, float]) -> None:  # noqa: ARG001 (the callback's signature)
+        logged.append((step, metrics["loss"]))
+
+    train(method, source, budget, checkpoint, log, every=every)
     return logged
 
 
@@ -43,13 +50,10 @@ BUDGETS = [
 
 
 @pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: f"{budget.optimizer}-{budget.precision}")
-def test_learns_and_a_resumed_run_equals_an_uninterrupted_one(
-    budget: Budget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_learns_and_a_resumed_run_equals_an_uninterrupted_one(budget: Budget, tmp_path: Path) -> None:
     whole, source = fresh()
     logged = train_logged(whole, source, budget, tmp_path / "never")
     assert logged[-1][1] < 0.6 * logged[0][1]
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)  # a checkpoint after every step
     stopped, source = fresh()
 
     def stop(step: int, steps: int) -> None:  # noqa: ARG001 (the hook's signature)
@@ -58,7 +62,7 @@ def test_learns_and_a_resumed_run_equals_an_uninterrupted_one(
 
     stopped.after_step = stop  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        train_logged(stopped, source, budget, tmp_path / "checkpoint")
+        train_logged(stopped, source, budget, tmp_path / "checkpoint", Interval(steps=1))
     resumed, source = fresh(seed=0)
     with torch.no_grad():
         resumed.head.weight.zero_()  # whatever it was before: the checkpoint holds all

@@ -17,7 +17,7 @@ from harness.plan import AXES, Plan
 from harness.registry import registry
 from harness.store import Store
 
-STATUS_STYLES = {"done": "green", "failed": "red", "running": "yellow", "todo": ""}
+STATUS_STYLES = {"done": "green", "running": "yellow", "interrupted": "yellow", "todo": ""}  # others are failures
 
 
 def plan(
@@ -45,7 +45,7 @@ def plan(
             cell.backbone.label,
             cell.dataset.label,
             str(cell.seed),
-            (statuses[id_], STATUS_STYLES[statuses[id_]]),
+            (statuses[id_], STATUS_STYLES.get(statuses[id_], "red")),
         )
         for id_, cell in planned.cells.items()
     ]
