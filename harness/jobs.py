@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
-<<<<<<< HEAD
-from harness.files import write_json
 from harness.interval import DEFAULT, Interval
-=======
->>>>>>> wt-store
 from harness.memory import use_huge_pages
 
 if TYPE_CHECKING:
