@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
-from harness.files import write_json
 from harness.interval import DEFAULT, Interval
 from harness.memory import use_huge_pages
 
@@ -64,6 +63,7 @@ def _prepare(given: argparse.Namespace) -> int:
 def _cell(given: argparse.Namespace) -> int:
     """Run a cell that nobody runs or has run since this job was planned."""
     from harness import lease  # all this takes time to import, which `harness --help` must not
+    from harness.files import write_json
     from harness.planfile import PlanFile
     from harness.registry import registry
     from harness.store import Store

@@ -177,8 +177,8 @@ class Campaign:
             time.sleep(0.05)
         self.figures.longest_orphan = max(self.figures.longest_orphan, time.monotonic() - started)
 
-    def strike(self, run: Run, target: str, rng: random.Random) -> None:
-        """Kill one process of a run, or all of them at once."""
+    def strike(self, run: Run, target: str, rng: random.Random) -> bool:
+        """Kill one process of a run, or all of them at once; whether there was one."""
         roles: dict[str, tuple[Role, ...]] = {
             "the run": ("run",), "a worker": ("worker",), "the fork server": ("server",)
         }  # fmt: skip
@@ -190,6 +190,7 @@ class Campaign:
         if any(hit):
             self.figures.kills[target] += 1
             run.killed = run.killed or target in ("the run", "the whole tree")
+        return any(hit)
 
     # ---- one suite
 
@@ -227,6 +228,8 @@ class Campaign:
         if not results.exists():
             self.say(f"the undisturbed run of {suite.stem}: {self.cells[suite.stem]} cells")
             self.wait(self.start(suite, results), "undisturbed", codes=(0,))
+            if not self.is_complete(suite, results):
+                raise RuntimeError("without any fault, the suite does not become complete")
         return results
 
     def finish(self, doing: str, suite: Path, results: Path, keeper: Keeper) -> None:
@@ -326,8 +329,8 @@ class Campaign:
             time.sleep(0.05)
         for target, delay in orders:
             time.sleep(delay)
-            self.say(f"{doing}: kills {target} after {delay:.2f} s")
-            self.strike(run, target, rng)
+            hit = self.strike(run, target, rng)
+            self.say(f"{doing}: {'kills' if hit else 'does not find'} {target} after {delay:.2f} s")
 
 
 def hurt(path: Path, rng: random.Random) -> str:

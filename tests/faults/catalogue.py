@@ -539,28 +539,28 @@ PLUGINS = (
 RESULTS = (
     Fault(
         "a truncated checkpoint",
-        "is damaged or of another network",
+        "set aside as checkpoint.pt.damaged-1",
         trained(lambda cell: (interrupted(cell, {"step": 1}), half(cell / "checkpoint.pt"))),
         RUN,
         0,
     ),
     Fault(
         "a checkpoint of another network",
-        "is damaged or of another network",
+        "set aside as checkpoint.pt.damaged-1",
         trained(lambda cell: interrupted(cell, {"step": 1, "seconds": 1.0, "method": {}, "optimizer": {}})),
         RUN,
         0,
     ),
     Fault(
         "a checkpoint that is a hostile pickle",
-        "is damaged or of another network",
+        "set aside as checkpoint.pt.damaged-1",
         trained(lambda cell: interrupted(cell, {"step": Exploit()})),
         RUN,
         0,
     ),
     Fault(
         "a truncated model",
-        "is damaged or of another network",
+        "set aside as model.safetensors.damaged-1",
         trained(lambda cell: half(cell / "model.safetensors"), MORE),
         RUN,
         0,
