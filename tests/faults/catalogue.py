@@ -69,8 +69,9 @@ def meet(fault: Fault, folder: Path) -> Outcome:
 
 
 def shortened(text: str, folder: Path) -> str:
-    """Without what differs from run to run: where the folder is, ids, addresses."""
+    """Without what differs from run to run, or from one set of plugins to another: folders, ids, all known names."""
     text = text.replace(f"{folder}/", "").replace(str(folder), ".").removeprefix("harness: ")
+    text = re.sub(r" Known: [^\n]*", " Known: ...", text)
     return re.sub(r"\b[0-9a-f]{16}\b", "ID", text)
 
 
@@ -239,6 +240,10 @@ def trained(alter: Callable[[Path], object], again: str = ONE) -> Callable[[Path
 
 def half(file: Path) -> int:
     return file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def another_score(file: Path) -> int:
+    return file.write_text(re.sub(r'"value": [0-9.]+', '"value": 1.5', file.read_text()))
 
 
 MORE = ONE.replace("nearest: {}", "nearest: {}\n  on train: {use: nearest, split: train}")
@@ -563,6 +568,20 @@ RESULTS = (
         "set aside as model.safetensors.damaged-1",
         trained(lambda cell: half(cell / "model.safetensors"), MORE),
         RUN,
+        0,
+    ),
+    Fault(
+        "a record cut short",
+        "set aside as",
+        trained(lambda cell: half(next(cell.glob("evaluations/*.json")))),
+        RUN,
+        0,
+    ),
+    Fault(
+        "another score in a record",
+        "does not fit its checksum",
+        trained(lambda cell: another_score(next(cell.glob("evaluations/*.json")))),
+        ("leaderboard", "results"),
         0,
     ),
     Fault("a folder without results", "holds no results", lambda _: None, ("leaderboard", "nowhere")),
