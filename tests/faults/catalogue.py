@@ -242,6 +242,10 @@ def half(file: Path) -> int:
     return file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
+def cut(file: Path) -> int:
+    return file.write_bytes(file.read_bytes()[:20])
+
+
 def another_score(file: Path) -> int:
     return file.write_text(re.sub(r'"value": [0-9.]+', '"value": 1.5', file.read_text()))
 
@@ -573,7 +577,7 @@ RESULTS = (
     Fault(
         "a record cut short",
         "set aside as",
-        trained(lambda cell: half(next(cell.glob("evaluations/*.json")))),
+        trained(lambda cell: cut(next(cell.glob("evaluations/*.json")))),
         RUN,
         0,
     ),
