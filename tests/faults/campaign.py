@@ -202,6 +202,7 @@ class Campaign:
         results = self.disk.folder / f"{number:03}-{suite.stem}"
         keeper = Keeper(results, self.reference(suite))
         kinds = rng.sample(self.rounds, len(self.rounds))
+        kinds.sort(key=lambda kind: kind in ("two", "clock"))  # after which a suite may be complete
         for index, kind in enumerate(kinds):
             if kind == "kill" and self.is_complete(suite, results):
                 continue  # there would be nothing to kill
@@ -256,12 +257,12 @@ class Campaign:
     # ---- the kinds of rounds
 
     def round_kill(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
-        """Some workers, one after the other, then something that ends the run."""
+        """Some workers and perhaps the fork server, one after the other, then something that ends the run."""
         run = self.start(suite, results)
-        workers = [("a worker", rng.uniform(0.02, 0.5)) for _ in range(rng.choice((0, 6, 12, 18)))]
-        last = rng.choice(("the run", "the whole tree", "the fork server"))
-        orders = [(last, rng.uniform(0.0, 15.0))] if not workers else [*workers, (last, rng.uniform(0.0, 2.0))]
-        self.execute(run, orders, doing, rng, patient=bool(workers))
+        number = rng.choice((0, 6, 12, 18, 24))
+        first = [(rng.choice(("a worker",) * 5 + ("the fork server",)), rng.uniform(0.02, 0.4)) for _ in range(number)]
+        last = rng.choice(("the run", "the whole tree")), rng.uniform(0.0, 2.0 if number else 15.0)
+        self.execute(run, [*first, last], doing, rng, patient=number > 0)
         self.wait(run, doing)
 
     def round_two(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
@@ -276,7 +277,7 @@ class Campaign:
         self.wait(first, doing)
         self.wait(second, doing)
 
-    def round_damage(self, doing: str, suite: Path, results: Path, keeper: Keeper, rng: random.Random) -> None:
+    def round_damage(self, doing: str, _suite: Path, results: Path, keeper: Keeper, rng: random.Random) -> None:
         """Some files are cut short or have bits flipped, while nothing runs."""
         self.settle(doing)
         self.look(doing, keeper.look())  # before anything is damaged
@@ -286,7 +287,6 @@ class Campaign:
             keeper.damage(path)
             self.figures.counts["files damaged"] += 1
             self.say(f"{doing}: {path.relative_to(results)} {how}")
-        self.wait(self.start(suite, results), doing)
 
     def round_clock(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
         """The clock is set forward and back, by up to ten years, while one or two runs go on."""

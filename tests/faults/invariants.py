@@ -18,7 +18,7 @@ from harness.files import read_json
 from harness.training import read_checkpoint
 from tests.faults.bench import PARTS, cells, outcome
 
-LEFT_OVER = ("leases/[!.]*", "prepared/*.json", "**/checkpoint.pt", "**/.*.tmp", "**/*.tmp")
+LEFT_OVER = ("leases/[!.]*", "**/checkpoint.pt", "**/.*.tmp", "**/*.tmp")
 RECORDS = ("training.json", "model.safetensors", "evaluations/*.json", "evaluations/*.npz")
 
 
