@@ -260,7 +260,7 @@ class Campaign:
         """Some workers and perhaps the fork server, one after the other, then something that ends the run."""
         run = self.start(suite, results)
         number = rng.choice((0, 6, 12, 18, 24))
-        first = [(rng.choice(("a worker",) * 5 + ("the fork server",)), rng.uniform(0.02, 0.4)) for _ in range(number)]
+        first = [(rng.choice(("a worker",) * 11 + ("the fork server",)), rng.uniform(0.02, 0.4)) for _ in range(number)]
         last = rng.choice(("the run", "the whole tree")), rng.uniform(0.0, 2.0 if number else 15.0)
         self.execute(run, [*first, last], doing, rng, patient=number > 0)
         self.wait(run, doing)
@@ -323,11 +323,13 @@ class Campaign:
     def execute(
         self, run: Run, orders: Iterable[tuple[str, float]], doing: str, rng: random.Random, *, patient: bool
     ) -> None:
-        """Kill what is ordered, each so many seconds after the one before; if `patient`, once there is a worker."""
-        deadline = time.monotonic() + 20
-        while patient and run.goes_on() and not run.of("worker") and time.monotonic() < deadline:
-            time.sleep(0.05)
+        """Kill what is ordered, each so many seconds after the one before; if `patient`, only while there is a worker."""
         for target, delay in orders:
+            deadline = time.monotonic() + 20
+            while patient and run.goes_on() and not run.of("worker") and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if not run.goes_on():
+                return
             time.sleep(delay)
             hit = self.strike(run, target, rng)
             self.say(f"{doing}: {'kills' if hit else 'does not find'} {target} after {delay:.2f} s")
@@ -400,7 +402,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cells", type=int, default=60, help="about so many cells a suite")
+    parser.add_argument("--cells", type=int, default=48, help="about so many cells a suite")
     parser.add_argument("--first", type=int, default=0, help="number of the first suite")
     parser.add_argument("--keep", type=Path, help="takes a copy of everything at the first violation")
     parser.add_argument("--output", type=Path, default=RESULT)
