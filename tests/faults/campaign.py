@@ -323,7 +323,7 @@ class Campaign:
     def execute(
         self, run: Run, orders: Iterable[tuple[str, float]], doing: str, rng: random.Random, *, patient: bool
     ) -> None:
-        """Kill what is ordered, each so many seconds after the one before; if `patient`, only while there is a worker."""
+        """Kill what is ordered, each so many seconds after the one before; `patient`: while there is a worker."""
         for target, delay in orders:
             deadline = time.monotonic() + 20
             while patient and run.goes_on() and not run.of("worker") and time.monotonic() < deadline:
