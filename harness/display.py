@@ -90,7 +90,9 @@ def doing(progress: Progress, id_: str) -> str:
 def summary(progress: Progress) -> str:
     left = progress.seconds_left()
     estimate = f", about {duration(left)} left" if left is not None else ""
-    return f"{len(progress.took)} of {len(progress.left)} cells ended, {len(progress.begun)} running{estimate}"
+    elsewhere = f", {progress.elsewhere} in another run" if progress.elsewhere else ""
+    running = f"{len(progress.begun)} running{elsewhere}{estimate}"
+    return f"{len(progress.took)} of {len(progress.left)} cells ended, {running}"
 
 
 def ending(cell: Cell, status: str, message: str, seconds: float | None) -> Text:

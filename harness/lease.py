@@ -7,6 +7,7 @@ not changed for a while of our own time.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -22,6 +23,8 @@ from harness.processes import alive, machine, process_start
 
 BEAT_SECONDS = 10.0  # between two signs of life
 STALE_SECONDS = float(os.environ.get("HARNESS_STALE_SECONDS", "90"))  # without one, on another machine
+
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no links
 
 Signs = tuple[bytes, int]  # what a lease says, and when its owner last touched it
 
@@ -66,6 +69,14 @@ def claim(path: Path, run: str = "", attempt: str = "") -> Lease | None:
         os.link(temporary, path)  # fails where there is one, and what others see is whole at once
     except FileExistsError:
         if temporary.stat().st_nlink != 2:  # or it was made, and the answer was lost on the way (NFS)
+            return None
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        try:
+            with path.open("xb") as file:  # others may see it empty for a moment, which they take for a living owner
+                file.write(content)
+        except FileExistsError:
             return None
     finally:
         temporary.unlink(missing_ok=True)

@@ -37,6 +37,7 @@ class Progress:
         self.begun: dict[str, float] = {}
         self.took: dict[str, float] = {}
         self.workers = 1
+        self.elsewhere = 0  # cells that another run has now
         self._methods: dict[str, Method] = defaultdict(Method)
         for id_ in left:
             self._methods[self._label(id_)].waiting += 1

@@ -148,7 +148,8 @@ class _Work:
                     self._end(ended)
             elif not self.waiting:
                 time.sleep(POLL_SECONDS)
-            self.waiting.extend(self.elsewhere)
+            self.progress.elsewhere = len(self.elsewhere)
+            self.waiting.extend(self.elsewhere)  # to look again
             self.elsewhere = []
             self.display.update(self.progress)
 

@@ -172,19 +172,25 @@ def test_two_runs_share_the_work(suite: Write, tmp_path: Path) -> None:
     assert not list((tmp_path / "results/toy/prepared").iterdir())
 
 
-def test_what_another_run_has_is_not_forgotten_and_is_waited_for(
+def test_what_another_process_has_is_not_forgotten_and_is_waited_for(
     harness: Harness, suite: Write, tmp_path: Path
 ) -> None:
-    path = suite(SLOW.replace("0.5", "0.3"))
-    with running(path) as first:
-        owner(tmp_path)
-        assert statuses(harness, path) == ["running"]
-        done = harness("run", path, "--fresh")
-        first.communicate(timeout=60)
-    assert "is kept, because another run has it" in done.stdout
-    assert "in another run)" in done.stdout
-    assert first.returncode == 0
-    assert [each["status"] for each in attempts(tmp_path)] == ["ok"]
+    path = suite(ONE)
+    harness("run", path)
+    [training] = tmp_path.rglob("training.json")
+    written = training.stat().st_mtime_ns
+    mine = lease.claim(tmp_path / f"results/toy/leases/{training.parent.name}.json")
+    assert mine is not None
+    with running(path, "--fresh") as process:
+        assert process.stdout
+        assert any("is kept, because another run has it" in line for line in process.stdout)
+        assert statuses(harness, path) == ["done"]
+        assert process.poll() is None
+        mine.release()
+        output, _ = process.communicate(timeout=60)
+    assert "in another run)" in output
+    assert process.returncode == 0
+    assert training.stat().st_mtime_ns == written
 
 
 def test_a_lease_of_a_dead_owner_is_taken_over(harness: Harness, suite: Write, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from harness_toy import BlobsConfig, CentroidConfig, FlatConfig
@@ -83,6 +85,29 @@ def test_a_checkpoint_is_no_pickle_that_runs_code(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "checkpoint", method, make_optimizer(method, BUDGETS[0])) == (0, 0.0)
     assert not (tmp_path / "exploded").exists()
     assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_flipped_bit_of_a_checkpoint_is_noticed_and_the_file_set_aside(tmp_path: Path) -> None:
+    method, _ = fresh()
+    path = tmp_path / "checkpoint.pt"
+    loop.save_checkpoint(path, 3, 1.0, method, make_optimizer(method, BUDGETS[0]))
+    assert loop.checkpoint_step(path) == 3
+    content = bytearray(path.read_bytes())
+    weights = method.head.weight.detach().numpy().tobytes()
+    content[content.index(weights) + 5] ^= 16
+    path.write_bytes(content)
+    torch.load(path, weights_only=True)  # which notices nothing
+    assert loop.checkpoint_step(path) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt.damaged-1"]
+
+
+def test_a_step_seeds_every_global_generator() -> None:
+    drawn = []
+    for seed in (2**62, 2**62, 1):
+        loop.seed_all(seed)
+        drawn.append((float(torch.rand(())), np.random.rand(), random.random()))
+    assert drawn[0] == drawn[1]
+    assert all(one != other for one, other in zip(drawn[1], drawn[2], strict=True))
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ class Campaign:
         results = self.disk.folder / f"{number:03}-{suite.stem}"
         keeper = Keeper(results, self.reference(suite))
         kinds = rng.sample(self.rounds, len(self.rounds))
+        kinds.sort(key=lambda kind: kind in ("two", "clock"))  # after which a suite may be complete
         for index, kind in enumerate(kinds):
             if kind == "kill" and self.is_complete(suite, results):
                 continue  # there would be nothing to kill
@@ -256,12 +257,12 @@ class Campaign:
     # ---- the kinds of rounds
 
     def round_kill(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
-        """Some workers, one after the other, then something that ends the run."""
+        """Some workers and perhaps the fork server, one after the other, then something that ends the run."""
         run = self.start(suite, results)
-        workers = [("a worker", rng.uniform(0.02, 0.5)) for _ in range(rng.choice((0, 6, 12, 18)))]
-        last = rng.choice(("the run", "the whole tree", "the fork server"))
-        orders = [(last, rng.uniform(0.0, 15.0))] if not workers else [*workers, (last, rng.uniform(0.0, 2.0))]
-        self.execute(run, orders, doing, rng, patient=bool(workers))
+        number = rng.choice((0, 6, 12, 18, 24))
+        first = [(rng.choice(("a worker",) * 11 + ("the fork server",)), rng.uniform(0.02, 0.4)) for _ in range(number)]
+        last = rng.choice(("the run", "the whole tree")), rng.uniform(0.0, 2.0 if number else 15.0)
+        self.execute(run, [*first, last], doing, rng, patient=number > 0)
         self.wait(run, doing)
 
     def round_two(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
@@ -276,7 +277,7 @@ class Campaign:
         self.wait(first, doing)
         self.wait(second, doing)
 
-    def round_damage(self, doing: str, suite: Path, results: Path, keeper: Keeper, rng: random.Random) -> None:
+    def round_damage(self, doing: str, _suite: Path, results: Path, keeper: Keeper, rng: random.Random) -> None:
         """Some files are cut short or have bits flipped, while nothing runs."""
         self.settle(doing)
         self.look(doing, keeper.look())  # before anything is damaged
@@ -286,7 +287,6 @@ class Campaign:
             keeper.damage(path)
             self.figures.counts["files damaged"] += 1
             self.say(f"{doing}: {path.relative_to(results)} {how}")
-        self.wait(self.start(suite, results), doing)
 
     def round_clock(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
         """The clock is set forward and back, by up to ten years, while one or two runs go on."""
@@ -323,11 +323,13 @@ class Campaign:
     def execute(
         self, run: Run, orders: Iterable[tuple[str, float]], doing: str, rng: random.Random, *, patient: bool
     ) -> None:
-        """Kill what is ordered, each so many seconds after the one before; if `patient`, once there is a worker."""
-        deadline = time.monotonic() + 20
-        while patient and run.goes_on() and not run.of("worker") and time.monotonic() < deadline:
-            time.sleep(0.05)
+        """Kill what is ordered, each so many seconds after the one before; `patient`: while there is a worker."""
         for target, delay in orders:
+            deadline = time.monotonic() + 20
+            while patient and run.goes_on() and not run.of("worker") and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if not run.goes_on():
+                return
             time.sleep(delay)
             hit = self.strike(run, target, rng)
             self.say(f"{doing}: {'kills' if hit else 'does not find'} {target} after {delay:.2f} s")
@@ -400,7 +402,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cells", type=int, default=60, help="about so many cells a suite")
+    parser.add_argument("--cells", type=int, default=48, help="about so many cells a suite")
     parser.add_argument("--first", type=int, default=0, help="number of the first suite")
     parser.add_argument("--keep", type=Path, help="takes a copy of everything at the first violation")
     parser.add_argument("--output", type=Path, default=RESULT)

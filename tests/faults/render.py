@@ -20,8 +20,8 @@ Made by `uv run python tests/faults/render.py` from `tests/faults/campaign.json`
 Suites of short cells, half of them of toy methods, half of the bundled ones, run by `harness run`. In each round one
 kind of fault strikes; then the same command runs again:
 
-- **kill**: workers die by SIGKILL one after the other, then the run itself, its fork server, or all processes at once,
-  at random moments from the start of the command on;
+- **kill**: workers and the fork server die by SIGKILL one after the other, then the run itself or all processes at
+  once; or these two at a random moment from the start of the command on;
 - **two**: two runs start on one results folder, and any process of either may be killed;
 - **damage**: up to eight random files of the results folder are cut short or have bits flipped between two runs;
 - **clock**: the system's clock is set forward and back by up to ten years while one or two runs go on;

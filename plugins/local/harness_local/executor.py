@@ -19,6 +19,7 @@ from harness.processes import alive, process_start
 from harness.supervisor import GRACE_SECONDS
 from harness_local import LocalConfig
 
+STARTS = 5  # of the fork server, before a run gives up
 LOST = 255  # the exit code that multiprocessing gives a process whose fork server died
 
 
@@ -118,14 +119,15 @@ class Local(Executor):
             self.running[job.name] = Started(process, slot, process_start(process.pid or 0))
 
     def _fork(self, job: Job, slot: Slot) -> ForkServerProcess:
-        process = self.context.Process(target=work, args=(job, slot), name=job.name)
-        try:
-            process.start()
-        except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
-            os.environ["HARNESS_PRELOAD"] = ""
+        for _ in range(STARTS):
             process = self.context.Process(target=work, args=(job, slot), name=job.name)
-            process.start()
-        return process
+            try:
+                process.start()
+            except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
+                os.environ["HARNESS_PRELOAD"] = ""
+            else:
+                return process
+        raise UsageError(f"the process that starts the cells died {STARTS} times in a row; is there enough memory?")
 
 
 def work(job: Job, slot: Slot) -> None:
