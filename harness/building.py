@@ -12,7 +12,7 @@ from harness.cells import Cell, Component
 from harness.components import Dataset, Evaluator, Method
 from harness.data.batches import Source, derive_seed
 from harness.data.splits import Data
-from harness.errors import UsageError
+from harness.errors import ENVIRONMENT, UsageError
 from harness.naming import slug
 
 
@@ -25,7 +25,13 @@ def cache_folder(component: Component) -> Path:
 def load_data(component: Component, device: torch.device) -> Data:
     """Load a data set onto `device`. Raises UsageError for the user's mistakes."""
     dataset: Dataset = component.spec.load()(component.config, cache_folder(component))
-    return Data.of(dataset.load(), dataset.augmentation, device)
+    try:
+        splits = dataset.load()
+    except OSError as error:
+        if error.errno in ENVIRONMENT and error.filename is not None:
+            raise UsageError(f"{error.filename}: {error.strerror}") from error
+        raise
+    return Data.of(splits, dataset.augmentation, device)
 
 
 def build_method(cell: Cell, data: Data) -> Method:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 
 from harness import building
@@ -20,20 +22,26 @@ from harness.components import Method, Metric, Trained
 from harness.data.splits import Data
 from harness.errors import UsageError
 from harness.events import CellStarted, StepLogged
+from harness.files import broken, npz, read_json, replacing, seal, set_aside, write_bytes, write_json
+from harness.interval import Interval
 from harness.memory import keep_freed_memory
+from harness.outcome import Outcome, Status
 from harness.plan import Plan
 from harness.planfile import PlanFile
 from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
-from harness.store import CellFolder, Store, npz, write_bytes, write_json
-from harness.training import checkpoint_step, train, use_precision
+from harness.store import CellFolder, Store
+from harness.training import checkpoint_step, train, unchanged_by_failure, use_precision
+
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # torch's allocators, CUDA's libraries
 
 
-def prepare(path: Path) -> int:
+def prepare(path: Path, found: Path | None = None) -> Outcome:
     """Load every data set once (downloads, caches) and check every combination of a plan before anything trains.
 
-    Only the user's mistakes are written down; whatever else goes wrong will be the record of the cells it hits.
+    Only the user's mistakes are written down, in `found`; whatever else goes wrong will be the record of the cells it
+    hits.
     """
     store, plan = Store(path.parent.parent), PlanFile(path, registry()).plan()
     errors: list[str] = []
@@ -53,8 +61,8 @@ def prepare(path: Path) -> int:
                 errors.append(str(error))
             except Exception:  # noqa: BLE001 (likewise)
                 traceback.print_exc()
-    write_json(store.prepared(path), {"errors": list(dict.fromkeys(errors))})
-    return 0
+    write_json(found or store.prepared(path), {"errors": list(dict.fromkeys(errors))})
+    return Outcome("ok")
 
 
 def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
@@ -66,24 +74,31 @@ def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
     return [(dataset, list(cells.values())) for dataset, cells in groups.values()]
 
 
-def run_cell(path: Path, id_: str, device: str, threads: int, attempt: Path, *, profile: bool = False) -> int:
-    """Train one cell of a plan, unless it is trained, and let each evaluator score it that has not. The exit code."""
+def run_cell(
+    plan: PlanFile, cell: Cell, folder: CellFolder, device: str, threads: int, *, profile: bool, every: Interval
+) -> Outcome:
+    """Train a cell, unless it is trained, and let each evaluator of its plan score it that has not."""
     keep_freed_memory()
-    plan = PlanFile(path, registry())
-    cell = plan.cell(id_)
-    folder = Store(path.parent.parent).cell(id_)
-    folder.mark_running()
     torch.set_num_threads(threads)
-    failures = _run(cell, plan.evaluators, folder, torch.device(device), threads, profile)
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    if failures:
-        write_json(attempt, {"status": "failed", "message": failures[0].strip().splitlines()[-1]})
-    else:
-        write_json(attempt, {"status": "ok", "message": ""})
+    failures = _run(cell, plan.evaluators, folder, torch.device(device), threads, profile, every)
+    if not failures:
         folder.checkpoint.unlink(missing_ok=True)
-    folder.running.unlink(missing_ok=True)
-    return 1 if failures else 0
+        return Outcome("ok")
+    for failure in failures:
+        traceback.print_exception(failure)
+    statuses = list(map(status_of, failures))
+    first = failures[statuses.index("oom") if "oom" in statuses else 0]
+    return Outcome(status_of(first), traceback.format_exception_only(first)[-1].strip(), None, 1)
+
+
+def status_of(error: Exception) -> Status:
+    """Whether memory was what it lacked."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return "oom"
+    if isinstance(error, OSError):
+        return "oom" if error.errno == errno.ENOMEM else "failed"
+    lacked = isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY)
+    return "oom" if lacked else "failed"
 
 
 def _run(
@@ -93,8 +108,9 @@ def _run(
     device: torch.device,
     threads: int,
     profile: bool,
-) -> list[str]:
-    """Tracebacks of what failed: the training, or single evaluators."""
+    every: Interval,
+) -> list[Exception]:
+    """What failed: the training, or single evaluators."""
     try:
         write_json(folder.cell, cell.as_json())
         installed().notify("cell_started", CellStarted(cell.as_json(), folder.folder))
@@ -103,43 +119,72 @@ def _run(
         origin = provenance(name, threads)
         data = building.load_data(cell.dataset, device)
         method = building.build_method(cell, data)
-        if folder.training.exists():
-            load_model(method, folder.model, device=str(device))
-        else:
-            _train(cell, method, data, folder, origin, folder.profile if profile else None)
-    except Exception:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
-        return [traceback.format_exc()]
+        if not _load(method, folder, device):
+            _train(cell, method, data, folder, origin, folder.profile if profile else None, every)
+    except Exception as error:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
+        return [error]
     method.eval()
     trained = Trained(method, data)
-    failures = []
+    failures: list[Exception] = []
     for id_ in folder.missing(evaluators):
         try:
             _evaluate(evaluators[id_], id_, trained, folder, origin)
-        except Exception:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
-            failures.append(traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
+            failures.append(error)
     return failures
 
 
+def _load(method: Method, folder: CellFolder, device: torch.device) -> bool:
+    """Whether there was a trained model to load. One that is damaged is set aside, and with it the record of its
+    training: the cell is trained again."""
+    training = read_json(folder.training)
+    if training is None:
+        return False
+    reason = broken(folder.model, training.get("model"), read=True)
+    try:
+        if reason is None:
+            with unchanged_by_failure(method):
+                load_model(method, folder.model, device=str(device))
+            return True
+    except (SafetensorError, FileNotFoundError, RuntimeError) as error:
+        if status_of(error) == "oom":
+            raise
+        reason = " ".join(str(error).split())[:150]  # of a network of other shapes, the names of all its weights
+    for path in (folder.model, folder.training):
+        if aside := set_aside(path):
+            print(f"harness: the model is damaged ({reason}): {path} is set aside as {aside.name}", file=sys.stderr)
+    return False
+
+
 def _train(
-    cell: Cell, method: Method, data: Data, folder: CellFolder, origin: dict[str, Any], profile: Path | None
+    cell: Cell,
+    method: Method,
+    data: Data,
+    folder: CellFolder,
+    origin: dict[str, Any],
+    profile: Path | None,
+    every: Interval,
 ) -> None:
     described = cell.as_json()
-    keep_steps(folder.steps, checkpoint_step(folder.checkpoint))
+    first = checkpoint_step(folder.checkpoint)
+    keep_steps(folder.steps, first)
     with folder.steps.open("a", encoding="utf-8", buffering=1) as lines:
 
         def log(step: int, steps: int, metrics: Any) -> None:
             lines.write(json.dumps({"step": step, "steps": steps, **metrics}) + "\n")
             installed().notify("step_logged", StepLogged(described, step, steps, metrics))
 
-        done = train(method, building.source_of(cell, data), cell.budget, folder.checkpoint, log, profile)
-    save_model(method, str(folder.model.with_suffix(".tmp")), metadata={"cell": folder.folder.name})
-    write_bytes(folder.model, folder.model.with_suffix(".tmp").read_bytes())
-    folder.model.with_suffix(".tmp").unlink()
+        source = building.source_of(cell, data)
+        done = train(method, source, cell.budget, folder.checkpoint, log, profile, every)
+    with replacing(folder.model) as temporary:
+        save_model(method, str(temporary), metadata={"cell": folder.folder.name})
     write_json(
         folder.training,
         {
+            "model": seal(folder.model),
             "seconds": done.seconds,
             "steps": done.steps,
+            "resumed_at": first or None,  # the step that this training last went on from
             "images": done.images,
             "images_per_second": done.images / done.seconds if done.seconds else None,
             "peak_memory_mb": peak_memory_mb(data.mean.device),
@@ -153,9 +198,16 @@ def keep_steps(path: Path, last: int) -> None:
     """Drop what was logged after the checkpoint that a training goes on from: it will be logged again."""
     if not path.exists():
         return
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("}\n") and json.loads(line)["step"] <= last]
-    write_bytes(path, "".join(kept).encode())
+    lines = path.read_bytes().splitlines(keepends=True)
+    write_bytes(path, b"".join(line for line in lines if (step := _step(line)) is not None and step <= last))
+
+
+def _step(line: bytes) -> int | None:
+    """Which step a line tells of; None if it is not whole."""
+    try:
+        return int(json.loads(line)["step"]) if line.endswith(b"}\n") else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _evaluate(component: Component, id_: str, trained: Trained, folder: CellFolder, origin: dict[str, Any]) -> None:
@@ -163,10 +215,12 @@ def _evaluate(component: Component, id_: str, trained: Trained, folder: CellFold
     torch.manual_seed(0)
     metrics = building.build_evaluator(component).evaluate(trained)
     path = folder.evaluation(id_)
-    write_bytes(path.with_suffix(".npz"), npz({name: metric.units for name, metric in metrics.items()}))
+    units = path.with_suffix(".npz")
+    write_bytes(units, npz({name: metric.units for name, metric in metrics.items()}))
     write_json(
         path,
         {
+            "units": seal(units),
             "label": component.label,
             "evaluator": component.as_json(),
             "seconds": time.monotonic() - started,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from harness.budget import Budget, merge
 from harness.cells import Cell, Component, evaluator_id
@@ -21,6 +22,7 @@ AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbon
 SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
 KEYS = ("name", "matrix", "budget", "evaluators", "include", "exclude", "executor", *SECTIONS.values())
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
+MOST_CELLS = 100_000  # of one suite: more are a slip of the hand, or meant to fill the memory
 RESERVED = ("use", "label", "budget")  # keys of an entry that are not options of its component
 
 
@@ -59,6 +61,7 @@ class _Reader:
                 spec = self.spec(kind, used, (section, used))  # type: ignore[arg-type]  # the keys of SECTIONS are kinds
                 self.known_options(spec, self.mapping((section, used)), (section, used))
         matrix = self.matrix()
+        self.refuse_many(matrix.size(), "cells", ("matrix",))
         points = matrix.points()
         if not points:
             raise UsageError(f"{self.where(('exclude',))}: every cell of the matrix is excluded.")
@@ -145,6 +148,7 @@ class _Reader:
         def where(key: KeyPath) -> str:
             return self.where((*path, *key) if not key or key[0] in own else (*section, *key))
 
+        self.refuse_many(_number(spec.config, both), f"combinations of options of {spec.name}", path)
         for options, swept in _sweep(spec.config, both):
             label = _label(given.get("label", spec.name), swept if "label" in given else {**own, **swept})
             yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path)
@@ -154,8 +158,12 @@ class _Reader:
         try:
             component = Component(spec, _resolve_paths(parsed, self.document.file.parent), label, place)
             _ = component.identity  # a missing file is found here, not in the middle of a run
-        except (UsageError, OSError, ValueError, RuntimeError) as error:
+        except UsageError as error:
             raise UsageError(f"{place}: {label}: {error}") from error
+        except OSError as error:  # of the user's files, most likely
+            raise UsageError(f"{place}: {label}: {error.filename}: {error.strerror or error}.") from error
+        except Exception as error:  # whatever a stranger's fingerprint raises
+            raise UsageError(f"{place}: {label}: {type(error).__name__}: {error} (in {spec.origin})") from error
         return component
 
     def cell(self, suite: str, point: Point[Entry]) -> Cell:
@@ -231,6 +239,11 @@ class _Reader:
         except UsageError as error:
             raise UsageError(f"{self.where(path)}: {error}") from error
 
+    def refuse_many(self, number: int, what: str, path: KeyPath) -> None:
+        """Before they are made. Raises UsageError."""
+        if number > MOST_CELLS:
+            raise UsageError(f"{self.where(path)}: {number:,} {what} are too many; a suite has at most {MOST_CELLS:,}.")
+
     def seeds(self, value: Any, path: KeyPath) -> list[int]:
         seeds = _listed(value)
         for seed in seeds:
@@ -274,7 +287,7 @@ def _sweep(config: type, values: Mapping[str, Any]) -> Iterator[tuple[dict[str, 
     for key, value in values.items():
         kind = kinds.get(key)
         if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-            inner = _sweep(kind, value)  # type: ignore[arg-type]  # is_dataclass admits instances, a field's type is none
+            inner = _sweep(cast(type, kind), value)
             axes.append(
                 [(key, options, {f"{key}.{name}": each for name, each in swept.items()}) for options, swept in inner]
             )
@@ -285,6 +298,19 @@ def _sweep(config: type, values: Mapping[str, Any]) -> Iterator[tuple[dict[str, 
     for choice in itertools.product(*axes):
         swept = {name: value for _, _, part in choice for name, value in part.items()}
         yield {key: value for key, value, _ in choice}, swept
+
+
+def _number(config: type, values: Mapping[str, Any]) -> int:
+    """How many combinations `_sweep` gives."""
+    kinds = fields_of(config)
+
+    def of(key: str, value: Any) -> int:
+        kind = kinds.get(key)
+        if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+            return _number(cast(type, kind), value)
+        return len(value) if isinstance(value, list) and kind is not None and _is_sweep(kind, value) else 1
+
+    return math.prod(of(key, value) for key, value in values.items())
 
 
 def _is_sweep(kind: Any, value: list[Any]) -> bool:

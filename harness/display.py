@@ -16,6 +16,7 @@ from harness.cells import Cell
 from harness.progress import Progress, last_step
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress
+MARK = len("interrupted")  # the longest status
 
 
 class PlainDisplay:
@@ -45,7 +46,7 @@ class PlainDisplay:
             self.said = time.monotonic()
             self.console.print(summary(progress))
 
-    def ended(self, cell: Cell, status: str, message: str, seconds: float) -> None:
+    def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:
         self.console.print(ending(cell, status, message, seconds), soft_wrap=True)
 
 
@@ -89,13 +90,17 @@ def doing(progress: Progress, id_: str) -> str:
 def summary(progress: Progress) -> str:
     left = progress.seconds_left()
     estimate = f", about {duration(left)} left" if left is not None else ""
-    return f"{len(progress.took)} of {len(progress.left)} cells ended, {len(progress.begun)} running{estimate}"
+    elsewhere = f", {progress.elsewhere} in another run" if progress.elsewhere else ""
+    running = f"{len(progress.begun)} running{elsewhere}{estimate}"
+    return f"{len(progress.took)} of {len(progress.left)} cells ended, {running}"
 
 
-def ending(cell: Cell, status: str, message: str, seconds: float) -> Text:
-    mark, style = ("done", "green") if status == "ok" else (status, "red")
-    line = Text.assemble((f"{mark:>7}", style), f"  {cell.name()}  ({duration(seconds)})")
-    return line.append(f"\n         {message}", "red") if message else line
+def ending(cell: Cell, status: str, message: str, seconds: float | None) -> Text:
+    mark = "done" if status == "ok" else status
+    style = {"done": "green", "interrupted": "yellow"}.get(mark, "red")
+    where = duration(seconds) if seconds is not None else "in another run"
+    line = Text.assemble((f"{mark:>{MARK}}", style), f"  {cell.name()}  ({where})")
+    return line.append(f"\n{'':{MARK + 2}}{message}", style) if message and status != "ok" else line
 
 
 def duration(seconds: float) -> str:

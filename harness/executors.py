@@ -18,7 +18,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that is no longer there: its exit code, negative for the signal that ended it."""
+    """A job that is no longer there: its exit code, for a signal that ended it negative or 128 more."""
 
     name: str
     exit_code: int
@@ -37,9 +37,12 @@ class Executor:
     """Runs jobs somewhere, a process each, so that one job's death hurts no other.
 
     `running`: the jobs that have been started and have not ended, by name; what they map to is the executor's own.
+    `capacity`: how many jobs it wants to have at a time, None for all at once. Where several runs share the work, what
+    has not been submitted is free for the others.
     """
 
     running: Mapping[str, Any]
+    capacity: int | None = None
 
     def __init__(self, config: Any, resources: Resources) -> None:
         self.config = config
@@ -55,8 +58,12 @@ class Executor:
         raise NotImplementedError
 
     def cancel(self) -> None:
-        """End all jobs, waiting and running."""
+        """End all jobs, waiting and running: SIGTERM, and some ten seconds to save their state and say so."""
         raise NotImplementedError
+
+    def kill(self) -> None:
+        """End all jobs at once."""
+        self.cancel()
 
     def close(self) -> None:
         """Give back what the executor holds."""

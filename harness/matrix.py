@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -37,6 +38,11 @@ class Matrix(Generic[E]):
     seeds: Sequence[int]
     include: Sequence[tuple[Mapping[str, Sequence[E]], Sequence[int]]]
     exclude: Sequence[Mapping[str, Sequence[Any]]]
+
+    def size(self) -> int:
+        """How many points there are at most: with those that are excluded."""
+        products = [(self.axes, self.seeds), *(({**self.axes, **axes}, seeds) for axes, seeds in self.include)]
+        return sum(math.prod(map(len, axes.values())) * len(seeds) for axes, seeds in products)
 
     def points(self) -> list[Point[E]]:
         """Seed by seed, so that an interrupted run has compared all methods on the first seeds."""

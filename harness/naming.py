@@ -13,7 +13,9 @@ def slug(name: str) -> str:
     A name that had to be altered gets a hash, so that two names never share a slug.
     """
     safe = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:60]
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
+    if safe == name and not re.search(r"(^|-)[0-9a-f]{8}$", name):  # nor may it look like one that got a hash
+        return safe
+    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
 
 
 def default_results(suite: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -56,6 +56,8 @@ def parse(config: type[C], values: Any, where: Callable[[KeyPath], str], path: K
         return config(**given)
     except ValueError as error:
         raise UsageError(f"{where(path)}: {owner}: {error}") from error
+    except Exception as error:  # a stranger's check of options: its fault, but no reason for a traceback
+        raise UsageError(f"{where(path)}: {owner}: {type(error).__name__}: {error}") from error
 
 
 @cache
@@ -141,7 +143,7 @@ def _read(kind: Any, value: Any, where: Callable[[KeyPath], str], path: KeyPath,
         if any(value == choice and type(value) is type(choice) for choice in choices):
             return value
         raise UsageError(f"{where(path)}: {owner} is {value!r}.{nearest(str(value), map(str, choices))}")
-    elif kind is float and type(value) in (int, float) and math.isfinite(value):
+    elif kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:  # neither NaN
         return float(value)
     elif kind is Path and type(value) is str:
         return Path(value)

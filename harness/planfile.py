@@ -98,7 +98,7 @@ class PlanFile:
         """What is missing or of another shape is the user's to see, not a traceback."""
         try:
             yield
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"{self.path}: is damaged ({error}); remove it and run again.") from error
 
     def _line(self, key: str, value: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class PlanFile:
     def _parse(self, line: bytes) -> dict[str, Any]:
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{self.path}: is damaged ({error}); remove it and run again.") from error
         if not isinstance(value, dict):
             raise UsageError(f"{self.path}: is damaged; remove it and run again.")

@@ -1,19 +1,26 @@
-"""Finds and loads plugins. A plugin that cannot be loaded is a problem to report, never a reason to stop."""
+"""Finds, loads and blocks plugins. One that cannot be loaded is a problem to report, never a reason to stop."""
 
 from __future__ import annotations
 
+import inspect
+import os
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points, requires, version
 from typing import Any
 
 import pluggy
 
 from harness import hookspecs
+from harness.errors import UsageError, nearest
 
 GROUP = "harness"
+CORE = "rep-harness"
+NO_PLUGINS = "HARNESS_NO_PLUGINS"  # names, parted by commas; jobs inherit it from the command that starts them
+NOT_BUNDLED = "all"  # stands for every plugin that is not one of ours
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,16 @@ class Plugins:
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.origins: dict[str, Origin] = {}
+        self.blocked: list[Origin] = []
         self.problems: list[Problem] = []
 
     def load(self, entry: EntryPoint) -> None:
         """Load and register what `entry` names, under "distribution:name": two may share an entry-point name."""
-        metadata = entry.dist.metadata if entry.dist else {"Name": "unknown", "Version": "?"}  # parsed at each look
-        origin = Origin(entry.name, metadata["Name"], metadata["Version"])
+        origin = origin_of(entry)
         try:
+            if wants := unmet(entry.dist.requires if entry.dist else None):
+                self.problems.append(Problem(origin, f"needs {wants}, but this is {CORE} {version(CORE)}"))
+                return
             plugin = entry.load()
         except Exception as error:  # noqa: BLE001 (whatever a stranger's module raises is reported, with its name)
             self.problems.append(Problem(origin, f"cannot be imported: {type(error).__name__}: {error}"))
@@ -62,6 +72,9 @@ class Plugins:
     def add(self, plugin: object, origin: Origin) -> None:
         """Register a loaded plugin; refuse it whole if one of its hooks is misspelt or misdeclared."""
         key = f"{origin.distribution}:{origin.plugin}"
+        if mistake := misdeclared(plugin):
+            self.problems.append(Problem(origin, mistake))
+            return
         try:
             self.manager.register(plugin, key)
             self.manager.check_pending()
@@ -71,6 +84,11 @@ class Plugins:
             self.problems.append(Problem(origin, " ".join(str(error).split())))
             return
         self.origins[key] = origin
+
+    def hooks_of(self, origin: Origin) -> list[str]:
+        """The names of the hooks that a loaded plugin implements."""
+        plugin = self.manager.get_plugin(f"{origin.distribution}:{origin.plugin}")
+        return sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or [])
 
     def implementations(self, hook: str) -> Iterator[tuple[Origin, Any]]:
         """Origin and implementation of `hook`, one plugin at a time, so that a failure can be named."""
@@ -94,14 +112,84 @@ class Plugins:
                 warnings.warn(str(self.problems[-1]), RuntimeWarning, stacklevel=2)
 
 
+def origin_of(entry: EntryPoint) -> Origin:
+    metadata: Any = entry.dist.metadata if entry.dist else {}  # parsed at each look; an installation may be damaged
+    return Origin(entry.name, metadata.get("Name") or "unknown", metadata.get("Version") or "?")
+
+
+def unmet(requirements: Sequence[str] | None) -> str:
+    """What a plugin's distribution asks of ours and does not get: the contract of hooks has our version. "" if nothing.
+
+    An installer sees to it; but not where a plugin, or we, were put in place by other means.
+    """
+    ours = [each for each in requirements or () if re.match(r"rep[-_.]harness\s*[\[(<>=!~]", each, re.IGNORECASE)]
+    if not ours:
+        return ""
+    from packaging.requirements import Requirement  # most plugins take any version
+
+    needed = [each for each in map(Requirement, ours) if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return ", ".join(str(each) for each in needed if not each.specifier.contains(version(CORE), prereleases=True))
+
+
+def misdeclared(plugin: object) -> str:
+    """What is wrong with the hooks of a plugin, or "": pluggy's own words name its innards, not the right name."""
+    known = {name: each for name, each in vars(hookspecs).items() if hasattr(each, f"{GROUP}_spec")}
+    for name in dir(plugin):
+        hook: Any = getattr(plugin, name, None)
+        if not isinstance(getattr(hook, f"{GROUP}_impl", None), dict):
+            continue
+        if name not in known:
+            return f"there is no hook '{name}'.{nearest(name, known)}"
+        given, takes = (list(inspect.signature(each).parameters) for each in (hook, known[name]))
+        if not set(given) <= set(takes):
+            return f"{name} takes ({', '.join(takes)}), not ({', '.join(given)})"
+    return ""
+
+
 @cache
 def installed() -> Plugins:
-    """The plugins of all installed distributions."""
+    """The plugins of all installed distributions, but for those that $HARNESS_NO_PLUGINS blocks.
+
+    Raises UsageError if it names one that is not there: a slip of the hand must not let a plugin in.
+    """
     plugins = Plugins()
-    seen = set()
-    named = [((entry.dist.name if entry.dist else "", entry.name), entry) for entry in entry_points(group=GROUP)]
-    for key, entry in sorted(named, key=lambda each: each[0]):
-        if key not in seen:  # a distribution found twice on the path
-            seen.add(key)
+    entries = found()
+    blocks = blocking(entries, filter(None, os.environ.get(NO_PLUGINS, "").split(",")))
+    for entry in entries:
+        if entry in blocks:
+            plugins.blocked.append(origin_of(entry))
+        else:
             plugins.load(entry)
     return plugins
+
+
+def found() -> list[EntryPoint]:
+    """All entry points of plugins, by distribution and name; one that is found twice on the path, once."""
+    named = {(distribution(entry), entry.name): entry for entry in reversed(list(entry_points(group=GROUP)))}
+    return [entry for _, entry in sorted(named.items())]
+
+
+def distribution(entry: EntryPoint) -> str:
+    dist: Distribution | None = entry.dist
+    return (dist.name if dist else "") or ""
+
+
+def blocking(entries: Iterable[EntryPoint], names: Iterable[str]) -> set[EntryPoint]:
+    """The entries that `names` block: a plugin or a distribution each, or all that are not bundled."""
+    blocked: set[EntryPoint] = set()
+    entries = list(entries)
+    for name in map(str.strip, names):
+        chosen = {entry for entry in entries if name in (entry.name, distribution(entry))}
+        if name == NOT_BUNDLED:
+            chosen |= {entry for entry in entries if distribution(entry) not in bundled()}
+        elif not chosen:
+            known = {each for entry in entries for each in (entry.name, distribution(entry))}
+            raise UsageError(f"--no-plugins: there is no plugin '{name}'.{nearest(name, known)}")
+        blocked |= chosen
+    return blocked
+
+
+def bundled() -> set[str]:
+    """Our own distributions of plugins, as the extra "all" of our metadata lists them."""
+    wanted = [each for each in requires(CORE) or () if re.search("""extra == ['"]all['"]""", each)]
+    return {re.split(r"[ ;\[(<>=!~]", each)[0] for each in wanted}

@@ -37,6 +37,7 @@ class Progress:
         self.begun: dict[str, float] = {}
         self.took: dict[str, float] = {}
         self.workers = 1
+        self.elsewhere = 0  # cells that another run has now
         self._methods: dict[str, Method] = defaultdict(Method)
         for id_ in left:
             self._methods[self._label(id_)].waiting += 1
@@ -50,6 +51,16 @@ class Progress:
             self.begun[id_] = time.monotonic()
             self.workers = max(self.workers, len(self.begun))
             self._count(id_, started=1)
+
+    def back(self, id_: str) -> None:
+        """A cell that seemed to run has not: another run has it."""
+        if self.begun.pop(id_, None) is not None:
+            self._count(id_, started=-1)
+
+    def end_elsewhere(self, id_: str) -> None:
+        """Another run has ended a cell: it took no time of ours, and says nothing of how long ours take."""
+        self.took[id_] = 0.0
+        self._count(id_, started=1)
 
     def end(self, id_: str) -> None:
         self.begin(id_)
@@ -109,4 +120,8 @@ def last_step(folder: CellFolder) -> dict[str, Any] | None:
             lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b"{") and line.endswith(b"}")]
     except OSError:
         return None
-    return json.loads(lines[-1]) if lines else None
+    try:
+        line = json.loads(lines[-1]) if lines else None
+        return line if line and line["step"] / line["steps"] >= 0 and line["loss"] is not None else None
+    except (ValueError, KeyError, TypeError, ZeroDivisionError):  # a damaged line tells nothing
+        return None

@@ -19,7 +19,8 @@ class CellRecord:
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
         "higher_is_better", "protocol"), "provenance".
-    failure: "status" and "message" of the latest attempt, if the cell is not complete.
+    failure: "status" (failed, timeout, oom, killed, interrupted), "message", "log", "signal" and "exit_code" of the
+        latest attempt, if that did not end well.
     """
 
     id: str

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 from typing import Any, Literal, get_args
 
 from harness.errors import UsageError, nearest
-from harness.options import NoOptions
+from harness.options import NoOptions, fields_of
 from harness.plugins import Origin, Plugins, Problem, installed
 
 Kind = Literal["method", "backbone", "dataset", "evaluator", "executor"]
@@ -34,8 +34,11 @@ class Spec:
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise UsageError(f"{self.kind} '{self.name}' of {self.origin} cannot be loaded: {error}") from error
+        except Exception as error:  # whatever a stranger's module raises
+            reason = (
+                str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
+            )
+            raise UsageError(f"{self.kind} '{self.name}' of {self.origin} cannot be loaded: {reason}") from error
 
 
 class Registry:
@@ -72,14 +75,26 @@ class Registry:
             budget: Mapping[str, Any] | None = None,
         ) -> None:
             known = self._specs[kind].get(name)
-            if known:
-                self.plugins.problems.append(
-                    Problem(origin, f"{kind} '{name}' is already registered by {known.origin}")
-                )
+            mistake = f"is already registered by {known.origin}" if known else misregistered(target, config)
+            if mistake:
+                self.plugins.problems.append(Problem(origin, f"{kind} '{name}' {mistake}"))
                 return
             self._specs[kind][name] = Spec(kind, name, target, config, origin, summary, paper, dict(budget or {}))
 
         return register
+
+
+def misregistered(target: Any, config: Any) -> str:
+    """What is wrong with what a plugin registers, or ""."""
+    if not isinstance(target, str) or target.count(":") != 1:
+        return f"is registered with {target!r}, which is not 'package.module:attribute'"
+    if not (isinstance(config, type) and is_dataclass(config)):
+        return f"is registered with options {config!r}, which are no dataclass"
+    try:
+        fields_of(config)
+    except Exception as error:  # noqa: BLE001 (annotations are code of the plugin's)
+        return f"has options whose types cannot be read: {error}"
+    return ""
 
 
 @cache

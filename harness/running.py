@@ -1,22 +1,29 @@
-"""Runs what is left of a plan on an executor, and watches."""
+"""Runs what is left of a plan on an executor, and watches. Other runs may work on the same results folder."""
 
 from __future__ import annotations
 
-import signal
-from collections import Counter
-from collections.abc import Mapping
+import time
+from collections import Counter, deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+from uuid import uuid4
 
-from harness import jobs
+from harness import jobs, lease
 from harness.cells import Cell
+from harness.damage import repair
 from harness.errors import UsageError
 from harness.events import CellFinished, RunFinished
-from harness.executors import Executor, Job
+from harness.executors import Ended, Executor, Job
+from harness.files import DamagedError, read_json, write_json
+from harness.interval import DEFAULT, Interval
+from harness.outcome import FAILURES, by_exit, last_words
 from harness.plan import Plan
 from harness.plugins import installed
 from harness.progress import Progress
-from harness.store import Store, read_json, write_json
+from harness.store import ATTEMPT, Store
+from harness.supervisor import Limits
 
 POLL_SECONDS = 0.5
 
@@ -33,89 +40,195 @@ class Display(Protocol):
     def update(self, progress: Progress) -> None:
         """Called about twice a second."""
 
-    def ended(self, cell: Cell, status: str, message: str, seconds: float) -> None:
-        """A cell has ended."""
+    def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:
+        """A cell has ended; without seconds, in another run."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run. `retry`: which statuses of earlier attempts run again."""
+
+    fresh: bool = False
+    profile: bool = False
+    retry: Collection[str] = FAILURES
+    limits: Limits = field(default_factory=Limits)
+    checkpoint_every: str = DEFAULT
+
+    def __post_init__(self) -> None:
+        Interval.parse(self.checkpoint_every)  # a mistake ends the run before anything is loaded
+
+    def arguments(self) -> list[str]:
+        """As `harness cell` takes them."""
+        every = ["--checkpoint-every", self.checkpoint_every]
+        return [*self.limits.arguments(), *every, *(["--profile"] if self.profile else [])]
 
 
 def run(
-    plan: Plan, store: Store, executor: Executor, display: Display, *, fresh: bool = False, profile: bool = False
+    plan: Plan, store: Store, executor: Executor, display: Display, options: Options | None = None
 ) -> dict[str, str]:
     """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards.
 
     Raises UsageError, before anything trains or is forgotten, with all mistakes that preparing found.
     """
+    options = options or Options()
+    store.sweep()
+    for message in repair(store, plan):
+        display.warn(message)
     path = store.write_plan(plan)
-    statuses = store.statuses(plan)
-    left = list(plan.cells) if fresh else [id_ for id_, status in statuses.items() if status in ("todo", "failed")]
+    wanted = {"todo", "running", *options.retry}
+    left = [id_ for id_, status in store.statuses(plan).items() if options.fresh or status in wanted]
     if left:
-        display.preparing()
-        _prepare(path, store, executor, display)
-        for id_ in left if fresh else ():
-            store.forget(id_)
-        _run_cells(path, Progress(plan, store, left), executor, display, *(["--profile"] if profile else []))
+        work = _Work(path, Progress(plan, store, left), executor, display, options)
+        try:
+            work.prepare()
+            work.forget(left if options.fresh else ())
+            work.go()
+        except BaseException:
+            work.stop()
+            raise
     store.bring_up_to_date(plan)
     after: dict[str, str] = dict(store.statuses(plan))
     installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
     return after
 
 
-def _prepare(plan: Path, store: Store, executor: Executor, display: Display) -> None:
-    found = store.prepared(plan)
-    found.parent.mkdir(parents=True, exist_ok=True)
-    found.unlink(missing_ok=True)
-    log = found.with_suffix(".log")
-    executor.submit(Job(jobs.PREPARE, (jobs.PREPARE, str(plan)), str(log)))
-    while not (ended := executor.poll(POLL_SECONDS)):
-        pass
-    result = read_json(found)
-    if result is None:  # killed, say, by one data set: its cells will say so, and the others go on
-        display.warn(f"the data could not be prepared ({_cause(ended[0].exit_code)}); see {log}.")
-    elif result["errors"]:
-        raise UsageError("\n".join(result["errors"]))
+class _Work:
+    """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run."""
 
+    def __init__(self, plan: Path, progress: Progress, executor: Executor, display: Display, options: Options) -> None:
+        self.plan = plan
+        self.progress = progress
+        self.store = progress.store
+        self.evaluators = progress.plan.evaluators
+        self.executor = executor
+        self.display = display
+        self.options = options
+        self.run = uuid4().hex[:12]
+        self.watch = lease.Watch()
+        self.waiting = deque(progress.left)
+        self.submitted: dict[str, Path] = {}  # their attempts
+        self.elsewhere: list[str] = []
+        begun = self.store.begun()
+        self.since = {id_: self.store.cell(id_).next_number() if id_ in begun else 1 for id_ in self.waiting}
 
-def _run_cells(plan: Path, progress: Progress, executor: Executor, display: Display, *flags: str) -> None:
-    attempts: dict[str, Path] = {}
-    for id_ in progress.left:
-        attempt = progress.store.cell(id_).next_attempt()
+    def prepare(self) -> None:
+        self.display.preparing()
+        found = self.store.prepared(self.plan, self.run)
+        found.parent.mkdir(parents=True, exist_ok=True)
+        log = found.with_suffix(".log")
+        command = (jobs.PREPARE, str(self.plan), "--found", str(found))
+        self.executor.submit(Job(jobs.PREPARE, command, str(log)))
+        while not (ended := self.executor.poll(POLL_SECONDS)):
+            pass
+        result = read_json(found)
+        found.unlink(missing_ok=True)
+        if result is None:  # killed, say, by one data set: its cells will say so, and the others go on
+            cause = by_exit(ended[0].exit_code).message
+            self.display.warn(f"the data could not be prepared ({cause}); see {log}.")
+            return
+        log.unlink(missing_ok=True)
+        if result["errors"]:
+            raise UsageError("\n".join(result["errors"]))
+
+    def forget(self, cells: Collection[str]) -> None:
+        for id_ in cells:
+            if self._whose(id_) != "theirs" and self.store.forget(id_):
+                self.since[id_] = 1
+            else:
+                self.display.warn(f"{self.progress.plan.cells[id_].name()}: is kept, because another run has it now.")
+
+    def go(self) -> None:
+        while self.waiting or self.submitted or self.elsewhere:
+            self._submit()
+            for name in self.executor.running:
+                if name in self.submitted:
+                    self.progress.begin(name)
+            if self.submitted:
+                for ended in self.executor.poll(POLL_SECONDS):
+                    self._end(ended)
+            elif not self.waiting:
+                time.sleep(POLL_SECONDS)
+            self.progress.elsewhere = len(self.elsewhere)
+            self.waiting.extend(self.elsewhere)  # to look again
+            self.elsewhere = []
+            self.display.update(self.progress)
+
+    def stop(self) -> None:
+        """End all jobs: gently, and at once if that is interrupted."""
+        try:
+            if self.executor.running:
+                self.display.warn("stopping: cells save their state; interrupt again to end them at once.")
+            self.executor.cancel()
+        except KeyboardInterrupt:
+            self.executor.kill()
+        for id_ in self.submitted:
+            self._whose(id_)
+
+    def _submit(self) -> None:
+        """Give the executor as much as it takes; it must not hold what another run could do."""
+        capacity = self.executor.capacity
+        for _ in range(len(self.waiting)):
+            if capacity is not None and len(self.submitted) >= capacity:
+                return
+            id_ = self.waiting.popleft()
+            whose = self._whose(id_)
+            if whose == "theirs":
+                self.elsewhere.append(id_)
+            elif whose == "ended":
+                self._end_elsewhere(id_)
+            else:
+                self._start(id_)
+
+    def _whose(self, id_: str) -> Literal["free", "theirs", "ended"]:
+        """Looks at the lease first: who gives it back has written everything before."""
+        path = self.store.lease(id_)
+        if seen := lease.signs(path):
+            if not self.watch.is_dead(path, seen):
+                return "theirs"
+            self.store.bury(id_, seen[0])
+        return "ended" if self.store.cell(id_).ended_since(self.since[id_], self.evaluators) else "free"
+
+    def _start(self, id_: str) -> None:
+        attempt = self.store.cell(id_).next_attempt()
         attempt.parent.mkdir(parents=True, exist_ok=True)
-        attempts[id_] = attempt
-        command = (jobs.CELL, str(plan), id_, "--attempt", str(attempt), *flags)
-        executor.submit(Job(id_, command, str(attempt.with_suffix(".log"))))
-    while len(progress.took) < len(progress.left):
-        for name in executor.running:
-            progress.begin(name)
-        for ended in executor.poll(POLL_SECONDS):
-            progress.end(ended.name)
-            outcome = _outcome(attempts[ended.name], ended.exit_code)
-            _tell(progress, ended.name, outcome, display)
-        display.update(progress)
+        self.submitted[id_] = attempt
+        ticket = ("--attempt", str(attempt), "--since", str(self.since[id_]), "--run", self.run)
+        command = (jobs.CELL, str(self.plan), id_, *ticket, *self.options.arguments())
+        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log"))))
+
+    def _end(self, ended: Ended) -> None:
+        id_, attempt = ended.name, self.submitted.pop(ended.name)
+        outcome = _read(attempt)
+        if outcome is None and ended.exit_code == jobs.NOT_RUN:
+            self.progress.back(id_)
+            self.waiting.append(id_)
+            return
+        if outcome is None:  # its supervisor was killed, or could not begin
+            write_json(attempt, by_exit(ended.exit_code, last_words(attempt.with_suffix(".log"))).as_json(attempt))
+            outcome = _read(attempt)
+            self._whose(id_)
+        self.progress.end(id_)
+        self._tell(id_, outcome or {})
+
+    def _tell(self, id_: str, outcome: Mapping[str, Any]) -> None:
+        cell = self.progress.plan.cells[id_]
+        record = self.store.cell(id_).record()
+        scores = {
+            f"{evaluation['label']} {name}": metric["value"]
+            for evaluation in (record.evaluations.values() if record else [])
+            for name, metric in evaluation["metrics"].items()
+        }
+        installed().notify("cell_finished", CellFinished(cell.as_json(), outcome["status"], scores))
+        self.display.ended(cell, outcome["status"], outcome["message"], self.progress.took[id_])
+
+    def _end_elsewhere(self, id_: str) -> None:
+        failure = self.store.cell(id_).failure() or {"status": "ok", "message": ""}
+        self.progress.end_elsewhere(id_)
+        self.display.ended(self.progress.plan.cells[id_], failure["status"], failure["message"], None)
 
 
-def _outcome(attempt: Path, exit_code: int) -> Mapping[str, Any]:
-    """What the job wrote of its end; where it could not, what its exit code tells."""
-    outcome = read_json(attempt)
-    if outcome is None:
-        log = attempt.with_suffix(".log")
-        tail = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-        message = ": ".join([_cause(exit_code), *tail])
-        write_json(attempt, {"status": "killed" if exit_code < 0 else "failed", "message": message})
-        attempt.parent.parent.joinpath("running.json").unlink(missing_ok=True)
-        outcome = read_json(attempt)
-    return outcome or {}
-
-
-def _cause(exit_code: int) -> str:
-    return f"ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
-
-
-def _tell(progress: Progress, id_: str, outcome: Mapping[str, Any], display: Display) -> None:
-    cell = progress.plan.cells[id_]
-    record = progress.store.cell(id_).record()
-    scores = {
-        f"{evaluation['label']} {name}": metric["value"]
-        for evaluation in (record.evaluations.values() if record else [])
-        for name, metric in evaluation["metrics"].items()
-    }
-    installed().notify("cell_finished", CellFinished(cell.as_json(), outcome["status"], scores))
-    display.ended(cell, outcome["status"], outcome["message"], progress.took[id_])
+def _read(attempt: Path) -> Mapping[str, Any] | None:
+    try:
+        return read_json(attempt, ATTEMPT)
+    except DamagedError:
+        return None

@@ -1,7 +1,8 @@
 """The results folder. Each file is written whole: a reader sees all of it or nothing. Only steps.jsonl and logs grow.
 
 plans/<digest>.jsonl                    a plan, by content
-prepared/<digest>.json                  what preparing that plan found
+prepared/<digest>.<run>.json, .log      what preparing that plan found, while a run reads it
+leases/<id>.json                        who runs a cell now
 cells/<id>/cell.json                    which cell this is
 cells/<id>/training.json                cost and provenance of a training that ended well
 cells/<id>/model.safetensors            the trained method
@@ -10,96 +11,80 @@ cells/<id>/evaluations/<id>.json, .npz  metrics of one evaluator, and their per-
 cells/<id>/attempts/<n>.json, .log      one per job: how it ended, what it printed
 cells/<id>/profile/                     operators.txt and trace.json, if asked for
 cells/<id>/checkpoint.pt                of a training that has not ended
+.../<name>.damaged-<n>                  a file that could not be read, set aside
 """
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import shutil
-import socket
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import planfile
+from harness import lease, planfile
 from harness.cells import FORMAT
 from harness.errors import UsageError
+from harness.files import DamagedError, npz, read_json, set_aside, sweep, write_bytes, write_json
+from harness.outcome import Outcome
+from harness.outcome import Status as Ending
 from harness.plan import Plan
 from harness.records import CellRecord
 
-Status = Literal["todo", "running", "done", "failed"]
+__all__ = ["CellFolder", "Status", "Store", "npz", "read_json", "read_record", "write_bytes", "write_json"]
+
+Status = Literal["todo", "running", "done"] | Ending
+Report = Callable[[DamagedError], None]
+
+CELL = ("suite", "seed", "method", "backbone", "dataset")
+EVALUATION = ("label", "metrics")
+ATTEMPT = ("status", "message")
 
 
-def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Replace `path` by `content` at once: temporary file in the same folder, fsync, rename, fsync of the folder.
-
-    Without `durable` there is no fsync: for what means nothing after the machine went down.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if not durable:
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def warn(damage: DamagedError) -> None:
+    """What a reader says of a file that it leaves out."""
+    print(f"harness: warning: {damage}", file=sys.stderr)
 
 
-def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
-    text = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False)
-    write_bytes(path, text.encode(), durable=durable)
-
-
-def read_json(path: Path | str) -> dict[str, Any] | None:
-    """None if there is no such file. Raises UsageError for one that is damaged or of a newer format."""
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 (a leaderboard opens tens of thousands)
-            value = json.loads(file.read())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UsageError(f"{path}: is damaged ({error}); remove it and run again.") from error
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise UsageError(f"{path}: is not of format {FORMAT}; it was written by another version of harness.")
-    return value
-
-
-def _json_files(folder: str) -> list[str]:
+def json_files(folder: str) -> list[str]:
     """Paths of the JSON files of a folder, sorted; none if there is no such folder."""
     try:
-        names = os.listdir(folder)  # noqa: PTH208 (likewise)
+        names = os.listdir(folder)  # noqa: PTH208 (as in read_record)
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [f"{folder}/{name}" for name in sorted(names) if name.endswith(".json") and not name.startswith(".")]
 
 
-def read_record(folder: str) -> CellRecord | None:
-    """What a cell's folder holds. Paths are text here: making tens of thousands of Path objects takes seconds."""
-    cell = read_json(f"{folder}/cell.json")
+def read_record(folder: str, report: Report = warn) -> CellRecord | None:
+    """What a cell's folder holds, less what is damaged. None if it does not say which cell it is.
+
+    Paths are text here: making tens of thousands of Path objects takes seconds.
+    """
+
+    def read(path: str, has: tuple[str, ...] = ()) -> dict[str, Any] | None:
+        try:
+            return read_json(path, has)
+        except DamagedError as damage:
+            report(damage)
+            return None
+
+    cell = read(f"{folder}/cell.json", CELL)
     if cell is None:
         return None
-    found = _json_files(f"{folder}/evaluations")
-    evaluations = {path.rpartition("/")[2].removesuffix(".json"): read_json(path) or {} for path in found}
-    training = read_json(f"{folder}/training.json")
-    return CellRecord(folder.rpartition("/")[2], cell, training, evaluations, _failure(folder))
+    training = read(f"{folder}/training.json")
+    evaluations = {
+        path.rpartition("/")[2].removesuffix(".json"): evaluation
+        for path in json_files(f"{folder}/evaluations")
+        if (evaluation := read(path, EVALUATION))
+    }
+    attempts = json_files(f"{folder}/attempts")
+    last = read(attempts[-1], ATTEMPT) if attempts else None
+    return CellRecord(folder.rpartition("/")[2], cell, training, evaluations, _failure(last))
 
 
-def _failure(folder: str) -> dict[str, Any] | None:
-    attempts = _json_files(f"{folder}/attempts")
-    last = read_json(attempts[-1]) if attempts else None
-    return last if last and last["status"] != "ok" else None
+def _failure(attempt: dict[str, Any] | None) -> dict[str, Any] | None:
+    return attempt if attempt and attempt["status"] != "ok" else None
 
 
 class CellFolder:
@@ -112,51 +97,62 @@ class CellFolder:
         self.model = folder / "model.safetensors"
         self.steps = folder / "steps.jsonl"
         self.checkpoint = folder / "checkpoint.pt"
-        self.running = folder / "running.json"
         self.profile = folder / "profile"
+        self.evaluations = folder / "evaluations"
+        self.attempts = folder / "attempts"
 
     def evaluation(self, evaluator: str) -> Path:
-        return self.folder / "evaluations" / f"{evaluator}.json"
+        return self.evaluations / f"{evaluator}.json"
 
     def missing(self, evaluators: Iterable[str]) -> list[str]:
         """The evaluators that have not scored this cell."""
         return [evaluator for evaluator in evaluators if not self.evaluation(evaluator).exists()]
 
-    def next_attempt(self) -> Path:
-        """Where the next job says how it ended; its log is beside it."""
-        taken = [int(file.stem) for file in (self.folder / "attempts").glob("*.*") if file.stem.isdigit()]
-        return self.folder / "attempts" / f"{max(taken, default=0) + 1:03}.json"
+    def is_done(self, evaluators: Iterable[str]) -> bool:
+        return self.training.exists() and not self.missing(evaluators)
 
-    def failure(self) -> dict[str, Any] | None:
-        """How the latest attempt failed, if it did."""
-        return _failure(str(self.folder))
+    def next_number(self) -> int:
+        """One more than that of any attempt so far."""
+        try:
+            names = os.listdir(self.attempts)  # noqa: PTH208 (as in read_record)
+        except (FileNotFoundError, NotADirectoryError):
+            return 1
+        return max((int(name.partition(".")[0]) for name in names if name.partition(".")[0].isdigit()), default=0) + 1
+
+    def attempt(self, number: int) -> Path:
+        """Where a job says how it ended; its log is beside it."""
+        return self.attempts / f"{number:03}.json"
+
+    def next_attempt(self) -> Path:
+        return self.attempt(self.next_number())
+
+    def failure(self, since: int = 0) -> dict[str, Any] | None:
+        """How the latest attempt failed, if it did; only attempts from number `since` on."""
+        found = json_files(str(self.attempts))
+        if not found or int(Path(found[-1]).stem) < since:
+            return None
+        try:
+            return _failure(read_json(found[-1], ATTEMPT))
+        except DamagedError as damage:
+            return {"status": "failed", "message": str(damage)}
 
     def status(self, evaluators: Iterable[str]) -> Status:
-        if self.training.exists() and not self.missing(evaluators):
+        """Whether some process runs it now is not told by its folder."""
+        if self.is_done(evaluators):
             return "done"
-        if self._is_running():
-            return "running"
-        return "failed" if self.failure() else "todo"
+        failure = self.failure()
+        return failure["status"] if failure else "todo"
 
-    def mark_running(self) -> None:
-        pid = os.getpid()
-        mark = {"pid": pid, "host": socket.gethostname(), "began": process_start(pid)}
-        write_json(self.running, mark, durable=False)
+    def ended_since(self, attempt: int, evaluators: Iterable[str]) -> bool:
+        """Whether it is done, or an attempt of that number or a later one has failed: what was interrupted goes on."""
+        if self.is_done(evaluators):
+            return True
+        failure = self.failure(since=attempt)
+        return failure is not None and failure["status"] != "interrupted"
 
-    def _is_running(self) -> bool:
-        """Whether the process that said so is alive; one on another host is believed."""
-        mark = read_json(self.running)
-        if mark is None:
-            return False
-        if mark["host"] != socket.gethostname():
-            return True
-        try:
-            os.kill(mark["pid"], 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return mark.get("began") == process_start(mark["pid"])  # or the number was given to another process since
+    def sweep(self, *, foreign: bool = False) -> None:
+        """Remove temporary files that a dead process left."""
+        sweep((self.folder, self.evaluations, self.attempts), foreign=foreign)
 
     def record(self) -> CellRecord | None:
         """None if the folder holds no cell."""
@@ -172,60 +168,81 @@ class Store:
     def cell(self, id_: str) -> CellFolder:
         return CellFolder(self.folder / "cells" / id_)
 
-    def statuses(self, plan: Plan) -> dict[str, Status]:
+    def lease(self, id_: str) -> Path:
+        return self.folder / "leases" / f"{id_}.json"
+
+    def begun(self) -> Collection[str]:
+        """Ids of the cells that have a folder."""
         try:
-            begun = {folder.name for folder in (self.folder / "cells").iterdir()}
+            return frozenset(os.listdir(self.folder / "cells"))  # noqa: PTH208 (as in read_record)
         except FileNotFoundError:
-            begun = set()
-        return {id_: self.cell(id_).status(plan.evaluators) if id_ in begun else "todo" for id_ in plan.cells}
+            return frozenset()
+
+    def held(self) -> Collection[str]:
+        """Ids of the cells that some process runs now; one on another machine is believed to live."""
+        leases = map(Path, json_files(str(self.folder / "leases")))
+        seen = {path.stem: lease.signs(path) for path in leases}
+        return {id_ for id_, found in seen.items() if found and not lease.is_dead_here(found[0])}
+
+    def statuses(self, plan: Plan) -> dict[str, Status]:
+        begun, held = self.begun(), self.held()
+
+        def status(id_: str) -> Status:
+            own = self.cell(id_).status(plan.evaluators) if id_ in begun else "todo"
+            return "running" if id_ in held and own != "done" else own
+
+        return {id_: status(id_) for id_ in plan.cells}
 
     def write_plan(self, plan: Plan) -> Path:
         content = planfile.dump(plan)
         path = self.folder / "plans" / f"{planfile.name(content)}.jsonl"
+        if path.exists() and path.read_bytes() != content:  # its name says what it holds
+            set_aside(path)
         if not path.exists():
             write_bytes(path, content)
         return path
 
-    def prepared(self, plan: Path) -> Path:
-        return self.folder / "prepared" / f"{plan.stem}.json"
+    def prepared(self, plan: Path, run: str = "") -> Path:
+        """What preparing a plan found; each run asks for itself."""
+        return self.folder / "prepared" / f"{plan.stem}{run and '.'}{run}.json"
 
     def bring_up_to_date(self, plan: Plan) -> None:
         """Labels and the suite's name may have changed since a cell was trained, and a failed evaluator may be gone."""
         for id_, cell in plan.cells.items():
             folder = self.cell(id_)
-            described = {"format": FORMAT, **cell.as_json()}
-            if folder.cell.exists() and read_json(folder.cell) != described:
+            if folder.training.exists() and read_json(folder.cell) != {"format": FORMAT, **cell.as_json()}:
                 write_json(folder.cell, cell.as_json())
-            if folder.status(plan.evaluators) == "done" and folder.failure():
-                write_json(folder.next_attempt(), {"status": "ok", "message": "the suite asks for no more"})
+            if folder.is_done(plan.evaluators) and folder.failure():
+                attempt = folder.next_attempt()
+                write_json(attempt, Outcome("ok", "the suite asks for no more").as_json(attempt))
 
-    def forget(self, id_: str) -> None:
-        """Remove all that a cell left behind."""
+    def bury(self, id_: str, content: bytes) -> bool:
+        """Take the cell from a dead owner, whose attempt was interrupted. Of several runs that try, one does."""
+        number = str(lease.owner(content).get("attempt", ""))
+        attempt = self.cell(id_).attempts / f"{number}.json"
+        if number.isdigit() and attempt.parent.exists() and not attempt.exists():
+            write_json(attempt, Outcome("interrupted", "its process died, and its run with it").as_json(attempt))
+        return lease.bury(self.lease(id_), content)
+
+    def forget(self, id_: str) -> bool:
+        """Remove all that a cell left behind; False if another process runs it."""
+        taken = lease.claim(self.lease(id_))
+        if taken is None:
+            return False
         if self.cell(id_).folder.exists():
             shutil.rmtree(self.cell(id_).folder)
+        taken.release()
+        return True
 
-    def records(self) -> list[CellRecord]:
-        """All cells of the folder, by id. Raises UsageError if the folder holds none."""
+    def sweep(self) -> None:
+        """Remove temporary files that dead processes left outside of cells."""
+        sweep([self.folder, *(self.folder / name for name in ("plans", "prepared", "leases"))])
+
+    def records(self, report: Report = warn) -> list[CellRecord]:
+        """All cells of the folder, by id, less what is damaged. Raises UsageError if the folder holds none."""
         cells = f"{self.folder}/cells"
         names = sorted(os.listdir(cells)) if os.path.isdir(cells) else []  # noqa: PTH112, PTH208 (see read_record)
-        records = [record for name in names if (record := read_record(f"{cells}/{name}"))]
+        records = [record for name in names if (record := read_record(f"{cells}/{name}", report))]
         if not records:
             raise UsageError(f"{self.folder}: holds no results. Run 'harness run SUITE --results {self.folder}' first.")
         return records
-
-
-def process_start(pid: int) -> str:
-    """When a process began, as the system counts it; "" where that cannot be read. Tells a reused number apart."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
-
-
-def npz(arrays: Mapping[str, Any]) -> bytes:
-    """Named arrays as the bytes of a compressed .npz file."""
-    import numpy as np
-
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **dict(arrays))
-    return buffer.getvalue()

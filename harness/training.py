@@ -3,24 +3,33 @@ goes on from a checkpoint equals one that was never stopped."""
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import io
 import math
+import pickle
+import random
+import sys
 import time
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from harness.budget import Budget
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
+from harness.files import set_aside, write_bytes
+from harness.interruption import Interrupted, asked, postponed
+from harness.interval import DEFAULT, Interval
 from harness.profiling import profiled
-from harness.store import write_bytes
 
-CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_EVERY = Interval.parse(DEFAULT)
 LOG_SECONDS = 1.0  # losses are fetched from the device in blocks, about this often
 LOGGED_STEPS = 500  # at most so many steps of a training are logged
 
@@ -45,11 +54,19 @@ def steps_of(budget: Budget, batches: Batches, source: Source) -> int:
 
 
 def train(
-    method: Method, source: Source, budget: Budget, checkpoint: Path, log: Log, profile: Path | None = None
+    method: Method,
+    source: Source,
+    budget: Budget,
+    checkpoint: Path,
+    log: Log,
+    profile: Path | None = None,
+    every: Interval = CHECKPOINT_EVERY,
 ) -> Training:
-    """Train `method` in place for the budget; go on from `checkpoint` if it exists. A profile goes into `profile`.
+    """Train `method` in place for the budget; go on from `checkpoint` if it exists, and leave one at that interval.
+    A profile goes into `profile`.
 
-    Raises FloatingPointError as soon as a logged loss is not finite.
+    Raises FloatingPointError as soon as a logged loss is not finite, and Interrupted, with a checkpoint saved, after
+    the step in which the job was told to stop.
     """
     batches = method.batches
     if batches is None:
@@ -60,11 +77,12 @@ def train(
     method.train()
     loss_of = torch.compile(method.loss) if budget.compile else method.loss
     started = saved = time.monotonic()
+    saved_step = first
     metrics: Mapping[str, float] = {}
     logger = BlockLogger(steps, log)
-    with profiled(profile, source.device) as stepped:
+    with postponed(), profiled(profile, source.device) as stepped:
         for step in range(first, steps):
-            torch.manual_seed(derive_seed(source.seed, "step", step))
+            seed_all(derive_seed(source.seed, "step", step))
             set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
             batch = batches.draw(source, step)
             with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
@@ -76,12 +94,23 @@ def train(
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            due = asked() or every.over(step + 1 - saved_step, time.monotonic() - saved)
+            if due and step + 1 < steps:
+                metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
                 save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
-                saved = time.monotonic()
+                saved, saved_step = time.monotonic(), step + 1
+            if asked():
+                raise Interrupted(f"saved after step {saved_step} of {steps}")
     metrics = logger.flush() or metrics
     seconds = before + time.monotonic() - started
     return Training(steps, steps * batches.images_per_step(source), seconds, metrics)
+
+
+def seed_all(seed: int) -> None:
+    """Set the global random state of torch, numpy and Python, so that what a step draws from it depends on `seed`."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def use_precision(precision: str) -> None:
@@ -164,15 +193,76 @@ def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optim
 
 
 def checkpoint_step(path: Path) -> int:
-    """How many steps a checkpoint holds; 0 without one."""
-    return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
+    """How many steps a checkpoint holds; 0 without one. One that is damaged is set aside."""
+    if not path.exists():
+        return 0
+    try:
+        return int(read_checkpoint(path, torch.device("cpu"))["step"])
+    except Exception as error:  # noqa: BLE001 (a damaged file raises whatever its parts run into)
+        give_up(path, error)
+        return 0
+
+
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `save_checkpoint` wrote. Raises zipfile.BadZipFile if it was changed since: torch would not notice.
+
+    It runs nothing: with weights_only, torch refuses a pickle that holds more than tensors and plain values.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if (damaged := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"'{damaged}' does not have its checksum")
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state
 
 
 def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
-    """The step to go on with and the seconds spent so far; (0, 0) without a checkpoint."""
+    """The step to go on with and the seconds spent so far; (0, 0) without a checkpoint.
+
+    One that is damaged or of another network is set aside, and method and optimizer are left as they were.
+    """
     if not path.exists():
         return 0, 0.0
-    state = torch.load(path, map_location=next(method.parameters()).device, weights_only=True)
-    method.load_state_dict(state["method"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"], state["seconds"]
+    try:
+        with unchanged_by_failure(method, optimizer):
+            state = read_checkpoint(path, next(method.parameters()).device)
+            method.load_state_dict(state["method"])
+            optimizer.load_state_dict(state["optimizer"])
+            for weight, kept in optimizer.state.items():
+                if any(value.shape not in ((), weight.shape) for value in kept.values() if isinstance(value, Tensor)):
+                    raise ValueError("the optimizer's state has other shapes than the weights")
+            return int(state["step"]), float(state["seconds"])
+    except Exception as error:  # noqa: BLE001 (as in checkpoint_step)
+        give_up(path, error)
+        return 0, 0.0
+
+
+class Stateful(Protocol):
+    """A network or an optimizer."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any: ...
+
+
+@contextlib.contextmanager
+def unchanged_by_failure(*holders: Stateful) -> Iterator[None]:
+    """If what is inside fails, put the states back: loading writes what fits before it says what does not."""
+    before = copy.deepcopy([holder.state_dict() for holder in holders])
+    try:
+        yield
+    except BaseException:
+        for holder, state in zip(holders, before, strict=True):
+            holder.load_state_dict(state)
+        raise
+
+
+def give_up(path: Path, error: Exception) -> None:
+    """Set aside a checkpoint that cannot be used, and say so: training begins anew. Raises what is not its fault."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError | PermissionError):
+        raise error
+    reason = " ".join(str(error).split()).partition(". ")[0][:150]
+    if isinstance(error, pickle.UnpicklingError):
+        reason = "it holds more than tensors and plain values"
+    if aside := set_aside(path):
+        what = "is damaged or of another network"
+        print(f"harness: {path}: {what} ({reason}); set aside as {aside.name}", file=sys.stderr)

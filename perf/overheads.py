@@ -70,7 +70,7 @@ class Stopwatch:
     def update(self, progress: Progress) -> None:
         """Not shown."""
 
-    def ended(self, cell: Cell, status: str, message: str, seconds: float) -> None:  # noqa: ARG002 (a Display's)
+    def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:  # noqa: ARG002 (a Display's)
         if status != "ok":
             raise RuntimeError(message)
         self.ends.append(time.perf_counter())

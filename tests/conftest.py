@@ -32,6 +32,17 @@ sys.path[:0] = _paths
 os.environ["OMP_NUM_THREADS"] = "1"  # these tensors are small: threads would only wait for each other
 os.environ["PYTHONPATH"] = os.pathsep.join([*_paths, *filter(None, [os.environ.get("PYTHONPATH")])])
 
+
+def install(folder: Path, name: str, source: str, *, entry: str = "", needs: str = "") -> None:
+    """Put a plugin into a folder as pip would: module plugin_NAME of distribution plugin-NAME 2.0."""
+    (folder / f"plugin_{name}.py").write_text(source)
+    info = folder / f"plugin_{name}-2.0.dist-info"
+    info.mkdir()
+    requirement = f"Requires-Dist: {needs}\n" if needs else ""
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plugin-{name}\nVersion: 2.0\n{requirement}")
+    (info / "entry_points.txt").write_text(f"[harness]\n{entry or name} = plugin_{name}\n")
+
+
 Harness = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SUITE, Harness
+from harness import plugins
+from tests.conftest import SUITE, Harness, install
 
 
 @pytest.mark.parametrize("command", [["--help"], ["list"], ["plan", "benchmarks.yaml"], ["show", "method", "classify"]])
@@ -90,17 +92,13 @@ def test_broken_plugins_are_named_and_the_rest_works(harness: Harness, tmp_path:
         "halfway": "from harness import hookimpl\n@hookimpl\ndef register_methods(register): register('h', 'a:b'); 1/0",
     }
     for name, source in sources.items():
-        (tmp_path / f"plugin_{name}.py").write_text(source)
-        info = tmp_path / f"plugin_{name}-2.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plugin-{name}\nVersion: 2.0\n")
-        (info / "entry_points.txt").write_text(f"[harness]\nsame = plugin_{name}\n")
+        install(tmp_path, name, source, entry="same")
     path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
     listed = harness("list", "methods", env={"PYTHONPATH": path})
     assert "idle" in listed.stdout
     for text in (
         "plugin 'same' (plugin-raises 2.0): cannot be imported: RuntimeError: bad day",
-        "plugin 'same' (plugin-misspelt 2.0): unknown hook 'register_metods'",
+        "plugin 'same' (plugin-misspelt 2.0): there is no hook 'register_metods'. Did you mean 'register_methods'?",
         "plugin 'same' (plugin-halfway 2.0): register_methods raised ZeroDivisionError",
         "method 'classify' is already registered by plugin 'toy' (harness-toy 1.0)",
     ):
@@ -116,3 +114,74 @@ def test_a_reader_that_leaves_ends_the_command_in_silence(arguments: list[str]) 
         assert process.stderr is not None
         assert process.stderr.read() == ""
         assert process.wait() == 1
+
+
+def test_plugins_are_listed_with_their_distributions_and_can_be_blocked(harness: Harness) -> None:
+    listed = harness("list", "plugins", env={"COLUMNS": "200"}).stdout
+    assert re.search(r"\ntoy +method classify fail idle.*, backbone flat, .* harness-toy 1.0\n", listed)
+    for arguments, env in (
+        (["--no-plugins", "list", "plugins"], {}),
+        (["list", "plugins", "--no-plugins=toy"], {}),
+        (["list", "plugins", "--no-plugins=harness-toy"], {}),
+        (["list", "plugins"], {"HARNESS_NO_PLUGINS": "toy"}),
+        (["list", "plugins"], {"HARNESS_NO_PLUGINS": "all"}),
+    ):
+        blocked = harness(*arguments, env=env).stdout
+        assert re.search(r"\ntoy +blocked +harness-toy 1.0\n", blocked)
+        assert re.search(r"\nsimclr +method simclr +rep-harness-simclr", blocked)
+    ours = harness("--no-plugins", "--no-plugins=rep-harness-simclr", "list").stdout
+    assert "\nmoco " in ours
+    assert "\nsimclr " not in ours
+    assert "\nclassify " not in ours
+    assert "there is no plugin 'tyo'. Did you mean 'toy'?" in harness("--no-plugins=tyo", "list", code=2).stderr
+    assert "there is no method 'idle'" in harness("show", "method", "idle", "--no-plugins", code=2).stderr
+
+
+def test_all_bundled_plugins_are_known_as_such() -> None:
+    ours = {path.parent.name for path in (Path(__file__).parent.parent / "plugins").glob("*/pyproject.toml")}
+    assert plugins.bundled() == {f"rep-harness-{name}" for name in ours}
+
+
+def test_a_blocked_plugin_is_not_imported(harness: Harness, tmp_path: Path) -> None:
+    install(tmp_path, "evil", "from pathlib import Path\nPath('ran').touch()\n")
+    path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+    harness("--no-plugins", "list", env=path)
+    assert not (tmp_path / "ran").exists()
+    harness("list", env=path)
+    assert (tmp_path / "ran").exists()
+
+
+def test_jobs_inherit_what_is_blocked(harness: Harness, suite: Callable[[str], Path], tmp_path: Path) -> None:
+    source = "import os\nfrom pathlib import Path\nwith Path('met').open('a') as file: file.write('x')\n"
+    install(tmp_path, "evil", source)
+    path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+    harness("run", suite(SUITE.replace("[0, 1]", "[0]")), "--no-plugins=evil", env=path)
+    assert not (tmp_path / "met").exists()
+
+
+@pytest.mark.parametrize(
+    ("wants", "met"),
+    [
+        ("rep-harness", True),
+        ("rep-harness>=0.1", True),
+        ("rep-harness (>=99)", False),
+        ("Rep_Harness[all]>=99", False),
+        ("rep-harness>=99; python_version < '3'", True),
+        ("rep-harness-x>=99", True),
+    ],
+)
+def test_a_plugin_for_another_version_of_ours_is_refused(wants: str, met: bool) -> None:
+    assert (plugins.unmet(["torch>=99", wants]) == "") == met
+    assert plugins.unmet([f"{wants.partition(';')[0]}; extra == 'test'"]) == ""
+    assert plugins.unmet(None) == ""
+
+
+def test_a_plugin_with_damaged_metadata_stops_no_other(harness: Harness, tmp_path: Path) -> None:
+    install(tmp_path, "odd", "", needs="rep-harness>=>1")
+    install(tmp_path, "bare", "raise RuntimeError")
+    (tmp_path / "plugin_bare-2.0.dist-info" / "METADATA").unlink()
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    listed = harness("list", "methods", env={"PYTHONPATH": path})
+    assert "idle" in listed.stdout
+    assert "plugin 'odd' (plugin-odd 2.0): cannot be imported: InvalidRequirement" in listed.stderr
+    assert "plugin 'bare' (" in listed.stderr

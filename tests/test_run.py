@@ -89,7 +89,7 @@ def test_cells_that_fail_are_records_and_the_others_go_on(harness: Harness, suit
     }
     assert statuses.pop(("idle", "blobs")) == "done"
     assert len(statuses) == 7
-    assert set(statuses.values()) == {"failed"}
+    assert set(statuses.values()) == {"failed", "killed"}
     for message in (
         "RuntimeError: failed on purpose",
         "ended by SIGKILL",
@@ -166,14 +166,18 @@ def test_an_interrupted_run_ends_its_cells_and_goes_on_when_asked(
         text=True,
         preexec_fn=interruptible,  # noqa: PLW1509 (this process has one thread)
     ) as running:
-        wait_for(lambda: list(tmp_path.rglob("evaluations/*.json")) and len(list(tmp_path.rglob("running.json"))) == 1)
-        [mark] = [json.loads(path.read_text()) for path in tmp_path.rglob("running.json")]
+        wait_for(lambda: list(tmp_path.rglob("evaluations/*.json")) and len(list(tmp_path.rglob("leases/*.json"))) == 1)
+        wait_for(lambda: list(tmp_path.rglob("steps.jsonl")))
+        [mark] = [json.loads(path.read_text()) for path in tmp_path.rglob("leases/*.json")]
         running.send_signal(number)
         output, _ = running.communicate(timeout=30)
     assert running.returncode == 130
     assert "run the same command again" in output
     wait_for(lambda: not Path(f"/proc/{mark['pid']}").exists() if Path("/proc").exists() else True)
-    assert [cell["status"] for cell in json.loads(harness("plan", path, "--json").stdout)["cells"]] == ["todo", "done"]
+    assert [cell["status"] for cell in json.loads(harness("plan", path, "--json").stdout)["cells"]] == [
+        "interrupted",
+        "done",
+    ]
     path = suite(path.read_text().replace("seconds: 1.0", "seconds: 0.0"))  # which does not count for the id
     assert "2 cells, 1 already done" in harness("run", path).stdout
 

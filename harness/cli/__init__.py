@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable
@@ -9,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from harness import jobs
-from harness.cli.help import ABOUT, can_draw, text
+from harness.cli.help import ABOUT, ABOUT_NO_PLUGINS, NO_PLUGINS, can_draw, text
 from harness.cli.table import in_colour, terminal_width
-from harness.errors import UsageError
+from harness.errors import FULL, UsageError
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -25,12 +26,19 @@ COMMANDS = {  # in the order of `harness --help`
 }
 
 
+LONGEST_LINE = 1000  # of a message: it may quote what the user wrote
+
+
 def app(names: Iterable[str] = COMMANDS) -> Typer:
     """The command with these commands; only their modules are imported."""
     import typer
 
     made = typer.Typer(add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
-    made.callback()(lambda: None)  # or typer would take a single command for the whole
+
+    def options(no_plugins: str = typer.Option("", NO_PLUGINS, metavar="[=NAME]", help=ABOUT_NO_PLUGINS)) -> None:
+        """Only for `--help`, as `main` takes it out of the arguments; without any, a single command were the whole."""
+
+    made.callback()(options)
     for name in names:
         module, _, function = COMMANDS[name].partition(":")
         made.command(name)(getattr(import_module(module), function))
@@ -39,20 +47,42 @@ def app(names: Iterable[str] = COMMANDS) -> Typer:
 
 def main() -> None:
     """The command `harness`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a label may have letters that a terminal has not
     try:
-        _command(sys.argv[1:])
+        _command(_without_plugins(sys.argv[1:]))
         sys.stdout.flush()
     except BrokenPipeError:  # `harness list | head`: who read has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain when it ends
         sys.exit(1)
     except UsageError as error:
-        print(f"harness: {error}", file=sys.stderr)
+        print(f"harness: {_short(str(error))}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
-        if error.filename is None:  # no file of the user's: a fault of ours, with its traceback
+        if error.filename is None and error.errno not in FULL:  # a fault of ours, with its traceback
             raise
-        print(f"harness: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"harness: {error.filename or 'cannot write'}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
+
+
+def _short(message: str) -> str:
+    return "\n".join(
+        line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ..." for line in message.split("\n")
+    )
+
+
+def _without_plugins(arguments: list[str]) -> list[str]:
+    """Take --no-plugins out of the arguments and into the environment, which jobs inherit."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    given = [each for each in arguments[:end] if each == NO_PLUGINS or each.startswith(f"{NO_PLUGINS}=")]
+    if given:
+        from harness import plugins  # not for --help
+
+        names = [each.removeprefix(NO_PLUGINS).removeprefix("=") or plugins.NOT_BUNDLED for each in given]
+        before = filter(None, [os.environ.get(plugins.NO_PLUGINS)])
+        os.environ[plugins.NO_PLUGINS] = ",".join([*before, *names])
+    return [*(each for each in arguments[:end] if each not in given), *arguments[end:]]
 
 
 def _command(arguments: list[str]) -> None:
@@ -65,4 +95,4 @@ def _command(arguments: list[str]) -> None:
         import_module("harness.cli.listing").show_components()
         return
     chosen = arguments[:1]
-    app(chosen if chosen and chosen[0] in COMMANDS else COMMANDS)()
+    app(chosen if chosen and chosen[0] in COMMANDS else COMMANDS)(args=arguments)

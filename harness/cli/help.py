@@ -10,18 +10,24 @@ from textwrap import wrap
 from harness.cli.table import styled, terminal_width
 
 ABOUT = "Measure contrastive self-supervised learning and meta-learning in one matrix."
+NO_PLUGINS = "--no-plugins"
+ABOUT_NO_PLUGINS = "Block every plugin that is not bundled, or the plugin or distribution NAME."
 COMMANDS = {
     "run": "Train and score what is left of a suite, then write and show its leaderboard.",
     "plan": "List the cells of a suite with id and status (todo, running, done, failed).",
-    "list": "List the components that plugins registered.",
+    "list": "List the components that plugins registered, or the plugins.",
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",
     "leaderboard": "Make the leaderboard of a results folder from its records.",
 }
 OPTIONS = {
+    NO_PLUGINS: ABOUT_NO_PLUGINS,
     "--install-completion": "Install completion for the current shell.",
     "--show-completion": "Show completion for the current shell, to copy it or customize the installation.",
     "--help": "Show this message and exit.",
 }
+
+
+KINDS = {name: "[=NAME]  " if name == NO_PLUGINS else "<bool>   " for name in OPTIONS}
 
 
 def can_draw() -> bool:
@@ -35,17 +41,20 @@ def text(width: int, *, colour: bool) -> str:
     about = "\n".join(f" {line}" for line in wrap(ABOUT, width - 2, break_on_hyphens=False))
     gap = max(map(len, COMMANDS)) + 2
     boxes = [
-        *_box("Options", OPTIONS, 28, "<bool>  ", width, colour),
-        *_box("Commands", COMMANDS, gap, "", width, colour),
+        *_box("Options", OPTIONS, 28, KINDS, width, colour),
+        *_box("Commands", COMMANDS, gap, {}, width, colour),
     ]
     return "\n".join(["", f" {usage}", "", about, "", *boxes, "", ""])
 
 
-def _box(title: str, entries: Mapping[str, str], gap: int, kind: str, width: int, colour: bool) -> Iterator[str]:
+def _box(
+    title: str, entries: Mapping[str, str], gap: int, kinds: Mapping[str, str], width: int, colour: bool
+) -> Iterator[str]:
     """Names, their kind and their help, which wraps."""
     side = styled("│", "dim", colour)
     yield styled(f"╭─ {title} {'─' * (width - len(title) - 5)}╮", "dim", colour)
     for name, help_ in entries.items():
+        kind = kinds.get(name, "")
         room = width - 4 - gap - len(kind)
         for number, line in enumerate(wrap(help_, room, break_on_hyphens=False)):
             left = styled(name, "cyan", colour) + " " * (gap - len(name)) + styled(kind, "yellow", colour)

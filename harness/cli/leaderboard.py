@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from harness.errors import UsageError
-from harness.store import Store, write_bytes
+from harness.files import write_bytes
+from harness.store import Store
 
 
 class Format(StrEnum):

@@ -17,7 +17,7 @@ from harness.plan import AXES, Plan
 from harness.registry import registry
 from harness.store import Store
 
-STATUS_STYLES = {"done": "green", "failed": "red", "running": "yellow", "todo": ""}
+STATUS_STYLES = {"done": "green", "running": "yellow", "interrupted": "yellow", "todo": ""}  # others are failures
 
 
 def plan(
@@ -28,7 +28,9 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """List the cells of a suite with id and status (todo, running, done, failed)."""
-    loaded = load_suite(suite, registry())
+    known = registry()
+    report(known)
+    loaded = load_suite(suite, known)
     planned = Plan.of(loaded)
     statuses = Store(results or default_results(loaded.name)).statuses(planned)
     if as_json:
@@ -43,11 +45,10 @@ def plan(
             cell.backbone.label,
             cell.dataset.label,
             str(cell.seed),
-            (statuses[id_], STATUS_STYLES[statuses[id_]]),
+            (statuses[id_], STATUS_STYLES.get(statuses[id_], "red")),
         )
         for id_, cell in planned.cells.items()
     ]
     print("\n".join(lines(columns, rows, terminal_width(), colour=in_colour())))
     counts = Counter(statuses.values())
     print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
-    report(registry())

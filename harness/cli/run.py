@@ -19,11 +19,16 @@ from harness.config import load_suite
 from harness.display import display_for, duration
 from harness.errors import UsageError
 from harness.executors import Executor, Resources
+from harness.files import write_bytes
+from harness.interval import DEFAULT
 from harness.naming import default_results
+from harness.outcome import parse_retry
 from harness.plan import Plan, selection
 from harness.registry import registry
+from harness.running import Options
 from harness.running import run as run_plan
-from harness.store import CellFolder, Store, write_bytes
+from harness.store import CellFolder, Store
+from harness.supervisor import Limits
 
 
 def run(
@@ -41,6 +46,22 @@ def run(
         int | None,
         typer.Option(min=1, help="cells at a time  [default: one per GPU, or per core without]", show_default=False),
     ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="end a cell that takes longer", show_default=False)
+    ] = None,
+    memory: Annotated[
+        float | None, typer.Option(min=0, metavar="GB", help="end a cell that holds more memory", show_default=False)
+    ] = None,
+    retry: Annotated[
+        str,
+        typer.Option(
+            metavar="STATUS[,STATUS]",
+            help="which earlier ends run again: failed, timeout, oom, killed, interrupted; all or none",
+        ),
+    ] = "all",
+    checkpoint_every: Annotated[
+        str, typer.Option(metavar="TIME|STEPS", help="how much of a killed training is lost: 30s, 5min, 100steps")
+    ] = DEFAULT,
     profile: Annotated[bool, typer.Option("--profile", help="profile ten training steps of each cell")] = False,
     executor: Annotated[str, typer.Option(help="where cells run, unless the suite says")] = "local",
 ) -> None:
@@ -49,6 +70,7 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
     known = registry()
     report(known)
+    options = Options(fresh, profile, parse_retry(retry), Limits(timeout, memory), checkpoint_every)
     loaded = load_suite(suite, known)
     plan = Plan.of(loaded).only(selection(only or []))
     store = Store(results or default_results(loaded.name))
@@ -60,16 +82,19 @@ def run(
     else:
         engine = loaded.executor.spec.load()(loaded.executor.config, resources)
     before = Counter(store.statuses(plan).values())
+    shared = f", {before['running']} in another run" if before["running"] else ""
     console.print(
-        f"{loaded.name}: {len(plan.cells)} cells, {before['done']} already done; results in {store.folder}",
+        f"{loaded.name}: {len(plan.cells)} cells, {before['done']} already done{shared}; results in {store.folder}",
         soft_wrap=True,
     )
     try:
         with display_for(console) as display:
-            statuses = run_plan(plan, store, engine, display, fresh=fresh, profile=profile)
+            statuses = run_plan(plan, store, engine, display, options)
     except KeyboardInterrupt:
         console.print(
-            f"Interrupted. Finished cells are kept; run the same command again to go on. Results: {store.folder}"
+            "Interrupted. What is done is kept, and trainings go on from their last checkpoint: run the same command "
+            f"again to go on. Results: {store.folder}",
+            soft_wrap=True,
         )
         raise typer.Exit(130) from None
     finally:
@@ -87,11 +112,8 @@ def run(
 
 def why(folder: CellFolder, status: str, cell: Cell) -> Text:
     """A line for a cell that is not done."""
-    if status == "running":
-        hint = f"another run has it; if that is not so, remove {folder.running}"
-    else:
-        log = max((folder.folder / "attempts").glob("*.log"), default=None)
-        hint = f"see {log}" if log else "not started"
+    log = max(folder.attempts.glob("*.log"), default=None)
+    hint = "another run has it" if status == "running" else f"see {log}" if log else "not started"
     return Text.assemble((status, "red"), f": {cell.name()}; {hint}")
 
 

@@ -24,6 +24,7 @@ def show(
     known = next((each for each in KINDS if kind in (each, f"{each}s")), None)
     if known is None:
         raise UsageError(f"there is no kind '{kind}'.{nearest(kind, KINDS)}")
+    report(registry())
     spec = registry().get(known, name)
     console = Console(highlight=False)
     console.print(Text.assemble((f"{known} {spec.name}", "bold"), f"\n{spec.summary}"))
@@ -34,7 +35,6 @@ def show(
         console.print(Text("recipe: " + ", ".join(f"{key} {value}" for key, value in spec.budget.items())))
     rows = list(_rows(spec.config))
     console.print(_table(rows) if rows else Text("no options"))
-    report(registry())
 
 
 def _rows(config: type, prefix: str = "") -> list[tuple[str, str, str, str]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.data.augmentation import Augmentation
 from harness.data.episodes import EpisodeIndices, draw_episodes, require_episodes
-from harness.data.splits import Data
+from harness.data.splits import Data, require_classes
 from harness.data.streaming import AHEAD, Images, Streamed, read_ahead
 from harness.data.transforms import augment
 from harness.errors import UsageError
@@ -118,6 +118,7 @@ class Labelled:
 
     def check(self, source: Source) -> None:
         _require_batch(source)
+        require_classes(source.data.train, "train")
 
     def images_per_step(self, source: Source) -> int:
         return source.batch_size

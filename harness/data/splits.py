@@ -79,6 +79,12 @@ class Split:
         return Split(self.images.to(device), self.labels.to(device), self.classes)
 
 
+def require_classes(split: Split, name: str) -> None:
+    """Raises UsageError if there is nothing to tell apart: whatever is learned would score 100 %."""
+    if len(split.classes) < 2:
+        raise UsageError(f"the split '{name}' has one class only, {split.classes[0]!r}; it takes two to tell apart.")
+
+
 @dataclass(frozen=True)
 class Data:
     """A loaded data set: its splits on a device, what to augment, and the training split's moments per channel.

@@ -10,6 +10,7 @@ from harness.leaderboard.grids import footnotes
 from harness.leaderboard.provenance import HARDWARE, SOFTWARE
 from harness.leaderboard.tables import Column, Score, Table
 from harness.leaderboard.text import clean, joined, natural, number
+from harness.records import CellRecord
 
 READING = (
     "How to read: mean over n seeds ± half of its 95 % t-interval, accuracies in %; in brackets the rank in the "
@@ -35,14 +36,18 @@ def notes(table: Table) -> list[str]:
 
 
 def failures(table: Table) -> list[str]:
-    """A line for each failed cell."""
+    """A line for each failed cell. One that was interrupted is only not run to the end."""
     return [
-        f"{row.label}, seed {cell.cell['seed']}: {clean(cell.failure.get('status', 'failed'), 40)}. "
-        f"{clean(cell.failure.get('message') or 'no message', 300)}"
+        f"{row.label}, seed {cell.cell['seed']}: {clean(failure.get('status', 'failed'), 40)}. "
+        f"{clean(failure.get('message') or 'no message', 300)}"
         for row in table.rows
         for cell in row.cells
-        if cell.failure
+        if _failed(cell) and (failure := cell.failure)
     ]
+
+
+def _failed(cell: CellRecord) -> bool:
+    return bool(cell.failure) and (cell.failure or {}).get("status") != "interrupted"
 
 
 def _intervals(table: Table) -> list[str]:
@@ -132,7 +137,7 @@ def _mixed(table: Table) -> list[str]:
 def _unfinished(table: Table) -> list[str]:
     lines = []
     for row in table.rows:
-        done = {cell.cell["seed"] for cell in row.cells if cell.evaluations or cell.failure}
+        done = {cell.cell["seed"] for cell in row.cells if cell.evaluations or _failed(cell)}
         left = [str(seed) for seed in table.seeds if seed not in done]
         if left:
             lines.append(f"Not run to the end: {row.label}, seed {', '.join(left)}.")

@@ -13,6 +13,7 @@ from harness_datasets.fonts import content_version
 AUGMENTATION = "what differs from the default, which is that of photos for colour and of characters for grey"
 
 
+LARGEST = 8192  # pixels on a side
 READER = 2  # how pictures become arrays: a change here is a change of the data
 
 
@@ -46,11 +47,11 @@ class ImageFolderConfig:
     augmentation: Augmentation = option(Augmentation(), AUGMENTATION)
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1 pixel, not {self.size}.")
+        if not 1 <= self.size <= LARGEST:
+            raise ValueError(f"size must be at least 1 pixel and at most {LARGEST:,}, not {self.size}.")
 
     def fingerprint(self) -> str:
-        return f"{READER}-{folder_fingerprint(self.path)}"
+        return f"{READER}-{folder_fingerprint(self.path, 'train')}"
 
 
 @dataclass(frozen=True)

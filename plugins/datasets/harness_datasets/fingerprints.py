@@ -17,10 +17,15 @@ def file_fingerprint(path: Path) -> str:
     return _digest(path, status.st_size, status.st_mtime_ns)
 
 
-def folder_fingerprint(path: Path) -> str:
-    """SHA-256 over the names and contents of all visible files below a folder. Raises UsageError if it is missing."""
+def folder_fingerprint(path: Path, needs: str) -> str:
+    """SHA-256 over the names and contents of all visible files below a folder.
+
+    Raises UsageError if it is missing, or has no folder `needs`: a slip such as "/" must not read a whole disk.
+    """
     if not path.is_dir():
         raise UsageError(f"there is no folder {path}.")
+    if not (path / needs).is_dir():
+        raise UsageError(f"{path} needs a folder '{needs}'.")
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")):
         relative = file.relative_to(path)

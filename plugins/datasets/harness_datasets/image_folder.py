@@ -141,7 +141,11 @@ def opened(file: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(file) as picture:
             yield picture
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise UsageError(f"{file} cannot be read as a picture: its format is unknown, or it is damaged.") from error
+    except MemoryError:  # the job's own limit, not the picture's fault: Pillow refuses bombs by their size
+        raise
+    except Exception as error:  # decoders raise whatever they meet in a damaged file
         raise UsageError(f"{file} cannot be read as a picture: {error}") from error
 
 

@@ -36,11 +36,13 @@ def read(path: Path) -> dict[str, NDArray[np.generic]]:
         raise UsageError(f"there is no file {path}.")
     if not zipfile.is_zipfile(path):
         raise UsageError(f"{path} is no .npz file; write it with numpy.savez.")
-    with np.load(path, allow_pickle=False) as file:
-        try:
+    try:
+        with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
-        except (ValueError, zipfile.BadZipFile) as error:
-            raise UsageError(f"{path} cannot be read: {error}") from error
+    except MemoryError as error:  # as its header says: it may be damaged, or made to fill the memory
+        raise UsageError(f"{path} cannot be read: it does not fit in memory.") from error
+    except Exception as error:  # a damaged archive raises whatever its parts run into
+        raise UsageError(f"{path} cannot be read: {error or type(error).__name__}") from error
 
 
 def splits_of(fields: Fields, where: Path) -> dict[str, Arrays]:
@@ -76,6 +78,8 @@ def named_split(fields: Fields, split: str, where: Path) -> tuple[NDArray[np.uin
         if key not in fields:
             raise UsageError(f"{where} says something of the split '{split}', but has no '{key}'.")
     images, labels = fields[f"{split}_images"], fields[f"{split}_labels"]
+    if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray):  # a member that is no .npy file
+        raise UsageError(f"{where}: '{split}_images' and '{split}_labels' must be arrays.")
     if images.dtype != np.uint8:
         hint = "; scale them to 0 .. 255 and use .astype('uint8')" if images.dtype.kind in "fb" else ""
         raise UsageError(f"{where}: '{split}_images' must be uint8, not {images.dtype}{hint}.")

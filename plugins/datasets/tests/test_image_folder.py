@@ -17,6 +17,7 @@ from harness import Streamed, UsageError
 from harness.cell import prepare, run_cell
 from harness.config import load_suite
 from harness.plan import Plan
+from harness.planfile import PlanFile
 from harness.registry import registry
 from harness.store import Store
 
@@ -236,7 +237,8 @@ evaluators:
         prepare(path)
         assert json.loads(store.prepared(path).read_text())["errors"] == []
         (id_,) = plan.cells
-        assert run_cell(path, id_, "cpu", 1, store.cell(id_).next_attempt()) == 0
+        planned = PlanFile(path, registry())
+        assert run_cell(planned, planned.cell(id_), store.cell(id_), "cpu", 1, profile=False).status == "ok"
         scores = [json.loads(file.read_text())["metrics"] for file in store.cell(id_).folder.glob("evaluations/*.json")]
         found.append((id_, scores, store.cell(id_).steps.read_text()))
         assert len(list((tmp_path / f"cache {gb}").rglob("*.npz"))) == (gb == "4")

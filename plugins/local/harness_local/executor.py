@@ -8,13 +8,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 
 from harness import Ended, Executor, Job, Resources, UsageError
+from harness.processes import alive, process_start
+from harness.supervisor import GRACE_SECONDS
 from harness_local import LocalConfig
+
+STARTS = 5  # of the fork server, before a run gives up
+LOST = 255  # the exit code that multiprocessing gives a process whose fork server died
 
 
 @dataclass(frozen=True)
@@ -26,14 +32,39 @@ class Slot:
     threads: int
 
 
+@dataclass(frozen=True)
+class Started:
+    """A job's process in its slot; `began` tells it from a later one with its number."""
+
+    process: ForkServerProcess
+    slot: Slot
+    began: str
+
+    def watched(self) -> bool:
+        """Whether the fork server, which lives, will tell when it ends."""
+        return self.process.exitcode is None
+
+    def ended(self) -> bool:
+        return not self.watched() and not (self.process.exitcode == LOST and self._lives())
+
+    def send(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self._lives():
+                os.kill(self.process.pid or 0, number)
+
+    def _lives(self) -> bool:
+        return alive(self.process.pid or 0, self.began)
+
+
 class Local(Executor):
-    """Each job runs in a process of its own session, so that it can be ended with all it started."""
+    """Each job runs in a process of its own session. Jobs outlive the fork server, which may be restarted."""
 
     def __init__(self, config: LocalConfig, resources: Resources) -> None:
         super().__init__(config, resources)
         self.free = deque(slots(resources, config.workers_per_gpu))
+        self.capacity = 2 * len(self.free)  # one waits for each that runs, so that no slot has to
         self.waiting: deque[Job] = deque()
-        self.running: dict[str, tuple[ForkServerProcess, Slot]] = {}
+        self.running: dict[str, Started] = {}
         os.environ["HARNESS_PRELOAD"] = ",".join(resources.modules)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["harness_local.preload"])
@@ -43,50 +74,65 @@ class Local(Executor):
         self._start()
 
     def poll(self, timeout: float) -> list[Ended]:
-        wait([process.sentinel for process, _ in self.running.values()], timeout)
+        sentinels = [job.process.sentinel for job in self.running.values() if job.watched()]
+        if sentinels:
+            wait(sentinels, timeout)
+        else:
+            time.sleep(timeout)
         ended = []
-        for name, (process, slot) in list(self.running.items()):
-            if process.exitcode is not None:
-                process.join()
+        for name, job in list(self.running.items()):
+            if job.ended():
                 del self.running[name]
-                self.free.append(slot)
-                ended.append(Ended(name, process.exitcode))
+                self.free.append(job.slot)
+                ended.append(Ended(name, job.process.exitcode or 0))
         self._start()
         return ended
 
     def cancel(self) -> None:
         self.waiting.clear()
-        for process, _ in self.running.values():
-            process.terminate()  # in case it has not made its session yet
-            with contextlib.suppress(ProcessLookupError):  # it has not, or it ended by itself
-                os.killpg(process.pid or 0, signal.SIGTERM)
-        for process, _ in self.running.values():
-            process.join()
+        self._signal(signal.SIGTERM)
+        self._await(GRACE_SECONDS + 4)
+        self.kill()
+
+    def kill(self) -> None:
+        self.waiting.clear()
+        self._signal(signal.SIGKILL)  # what a job has started ends with it
+        self._await(10)
         self.running.clear()
 
     def close(self) -> None:
-        self.cancel()
+        self.kill()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for job in self.running.values():
+            job.send(number)
+
+    def _await(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while any(not job.ended() for job in self.running.values()) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def _start(self) -> None:
         while self.waiting and self.free:
             job, slot = self.waiting.popleft(), self.free.popleft()
-            self.running[job.name] = (self._fork(job, slot), slot)
+            process = self._fork(job, slot)
+            self.running[job.name] = Started(process, slot, process_start(process.pid or 0))
 
     def _fork(self, job: Job, slot: Slot) -> ForkServerProcess:
-        process = self.context.Process(target=work, args=(job, slot), name=job.name)
-        try:
-            process.start()
-        except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
-            os.environ["HARNESS_PRELOAD"] = ""
+        for _ in range(STARTS):
             process = self.context.Process(target=work, args=(job, slot), name=job.name)
-            process.start()
-        return process
+            try:
+                process.start()
+            except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
+                os.environ["HARNESS_PRELOAD"] = ""
+            else:
+                return process
+        raise UsageError(f"the process that starts the cells died {STARTS} times in a row; is there enough memory?")
 
 
 def work(job: Job, slot: Slot) -> None:
     """The life of a job's process: the same command line that any other executor would run."""
     os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)

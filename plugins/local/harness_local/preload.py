@@ -5,10 +5,13 @@ import contextlib
 import gc
 import importlib
 import os
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at a terminal is for `harness run`, which ends us
 
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as `harness cell` does; torch reads it when it is imported
 
-import torch
+import torch  # noqa: E402 (after both)
 
 torch.set_num_threads(1)  # a pool of threads would not survive the fork
 

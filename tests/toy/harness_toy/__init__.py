@@ -42,6 +42,11 @@ class FailingConfig:
 
 
 @dataclass(frozen=True)
+class MisbehavingConfig:
+    how: Literal["hang", "grow", "allocate"] = option("hang", "what")
+
+
+@dataclass(frozen=True)
 class NearestConfig:
     split: str = option("test", "which split to score")
 
@@ -52,6 +57,7 @@ def register_methods(register: Register) -> None:
         "classify", "harness_toy.parts:Classify", CentroidConfig, summary="a linear classifier", paper="arXiv:0000"
     )
     register("fail", "harness_toy.parts:Fail", FailingConfig, summary="fails on purpose")
+    register("misbehave", "harness_toy.faults:Misbehave", MisbehavingConfig, summary="hangs or takes memory")
     register("idle", "harness_toy.parts:Idle", summary="learns nothing")
 
 

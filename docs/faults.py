@@ -1,0 +1,57 @@
+"""Writes docs/faults.md: each fault of tests/faults/catalogue.py is met, and what is said is noted.
+
+`uv run python docs/faults.py`, from the root.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.faults.catalogue import Outcome
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "faults.md"
+HEAD = """\
+# Faults and what is said of them
+
+Made by `uv run python docs/faults.py`, which meets every fault through the command line, as
+`tests/faults/test_messages.py` does; not edited by hand. Paths are those below the folder it happened in. Exit codes: 0
+all is well (a plugin or a file that cannot be used is a warning, in the terminal or in the cell's log), 1 some cells
+failed, 2 a mistake of the user's or of the environment's, found before anything trains.
+"""
+
+
+def page() -> str:
+    """The whole document."""
+    from tests.faults.catalogue import FAULTS, meet
+
+    parts = [HEAD]
+    for heading, faults in FAULTS.items():
+        parts += [f"\n## {heading}\n", "| fault | what is said | exit code |", "|---|---|---:|"]
+        for fault in faults:
+            with tempfile.TemporaryDirectory(prefix="fault-") as folder:
+                parts.append(row(fault.title, meet(fault, Path(folder))))
+    return "\n".join([*parts, ""])
+
+
+def row(title: str, outcome: Outcome) -> str:
+    return f"| {cell(title)} | {cell(outcome.message)} | {outcome.code} |"
+
+
+def cell(text: str) -> str:
+    """Text as one cell of a table."""
+    from harness.leaderboard.markdown import escape
+
+    return "<br>".join(map(escape, text.splitlines()))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["HARNESS_CACHE"] = cache
+        PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,70 @@
+"""Finds the damaged files of a plan's cells and sets them aside, so that what they held is made again."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness import lease
+from harness.files import DamagedError, broken, read_json, set_aside
+from harness.plan import Plan
+from harness.store import ATTEMPT, CELL, EVALUATION, CellFolder, Store, json_files
+
+
+def repair(store: Store, plan: Plan) -> Iterator[str]:
+    """Set aside what is damaged in the cells that no process runs; a message for each file."""
+    begun = store.begun()
+    for id_ in plan.cells:
+        if id_ not in begun:
+            continue
+        folder = store.cell(id_)
+        folder.sweep()
+        if not any(damaged(folder)):
+            continue
+        taken = lease.claim(store.lease(id_))
+        if taken is None:
+            continue  # who runs it is writing to it
+        try:
+            for path, reason in list(damaged(folder)):  # again, now that nobody else writes
+                if aside := set_aside(path):
+                    yield f"{path}: {reason}; set aside as {aside.name}, its cell runs again."
+        finally:
+            taken.release()
+
+
+def damaged(folder: CellFolder) -> Iterator[tuple[Path, str]]:
+    """The damaged files of a cell with what is wrong, each with those that are worth nothing without it.
+
+    Of large files only the size is looked at; their content is when they are used.
+    """
+    if reason := _unreadable(folder.cell, CELL):
+        yield folder.cell, reason
+    yield from _with_its_record(folder.model, folder.training, "model", ())
+    for record in map(Path, json_files(str(folder.evaluations))):
+        yield from _with_its_record(record.with_suffix(".npz"), record, "units", EVALUATION)
+    for attempt in map(Path, json_files(str(folder.attempts))):
+        if reason := _unreadable(attempt, ATTEMPT):
+            yield attempt, reason
+    if folder.checkpoint.exists() and not zipfile.is_zipfile(folder.checkpoint):
+        yield folder.checkpoint, "is damaged (it is cut off)"
+
+
+def _with_its_record(file: Path, record: Path, key: str, has: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+    """A large file and the record that holds its seal; each is made anew with the other."""
+    try:
+        sealed = (read_json(record, has) or {}).get(key)
+    except DamagedError as damage:
+        yield record, f"is damaged ({damage.reason})"
+        return
+    if reason := broken(file, sealed):
+        yield file, f"is damaged ({reason})"
+        yield record, f"belongs to {file.name}, which is damaged"
+
+
+def _unreadable(path: Path, has: tuple[str, ...]) -> str | None:
+    try:
+        read_json(path, has)
+    except DamagedError as damage:
+        return f"is damaged ({damage.reason})"
+    return None

@@ -1,0 +1,151 @@
+"""Who runs a cell: a file per cell that runs, made atomically, kept fresh by its owner, buried when its owner is dead.
+
+Several runs share a results folder by these files alone, also over NFS. No clock of another machine is trusted, and
+not even our own can be set back: an owner on this machine is dead when its process is; one elsewhere, when its file has
+not changed for a while of our own time.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.processes import alive, machine, process_start
+
+BEAT_SECONDS = 10.0  # between two signs of life
+STALE_SECONDS = float(os.environ.get("HARNESS_STALE_SECONDS", "90"))  # without one, on another machine
+
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no links
+
+Signs = tuple[bytes, int]  # what a lease says, and when its owner last touched it
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A cell that this process may run until it says `release`."""
+
+    path: Path
+    content: bytes
+    pid: int
+
+    def beat(self) -> bool:
+        """Give a sign of life. False if the lease is lost: another run took this owner for dead."""
+        try:
+            if self.path.read_bytes() != self.content:
+                return False
+            os.utime(self.path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:  # a file system that does not answer for a moment takes nothing away
+            print(f"harness: {self.path}: {error.strerror}", flush=True)
+        return True
+
+    def release(self) -> None:
+        """Give the cell back. A forked child of the owner owns nothing."""
+        if os.getpid() == self.pid:
+            with suppress(FileNotFoundError):
+                if self.path.read_bytes() == self.content:
+                    self.path.unlink()
+
+
+def claim(path: Path, run: str = "", attempt: str = "") -> Lease | None:
+    """Take a cell; None if it is taken. `attempt`: which attempt its owner makes."""
+    pid = os.getpid()
+    said = {"host": socket.gethostname(), "machine": machine(), "pid": pid, "began": process_start(pid)}
+    content = json.dumps({**said, "run": run, "attempt": attempt}).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{machine()}-{pid}.tmp")
+    temporary.write_bytes(content)
+    try:
+        os.link(temporary, path)  # fails where there is one, and what others see is whole at once
+    except FileExistsError:
+        if temporary.stat().st_nlink != 2:  # or it was made, and the answer was lost on the way (NFS)
+            return None
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        try:
+            with path.open("xb") as file:  # others may see it empty for a moment, which they take for a living owner
+                file.write(content)
+        except FileExistsError:
+            return None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Lease(path, content, pid)
+
+
+def signs(path: Path) -> Signs | None:
+    """What can be seen of a lease; None if there is none. Opening the file makes NFS ask for its latest state."""
+    try:
+        with path.open("rb") as file:
+            return file.read(), os.fstat(file.fileno()).st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def owner(content: bytes) -> dict[str, Any]:
+    """Who holds a lease; {} if it cannot be read."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def is_dead_here(content: bytes) -> bool | None:
+    """Whether the owner's process has ended; None if it is on another machine."""
+    said = owner(content)
+    if said.get("machine") != machine() or type(said.get("pid")) is not int:
+        return None
+    return not alive(said["pid"], str(said.get("began", "")))
+
+
+class Watch:
+    """Tells dead owners from living ones."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, tuple[Signs, float]] = {}
+
+    def is_dead(self, path: Path, now: Signs) -> bool:
+        here = is_dead_here(now[0])
+        if here is not None:
+            return here
+        before, since = self._seen.get(path, (None, 0.0))
+        if before != now:
+            self._seen[path] = (now, time.monotonic())
+            return False
+        return time.monotonic() - since > STALE_SECONDS
+
+
+def bury(path: Path, content: bytes) -> bool:
+    """Remove the lease of a dead owner, if it is still that one. Of several who try, one does.
+
+    Under a lock: between looking and removing, another may have buried it and a third may have claimed the cell anew.
+    """
+    with _locked(path.parent / ".lock"):
+        found = signs(path)
+        if found is None or found[0] != content:
+            return False
+        path.unlink()
+        return True
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time; the system unlocks for one that dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with suppress(OSError):  # a file system without locks: what is left is a race of a few microseconds
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,72 @@
+"""How an attempt at a cell ended."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.errors import UsageError, nearest
+
+Status = Literal["ok", "failed", "timeout", "oom", "killed", "interrupted"]
+FAILURES: tuple[Status, ...] = ("failed", "timeout", "oom", "killed", "interrupted")
+MESSAGE_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """failed: it raised. timeout, oom: it took more time or memory than there was. killed: a signal ended it, while its
+    run lived. interrupted: its run was told to stop, or died.
+
+    `signal` is the one that ended its process, if one did; `exit_code` is as a shell gives it.
+    """
+
+    status: Status
+    message: str = ""
+    signal: str | None = None
+    exit_code: int = 0
+
+    def as_json(self, attempt: Path) -> dict[str, Any]:
+        """With the log that holds the traceback, relative to the results folder."""
+        log = attempt.with_suffix(".log")
+        return {**asdict(self), "message": self.message[:MESSAGE_CHARACTERS], "log": "/".join(log.parts[-4:])}
+
+
+def by_exit(code: int, words: str = "") -> Outcome:
+    """Of a process that said nothing: what its exit code tells, as `subprocess` or a shell gives it."""
+    number = -code if code < 0 else code - 128
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return Outcome("failed", ": ".join(filter(None, [f"exit code {code}", words])), None, code)
+    return Outcome("killed", ": ".join(filter(None, [f"ended by {name}", words])), name, 128 + number)
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log; "" without one."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip() if lines else ""
+
+
+def parse_retry(text: str) -> frozenset[Status]:
+    """--retry failed,oom -> the statuses; "all" and "none" are short for all of them and for none."""
+    if text == "all":
+        return frozenset(FAILURES)
+    if text == "none":
+        return frozenset()
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in FAILURES:
+            raise UsageError(f"--retry: there is no status '{name}'.{nearest(name, (*FAILURES, 'all', 'none'))}")
+    return frozenset(_statuses(names))
+
+
+def _statuses(names: Iterable[str]) -> Iterable[Status]:
+    return (status for status in FAILURES if status in names)

@@ -1,0 +1,82 @@
+"""Processes of this machine: which live, and how one that died is told from another with its number."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def machine() -> str:
+    """8 hexadecimal digits, equal for processes whose numbers mean the same: host, boot and container."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):  # not Linux
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+
+def process_start(pid: int) -> str:
+    """When a process began, as the system counts it; "" where that cannot be read. Tells a reused number apart."""
+    fields = _fields(pid)
+    return fields[19] if len(fields) > 19 else ""
+
+
+def alive(pid: int, began: str = "") -> bool:
+    """Whether a process of this machine runs; with `began`, whether it is the one that began then."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    fields = _fields(pid)
+    if fields and fields[0] in "ZX":  # dead, only nobody has asked for its exit code
+        return False
+    return not (began and len(fields) > 19) or fields[19] == began
+
+
+def group_memory(group: int) -> int:
+    """Bytes of memory that the processes of a group hold; 0 where the system does not say."""
+    pages = 0
+    for entry in os.scandir("/proc") if Path("/proc/self/statm").exists() else ():
+        if entry.name.isdigit() and _fields(int(entry.name))[2:3] == [str(group)]:
+            with suppress(OSError, IndexError):  # it has just ended
+                pages += int(Path(f"/proc/{entry.name}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def oom_kills() -> int:
+    """How many processes of our control group the kernel has killed for want of memory; 0 where it does not say."""
+    for file in _memory_files():
+        with suppress(OSError, ValueError):
+            for line in file.read_text().splitlines():
+                key, _, number = line.partition(" ")
+                if key == "oom_kill":
+                    return int(number)
+    return 0
+
+
+def _memory_files() -> list[Path]:
+    """Where the kernel counts: version 2 of control groups, then version 1; as the host or a container sees them."""
+    root, files = Path("/sys/fs/cgroup"), []
+    with suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                files += [root / path.strip("/") / "memory.events", root / "memory.events"]
+            elif "memory" in controllers.split(","):
+                v1 = root / "memory"
+                files += [v1 / path.strip("/") / "memory.oom_control", v1 / "memory.oom_control"]
+    return files
+
+
+def _fields(pid: int) -> list[str]:
+    """What /proc says of a process, from its state on; nothing where there is no such process or no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []

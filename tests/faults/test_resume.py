@@ -1,0 +1,147 @@
+"""A training that is killed and goes on equals one that was never stopped, bit for bit: weights, metrics, log of steps.
+
+Each cell of one suite is killed twice by SIGKILL, at steps of its own, and run again by the same command.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from harness import UsageError
+from harness.interval import Interval
+from harness.registry import registry
+from tests.faults.bench import HARNESS, cells, environment, outcome
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+
+BUNDLED = [spec.name for spec in registry().all("method") if spec.origin.distribution.startswith("rep-harness")]
+SMALL = {
+    "moco": {"queue_size": 40, "projection_dim": 16, "bn_splits": 2},  # which the 12 batches go round more than once
+    "moco_v3": {"projection_dim": 16, "hidden_dim": 32},
+    "protonet": {"ways": 5, "shots": 2, "queries": 2},
+    "maml": {"tasks": 2, "queries": 2},
+    "anil": {"tasks": 2, "queries": 2},
+}
+ENGINES = ("learn2learn", "functional", "vmap")
+OPTIMIZERS = ("sgd", "adam", "adamw", "lars")
+METHODS: list[dict[str, Any]] = [
+    *({"use": name, **SMALL.get(name, {})} for name in BUNDLED),
+    *(  # an engine does not decide a cell's id: something else must
+        {"use": "maml", "label": f"maml {engine}", "engine": engine, "tasks": 2, "queries": 3 + number}
+        for number, engine in enumerate(ENGINES)
+    ),
+    *(
+        {"use": "simclr", "label": f"simclr {name}", "budget": {"optimizer": name, "lr": 0.01, "weight_decay": 0.001}}
+        for name in OPTIMIZERS
+    ),
+    {"use": "supervised", "label": "warm-up", "budget": {"warmup": 0.5, "schedule": "cosine"}},
+    {"use": "supervised", "label": "bf16", "budget": {"precision": "bf16"}},
+    {"use": "classify", "label": "dropout"},
+]
+LABELS = [str(method.get("label", method["use"])) for method in METHODS] + ["pictures", "episodes of pictures"]
+
+
+def suite(folder: Path) -> Path:
+    """A suite of small cells, some on pictures that are read from files as they are needed."""
+    noise = np.random.default_rng(0)
+    for number in range(96):
+        split = "train" if number % 4 else "test"
+        path = folder / "pictures" / split / f"class {number % 3}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+    streamed = {"use": "image_folder", "path": "pictures", "size": 16, "memory_gb": 0.0}
+    document = {
+        "name": "resume",
+        "matrix": {"method": METHODS, "backbone": [{"use": "conv4", "width": 8}], "dataset": ["digits"], "seed": [0]},
+        "include": [
+            {"method": {"use": "supervised", "label": "pictures"}, "dataset": streamed},
+            {
+                "method": {"use": "protonet", "label": "episodes of pictures", "ways": 3, "shots": 2, "queries": 2},
+                "dataset": streamed,
+            },
+        ],
+        "budget": {"steps": 12, "batch_size": 16},
+        "evaluators": {
+            "knn": {"k": 5},
+            "fewshot": {"split": "test", "ways": 3, "shots": 1, "queries": 2, "episodes": 6},
+        },
+    }
+    path = folder / "suite.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dict[str, Path]]:
+    """The cells of a run that nothing disturbed, and of one whose cells were killed, by method."""
+    folder = tmp_path_factory.mktemp("resume")
+    kills = folder / "kills"
+    kills.mkdir()
+    command = [*HARNESS, "run", str(suite(folder)), "--device", "cpu", "--workers", "2"]
+    calm = [*command, "--results", "calm"]
+    stormy = [*command, "--results", "stormy", "--checkpoint-every", "2steps"]
+    codes = [run(calm, folder, {}), *(run(stormy, folder, {"HARNESS_WITNESS_KILLS": str(kills)}) for _ in range(3))]
+    assert codes == [0, 1, 1, 0]
+    assert len(list(kills.iterdir())) == 2 * len(LABELS)
+    return by_method(folder / "calm"), by_method(folder / "stormy")
+
+
+def run(command: list[str], folder: Path, more: dict[str, str]) -> int:
+    done = subprocess.run(
+        command, cwd=folder, env=environment(more), capture_output=True, text=True, timeout=240, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode
+
+
+def by_method(results: Path) -> dict[str, Path]:
+    return {name.split(" · ")[0].split(" (")[0]: folder for name, folder in cells(results).items()}
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(
+    label: str, both: tuple[dict[str, Path], dict[str, Path]]
+) -> None:
+    calm, stormy = (cells_of[label] for cells_of in both)
+    assert outcome(stormy) == outcome(calm)
+    attempts = [json.loads(path.read_text())["status"] for path in sorted(stormy.glob("attempts/*.json"))]
+    assert attempts[-1] == "ok"
+    assert "ok" not in attempts[:-1]
+    left = {path.name for path in stormy.rglob("*") if path.is_file()} - {path.name for path in calm.rglob("*")}
+    assert left <= {f"{number:03}{suffix}" for number in range(9) for suffix in (".json", ".log")}  # attempts alone
+    assert len(attempts) == 3
+    assert json.loads((calm / "training.json").read_text())["resumed_at"] is None
+    if label != "untrained":
+        training = json.loads((stormy / "training.json").read_text())
+        assert training["resumed_at"] in (6, 8, 10)  # the last of the even steps before the second death
+        assert training["seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "steps"),
+    [("30s", 30, None), ("5min", 300, None), (" 1.5 h ", 5400, None), ("100steps", None, 100), ("1 step", None, 1)],
+)
+def test_intervals(text: str, seconds: float | None, steps: int | None) -> None:
+    interval = Interval.parse(text)
+    assert interval == Interval(**({"seconds": seconds} if seconds else {"steps": steps}))
+    if seconds:
+        assert interval.over(10**9, seconds)
+        assert not interval.over(10**9, seconds - 1)
+    if steps:
+        assert interval.over(steps, 0.0)
+        assert not interval.over(steps - 1, 10**9)
+
+
+@pytest.mark.parametrize("text", ["", "30", "s", "-1s", "0s", "0steps", "1 hour", "nan s"])
+def test_what_is_no_interval_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--checkpoint-every is written as 30s, 5min, 1h or 100steps, not"):
+        Interval.parse(text)

@@ -1,0 +1,309 @@
+"""Cells and runs that end badly, for real: signals, limits, several runs at once, files that are cut off."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import lease
+from harness.processes import alive
+from tests.conftest import SUITE, Harness
+from tests.test_run import wait_for
+
+Write = Callable[[str], Path]
+ONE = SUITE.replace("classify, idle", "idle").replace("[0, 1]", "[0]")
+SLOW = SUITE.replace("classify, idle", "{use: classify, seconds: 0.5}").replace("[0, 1]", "[0]")
+
+
+@contextmanager
+def running(suite: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`harness run` in the background of this test."""
+    command = [sys.executable, "-m", "harness", "run", str(suite), *arguments]
+    with subprocess.Popen(
+        command,
+        cwd=suite.parent,
+        env={**os.environ, "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (one thread)
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def statuses(harness: Harness, suite: Path) -> list[str]:
+    return [cell["status"] for cell in json.loads(harness("plan", suite, "--json").stdout)["cells"]]
+
+
+def attempts(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(folder.rglob("attempts/*.json"))]
+
+
+def processes(folder: Path) -> list[int]:
+    """All processes whose command line or open log is of this folder; where there is no /proc, none."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder) in os.readlink(entry / "fd/1"):  # noqa: PTH115 (of another process)
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return [pid for pid in found if alive(pid)]
+
+
+def owner(folder: Path) -> dict[str, Any]:
+    wait_for(lambda: list(folder.rglob("leases/*.json")) and list(folder.rglob("steps.jsonl")))
+    [path] = folder.rglob("leases/*.json")
+    return json.loads(path.read_text())
+
+
+def test_limits_of_time_and_memory(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    methods = "{use: misbehave, how: [hang, grow, allocate]}, idle"
+    path = suite(SUITE.replace("classify, idle", methods).replace("[0, 1]", "[0]"))
+    done = harness("run", path, "--timeout", "8", "--memory", "1.5", "--workers", "2", code=1)
+    assert statuses(harness, path) == ["timeout", "oom", "oom", "done"]
+    assert "took longer than 8 s" in done.stdout
+    assert "more than --memory 1.5" in done.stdout
+    assert "can't allocate memory" in done.stdout
+    by_status = {each["status"]: each for each in attempts(tmp_path)}
+    assert by_status["timeout"]["signal"] == "SIGKILL"  # it would not end by SIGTERM
+    assert (tmp_path / "results/toy" / by_status["oom"]["log"]).exists()
+    assert not processes(tmp_path)  # nor is there what the cell had started
+    assert not list(tmp_path.rglob("leases/*.json"))
+    board = (tmp_path / "results/toy/leaderboard.md").read_text()
+    assert "timeout. took longer than 8 s" in board
+    again = harness("run", path, "--retry", "none", code=1)
+    assert "1 of 4 cells done" in again.stdout
+    assert len(attempts(tmp_path)) == 4
+    assert "no status 'fialed'. Did you mean 'failed'?" in harness("run", path, "--retry", "fialed", code=2).stderr
+    harness("run", path, "--retry", "timeout,failed", "--timeout", "3", code=1)
+    assert len(attempts(tmp_path)) == 5
+
+
+def test_a_training_that_is_stopped_goes_on_where_it_was(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    path = suite(SLOW)
+    harness("run", path, "--timeout", "4", code=1)
+    [attempt] = attempts(tmp_path)
+    assert attempt["status"] == "timeout"
+    assert "saved after step" in attempt["message"]
+    assert list(tmp_path.rglob("checkpoint.pt"))
+    assert "already done" in harness("run", suite(SLOW.replace("0.5", "0"))).stdout
+    steps = [json.loads(line)["step"] for line in next(tmp_path.rglob("steps.jsonl")).read_text().splitlines()]
+    assert steps == list(range(1, 31))
+
+
+def test_a_second_interrupt_ends_cells_at_once(suite: Write, tmp_path: Path) -> None:
+    path = suite(SUITE.replace("classify, idle", "{use: misbehave}").replace("[0, 1]", "[0]"))
+    with running(path) as process:
+        wait_for(lambda: list(tmp_path.rglob("leases/*.json")))
+        [held] = tmp_path.rglob("leases/*.json")
+        wait_for(lambda: len(processes(tmp_path)) > 2)  # it hangs by now: supervisor, cell and what that started
+        pid = json.loads(held.read_text())["pid"]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout
+        assert any("interrupt again" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "run the same command again" in output
+    wait_for(lambda: not alive(pid) and not processes(tmp_path))
+    assert not list(tmp_path.rglob("leases/*.json"))
+
+
+def test_a_run_that_dies_leaves_no_process_and_the_next_one_goes_on(
+    harness: Harness, suite: Write, tmp_path: Path
+) -> None:
+    with running(suite(SLOW)) as process:
+        pid = owner(tmp_path)["pid"]
+        process.kill()
+    wait_for(lambda: not alive(pid) and not processes(tmp_path))
+    [attempt] = attempts(tmp_path)
+    assert (attempt["status"], attempt["message"][:12]) == ("interrupted", "its run died")
+    assert "1 of 1 cells done" in harness("run", suite(SLOW.replace("0.5", "0"))).stdout
+
+
+def test_a_supervisor_that_dies_takes_its_cell_with_it(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    with running(suite(SLOW)) as process:
+        os.kill(owner(tmp_path)["pid"], signal.SIGKILL)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "ended by SIGKILL" in output
+    wait_for(lambda: not processes(tmp_path))
+    assert statuses(harness, tmp_path / "benchmarks.yaml") == ["killed"]
+
+
+def test_cells_outlive_the_fork_server(suite: Write, tmp_path: Path) -> None:
+    text = SLOW.replace("[0]", "[0, 1, 2]").replace("0.5", "0.2")
+    with running(suite(text), "--workers", "2") as process:
+        wait_for(lambda: len(list(tmp_path.rglob("steps.jsonl"))) == 2)
+        pid = json.loads(next(tmp_path.rglob("leases/*.json")).read_text())["pid"]
+        server = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(server, signal.SIGKILL)
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert [each["status"] for each in attempts(tmp_path)] == ["ok"] * 3
+
+
+def test_two_runs_share_the_work(suite: Write, tmp_path: Path) -> None:
+    path = suite(SLOW.replace("[0]", "[0, 1, 2, 3, 4, 5]").replace("0.5", "0.05"))
+    with running(path, "--workers", "1") as one, running(path, "--workers", "1") as other:
+        said = [process.communicate(timeout=120)[0] for process in (one, other)]
+    for output, process in zip(said, (one, other), strict=True):
+        assert process.returncode == 0, output
+        assert "6 of 6 cells done" in output
+        assert "classify" in output  # the table
+    assert [each["status"] for each in attempts(tmp_path)] == ["ok"] * 6
+    assert sum(output.count("in another run)") for output in said) == 6
+    for log in tmp_path.rglob("steps.jsonl"):
+        assert len(log.read_text().splitlines()) == 30
+    assert not list(tmp_path.rglob("leases/*.json"))
+    assert not list((tmp_path / "results/toy/prepared").iterdir())
+
+
+def test_what_another_process_has_is_not_forgotten_and_is_waited_for(
+    harness: Harness, suite: Write, tmp_path: Path
+) -> None:
+    path = suite(ONE)
+    harness("run", path)
+    [training] = tmp_path.rglob("training.json")
+    written = training.stat().st_mtime_ns
+    mine = lease.claim(tmp_path / f"results/toy/leases/{training.parent.name}.json")
+    assert mine is not None
+    with running(path, "--fresh") as process:
+        assert process.stdout
+        assert any("is kept, because another run has it" in line for line in process.stdout)
+        assert statuses(harness, path) == ["done"]
+        assert process.poll() is None
+        mine.release()
+        output, _ = process.communicate(timeout=60)
+    assert "in another run)" in output
+    assert process.returncode == 0
+    assert training.stat().st_mtime_ns == written
+
+
+def test_a_lease_of_a_dead_owner_is_taken_over(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    harness("run", suite(ONE))
+    [cell] = (tmp_path / "results/toy/cells").iterdir()
+    for dead in ({"machine": "elsewhere"}, {"pid": 2**22 + 1}, {"began": "long ago"}):
+        (cell / "training.json").rename(cell / "away")
+        mine = lease.claim(tmp_path / f"results/toy/leases/{cell.name}.json", attempt="077")
+        assert mine is not None
+        mine.path.write_text(json.dumps({**json.loads(mine.content), **dead}))
+        harness("run", suite(ONE), env={"HARNESS_STALE_SECONDS": "1"})
+        assert not mine.path.exists()
+        assert json.loads((cell / "attempts/077.json").read_text())["status"] == "interrupted"
+        (cell / "attempts/077.json").unlink()
+
+
+def test_of_many_who_bury_a_lease_one_does(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from harness import lease\n"
+        "sys.stdin.readline()\n"
+        "path = Path(sys.argv[1])\n"
+        "buried = lease.bury(path, b'dead'); mine = lease.claim(path)\n"
+        "print(int(buried), int(mine is not None), flush=True); sys.stdin.readline()\n"
+    )
+    (tmp_path / "x.json").write_bytes(b"dead")
+    command = [sys.executable, "-c", code, str(tmp_path / "x.json")]
+    many = [subprocess.Popen(command, stdin=-1, stdout=-1, text=True) for _ in range(6)]
+    for each in many:
+        assert each.stdin
+        each.stdin.write("\n")
+        each.stdin.flush()
+    said = [each.stdout.readline().split() for each in many if each.stdout]
+    for each in many:
+        each.communicate("\n", timeout=30)
+    assert sorted(buried for buried, _ in said) == ["0"] * 5 + ["1"]
+    assert sorted(claimed for _, claimed in said) == ["0"] * 5 + ["1"]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    place = content.index(b'"value": 0.') + 11 if b'"value": 0.' in content else len(content) // 2
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", [cut, flip])
+def test_damaged_files_are_set_aside_and_made_again(
+    harm: Callable[[Path], None], harness: Harness, suite: Write, tmp_path: Path
+) -> None:
+    path = suite(SUITE.replace("classify, idle", "classify"))
+    harness("run", path)
+    one, two = sorted((tmp_path / "results/toy/cells").iterdir())
+    before = {cell: next(cell.glob("evaluations/*.json")).read_text() for cell in (one, two)}
+    board = (tmp_path / "results/toy/leaderboard.md").read_text()
+    harmed = [one / "cell.json", one / "training.json", one / "attempts/001.json", next(two.glob("evaluations/*.json"))]
+    harmed += [next(one.glob("evaluations/*.npz"))] if harm is cut else []
+    for file in harmed:
+        harm(file)
+    content = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    seen = harness("leaderboard")
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == content  # a reader
+    assert f"{two.name}/evaluations" in seen.stderr
+    assert "is damaged" in seen.stderr
+    done = harness("run", path)
+    for file in harmed:
+        assert f"{file.name}: is damaged" in done.stdout
+        assert (file.parent / f"{file.name}.damaged-1").read_bytes() == content[file]
+    assert "2 of 2 cells done" in done.stdout
+    for cell, text in before.items():
+        now = json.loads(next(cell.glob("evaluations/*.json")).read_text())
+        assert now["metrics"] == json.loads(text)["metrics"]
+    assert board.split("<details>")[0].split("train s")[0] == harness("leaderboard").stdout.split("train s")[0]
+
+
+@pytest.mark.parametrize("harm", [cut, flip])
+def test_a_damaged_model_is_trained_again_before_it_is_scored(
+    harm: Callable[[Path], None], harness: Harness, suite: Write, tmp_path: Path
+) -> None:
+    text = SUITE.replace("classify, idle", "classify").replace("[0, 1]", "[0]")
+    harness("run", suite(text))
+    [model] = tmp_path.rglob("model.safetensors")
+    before = model.read_bytes()
+    harm(model)
+    harness("run", suite(text + "  on train: {use: nearest, split: train}\n"))
+    assert model.read_bytes() == before
+    assert model.with_name("model.safetensors.damaged-1").exists()
+    assert model.with_name("training.json.damaged-1").exists()
+
+
+def test_other_versions_are_refused(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    harness("run", suite(ONE))
+    [file] = tmp_path.rglob("training.json")
+    whole = json.loads(file.read_text())
+    for version, message in ((2, "Upgrade harness"), (0, "Run into another folder with --results")):
+        file.write_text(json.dumps({**whole, "format": version}))
+        for command in (("run", tmp_path / "benchmarks.yaml"), ("leaderboard",)):
+            assert message in harness(*command, code=2).stderr
+    assert json.loads(file.read_text())["format"] == 0
+
+
+def test_what_a_dead_process_was_writing_is_swept(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    harness("run", suite(ONE))
+    [cell] = (tmp_path / "results/toy/cells").iterdir()
+    dead, living = (f".training.json.{lease.machine()}-{pid}.tmp" for pid in (2**22 + 1, os.getpid()))
+    for folder in (cell, cell / "evaluations", tmp_path / "results/toy/plans"):
+        (folder / dead).write_text("{")
+        (folder / living).write_text("{")
+    harness("leaderboard")
+    assert (cell / dead).exists()
+    harness("run", suite(ONE))
+    assert not list(tmp_path.rglob(dead))
+    assert len(list(tmp_path.rglob(living))) == 3

@@ -1,0 +1,41 @@
+"""Parts of the toy plugin that misbehave for real: they hang, take memory, or leave processes behind."""
+
+import multiprocessing
+import signal
+import time
+
+import torch
+
+from harness import Labelled, Method
+
+
+class Misbehave(Method):
+    """A method whose step does what its option says."""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.batches = Labelled()
+
+    def loss(self, batch):
+        return self.backbone(batch.images).square().mean()
+
+    def after_step(self, step, steps):
+        if step == 2:
+            getattr(self, self.config.how)()
+
+    def hang(self):
+        """Not even SIGTERM ends it, and a process that it started would outlive it."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
+        time.sleep(600)
+
+    def grow(self):
+        """Takes memory until somebody stops it."""
+        self.held = []
+        while True:
+            self.held.append(torch.ones(25, 10**6))
+            time.sleep(0.02)
+
+    def allocate(self):
+        """More than any machine has."""
+        torch.empty(1 << 50)
