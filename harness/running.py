@@ -194,11 +194,11 @@ class _Work:
 
     def _end(self, ended: Ended) -> None:
         id_, attempt = ended.name, self.submitted.pop(ended.name)
-        outcome = _read(attempt)
-        if outcome is None and ended.exit_code == jobs.NOT_RUN:
+        if ended.exit_code == jobs.NOT_RUN:  # what it would have written may be there, from who has run it
             self.progress.back(id_)
             self.waiting.append(id_)
             return
+        outcome = _read(attempt)
         if outcome is None:  # it was killed, or could not begin
             write_json(attempt, self._why(ended.exit_code, attempt.with_suffix(".log")).as_json(attempt))
             outcome = _read(attempt)

@@ -64,6 +64,8 @@ def supervise(
         interruption.ignore()
     except interruption.Interrupted as stopped:
         told = Outcome("interrupted", str(stopped), None, 1)
+    except SystemExit as left:  # or its exit code would be taken for one of ours
+        told = Outcome("failed", f"it called sys.exit({left.code!r})", None, 1)
     return watcher.end(told)
 
 
