@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(BaseException):
@@ -17,13 +20,34 @@ class _Stop:
     postponed = False
 
 
-def listen() -> None:
-    """Let SIGTERM raise Interrupted in this process from now on."""
-    signal.signal(signal.SIGTERM, _handle)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the whole foreground; its own supervisor is told, too
+def listen() -> int:
+    """Let the first SIGTERM or SIGINT raise Interrupted in this process from now on. A pipe of their numbers, which
+    tells of them while foreign code runs, too."""
+    numbers, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    for number in SIGNALS:
+        signal.signal(number, _handle)
+    os.register_at_fork(after_in_child=_forget)
+    return numbers
+
+
+def _forget() -> None:
+    """What is meant for a process that the job starts is not meant for the job."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def ignore() -> None:
+    """The job is over: it is too late to stop it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _handle(_number: int, _frame: FrameType | None) -> None:
+    if _Stop.asked:
+        return
     _Stop.asked = True
     if not _Stop.postponed:
         raise Interrupted

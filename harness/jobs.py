@@ -83,13 +83,16 @@ def _cell(given: argparse.Namespace) -> int:
     mine = lease.claim(store.lease(given.id), given.run, given.attempt.stem)
     if mine is None:
         return NOT_RUN
+
+    def conclude(outcome: Outcome) -> None:
+        write_json(given.attempt, outcome.as_json(given.attempt))
+        mine.release()
+
     try:
         since = given.since or int(given.attempt.stem)
         if given.attempt.exists() or folder.ended_since(since, plan.evaluators):
             return NOT_RUN
         folder.sweep(foreign=True)
-        outcome = supervise(work, Limits(given.timeout, given.memory), mine.beat, given.attempt.with_suffix(".log"))
-        write_json(given.attempt, outcome.as_json(given.attempt))
-        return outcome.exit_code
+        return supervise(work, Limits(given.timeout, given.memory), mine.beat, conclude).exit_code
     finally:
         mine.release()

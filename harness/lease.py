@@ -50,7 +50,7 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Give the cell back. A forked child of the owner owns nothing."""
+        """Give the cell back; more than once does no harm. A forked child of the owner owns nothing."""
         if os.getpid() == self.pid:
             with suppress(FileNotFoundError):
                 if self.path.read_bytes() == self.content:

@@ -41,6 +41,8 @@ def by_exit(code: int, words: str = "") -> Outcome:
         name = signal.Signals(number).name
     except ValueError:
         return Outcome("failed", ": ".join(filter(None, [f"exit code {code}", words])), None, code)
+    if number == signal.SIGALRM:  # see supervisor.py
+        return Outcome("timeout", "took longer than its timeout and did not react", name, 128 + number)
     return Outcome("killed", ": ".join(filter(None, [f"ended by {name}", words])), name, 128 + number)
 
 

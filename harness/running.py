@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 from uuid import uuid4
@@ -18,9 +18,10 @@ from harness.events import CellFinished, RunFinished
 from harness.executors import Ended, Executor, Job
 from harness.files import DamagedError, read_json, write_json
 from harness.interval import DEFAULT, Interval
-from harness.outcome import FAILURES, by_exit, last_words
+from harness.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.plan import Plan
 from harness.plugins import installed
+from harness.processes import oom_kills
 from harness.progress import Progress
 from harness.store import ATTEMPT, Store
 from harness.supervisor import Limits
@@ -105,6 +106,7 @@ class _Work:
         self.options = options
         self.run = uuid4().hex[:12]
         self.watch = lease.Watch()
+        self.oom_kills = oom_kills()
         self.waiting = deque(progress.left)
         self.submitted: dict[str, Path] = {}  # their attempts
         self.elsewhere: list[str] = []
@@ -198,17 +200,25 @@ class _Work:
 
     def _end(self, ended: Ended) -> None:
         id_, attempt = ended.name, self.submitted.pop(ended.name)
-        outcome = _read(attempt)
-        if outcome is None and ended.exit_code == jobs.NOT_RUN:
+        if ended.exit_code == jobs.NOT_RUN:  # what it would have written may be there, from who has run it
             self.progress.back(id_)
             self.waiting.append(id_)
             return
-        if outcome is None:  # its supervisor was killed, or could not begin
-            write_json(attempt, by_exit(ended.exit_code, last_words(attempt.with_suffix(".log"))).as_json(attempt))
+        outcome = _read(attempt)
+        if outcome is None:  # it was killed, or could not begin
+            write_json(attempt, self._why(ended.exit_code, attempt.with_suffix(".log")).as_json(attempt))
             outcome = _read(attempt)
             self._whose(id_)
         self.progress.end(id_)
         self._tell(id_, outcome or {})
+
+    def _why(self, exit_code: int, log: Path) -> Outcome:
+        """What became of a job that could not say so itself."""
+        known, self.oom_kills = self.oom_kills, oom_kills()
+        outcome = by_exit(exit_code, last_words(log))
+        if outcome.signal == "SIGKILL" and self.oom_kills > known:
+            return replace(outcome, status="oom", message="the system ran out of memory and killed it")
+        return outcome
 
     def _tell(self, id_: str, outcome: Mapping[str, Any]) -> None:
         cell = self.progress.plan.cells[id_]

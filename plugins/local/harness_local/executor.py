@@ -47,10 +47,19 @@ class Started:
     def ended(self) -> bool:
         return not self.watched() and not (self.process.exitcode == LOST and self._lives())
 
-    def send(self, number: signal.Signals) -> None:
+    def ask(self) -> None:
+        """Tell it to stop; what it has started is its own to stop."""
         with contextlib.suppress(ProcessLookupError):
             if self._lives():
-                os.kill(self.process.pid or 0, number)
+                os.kill(self.process.pid or 0, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it, if it lives, and all that it has started."""
+        pid = self.process.pid or 0
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self._lives():
+                os.kill(pid, signal.SIGKILL)  # in case it leads no group yet
+            os.killpg(pid, signal.SIGKILL)
 
     def _lives(self) -> bool:
         return alive(self.process.pid or 0, self.began)
@@ -82,6 +91,7 @@ class Local(Executor):
         ended = []
         for name, job in list(self.running.items()):
             if job.ended():
+                job.kill()  # what it has left
                 del self.running[name]
                 self.free.append(job.slot)
                 ended.append(Ended(name, job.process.exitcode or 0))
@@ -90,22 +100,20 @@ class Local(Executor):
 
     def cancel(self) -> None:
         self.waiting.clear()
-        self._signal(signal.SIGTERM)
+        for job in self.running.values():
+            job.ask()
         self._await(GRACE_SECONDS + 4)
         self.kill()
 
     def kill(self) -> None:
         self.waiting.clear()
-        self._signal(signal.SIGKILL)  # what a job has started ends with it
+        for job in self.running.values():
+            job.kill()
         self._await(10)
         self.running.clear()
 
     def close(self) -> None:
         self.kill()
-
-    def _signal(self, number: signal.Signals) -> None:
-        for job in self.running.values():
-            job.send(number)
 
     def _await(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

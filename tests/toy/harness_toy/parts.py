@@ -52,7 +52,8 @@ class Classify(Method):
         self.dropout = nn.Dropout(0.1)  # randomness that must be the same after a resume
 
     def loss(self, batch):
-        time.sleep(self.config.seconds)
+        if self.config.seconds:  # torch.compile warns of what it cannot trace
+            time.sleep(self.config.seconds)
         logits = self.head(self.dropout(self.backbone(batch.images))) / self.config.temperature
         return {
             "loss": F.cross_entropy(logits, batch.labels),
