@@ -25,6 +25,4 @@ def test_a_short_campaign_finds_nothing_lost_torn_or_run_twice(tmp_path: Path) -
 def test_the_page_is_made_from_the_committed_campaign() -> None:
     result = json.loads(render.RESULT.read_text(encoding="utf-8"))
     assert render.PAGE.read_text(encoding="utf-8") == render.page(result)
-    assert result["violations"] == []
-    assert sum(result["kills"].values()) >= 200
     assert min(result["cells_of_a_suite"].values()) >= 30
