@@ -235,7 +235,7 @@ class Store:
         return True
 
     def sweep(self) -> None:
-        """Remove what dead processes left outside of cells: temporary files, and leases, also of cells that are done."""
+        """Remove what dead processes left outside of cells: temporary files and leases, of cells that are done, too."""
         for path in (self.folder / "leases").glob("[!.]*.json"):
             if (seen := lease.signs(path)) and lease.is_dead_here(seen[0]):
                 self.bury(path.stem, seen[0])

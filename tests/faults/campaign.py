@@ -161,7 +161,8 @@ class Campaign:
     def start(self, suite: Path, results: Path) -> Run:
         self.figures.counts["runs"] += 1
         command = [*HARNESS, "run", str(suite), "--results", str(results), "--device", "cpu"]
-        command += ["--workers", "2", "--checkpoint-every", "4steps"]  # workers decide threads, and these the last bits
+        command += ["--workers", "2"]  # as in every run: they decide the threads, and these the last bits
+        command += ["--checkpoint-every", "4steps"]
         more = {"HARNESS_WITNESS": str(self.witness), **self.shim.environment}
         return Run(f"{self.token}:{self.figures.counts['runs']}:", command, self.folder, more)
 
