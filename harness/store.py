@@ -235,7 +235,10 @@ class Store:
         return True
 
     def sweep(self) -> None:
-        """Remove temporary files that dead processes left outside of cells."""
+        """Remove what dead processes left outside of cells: temporary files and leases, of cells that are done, too."""
+        for path in (self.folder / "leases").glob("[!.]*.json"):
+            if (seen := lease.signs(path)) and lease.is_dead_here(seen[0]):
+                self.bury(path.stem, seen[0])
         sweep([self.folder, *(self.folder / name for name in ("plans", "prepared", "leases"))])
 
     def records(self, report: Report = warn) -> list[CellRecord]:

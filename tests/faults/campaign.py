@@ -22,8 +22,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -141,12 +142,27 @@ class Campaign:
         if self.keep is not None and not self.keep.exists():  # the first one, as it was found
             shutil.copytree(self.folder, self.keep, ignore_dangling_symlinks=True)
 
+    def report(self) -> dict[str, Any]:
+        figures = self.figures
+        return {
+            "system": f"{platform.system()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
+            "disk": self.disk.name,
+            "clock": "a preloaded library" if self.shim.works else "not set: there is no C compiler",
+            "cells_of_a_suite": self.cells,
+            "kills": dict(sorted(figures.kills.items())),
+            "counts": dict(sorted(figures.counts.items())),
+            "checks": dict(sorted(figures.checks.items())),
+            "longest_orphan_seconds": round(figures.longest_orphan, 1),
+            "violations": figures.violations,
+        }
+
     # ---- runs
 
-    def start(self, suite: Path, results: Path, workers: int = 2) -> Run:
+    def start(self, suite: Path, results: Path) -> Run:
         self.figures.counts["runs"] += 1
         command = [*HARNESS, "run", str(suite), "--results", str(results), "--device", "cpu"]
-        command += ["--workers", str(workers), "--checkpoint-every", "4steps"]
+        command += ["--workers", "2"]  # as in every run: they decide the threads, and these the last bits
+        command += ["--checkpoint-every", "4steps"]
         more = {"HARNESS_WITNESS": str(self.witness), **self.shim.environment}
         return Run(f"{self.token}:{self.figures.counts['runs']}:", command, self.folder, more)
 
@@ -267,9 +283,9 @@ class Campaign:
 
     def round_two(self, doing: str, suite: Path, results: Path, _keeper: Keeper, rng: random.Random) -> None:
         """Two runs at once, of which one or both may die, or lose a worker or the fork server."""
-        first = self.start(suite, results, workers=1)
+        first = self.start(suite, results)
         time.sleep(rng.uniform(0.0, 2.0))
-        second = self.start(suite, results, workers=rng.choice((1, 2)))
+        second = self.start(suite, results)
         for run in (first, second):
             target = rng.choice(("a worker", "the run", "the whole tree", "the fork server"))
             if rng.random() < 0.8:
@@ -370,32 +386,19 @@ def campaign(
     rounds: Iterable[str],
     first: int = 0,
     keep: Path | None = None,
-) -> dict[str, Any]:
-    """Suites of about so many cells, until so many processes were killed; what happened and what was found wrong."""
+) -> Iterator[dict[str, Any]]:
+    """Suites of about so many cells, until so many processes were killed. After each suite: what happened so far and
+    what was found wrong."""
     started = time.monotonic()
     whole = Campaign(folder, seed, cells, rounds, keep)
-    number = first
     try:
-        while not number > first or sum(whole.figures.kills.values()) < kills:
+        for number in count(first):
             whole.suite(number)
-            number += 1
+            yield {"seed": seed, "first": first, "seconds": round(time.monotonic() - started), **whole.report()}
+            if sum(whole.figures.kills.values()) >= kills:
+                return
     finally:
         whole.close()
-    figures = whole.figures
-    return {
-        "seed": seed,
-        "first": first,
-        "seconds": round(time.monotonic() - started),
-        "system": f"{platform.system()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
-        "disk": whole.disk.name,
-        "clock": "a preloaded library" if whole.shim.works else "not set: there is no C compiler",
-        "cells_of_a_suite": whole.cells,
-        "kills": dict(sorted(figures.kills.items())),
-        "counts": dict(sorted(figures.counts.items())),
-        "checks": dict(sorted(figures.checks.items())),
-        "longest_orphan_seconds": round(figures.longest_orphan, 1),
-        "violations": figures.violations,
-    }
 
 
 def main() -> int:
@@ -408,8 +411,9 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=RESULT)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="harness-campaign-") as folder:
-        found = campaign(Path(folder), given.seed, given.kills, given.cells, LONG, given.first, given.keep)
-    given.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        found: dict[str, Any] = {}
+        for found in campaign(Path(folder), given.seed, given.kills, given.cells, LONG, given.first, given.keep):
+            given.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=1))
     return 1 if found["violations"] else 0
 

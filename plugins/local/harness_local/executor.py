@@ -127,12 +127,13 @@ class Local(Executor):
             self.running[job.name] = Started(process, slot, process_start(process.pid or 0))
 
     def _fork(self, job: Job, slot: Slot) -> ForkServerProcess:
-        for _ in range(STARTS):
+        for number in range(STARTS):
             process = self.context.Process(target=work, args=(job, slot), name=job.name)
             try:
                 process.start()
             except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
                 os.environ["HARNESS_PRELOAD"] = ""
+                time.sleep(0.2 * (number + 1))  # one that was killed refuses connections before it counts as dead
             else:
                 return process
         raise UsageError(f"the process that starts the cells died {STARTS} times in a row; is there enough memory?")
