@@ -26,3 +26,5 @@ def test_the_page_is_made_from_the_committed_campaign() -> None:
     result = json.loads(render.RESULT.read_text(encoding="utf-8"))
     assert render.PAGE.read_text(encoding="utf-8") == render.page(result)
     assert min(result["cells_of_a_suite"].values()) >= 30
+    assert result["violations"] == []
+    assert sum(result["kills"].values()) >= 200
