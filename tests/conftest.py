@@ -27,10 +27,13 @@ def _install_toy() -> str:
     return str(site)
 
 
-_paths = [_install_toy(), str(TOY)]
-sys.path[:0] = _paths
 os.environ["OMP_NUM_THREADS"] = "1"  # these tensors are small: threads would only wait for each other
-os.environ["PYTHONPATH"] = os.pathsep.join([*_paths, *filter(None, [os.environ.get("PYTHONPATH")])])
+if "HARNESS_TOY" not in os.environ:  # or the process that started this worker has done so
+    os.environ["HARNESS_TOY"] = _install_toy()
+    _inherited = filter(None, [os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join([os.environ["HARNESS_TOY"], str(TOY), *_inherited])
+_paths = [os.environ["HARNESS_TOY"], str(TOY)]
+sys.path[:0] = [path for path in _paths if path not in sys.path]
 
 
 def install(folder: Path, name: str, source: str, *, entry: str = "", needs: str = "") -> None:

@@ -27,7 +27,7 @@ def plan(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """List the cells of a suite with id and status (todo, running, done, failed)."""
+    """List the cells of a suite with id and status (todo, running, done, or how it failed)."""
     known = registry()
     report(known)
     loaded = load_suite(suite, known)

@@ -18,7 +18,6 @@ def test_a_short_campaign_finds_nothing_lost_torn_or_run_twice(tmp_path: Path) -
     *_, found = campaign(tmp_path, seed=2, kills=1, cells=12, rounds=SHORT)
     assert not found["violations"]
     assert sum(found["kills"].values()) > 0
-    assert found["counts"]["suites"] == 1
     assert all(found["checks"][name] for name in render.INVARIANTS)
 
 

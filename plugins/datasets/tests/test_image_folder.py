@@ -16,6 +16,7 @@ from PIL import Image
 from harness import Streamed, UsageError
 from harness.cell import prepare, run_cell
 from harness.config import load_suite
+from harness.interval import Interval
 from harness.plan import Plan
 from harness.planfile import PlanFile
 from harness.registry import registry
@@ -238,7 +239,9 @@ evaluators:
         assert json.loads(store.prepared(path).read_text())["errors"] == []
         (id_,) = plan.cells
         planned = PlanFile(path, registry())
-        assert run_cell(planned, planned.cell(id_), store.cell(id_), "cpu", 1, profile=False).status == "ok"
+        folder = store.cell(id_)
+        done = run_cell(planned, planned.cell(id_), folder, "cpu", 1, profile=False, every=Interval())
+        assert done.status == "ok"
         scores = [json.loads(file.read_text())["metrics"] for file in store.cell(id_).folder.glob("evaluations/*.json")]
         found.append((id_, scores, store.cell(id_).steps.read_text()))
         assert len(list((tmp_path / f"cache {gb}").rglob("*.npz"))) == (gb == "4")
