@@ -297,6 +297,7 @@ def test_arrays(data: st.DataObject, compressed: bool, room: Path) -> None:
     path.unlink()
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow tells of each damage that it can bear
 @fuzz
 @given(data=st.data(), kind=st.sampled_from(("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")))
 def test_pictures(data: st.DataObject, kind: str, room: Path) -> None:
