@@ -64,7 +64,7 @@ class Plugins:
                 self.problems.append(Problem(origin, f"needs {wants}, but this is {CORE} {version(CORE)}"))
                 return
             plugin = entry.load()
-        except Exception as error:  # noqa: BLE001 (whatever a stranger's module raises is reported, with its name)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a stranger's module raises is reported)
             self.problems.append(Problem(origin, f"cannot be imported: {type(error).__name__}: {error}"))
             return
         self.add(plugin, origin)
@@ -100,7 +100,7 @@ class Plugins:
         """Call one implementation with the hook's one argument (or none, if it asks for none)."""
         try:
             implementation.function(*([argument] if implementation.argnames else []))
-        except Exception as error:  # noqa: BLE001 (a plugin's failure is reported by name and must not spread)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin's failure is reported and must not spread)
             self.problems.append(Problem(origin, f"{hook} raised {type(error).__name__}: {error}"))
             return False
         return True
@@ -143,6 +143,8 @@ def misdeclared(plugin: object) -> str:
         given, takes = (list(inspect.signature(each).parameters) for each in (hook, known[name]))
         if not set(given) <= set(takes):
             return f"{name} takes ({', '.join(takes)}), not ({', '.join(given)})"
+        if inspect.isgeneratorfunction(hook) or inspect.iscoroutinefunction(hook):
+            return f"{name} is a generator or a coroutine, whose body a call does not run; it must be a plain function"
     return ""
 
 

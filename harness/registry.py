@@ -75,7 +75,8 @@ class Registry:
             budget: Mapping[str, Any] | None = None,
         ) -> None:
             known = self._specs[kind].get(name)
-            mistake = f"is already registered by {known.origin}" if known else misregistered(target, config)
+            texts = {"name": name, "summary": summary, "paper": paper}
+            mistake = f"is already registered by {known.origin}" if known else misregistered(texts, target, config)
             if mistake:
                 self.plugins.problems.append(Problem(origin, f"{kind} '{name}' {mistake}"))
                 return
@@ -84,8 +85,11 @@ class Registry:
         return register
 
 
-def misregistered(target: Any, config: Any) -> str:
+def misregistered(texts: Mapping[str, Any], target: Any, config: Any) -> str:
     """What is wrong with what a plugin registers, or ""."""
+    for what, text in texts.items():
+        if not isinstance(text, str) or not (text or what != "name"):
+            return f"is registered with the {what} {text!r}, which is no text"
     if not isinstance(target, str) or target.count(":") != 1:
         return f"is registered with {target!r}, which is not 'package.module:attribute'"
     if not (isinstance(config, type) and is_dataclass(config)):
