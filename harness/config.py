@@ -161,7 +161,8 @@ class _Reader:
         except UsageError as error:
             raise UsageError(f"{place}: {label}: {error}") from error
         except OSError as error:  # of the user's files, most likely
-            raise UsageError(f"{place}: {label}: {error.filename}: {error.strerror or error}.") from error
+            reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
+            raise UsageError(f"{place}: {label}: {reason}.") from error
         except Exception as error:  # whatever a stranger's fingerprint raises
             raise UsageError(f"{place}: {label}: {type(error).__name__}: {error} (in {spec.origin})") from error
         return component
@@ -335,8 +336,15 @@ def _short(value: Any) -> str:
 def _resolve_paths(config: Any, folder: Path) -> Any:
     """Relative paths are meant from the suite's folder, not from where the command happens to run."""
     paths = {
-        field.name: folder / Path(value).expanduser()
+        field.name: folder / _expanded(value)
         for field in dataclasses.fields(config)
         if isinstance(value := getattr(config, field.name), Path)
     }
     return dataclasses.replace(config, **paths) if paths else config
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{path}: there is no user '{path.parts[0].removeprefix('~')}'.") from error

@@ -44,7 +44,11 @@ def read(file: Path) -> Document:
         raise UsageError(f"{file}: lists and mappings are nested too deep.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(f"{file}:{line}: not valid YAML: {error.problem}.") from error
+        before = f"{error.context}, " if error.context and str(error.problem).startswith("but ") else ""
+        raise UsageError(f"{file}:{line}: not valid YAML: {before}{error.problem}.") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UsageError(f"{file}:{line}: not valid YAML: {_not_allowed(text[error.position])}.") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{file}: not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
@@ -153,18 +157,25 @@ LONGEST_NUMBER = 300  # digits: Python refuses to print some thousands
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # would act on a terminal, or cannot be written
 
 
+_NOT_TEXT = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null"))
+
+
+def _not_allowed(character: str) -> str:
+    return f"the character U+{ord(character):04X} is not allowed"
+
+
 def _refuse_keys_and_characters(root: yaml.Node) -> None:
     """Raises YAMLError for a key that is given twice, and for characters that no name has.
 
-    Before values are made: that moves merged keys about.
+    Before values are made: that moves merged keys about. A key stays the text that it is, as a label such as 1 or `on`
+    is a number or a switch to YAML, and of `yes` and `true` one would be lost.
     """
     left, met = [root], set()
     while left:
         node = left.pop()
         if isinstance(node, yaml.ScalarNode):
             if found := _CONTROL.search(node.value):
-                problem = f"the character U+{ord(found[0]):04X} is not allowed"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+                raise yaml.MarkedYAMLError(problem=_not_allowed(found[0]), problem_mark=node.start_mark)
             if node.tag.endswith(":int") and len(node.value) > LONGEST_NUMBER:
                 problem = f"a number of {len(node.value):,} digits"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
@@ -182,6 +193,7 @@ def _refuse_keys_and_characters(root: yaml.Node) -> None:
             if key.value in seen and key.value != "<<":
                 raise yaml.constructor.ConstructorError(None, None, f"found duplicate key {key.value}", key.start_mark)
             seen.add(key.value)
+            key.tag = yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG if key.tag in _NOT_TEXT else key.tag
             left += (key, value)
 
 

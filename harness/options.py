@@ -145,7 +145,7 @@ def _read(kind: Any, value: Any, where: Callable[[KeyPath], str], path: KeyPath,
         raise UsageError(f"{where(path)}: {owner} is {value!r}.{nearest(str(value), map(str, choices))}")
     elif kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:  # neither NaN
         return float(value)
-    elif kind is Path and type(value) is str:
+    elif kind is Path and type(value) is str and value:
         return Path(value)
     elif kind in (bool, int, str) and type(value) is kind:
         return value

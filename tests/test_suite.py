@@ -9,6 +9,7 @@ import pytest
 
 from harness import UsageError
 from harness.config import Suite, load_suite
+from harness.document import read
 from harness.registry import registry
 
 Write = Callable[[str], Path]
@@ -212,3 +213,12 @@ def test_merged_mappings_may_be_merged_again(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("base: &b {c: 1}\na: {d: &d {<<: *b, c: 2}}\ne: {<<: *d, f: 3}\n")
     assert read(file).values == {"base": {"c": 1}, "a": {"d": {"c": 2}}, "e": {"c": 2, "f": 3}}
+
+
+def test_a_key_is_the_text_that_it_is(tmp_path: Path) -> None:
+    """To YAML, `yes` and `true` are the same switch, and 0x1 and 1 the same number: one of each would be lost."""
+    (tmp_path / "a.yaml").write_text("{true: 1, yes: 2, on: 3, 1: 4, 0x1: 5, 1.0: 6, null: 7, ~: 8}")
+    keys = ["true", "yes", "on", "1", "0x1", "1.0", "null", "~"]
+    document = read(tmp_path / "a.yaml")
+    assert document.values == {key: number for number, key in enumerate(keys, 1)}
+    assert {path[0] for path in document.lines} == set(keys)
