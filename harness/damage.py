@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from harness import lease
 from harness.files import DamagedError, broken, read_json, set_aside
 from harness.plan import Plan
-from harness.store import ATTEMPT, CELL, EVALUATION, CellFolder, Store, json_files
+from harness.store import ATTEMPT, CELL, EVALUATION, TRAINING, CellFolder, Store, attempt_files, json_files
 
 
 def repair(store: Store, plan: Plan) -> Iterator[str]:
@@ -40,20 +41,20 @@ def damaged(folder: CellFolder) -> Iterator[tuple[Path, str]]:
     """
     if reason := _unreadable(folder.cell, CELL):
         yield folder.cell, reason
-    yield from _with_its_record(folder.model, folder.training, "model", ())
+    yield from _with_its_record(folder.model, folder.training, "model", TRAINING)
     for record in map(Path, json_files(str(folder.evaluations))):
         yield from _with_its_record(record.with_suffix(".npz"), record, "units", EVALUATION)
-    for attempt in map(Path, json_files(str(folder.attempts))):
+    for attempt in map(Path, attempt_files(str(folder.attempts))):
         if reason := _unreadable(attempt, ATTEMPT):
             yield attempt, reason
     if folder.checkpoint.exists() and not zipfile.is_zipfile(folder.checkpoint):
         yield folder.checkpoint, "is damaged (it is cut off)"
 
 
-def _with_its_record(file: Path, record: Path, key: str, has: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+def _with_its_record(file: Path, record: Path, key: str, shape: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """A large file and the record that holds its seal; each is made anew with the other."""
     try:
-        sealed = (read_json(record, has) or {}).get(key)
+        sealed = (read_json(record, shape) or {}).get(key)
     except DamagedError as damage:
         yield record, f"is damaged ({damage.reason})"
         return
@@ -62,9 +63,9 @@ def _with_its_record(file: Path, record: Path, key: str, has: tuple[str, ...]) -
         yield record, f"belongs to {file.name}, which is damaged"
 
 
-def _unreadable(path: Path, has: tuple[str, ...]) -> str | None:
+def _unreadable(path: Path, shape: Mapping[str, Any]) -> str | None:
     try:
-        read_json(path, has)
+        read_json(path, shape)
     except DamagedError as damage:
         return f"is damaged ({damage.reason})"
     return None

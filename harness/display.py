@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.cells import Cell
+from harness.errors import shown
 from harness.progress import Progress, last_step
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress
@@ -39,7 +40,7 @@ class PlainDisplay:
         self.console.print("Preparing data and checking every combination ...")
 
     def warn(self, message: str) -> None:
-        self.console.print(Text(f"warning: {message}", "yellow"), soft_wrap=True)
+        self.console.print(Text(shown(f"warning: {message}"), "yellow"), soft_wrap=True)
 
     def update(self, progress: Progress) -> None:
         if time.monotonic() - self.said > PLAIN_SECONDS:

@@ -17,6 +17,11 @@ class UsageError(Exception):
     """A mistake that the user can mend: says what is wrong, where, and the nearest right thing."""
 
 
+def shown(message: str) -> str:
+    """A message as it may be printed: what would act on a terminal is spelled out. Names of files come from anyone."""
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in message)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """End of a message about an unknown name: the nearest known one, or all of them."""
     names = sorted(known)

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,7 @@ from harness.errors import UsageError
 from harness.processes import alive, machine
 
 CHECK = b',\n "check": "'  # what parts the content of a JSON file from its checksum
+ANY = "*"
 TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)\.tmp")
 
 
@@ -74,8 +75,8 @@ def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) ->
     write_bytes(path, body + CHECK + f'{zlib.crc32(body):08x}"\n}}'.encode(), durable=durable)
 
 
-def read_json(path: Path | str, has: Sequence[str] = ()) -> dict[str, Any] | None:
-    """None if there is no such file. Raises DamagedError, also where a key of `has` is not there, and UsageError for
+def read_json(path: Path | str, shape: Mapping[str, Any] = {}) -> dict[str, Any] | None:
+    """None if there is no such file. Raises DamagedError, also where it is not of that `shape`, and UsageError for
     another format."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 (a leaderboard opens tens of thousands)
@@ -93,10 +94,22 @@ def read_json(path: Path | str, has: Sequence[str] = ()) -> dict[str, Any] | Non
     if found and check != f"{zlib.crc32(body):08x}":
         raise DamagedError(path, "its content does not fit its checksum")
     check_format(path, value.get("format"))
-    for key in has:
-        if key not in value:
-            raise DamagedError(path, f"it has no '{key}'")
+    if reason := misfit(value, shape):
+        raise DamagedError(path, reason)
     return value
+
+
+def misfit(value: dict[str, Any], shape: Mapping[str, Any]) -> str:
+    """What of `value` is not of the shape, or "". A shape says of keys what they hold: a type, several, or a shape; one
+    that may hold None may be missing, and further keys are no matter. ANY stands for all keys."""
+    for key, inner in shape.items():
+        for name in value if key == ANY else (key,):
+            held = value.get(name)
+            if not isinstance(held, dict if isinstance(inner, Mapping) else inner):
+                return f"its '{name}' is of another type" if name in value else f"it has no '{name}'"
+            if isinstance(inner, Mapping) and (reason := misfit(held, inner)):
+                return f"in '{name}' {reason}"
+    return ""
 
 
 def check_format(path: Path | str, version: Any) -> None:

@@ -17,16 +17,18 @@ cells/<id>/checkpoint.pt                of a training that has not ended
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 from harness import lease, planfile
 from harness.cells import FORMAT
-from harness.errors import UsageError
-from harness.files import DamagedError, npz, read_json, set_aside, sweep, write_bytes, write_json
+from harness.errors import UsageError, shown
+from harness.files import ANY, DamagedError, npz, read_json, set_aside, sweep, write_bytes, write_json
 from harness.outcome import Outcome
 from harness.outcome import Status as Ending
 from harness.plan import Plan
@@ -37,14 +39,33 @@ __all__ = ["CellFolder", "Status", "Store", "npz", "read_json", "read_record", "
 Status = Literal["todo", "running", "done"] | Ending
 Report = Callable[[DamagedError], None]
 
-CELL = ("suite", "seed", "method", "backbone", "dataset")
-EVALUATION = ("label", "metrics")
-ATTEMPT = ("status", "message")
+NUMBER, OPTIONAL = (int, float, NoneType), (dict, NoneType)
+COMPONENT = {"name": str, "options": dict, "decides": list}
+LABELLED = {**COMPONENT, "label": str}
+CELL = {
+    "suite": str,
+    "seed": int,
+    **dict.fromkeys(("method", "backbone", "dataset"), LABELLED),
+    **dict.fromkeys(("budget", "suite_budget"), OPTIONAL),
+}
+TRAINING = {
+    **dict.fromkeys(("seconds", "images", "images_per_second", "peak_memory_mb"), NUMBER),
+    "provenance": OPTIONAL,
+}
+METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER}
+EVALUATION = {
+    "label": str,
+    "evaluator": COMPONENT,
+    "seconds": (int, float),
+    "metrics": {ANY: METRIC},
+    "provenance": OPTIONAL,
+}
+ATTEMPT = {"status": str, "message": str}
 
 
 def warn(damage: DamagedError) -> None:
     """What a reader says of a file that it leaves out."""
-    print(f"harness: warning: {damage}", file=sys.stderr)
+    print(shown(f"harness: warning: {damage}"), file=sys.stderr)
 
 
 def json_files(folder: str) -> list[str]:
@@ -56,15 +77,26 @@ def json_files(folder: str) -> list[str]:
     return [f"{folder}/{name}" for name in sorted(names) if name.endswith(".json") and not name.startswith(".")]
 
 
+def attempt_files(folder: str) -> list[str]:
+    """Paths of the attempts of a folder in their order; a file that somebody else put there is none."""
+    return sorted(filter(_number, json_files(folder)), key=_number)
+
+
+def _number(path: str) -> int:
+    """That of an attempt's file, from 1 on; 0 for another file."""
+    found = re.fullmatch(r"([0-9]{1,9})\..*", path.rpartition("/")[2])
+    return int(found[1]) if found else 0
+
+
 def read_record(folder: str, report: Report = warn) -> CellRecord | None:
     """What a cell's folder holds, less what is damaged. None if it does not say which cell it is.
 
     Paths are text here: making tens of thousands of Path objects takes seconds.
     """
 
-    def read(path: str, has: tuple[str, ...] = ()) -> dict[str, Any] | None:
+    def read(path: str, shape: Mapping[str, Any]) -> dict[str, Any] | None:
         try:
-            return read_json(path, has)
+            return read_json(path, shape)
         except DamagedError as damage:
             report(damage)
             return None
@@ -72,13 +104,13 @@ def read_record(folder: str, report: Report = warn) -> CellRecord | None:
     cell = read(f"{folder}/cell.json", CELL)
     if cell is None:
         return None
-    training = read(f"{folder}/training.json")
+    training = read(f"{folder}/training.json", TRAINING)
     evaluations = {
         path.rpartition("/")[2].removesuffix(".json"): evaluation
         for path in json_files(f"{folder}/evaluations")
         if (evaluation := read(path, EVALUATION))
     }
-    attempts = json_files(f"{folder}/attempts")
+    attempts = attempt_files(f"{folder}/attempts")
     last = read(attempts[-1], ATTEMPT) if attempts else None
     return CellRecord(folder.rpartition("/")[2], cell, training, evaluations, _failure(last))
 
@@ -117,7 +149,7 @@ class CellFolder:
             names = os.listdir(self.attempts)  # noqa: PTH208 (as in read_record)
         except (FileNotFoundError, NotADirectoryError):
             return 1
-        return max((int(name.partition(".")[0]) for name in names if name.partition(".")[0].isdigit()), default=0) + 1
+        return max(map(_number, names), default=0) + 1
 
     def attempt(self, number: int) -> Path:
         """Where a job says how it ended; its log is beside it."""
@@ -128,8 +160,8 @@ class CellFolder:
 
     def failure(self, since: int = 0) -> dict[str, Any] | None:
         """How the latest attempt failed, if it did; only attempts from number `since` on."""
-        found = json_files(str(self.attempts))
-        if not found or int(Path(found[-1]).stem) < since:
+        found = attempt_files(str(self.attempts))
+        if not found or _number(found[-1]) < since:
             return None
         try:
             return _failure(read_json(found[-1], ATTEMPT))

@@ -116,6 +116,16 @@ def test_a_reader_that_leaves_ends_the_command_in_silence(arguments: list[str]) 
         assert process.wait() == 1
 
 
+def test_a_closed_standard_output_is_no_fault(suite: Callable[..., Path]) -> None:
+    command = f"{sys.executable} -m harness plan {suite()} >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_message_does_not_act_on_the_terminal(harness: Harness) -> None:
+    assert harness("plan", "\x1b[31mno.yaml", code=2).stderr.startswith("harness: \\x1b[31mno.yaml: cannot be read")
+
+
 def test_plugins_are_listed_with_their_distributions_and_can_be_blocked(harness: Harness) -> None:
     listed = harness("list", "plugins", env={"COLUMNS": "200"}).stdout
     assert re.search(r"\ntoy +method classify fail idle.*, backbone flat, .* harness-toy 1.0\n", listed)

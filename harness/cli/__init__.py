@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from harness import jobs
 from harness.cli.help import ABOUT, ABOUT_NO_PLUGINS, NO_PLUGINS, can_draw, text
 from harness.cli.table import in_colour, terminal_width
-from harness.errors import FULL, UsageError
+from harness.errors import FULL, UsageError, shown
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -47,6 +47,9 @@ def app(names: Iterable[str] = COMMANDS) -> Typer:
 
 def main() -> None:
     """The command `harness`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started this, such as a scheduler
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 (until the process ends)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a label may have letters that a terminal has not
@@ -57,12 +60,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain when it ends
         sys.exit(1)
     except UsageError as error:
-        print(f"harness: {_short(str(error))}", file=sys.stderr)
+        print(f"harness: {_short(shown(str(error)))}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         if error.filename is None and error.errno not in FULL:  # a fault of ours, with its traceback
             raise
-        print(f"harness: {error.filename or 'cannot write'}: {error.strerror}", file=sys.stderr)
+        print(f"harness: {shown(str(error.filename or 'cannot write'))}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
 
 

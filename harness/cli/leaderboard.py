@@ -42,7 +42,10 @@ def leaderboard(
         sys.stdout.write(text)
         return
     try:
-        write_bytes(output, text.encode())
+        if output.exists() and not output.is_file():  # a terminal, a pipe: to replace it would remove it
+            output.write_bytes(text.encode())
+        else:
+            write_bytes(output.resolve(), text.encode())
     except OSError as error:
         raise UsageError(f"{output}: cannot be written: {error.strerror}.") from error
 

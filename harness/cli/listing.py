@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from harness.cli.table import Column, in_colour, lines, styled, terminal_width
-from harness.errors import UsageError, nearest
+from harness.errors import UsageError, nearest, shown
 from harness.plugins import Origin
 from harness.registry import KINDS, Kind, Registry, registry
 
@@ -31,7 +31,7 @@ PLUGIN = "plugin"
 def report(known: Registry) -> None:
     """Say on standard error which plugins are not in use, and why."""
     for problem in known.problems:
-        print(styled(f"warning: {problem}", "yellow", sys.stderr.isatty()), file=sys.stderr)
+        print(styled(shown(f"warning: {problem}"), "yellow", sys.stderr.isatty()), file=sys.stderr)
 
 
 def _table(kind: Kind, known: Registry) -> str:

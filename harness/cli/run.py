@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections import Counter
@@ -119,8 +120,7 @@ def why(folder: CellFolder, status: str, cell: Cell) -> Text:
 
 def check_device(device: str) -> str:
     """Raises UsageError for a device that is none."""
-    kind, colon, number = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or (colon and not (kind == "cuda" and number.isdigit())):
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", device):
         raise UsageError(f"--device is auto, cpu, cuda or cuda:N, not '{device}'.")
     return device
 
