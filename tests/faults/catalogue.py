@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import json
 import os
 import re
 import resource
@@ -250,6 +251,14 @@ def another_score(file: Path) -> int:
     return file.write_text(re.sub(r'"value": [0-9.]+', '"value": 1.5', file.read_text()))
 
 
+def another_type(file: Path) -> int:
+    """Without the checksum, which a stranger would have made anew."""
+    value = json.loads(file.read_text())
+    del value["check"]
+    value["metrics"]["accuracy"]["value"] = "high"
+    return file.write_text(json.dumps(value))
+
+
 MORE = ONE.replace("nearest: {}", "nearest: {}\n  on train: {use: nearest, split: train}")
 
 
@@ -324,6 +333,8 @@ SUITES = (
     ),
     Fault("a number of 5,000 digits", "a number of 5,000 digits", suite("[0, 1]", f"[{'9' * 5000}]")),
     Fault("a control character in a label", "U+001B is not allowed", suite("name: toy", 'name: "\\e[31mtoy"')),
+    Fault("a NUL byte", "suite.yaml:2: not valid YAML: the character U+0000", content(b"name: a\n\0")),
+    Fault("two documents in one file", "expected a single document", content(SUITE.encode() + b"---\na: 1\n")),
     Fault("half of a character", "U+D800 is not allowed", suite("name: toy", 'name: "\\ud800"')),
     Fault("an interpolation of nothing", "'nowhere' not found", suite("name: toy", "name: ${nowhere}")),
     Fault("a look into the environment", "resolvers, such as oc.env", suite("name: toy", "name: ${oc.env:HOME}")),
@@ -346,6 +357,8 @@ SUITES = (
 
 DATA = (
     Fault("a data file that is not there", "there is no file", content(data_suite("npz, path: no.npz").encode())),
+    Fault("the home of nobody", "there is no user 'no.one'", content(data_suite("npz, path: ~no.one/a.npz").encode())),
+    Fault("a path of no letters", "must be path, not ''", content(data_suite("npz, path: ''").encode())),
     Fault("a file that is no .npz", "is no .npz file", raw_npz(lambda _: b"some text"), RUN),
     Fault("a truncated .npz", "is no .npz file", raw_npz(lambda data: data[: len(data) // 2]), RUN),
     Fault("flipped bits in an .npz", "cannot be read", raw_npz(lambda data: data[:900] + b"x" * 9 + data[909:]), RUN),
@@ -454,6 +467,23 @@ PLUGINS = (
         "a plugin that raises on import",
         "cannot be imported: RuntimeError: bad day",
         plugin("raise RuntimeError('bad day')"),
+        LIST,
+        0,
+        alone=True,
+    ),
+    Fault(
+        "a plugin that exits on import",
+        "cannot be imported: SystemExit: 3",
+        plugin("raise SystemExit(3)"),
+        LIST,
+        0,
+        alone=True,
+    ),
+    Fault("a hook that is a generator", "must be a plain function", plugin(registers("yield")), LIST, 0, alone=True),
+    Fault(
+        "a name that is no text",
+        "method '5' is registered with the name 5, which is no text",
+        plugin(registers("register(5, 'a:b')")),
         LIST,
         0,
         alone=True,
@@ -588,11 +618,19 @@ RESULTS = (
         ("leaderboard", "results"),
         0,
     ),
+    Fault(
+        "a record whose parts are of another type",
+        "is damaged (in 'metrics' in 'accuracy' its 'value' is of another type)",
+        trained(lambda cell: another_type(next(cell.glob("evaluations/*.json")))),
+        ("leaderboard", "results"),
+        0,
+    ),
     Fault("a folder without results", "holds no results", lambda _: None, ("leaderboard", "nowhere")),
 )
 
 ENVIRONMENT = (
     Fault("a device that is none", "--device is auto, cpu, cuda or cuda:N", suite(), (*RUN, "--device", "gpu")),
+    Fault("a GPU whose number is none", "not 'cuda:²'", suite(), (*RUN, "--device", "cuda:²")),
     Fault(
         "a GPU that is not there",
         "there is no such GPU on this machine",
