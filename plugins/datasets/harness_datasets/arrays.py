@@ -74,11 +74,6 @@ def with_rotations(arrays: Arrays) -> Arrays:
     )
 
 
-def rotate_training(splits: Mapping[str, Arrays]) -> dict[str, Arrays]:
-    """Rotations of `train`, and of `test`, which holds the same classes; `validation` and `novel` stay as they are."""
-    return {name: with_rotations(part) if name in ("train", "test") else part for name, part in splits.items()}
-
-
 def cached(path: Path, build: Callable[[], Mapping[str, Arrays]]) -> dict[str, Arrays]:
     """What `build` gives, kept in `path`; of several processes only one builds, and the file appears whole."""
     with locked(path.parent):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness import Dataset, Split, UsageError
 from harness.errors import nearest
-from harness_datasets.arrays import Arrays, as_split, recommended, rotate_training
+from harness_datasets.arrays import Arrays, as_split, recommended, with_rotations
 
 SPLITS = ("train", "test", "validation", "novel")
 KEYS = ("classes", *(f"{split}_{part}" for split in SPLITS for part in ("images", "labels", "classes")))
@@ -24,7 +24,7 @@ class Npz(Dataset):
     def load(self) -> Mapping[str, Split]:
         arrays = splits_of(read(self.config.path), self.config.path)
         if self.config.rotations:
-            arrays = rotate_training(arrays)
+            arrays = {name: with_rotations(part) for name, part in arrays.items()}
         splits = {name: as_split(part) for name, part in arrays.items()}
         self.augmentation = self.config.augmentation.over(recommended(splits))
         return splits

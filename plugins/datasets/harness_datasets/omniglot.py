@@ -18,7 +18,7 @@ from harness_datasets.arrays import (
     cached,
     hold_out,
     pick_classes,
-    rotate_training,
+    with_rotations,
 )
 from harness_datasets.photos import explained
 
@@ -54,7 +54,7 @@ class Omniglot(Dataset):
         if self.config.held_out:
             splits["train"], splits["test"] = hold_out(splits["train"], self.config.held_out)
         if self.config.rotations:
-            splits = rotate_training(splits)
+            splits = {name: with_rotations(part) for name, part in splits.items()}
         return {name: as_split(part) for name, part in splits.items()}
 
     def fetch(self) -> dict[str, Arrays]:

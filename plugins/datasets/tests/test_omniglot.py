@@ -80,11 +80,12 @@ def test_held_out_drawings_are_the_last_of_each_class(folder: Path) -> None:
     assert (splits["test"].images.float().sum((1, 2, 3)) > splits["train"].images.float().sum((1, 2, 3)).max()).all()
 
 
-def test_rotations_multiply_the_training_classes(folder: Path) -> None:
+def test_rotations_multiply_the_classes_of_every_split(folder: Path) -> None:
     plain, turned = load(folder, held_out=1), load(folder, held_out=1, rotations=True)
-    for name, factor in (("train", 4), ("test", 4), ("validation", 1), ("novel", 1)):
-        assert len(turned[name].classes) == factor * len(plain[name].classes)
-        assert len(turned[name]) == factor * len(plain[name])
+    assert set(turned) == {"train", "test", "validation", "novel"}
+    for name in turned:
+        assert len(set(turned[name].classes)) == 4 * len(plain[name].classes)
+        assert len(turned[name]) == 4 * len(plain[name])
 
 
 def test_options_and_absence_are_explained(tmp_path: Path) -> None:
