@@ -30,7 +30,7 @@ class NpzConfig:
     """Options of `npz`."""
 
     path: Path = option(help="the .npz file; README.md says what is in it", identity=False)
-    rotations: bool = option(False, "in every split, each rotation of a class by 90, 180, 270 degrees is a further class")
+    rotations: bool = option(False, "each 90-degree rotation of a class is a further class, in every split")
     augmentation: Augmentation = option(Augmentation(), AUGMENTATION)
 
     def fingerprint(self) -> str:
@@ -68,7 +68,7 @@ class OmniglotConfig(DownloadConfig):
     split: Literal["vinyals", "lake"] = option(
         "vinyals", "which classes are novel: Vinyals et al. 2016 (1028/172/423) or Lake et al. 2015 (964/0/659)"
     )
-    rotations: bool = option(False, "in every split, each rotation of a class by 90, 180, 270 degrees is a further class")
+    rotations: bool = option(False, "each 90-degree rotation of a class is a further class, in every split")
     held_out: int = option(0, "drawings of each training class, of 20, that are the split 'test'; 0: there is none")
 
     def __post_init__(self) -> None:
