@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.executors import Ended, Executor, Job, Resources
     from harness.hookspecs import Register, hookimpl
     from harness.options import NoOptions, option
+    from harness.published import Published
 
 _LAZY = {
     **dict.fromkeys(
@@ -36,6 +37,7 @@ _LAZY = {
     **dict.fromkeys(("Ended", "Executor", "Job", "Resources"), "harness.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.hookspecs"),
     **dict.fromkeys(("NoOptions", "option"), "harness.options"),
+    "Published": "harness.published",
 }
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "Method",
     "Metric",
     "NoOptions",
+    "Published",
     "Register",
     "Resources",
     "RunFinished",

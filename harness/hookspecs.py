@@ -7,13 +7,14 @@ hands over the component's `Config` dataclass, so that options are checked befor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import pluggy
 
 from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
 from harness.options import NoOptions
+from harness.published import Published
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")
@@ -31,8 +32,12 @@ class Register(Protocol):
         summary: str = "",
         paper: str = "",
         budget: Mapping[str, Any] | None = None,
+        published: Sequence[Published] = (),
     ) -> None:
-        """`target`: "package.module:attribute". `budget` (methods): the recipe's optimizer, rate, schedule."""
+        """`target`: "package.module:attribute". `budget` (methods): the recipe's optimizer, rate, schedule.
+
+        `published`: results that the leaderboard shows beside those of the same setting.
+        """
 
 
 @hookspec

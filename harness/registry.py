@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 from typing import Any, Literal, get_args
@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from harness.errors import UsageError, nearest
 from harness.options import NoOptions, fields_of
 from harness.plugins import Origin, Plugins, Problem, installed
+from harness.published import Published, misstated
 
 Kind = Literal["method", "backbone", "dataset", "evaluator", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -28,6 +29,7 @@ class Spec:
     summary: str = ""
     paper: str = ""
     budget: Mapping[str, Any] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
 
     def load(self) -> Any:
         """Import and return what `target` names. Raises UsageError that names the plugin if that fails."""
@@ -58,6 +60,10 @@ class Registry:
     def all(self, kind: Kind) -> list[Spec]:
         return [spec for _, spec in sorted(self._specs[kind].items())]
 
+    def published(self) -> list[Published]:
+        """What all components state."""
+        return [each.stated_by(kind, spec.name) for kind in KINDS for spec in self.all(kind) for each in spec.published]
+
     def get(self, kind: Kind, name: str) -> Spec:
         """Raises UsageError with the nearest known name."""
         if name not in self._specs[kind]:
@@ -73,14 +79,17 @@ class Registry:
             summary: str = "",
             paper: str = "",
             budget: Mapping[str, Any] | None = None,
+            published: Sequence[Published] = (),
         ) -> None:
             known = self._specs[kind].get(name)
             texts = {"name": name, "summary": summary, "paper": paper}
-            mistake = f"is already registered by {known.origin}" if known else misregistered(texts, target, config)
+            taken = f"is already registered by {known.origin}" if known else ""
+            mistake = taken or misregistered(texts, target, config) or misstated(published)
             if mistake:
                 self.plugins.problems.append(Problem(origin, f"{kind} '{name}' {mistake}"))
                 return
-            self._specs[kind][name] = Spec(kind, name, target, config, origin, summary, paper, dict(budget or {}))
+            recipe = dict(budget or {})
+            self._specs[kind][name] = Spec(kind, name, target, config, origin, summary, paper, recipe, tuple(published))
 
         return register
 

@@ -332,9 +332,9 @@ def test_costs_are_means_and_evaluation_is_the_sum_of_all_evaluators() -> None:
 
     markdown = render([cell(0, "xy"), cell(1, "xy"), cell(2, "x")])  # the third has done less work
     row = [each.strip() for each in next(line for line in markdown.split("\n") if "51,200" in line).split("|")]
-    assert row[1:-1] == ["a", "11.0", "3.00", "4,100", "51,200", "512"]
+    assert row[1:-1] == ["a", "400 steps", "11.0", "3.00", "4,100", "51,200", "512"]
     untrained = render([record("untrained", 0, {"knn": 0.4}, training=False)])
-    assert re.search(r"\| untrained +\| +– \| +1.00 \| +– \| +– \| +– \|", untrained)
+    assert re.search(r"\| untrained +\| +– \| +– \| +1.00 \| +– \| +– \| +– \|", untrained)
 
 
 def test_of_one_seed_twice_the_later_counts() -> None:
@@ -435,7 +435,7 @@ def test_markdown_escapes() -> None:
     rows = [line for line in markdown.split("\n") if line.startswith("|")]
     assert len(rows) == 6  # two tables of a header, a rule and a row: no newline got in
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows[:3]} == {5}
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows[3:]} == {7}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows[3:]} == {8}
     assert escape("5-way 1-shot conv4_64 _a_ *b*") == r"5-way 1-shot conv4_64 \_a\_ \*b\*"
 
 

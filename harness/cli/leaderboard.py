@@ -12,6 +12,7 @@ import typer
 
 from harness.errors import UsageError
 from harness.files import write_bytes
+from harness.registry import registry
 from harness.store import Store
 
 
@@ -37,7 +38,7 @@ def leaderboard(
     from harness import leaderboard as tables  # pandas and scipy load slowly
 
     gc.disable()  # records hold no cycles, and to look for some among millions of values takes a third of the time
-    text = tables.render(Store(folder or only_results()).records(), format.value)
+    text = tables.render(Store(folder or only_results()).records(), format.value, registry().published())
     if output is None:
         sys.stdout.write(text)
         return

@@ -135,8 +135,8 @@ def show_leaderboard(store: Store, console: Console) -> None:
     """Write leaderboard.md into the results folder and show the tables."""
     from harness import leaderboard  # pandas and scipy load slowly
 
-    records = store.records()
+    records, published = store.records(), registry().published()
     path = store.folder / "leaderboard.md"
-    write_bytes(path, leaderboard.render(records, "markdown").encode())
-    leaderboard.show(records, console)
+    write_bytes(path, leaderboard.render(records, "markdown", published).encode())
+    leaderboard.show(records, console, published)
     console.print(f"Leaderboard: {path}", soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 from harness.cli.listing import report
 from harness.errors import UsageError, nearest
 from harness.options import fields_of, has_default, type_name
+from harness.published import Published
 from harness.registry import KINDS, registry
 
 
@@ -35,6 +36,10 @@ def show(
         console.print(Text("recipe: " + ", ".join(f"{key} {value}" for key, value in spec.budget.items())))
     rows = list(_rows(spec.config))
     console.print(_table(rows) if rows else Text("no options"))
+    if spec.published:
+        console.print(Text("published", style="bold"))
+    for each in spec.published:
+        console.print(Text(_published(each)))
 
 
 def _rows(config: type, prefix: str = "") -> list[tuple[str, str, str, str]]:
@@ -47,6 +52,12 @@ def _rows(config: type, prefix: str = "") -> list[tuple[str, str, str, str]]:
         if dataclasses.is_dataclass(kind):
             rows += _rows(cast(type, kind), f"{prefix}{field.name}.")
     return rows
+
+
+def _published(published: Published) -> str:
+    interval = "" if published.half_width is None else f" ± {published.half_width:g}"
+    setting = ", ".join(f"{key} {value}" for key, value in published.setting.items())
+    return f"{published.value:g}{interval} {published.metric}: {setting} ({published.source})"
 
 
 def _default(field: dataclasses.Field[Any]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from harness.published import Published
 from harness.records import CellRecord
 
 if TYPE_CHECKING:
@@ -15,8 +16,15 @@ Format = Literal["markdown", "csv", "html"]
 __all__ = ["Format", "render", "show"]
 
 
-def render(records: Iterable[CellRecord], format: Format = "markdown") -> str:  # noqa: A002 (as the command's option)
-    """Markdown or a self-contained HTML page of all tables, or CSV with one line per cell and metric."""
+def render(
+    records: Iterable[CellRecord],
+    format: Format = "markdown",  # noqa: A002 (as the command's option)
+    published: Sequence[Published] = (),
+) -> str:
+    """Markdown or a self-contained HTML page of all tables, or CSV with one line per cell and metric.
+
+    Scores of a setting for which something is published are shown with it; CSV leaves that out.
+    """
     from harness.leaderboard.tables import build
 
     tables = build(records)
@@ -27,15 +35,15 @@ def render(records: Iterable[CellRecord], format: Format = "markdown") -> str:  
     if format == "html":
         from harness.leaderboard.html import to_html
 
-        return to_html(tables)
+        return to_html(tables, published)
     from harness.leaderboard.markdown import to_markdown
 
-    return to_markdown(tables)
+    return to_markdown(tables, published)
 
 
-def show(records: Iterable[CellRecord], console: Console) -> None:
+def show(records: Iterable[CellRecord], console: Console, published: Sequence[Published] = ()) -> None:
     """Print all tables, split by columns where the console is too narrow; provenance is left to `render`."""
     from harness.leaderboard.tables import build
     from harness.leaderboard.terminal import to_console
 
-    to_console(build(records), console)
+    to_console(build(records), console, published)

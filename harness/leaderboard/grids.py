@@ -61,10 +61,11 @@ def scores(table: Table) -> Grid:
 def costs(table: Table) -> Grid:
     """Methods by costs, each the mean over seeds."""
     evaluators = {column.key[0] for column in table.columns}
-    headers = ("method", "train s", "evaluate s", "images/s", "images seen", "peak MB")
+    headers = ("method", "budget", "train s", "evaluate s", "images/s", "images seen", "peak MB")
     rows = [
         (
             Cell(row.label),
+            Cell(_budget(row)),
             _training(row, "seconds"),
             _mean(_evaluation_seconds(cell, evaluators) for cell in row.cells),
             _training(row, "images_per_second"),
@@ -88,6 +89,16 @@ def _score(column: Column, score: Score | None, row: Row, signs: dict[str, str])
     if score.protocol != column.protocol:
         parts.append(signs[score.protocol])
     return Cell(" ".join(parts), best=score.rank == 1)
+
+
+def _budget(row: Row) -> str:
+    """How long the method trained; all seeds of a row share it."""
+    trained = [cell for cell in row.cells if (cell.training or {}).get("images")]
+    budget = trained[0].cell.get("budget") or {} if trained else {}
+    for unit in ("steps", "epochs"):
+        if budget.get(unit) is not None:
+            return f"{budget[unit]:,} {unit}"
+    return MISSING
 
 
 def _training(row: Row, name: str) -> Cell:

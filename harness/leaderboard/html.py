@@ -8,7 +8,9 @@ from html import escape
 from harness.leaderboard.grids import Cell, Grid, costs, scores
 from harness.leaderboard.notes import NOTHING, READING, failures, notes
 from harness.leaderboard.provenance import provenance
+from harness.leaderboard.references import grid, references, sources
 from harness.leaderboard.tables import Table
+from harness.published import Published
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --soft: #5c6370; --paper: #fff; --line: #d9dce1; --best: #e3f1e5 }
@@ -30,8 +32,8 @@ details { padding-left: 0 }
 """
 
 
-def to_html(tables: Sequence[Table]) -> str:
-    body = [f"<p>{escape(READING if tables else NOTHING)}</p>", *map(_section, tables)]
+def to_html(tables: Sequence[Table], published: Sequence[Published] = ()) -> str:
+    body = [f"<p>{escape(READING if tables else NOTHING)}</p>", *(_section(table, published) for table in tables)]
     return "\n".join(
         [
             "<!doctype html>",
@@ -52,14 +54,16 @@ def to_html(tables: Sequence[Table]) -> str:
     )
 
 
-def _section(table: Table) -> str:
+def _section(table: Table, published: Sequence[Published]) -> str:
     failed = failures(table)
+    found = references(table, published)
     parts = [
         "<section>",
         f"<h2>{escape(table.title)}</h2>",
         _grid(scores(table)),
         _grid(costs(table)),
-        _bullets(notes(table)),
+        *([_grid(grid(found))] if found else []),
+        _bullets([*notes(table), *sources(found)]),
         *(["<p>Failed:</p>", _bullets(failed)] if failed else []),
         "<details><summary>Provenance</summary>",
         _bullets(provenance(table)),

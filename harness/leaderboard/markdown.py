@@ -8,13 +8,18 @@ from collections.abc import Sequence
 from harness.leaderboard.grids import Grid, costs, scores
 from harness.leaderboard.notes import NOTHING, READING, failures, notes
 from harness.leaderboard.provenance import provenance
+from harness.leaderboard.references import grid, references, sources
 from harness.leaderboard.tables import Table
+from harness.published import Published
 
 
-def to_markdown(tables: Sequence[Table]) -> str:
+def to_markdown(tables: Sequence[Table], published: Sequence[Published] = ()) -> str:
     parts = ["# Leaderboard", READING if tables else NOTHING]
     for table in tables:
-        parts += [f"## {escape(table.title)}", _grid(scores(table)), _grid(costs(table)), _bullets(notes(table))]
+        parts += [f"## {escape(table.title)}", _grid(scores(table)), _grid(costs(table))]
+        found = references(table, published)
+        parts += [_grid(grid(found))] if found else []
+        parts += [_bullets([*notes(table), *sources(found)])]
         if failed := failures(table):
             parts += ["Failed:", _bullets(failed)]
         parts += ["<details><summary>Provenance</summary>", _bullets(provenance(table)), "</details>"]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from harness.leaderboard.grids import Grid, costs, scores
 from harness.leaderboard.notes import NOTHING, READING, failures, notes
+from harness.leaderboard.references import grid, references, sources
 from harness.leaderboard.tables import Table
+from harness.published import Published
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 _LABEL_WIDTH = 28
 
 
-def to_console(tables: Sequence[Table], console: Console) -> None:
+def to_console(tables: Sequence[Table], console: Console, published: Sequence[Published] = ()) -> None:
     from rich.text import Text
 
     def line(text: str, style: str) -> None:
@@ -27,9 +29,10 @@ def to_console(tables: Sequence[Table], console: Console) -> None:
     for table in tables:
         console.print()
         line(table.title, "bold")
-        for grid in (scores(table), costs(table)):
-            _print(grid, console)
-        for note in notes(table):
+        found = references(table, published)
+        for each in (scores(table), costs(table), *([grid(found)] if found else [])):
+            _print(each, console)
+        for note in (*notes(table), *sources(found)):
             line(note, "dim")
         for failed in failures(table):
             line(f"Failed: {failed}", "red")

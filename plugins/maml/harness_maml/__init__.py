@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness import Register, hookimpl, option
+from harness_maml.published import PUBLISHED_ANIL, PUBLISHED_MAML
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def register_methods(register: Register) -> None:
         summary="Learns an initialisation from which a few gradient steps solve a new task",
         paper="Finn et al. 2017, arXiv:1703.03400",
         budget=budget,
+        published=PUBLISHED_MAML,
     )
     register(
         "anil",
@@ -64,4 +66,5 @@ def register_methods(register: Register) -> None:
         summary="MAML whose inner loop changes the last layer alone",
         paper="Raghu et al. 2019, arXiv:1909.09157",
         budget=budget,
+        published=PUBLISHED_ANIL,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness import Augmentation, Register, hookimpl, option
+from harness_moco.published import PUBLISHED_V2, PUBLISHED_V3
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def register_methods(register: Register) -> None:
         summary="Contrasts each image with a queue of keys from a slowly moving copy of the encoder (v2)",
         paper="He et al. 2020, arXiv:1911.05722; Chen et al. 2020, arXiv:2003.04297",
         budget={**recipe, "lr": 0.03},
+        published=PUBLISHED_V2,
     )
     register(
         "moco_v3",
@@ -74,4 +76,5 @@ def register_methods(register: Register) -> None:
         summary="Contrasts within the batch through a predictor, keys from a slowly moving copy of the encoder",
         paper="Chen et al. 2021, arXiv:2104.02057",
         budget={**recipe, "optimizer": "lars", "lr": 0.3, "weight_decay": 1e-6, "warmup": 0.1},
+        published=PUBLISHED_V3,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness import Register, hookimpl, option
+from harness_protonet.published import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -31,4 +32,5 @@ def register_methods(register: Register) -> None:
         summary="Classifies queries by their distance to the mean feature of each class",
         paper="Snell et al. 2017, arXiv:1703.05175",
         budget={"optimizer": "adam", "lr": 1e-3},
+        published=PUBLISHED,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness import Augmentation, Register, hookimpl, option
+from harness_simclr.published import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -39,4 +40,5 @@ def register_methods(register: Register) -> None:
             "schedule": "cosine",
             "warmup": 0.05,
         },
+        published=PUBLISHED,
     )
