@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from harness import named
 from harness.budget import Budget, merge
 from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
@@ -37,20 +38,22 @@ class Suite:
     executor: Component | None
 
 
-def load_suite(file: Path, registry: Registry) -> Suite:
-    """Raises UsageError with "file:line" for whatever is wrong in the suite."""
-    return _Reader(read(file), registry).suite()
+def load_suite(file: Path, registry: Registry, budget: str | None = None) -> Suite:
+    """With the named budget, if one is given. Raises UsageError with "file:line" for whatever is wrong in the suite."""
+    return _Reader(read(file, budget), registry, budget).suite()
 
 
 class _Reader:
-    def __init__(self, document: Document, registry: Registry) -> None:
+    def __init__(self, document: Document, registry: Registry, budget: str | None = None) -> None:
         self.document = document
+        self.suffix = f"-{budget}" if budget else ""
         self.registry = registry
         self.where = document.where
         self.budgets: dict[int, tuple[Budget, dict[str, Any]]] = {}  # by the id() of a method's entry
         for key in document.values:
             if key not in KEYS:
-                raise UsageError(f"{self.where((key,))}: a suite has no '{key}'.{nearest(key, KEYS)}")
+                meant = nearest(key, (*KEYS, named.SECTION))
+                raise UsageError(f"{self.where((key,))}: a suite has no '{key}'.{meant}")
 
     def suite(self) -> Suite:
         name = self.document.values.get("name", self.document.file.stem)
@@ -66,10 +69,12 @@ class _Reader:
         if not points:
             raise UsageError(f"{self.where(('exclude',))}: every cell of the matrix is excluded.")
         cells: dict[str, Cell] = {}
-        for cell in (self.cell(name, point) for point in points):
+        for cell in (self.cell(name + self.suffix, point) for point in points):
             if (same := cells.setdefault(cell.id, cell)) is not cell:
                 raise UsageError(f"{cell.method.where}: '{cell.name()}' is the same cell as '{same.name()}'.")
-        return Suite(name, self.document.file, tuple(cells.values()), tuple(self.evaluators()), self.executor())
+        return Suite(
+            name + self.suffix, self.document.file, tuple(cells.values()), tuple(self.evaluators()), self.executor()
+        )
 
     def matrix(self) -> Matrix[Entry]:
         axes = self.mapping(("matrix",))

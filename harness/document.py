@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from harness import named
 from harness.errors import UsageError
 from harness.options import KeyPath
 
@@ -35,8 +36,10 @@ class Document:
         return f"{self.file}:{self.lines.get(path, 1)}"
 
 
-def read(file: Path) -> Document:
-    """Raises UsageError if the file cannot be read, is not YAML, is no mapping, or an interpolation fails."""
+def read(file: Path, budget: str | None = None) -> Document:
+    """`budget`: which of the named ones changes the suite, before interpolations are resolved.
+
+    Raises UsageError if the file cannot be read, is not YAML, is no mapping, or an interpolation fails."""
     text = _text(file)
     try:
         lines, values = _parse(text)
@@ -53,8 +56,16 @@ def read(file: Path) -> Document:
         raise UsageError(f"{file}: not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
         raise UsageError(f"{file}:1: a suite is a mapping of names to values.")
-    document = Document(file, _text_keys(values), lines)
-    return Document(file, _resolve(document), lines) if "${" in text else document
+    document = _chosen(Document(file, _text_keys(values), lines), budget)
+    return Document(file, _resolve(document), document.lines) if "${" in text else document
+
+
+def _chosen(document: Document, budget: str | None) -> Document:
+    try:
+        values = named.choose(document.values, budget)
+    except UsageError as error:
+        raise UsageError(f"{document.where((named.SECTION,))}: {error}") from error
+    return Document(document.file, values, named.moved(document.lines, budget))
 
 
 def _text(file: Path) -> str:

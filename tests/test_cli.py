@@ -195,3 +195,14 @@ def test_a_plugin_with_damaged_metadata_stops_no_other(harness: Harness, tmp_pat
     assert "idle" in listed.stdout
     assert "plugin 'odd' (plugin-odd 2.0): cannot be imported: InvalidRequirement" in listed.stderr
     assert "plugin 'bare' (" in listed.stderr
+
+
+def test_a_named_budget_is_planned_and_run_apart(
+    harness: Harness, suite: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = suite(SUITE + "budgets:\n  smoke: {budget: {steps: 2}, matrix: {method: [idle], seed: [0]}}\n")
+    assert "1 cells: 1 todo" in harness("plan", path, "--budget", "smoke").stdout
+    harness("run", path, "--budget", "smoke")
+    assert [each.name for each in (tmp_path / "results").iterdir()] == ["toy-smoke"]
+    assert "4 cells: 4 todo" in harness("plan", path).stdout
+    assert "Did you mean 'smoke'?" in harness("run", path, "--budget", "smoek", code=2).stderr

@@ -222,3 +222,62 @@ def test_a_key_is_the_text_that_it_is(tmp_path: Path) -> None:
     document = read(tmp_path / "a.yaml")
     assert document.values == {key: number for number, key in enumerate(keys, 1)}
     assert {path[0] for path in document.lines} == set(keys)
+
+
+BUDGETS = """\
+name: toy
+matrix:
+  method: [classify]
+  backbone: [flat]
+  dataset: [blobs]
+  seed: [0, 1, 2]
+budget: {steps: 30, batch_size: 32, lr: 0.1}
+methods:
+  classify: {temperature: 2.0, budget: {lr: 0.2}}
+evaluators:
+  nearest: {}
+budgets:
+  smoke:
+    budget: {epochs: 1}
+    matrix: {seed: [7]}
+    methods: {classify: {budget: {lr: "${budget.lr}"}}}
+  full: {}
+"""
+
+
+def test_a_named_budget_changes_the_suite_key_by_key(tmp_path: Path) -> None:
+    path = tmp_path / "benchmarks.yaml"
+    path.write_text(BUDGETS)
+    plain, smoke, full = (load_suite(path, registry(), name) for name in (None, "smoke", "full"))
+    assert [suite.name for suite in (plain, smoke, full)] == ["toy", "toy-smoke", "toy-full"]
+    assert [cell.id for cell in plain.cells] == [cell.id for cell in full.cells]
+    assert {cell.suite for cell in full.cells} == {"toy-full"}
+    [cell] = smoke.cells
+    assert cell.seed == 7
+    assert (cell.budget.epochs, cell.budget.steps, cell.budget.batch_size, cell.budget.lr) == (1, None, 32, 0.1)
+    assert cell.method.config.temperature == 2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "budget", "message"),
+    [
+        ("", "smok", r":12: the suite has no budget 'smok'. Did you mean 'smoke'\?"),
+        ("full: {name: x}", None, r":12: the budget 'full' cannot change 'name'\."),
+        ("full: 5", None, r":12: the budget 'full' must be a mapping"),
+        ("full: {matrix: {seed: [x]}}", "full", r":17: a seed is a whole number of 0 or more, not 'x'"),
+        ("full: {evaluator: {}}", "full", r":17: a suite has no 'evaluator'\. Did you mean 'evaluators'\?"),
+        ("full: {budget: {stepz: 3}}", "full", r":17: budget has no option 'stepz'"),
+    ],
+)
+def test_mistakes_in_named_budgets(tmp_path: Path, change: str, budget: str | None, message: str) -> None:
+    path = tmp_path / "benchmarks.yaml"
+    path.write_text(BUDGETS.replace("full: {}", change) if change else BUDGETS)
+    with pytest.raises(UsageError, match=message):
+        load_suite(path, registry(), budget)
+
+
+def test_a_budget_of_a_suite_without_any(tmp_path: Path) -> None:
+    path = tmp_path / "benchmarks.yaml"
+    path.write_text(BUDGETS[: BUDGETS.index("budgets:")])
+    with pytest.raises(UsageError, match=r"benchmarks\.yaml:1: the suite has no budget 'smoke'"):
+        load_suite(path, registry(), "smoke")

@@ -22,6 +22,9 @@ STATUS_STYLES = {"done": "green", "running": "yellow", "interrupted": "yellow", 
 
 def plan(
     suite: Annotated[Path, typer.Argument(help="a benchmarks.yaml")],
+    budget: Annotated[
+        str | None, typer.Option(metavar="NAME", help="one of the suite's `budgets`", show_default=False)
+    ] = None,
     results: Annotated[
         Path | None, typer.Option(help="results folder  [default: results/NAME]", show_default=False)
     ] = None,
@@ -30,7 +33,7 @@ def plan(
     """List the cells of a suite with id and status (todo, running, done, or how it failed)."""
     known = registry()
     report(known)
-    loaded = load_suite(suite, known)
+    loaded = load_suite(suite, known, budget)
     planned = Plan.of(loaded)
     statuses = Store(results or default_results(loaded.name)).statuses(planned)
     if as_json:

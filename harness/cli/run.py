@@ -34,6 +34,9 @@ from harness.supervisor import Limits
 
 def run(
     suite: Annotated[Path, typer.Argument(help="a benchmarks.yaml")],
+    budget: Annotated[
+        str | None, typer.Option(metavar="NAME", help="one of the suite's `budgets`", show_default=False)
+    ] = None,
     results: Annotated[
         Path | None, typer.Option(help="results folder  [default: results/NAME]", show_default=False)
     ] = None,
@@ -72,7 +75,7 @@ def run(
     known = registry()
     report(known)
     options = Options(fresh, profile, parse_retry(retry), Limits(timeout, memory), checkpoint_every)
-    loaded = load_suite(suite, known)
+    loaded = load_suite(suite, known, budget)
     plan = Plan.of(loaded).only(selection(only or []))
     store = Store(results or default_results(loaded.name))
     console = Console(highlight=False, markup=False)
