@@ -56,7 +56,7 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
             continue
         for cell in cells:
             try:
-                building.check_cell(cell, list(plan.evaluators.values()), data)
+                building.check_cell(cell, list(plan.evaluators_of(cell).values()), data)
             except UsageError as error:
                 errors.append(str(error))
             except Exception:  # noqa: BLE001 (likewise)
@@ -80,7 +80,7 @@ def run_cell(
     """Train a cell, unless it is trained, and let each evaluator of its plan score it that has not."""
     keep_freed_memory()
     torch.set_num_threads(threads)
-    failures = _run(cell, plan.evaluators, folder, torch.device(device), threads, profile, every)
+    failures = _run(cell, plan.evaluators_of(cell), folder, torch.device(device), threads, profile, every)
     if not failures:
         folder.checkpoint.unlink(missing_ok=True)
         return Outcome("ok")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -15,7 +15,7 @@ from harness.budget import Budget, merge
 from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
 from harness.errors import UsageError, nearest
-from harness.matrix import Matrix, Point
+from harness.matrix import Matrix, Point, names_of
 from harness.options import KeyPath, accepts_list, fields_of, parse
 from harness.registry import Kind, Registry, Spec
 
@@ -24,6 +24,7 @@ SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
 KEYS = ("name", "matrix", "budget", "evaluators", "include", "exclude", "executor", *SECTIONS.values())
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
 MOST_CELLS = 100_000  # of one suite: more are a slip of the hand, or meant to fill the memory
+ONLY = "only"  # of an evaluator: the methods that it is for
 RESERVED = ("use", "label", "budget")  # keys of an entry that are not options of its component
 
 
@@ -35,6 +36,7 @@ class Suite:
     file: Path
     cells: tuple[Cell, ...]
     evaluators: tuple[Component, ...]
+    only: Mapping[str, tuple[str, ...]]  # by an evaluator's label, the methods that it is for; none: all
     executor: Component | None
 
 
@@ -72,9 +74,11 @@ class _Reader:
         for cell in (self.cell(name + self.suffix, point) for point in points):
             if (same := cells.setdefault(cell.id, cell)) is not cell:
                 raise UsageError(f"{cell.method.where}: '{cell.name()}' is the same cell as '{same.name()}'.")
-        return Suite(
-            name + self.suffix, self.document.file, tuple(cells.values()), tuple(self.evaluators()), self.executor()
-        )
+        evaluators = tuple(self.evaluators())
+        methods = {each for cell in cells.values() for each in names_of(cell.method)}
+        only = {each.label: self.only(each.label, methods) for each in evaluators}
+        whole = name + self.suffix
+        return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor())
 
     def matrix(self) -> Matrix[Entry]:
         axes = self.mapping(("matrix",))
@@ -213,6 +217,7 @@ class _Reader:
             path: KeyPath = ("evaluators", label)
             options = dict(self.mapping(path))
             name = options.pop("use", label)
+            options.pop(ONLY, None)
             spec = self.spec("evaluator", name, (*path, "use"))
             each = self.component(
                 spec, options, lambda key, path=path: self.where((*path, *key)), label, self.where(path)
@@ -221,6 +226,15 @@ class _Reader:
             if same != label:
                 raise UsageError(f"{each.where}: the evaluator '{label}' is the same as '{same}'.")
             yield each
+
+    def only(self, label: str, known: Collection[str]) -> tuple[str, ...]:
+        """The methods, by name or label, that an evaluator is for. Raises UsageError for one that the suite lacks."""
+        path: KeyPath = ("evaluators", label, ONLY)
+        given = _listed(self.mapping(("evaluators", label)).get(ONLY, []))
+        for name in given:
+            if not isinstance(name, str) or name not in known:
+                raise UsageError(f"{self.where(path)}: no method '{name}' in this suite.{nearest(str(name), known)}")
+        return tuple(given)
 
     def executor(self) -> Component | None:
         given = self.document.values.get("executor")

@@ -90,7 +90,7 @@ def _cell(given: argparse.Namespace) -> int:
 
     try:
         since = given.since or int(given.attempt.stem)
-        if given.attempt.exists() or folder.ended_since(since, plan.evaluators):
+        if given.attempt.exists() or folder.ended_since(since, plan.evaluators_of(cell)):
             return NOT_RUN
         folder.sweep(foreign=True)
         return supervise(work, Limits(given.timeout, given.memory), mine.beat, conclude).exit_code

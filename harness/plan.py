@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from harness.cells import Cell, Component, evaluator_id
 from harness.config import Suite
@@ -16,16 +16,23 @@ AXES = ("method", "backbone", "dataset", "seed")
 
 @dataclass(frozen=True)
 class Plan:
-    """Cells by id, in the order to run them, and evaluators by id."""
+    """Cells by id, in the order to run them, and evaluators by id. `only_for`: methods of evaluators not for all."""
 
     suite: str
     cells: Mapping[str, Cell]
     evaluators: Mapping[str, Component]
+    only_for: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def evaluators_of(self, cell: Cell) -> dict[str, Component]:
+        """Those that score this cell."""
+        return choose(cell, self.evaluators, self.only_for)
 
     @classmethod
     def of(cls, suite: Suite) -> Plan:
         evaluators = {evaluator_id(evaluator): evaluator for evaluator in suite.evaluators}
-        return cls(suite.name, {cell.id: cell for cell in suite.cells}, evaluators)
+        only_for = {evaluator_id(evaluator): suite.only[evaluator.label] for evaluator in suite.evaluators}
+        limited = {id_: methods for id_, methods in only_for.items() if methods}
+        return cls(suite.name, {cell.id: cell for cell in suite.cells}, evaluators, limited)
 
     def only(self, selection: Mapping[str, Iterable[str]]) -> Plan:
         """The cells that `selection` names, such as {"method": ["simclr"]}. Raises UsageError for an unknown name."""
@@ -43,6 +50,18 @@ class Plan:
         if not cells:
             raise UsageError("--only leaves no cell of this suite.")
         return replace(self, cells=cells)
+
+
+def choose(
+    cell: Cell, evaluators: Mapping[str, Component], only_for: Mapping[str, Collection[str]]
+) -> dict[str, Component]:
+    """The evaluators that score a cell: those for all methods, and those for a name or the label of its own."""
+    names = names_of(cell.method)
+    return {
+        id_: evaluator
+        for id_, evaluator in evaluators.items()
+        if id_ not in only_for or not set(names).isdisjoint(only_for[id_])
+    }
 
 
 def selection(arguments: Iterable[str]) -> dict[str, list[str]]:

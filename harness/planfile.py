@@ -1,6 +1,6 @@
 """A plan as a file: one JSON object a line, so that a job reads its own cell and no other.
 
-{"format": 1, "suite": name, "evaluators": {id: component}}
+{"format": 1, "suite": name, "evaluators": {id: component}, "only_for": {id: [method, ...]}}
 {"part": digest, "value": a component or a budget}           each once, before the first cell that refers to it
 {"cell": id, "seed": 0, "method": digest, "backbone": digest, ...}
 """
@@ -18,7 +18,7 @@ from harness.budget import Budget
 from harness.cells import FORMAT, Cell, Component
 from harness.errors import UsageError
 from harness.options import as_plain, parse
-from harness.plan import Plan
+from harness.plan import Plan, choose
 from harness.registry import Kind, Registry
 
 AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
@@ -36,7 +36,8 @@ def name(content: bytes) -> str:
 
 def _lines(plan: Plan) -> Iterator[str]:
     evaluators = {id_: evaluator.as_json() for id_, evaluator in plan.evaluators.items()}
-    yield _json({"format": FORMAT, "suite": plan.suite, "evaluators": evaluators})
+    header = {"format": FORMAT, "suite": plan.suite, "evaluators": evaluators}
+    yield _json(header | ({"only_for": plan.only_for} if plan.only_for else {}))
     known: dict[int, str] = {}  # by the id() of an object that cells share: hashing it for each would take long
     written = set()
     for id_, cell in plan.cells.items():
@@ -78,6 +79,7 @@ class PlanFile:
         with self._damage():
             self.suite: str = header["suite"]
             self.evaluators = {id_: self._component("evaluator", saved) for id_, saved in header["evaluators"].items()}
+            self.only_for = {id_: tuple(methods) for id_, methods in header.get("only_for", {}).items()}
 
     def cell(self, id_: str) -> Cell:
         """One cell; no other line is parsed but those of its parts. Raises UsageError if there is no such cell."""
@@ -85,13 +87,17 @@ class PlanFile:
         with self._damage():
             return self._cell(line, lambda part: self._line("part", part)["value"])
 
+    def evaluators_of(self, cell: Cell) -> dict[str, Component]:
+        """Those that score this cell."""
+        return choose(cell, self.evaluators, self.only_for)
+
     def plan(self) -> Plan:
         """The whole plan."""
         lines = [self._parse(line) for line in self.content.splitlines()[1:]]
         with self._damage():
             values = {line["part"]: line["value"] for line in lines if "part" in line}
             cells = {line["cell"]: self._cell(line, values.__getitem__) for line in lines if "cell" in line}
-        return Plan(self.suite, cells, self.evaluators)
+        return Plan(self.suite, cells, self.evaluators, self.only_for)
 
     @contextmanager
     def _damage(self) -> Iterator[None]:

@@ -100,7 +100,6 @@ class _Work:
         self.plan = plan
         self.progress = progress
         self.store = progress.store
-        self.evaluators = progress.plan.evaluators
         self.executor = executor
         self.display = display
         self.options = options
@@ -188,7 +187,8 @@ class _Work:
             if not self.watch.is_dead(path, seen):
                 return "theirs"
             self.store.bury(id_, seen[0])
-        return "ended" if self.store.cell(id_).ended_since(self.since[id_], self.evaluators) else "free"
+        evaluators = self.progress.plan.evaluators_of(self.progress.plan.cells[id_])
+        return "ended" if self.store.cell(id_).ended_since(self.since[id_], evaluators) else "free"
 
     def _start(self, id_: str) -> None:
         attempt = self.store.cell(id_).next_attempt()

@@ -220,7 +220,7 @@ class Store:
         begun, held = self.begun(), self.held()
 
         def status(id_: str) -> Status:
-            own = self.cell(id_).status(plan.evaluators) if id_ in begun else "todo"
+            own = self.cell(id_).status(plan.evaluators_of(plan.cells[id_])) if id_ in begun else "todo"
             return "running" if id_ in held and own != "done" else own
 
         return {id_: status(id_) for id_ in plan.cells}
@@ -244,7 +244,7 @@ class Store:
             folder = self.cell(id_)
             if folder.training.exists() and read_json(folder.cell) != {"format": FORMAT, **cell.as_json()}:
                 write_json(folder.cell, cell.as_json())
-            if folder.is_done(plan.evaluators) and folder.failure():
+            if folder.is_done(plan.evaluators_of(cell)) and folder.failure():
                 attempt = folder.next_attempt()
                 write_json(attempt, Outcome("ok", "the suite asks for no more").as_json(attempt))
 

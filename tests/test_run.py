@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.store import Store
 from tests.conftest import SUITE, Harness
 
 Write = Callable[[str], Path]
@@ -218,3 +219,16 @@ def test_a_suite_with_a_mistake_and_a_device_that_is_none(harness: Harness, suit
     (tmp_path / "file").touch()
     assert "Not a directory" in harness("run", suite(SUITE), "--results", "file", code=2).stderr
     assert "there is no such plan" in harness("cell", "plan.json", "nonsense", "--attempt", "a", code=2).stderr
+
+
+def test_a_method_that_an_evaluator_is_not_for_is_done_without_it(
+    harness: Harness, suite: Callable[[str], Path], tmp_path: Path
+) -> None:
+    limited = SUITE.replace("  nearest: {}", "  nearest: {}\n  far: {use: nearest, split: train, only: idle}")
+    harness("run", suite(limited))
+    assert "4 cells: 4 done" in harness("plan", suite(limited)).stdout
+    records = Store(tmp_path / "results" / "toy").records()
+    assert {(each.cell["method"]["name"], len(each.evaluations)) for each in records} == {("classify", 1), ("idle", 2)}
+    assert "4 already done" in harness("run", suite(limited)).stdout
+    harness("run", suite(limited.replace(", only: idle", "")))
+    assert all(len(each.evaluations) == 2 for each in Store(tmp_path / "results" / "toy").records())

@@ -10,6 +10,8 @@ import pytest
 from harness import UsageError
 from harness.config import Suite, load_suite
 from harness.document import read
+from harness.plan import Plan
+from harness.planfile import PlanFile, dump
 from harness.registry import registry
 
 Write = Callable[[str], Path]
@@ -281,3 +283,21 @@ def test_a_budget_of_a_suite_without_any(tmp_path: Path) -> None:
     path.write_text(BUDGETS[: BUDGETS.index("budgets:")])
     with pytest.raises(UsageError, match=r"benchmarks\.yaml:1: the suite has no budget 'smoke'"):
         load_suite(path, registry(), "smoke")
+
+
+def test_an_evaluator_may_be_for_some_methods_alone(tmp_path: Path) -> None:
+    path = tmp_path / "benchmarks.yaml"
+    text = BUDGETS.replace("[classify]", "[{use: classify, label: A}, {use: classify, label: B, mode: slow}, idle]")
+    path.write_text(text.replace("  nearest: {}", "  nearest: {}\n  some: {use: failing, only: [A, idle]}"))
+    plan = Plan.of(load_suite(path, registry()))
+    file = tmp_path / "plan.jsonl"
+    file.write_bytes(dump(plan))
+    for each in (plan, PlanFile(file, registry())):
+        scored = {
+            cell.method.label: [evaluator.label for evaluator in each.evaluators_of(cell).values()]
+            for cell in plan.cells.values()
+        }
+        assert scored == {"A": ["nearest", "some"], "B": ["nearest"], "idle": ["nearest", "some"]}
+    path.write_text(text.replace("  nearest: {}", "  nearest: {only: [A, clasify]}"))
+    with pytest.raises(UsageError, match=r":11: no method 'clasify' in this suite\. Did you mean 'classify'\?"):
+        load_suite(path, registry())
