@@ -206,3 +206,11 @@ def test_a_named_budget_is_planned_and_run_apart(
     assert [each.name for each in (tmp_path / "results").iterdir()] == ["toy-smoke"]
     assert "4 cells: 4 todo" in harness("plan", path).stdout
     assert "Did you mean 'smoke'?" in harness("run", path, "--budget", "smoek", code=2).stderr
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan"])
+@pytest.mark.parametrize("option", ["--timeout", "--memory"])
+def test_a_limit_that_no_cell_could_keep_is_refused(
+    harness: Harness, suite: Callable[[str], Path], option: str, limit: str
+) -> None:
+    assert f"'{option}': {limit} is not more than 0." in harness("run", suite(SUITE), option, limit, code=2).stderr

@@ -32,6 +32,13 @@ from harness.store import CellFolder, Store
 from harness.supervisor import Limits
 
 
+def more_than_nothing(limit: float | None) -> float | None:
+    """Raises BadParameter for a limit that no cell could keep, or that is no number."""
+    if limit is not None and not limit > 0:
+        raise typer.BadParameter(f"{limit:g} is not more than 0.")
+    return limit
+
+
 def run(
     suite: Annotated[Path, typer.Argument(help="a benchmarks.yaml")],
     budget: Annotated[
@@ -51,10 +58,16 @@ def run(
         typer.Option(min=1, help="cells at a time  [default: one per GPU, or per core without]", show_default=False),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0, metavar="SECONDS", help="end a cell that takes longer", show_default=False)
+        float | None,
+        typer.Option(
+            callback=more_than_nothing, metavar="SECONDS", help="end a cell that takes longer", show_default=False
+        ),
     ] = None,
     memory: Annotated[
-        float | None, typer.Option(min=0, metavar="GB", help="end a cell that holds more memory", show_default=False)
+        float | None,
+        typer.Option(
+            callback=more_than_nothing, metavar="GB", help="end a cell that holds more memory", show_default=False
+        ),
     ] = None,
     retry: Annotated[
         str,
