@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from harness import UsageError
 ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("HARNESS_DATA") or ROOT.parent / "shared" / "data") / "omniglot.npz.xz"
 
-DRAWERS = 3  # of 20, to be quick
 BACKGROUND = ("Armenian", "Greek", "Latin")
 EVALUATION = ("Gurmukhi", "Keble", "Angelic")
 
@@ -117,23 +117,42 @@ def test_vinyals_rule_gives_the_published_lists(real: Any) -> None:
     assert Counter(published) == {"train": 1028, "validation": 172, "novel": 423}
 
 
-def test_real_drawings_in_both_splits(real: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def drawings(real: Any) -> dict[str, Arrays]:
+    """All of them, as `fetch` gives them."""
     ink = np.unpackbits(real["packed"], axis=1)[:, :105]
 
     def part(number: int) -> Arrays:
         chosen = np.flatnonzero(real["split"] == number)
-        rows = (chosen[:, None] * 20 + np.arange(DRAWERS)).ravel()
+        rows = (chosen[:, None] * 20 + np.arange(20)).ravel()
         images = np.stack([omniglot.shrink(Image.fromarray(255 * ink[row])) for row in rows])
         names = tuple(f"{real['alphabet'][i]}/{real['character'][i]}" for i in chosen)
-        return Arrays(images, np.arange(len(chosen)).repeat(DRAWERS), names)
+        return Arrays(images, np.arange(len(chosen)).repeat(20), names)
 
-    parts = {"background": part(0), "evaluation": part(1)}
-    monkeypatch.setattr(Omniglot, "fetch", lambda _: parts)
+    return {"background": part(0), "evaluation": part(1)}
+
+
+def test_real_drawings_in_both_splits(
+    drawings: dict[str, Arrays], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Omniglot, "fetch", lambda _: drawings)
     lake, vinyals = load(tmp_path, split="lake"), load(tmp_path, split="vinyals", held_out=1)
     assert {name: len(split.classes) for name, split in lake.items()} == {"train": 964, "novel": 659}
     sizes = {name: len(split.classes) for name, split in vinyals.items()}
     assert sizes == {"train": 1028, "validation": 172, "novel": 423, "test": 1028}
-    assert sum(len(split) for split in vinyals.values()) == 1623 * DRAWERS
-    images = {name: {image.numpy().tobytes() for image in split.images} for name, split in vinyals.items()}
-    for name in ("train", "validation", "test"):
-        assert len(images[name] & images["novel"]) == 0
+    assert sum(len(split) for split in vinyals.values()) == 1623 * 20
+
+
+@pytest.mark.parametrize("rotations", [False, True])
+@pytest.mark.parametrize("split", ["vinyals", "lake"])
+def test_no_real_drawing_and_no_class_is_in_two_splits(
+    split: str, rotations: bool, drawings: dict[str, Arrays], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Omniglot, "fetch", lambda _: drawings)
+    splits = load(tmp_path, split=split, rotations=rotations)
+    images = {name: {image.tobytes() for image in part.images.numpy()} for name, part in splits.items()}
+    for one, other in combinations(splits, 2):
+        assert not set(splits[one].classes) & set(splits[other].classes)
+        assert not images[one] & images[other]
+    # two drawers of one Braille character, both of `train` or both of `novel`, have drawn the same
+    assert sum(map(len, images.values())) >= sum(map(len, splits.values())) - (4 if rotations else 1)
