@@ -28,3 +28,4 @@ def test_together_they_are_all_digits(tmp_path: Path) -> None:
     digits = sorted(image.numpy().tobytes() for split in splits.values() for image in split.images)
     whole = (load_digits().images * (255 / 16)).round().astype("uint8")
     assert digits == sorted(image.tobytes() for image in whole)
+    assert len(set(digits)) == len(digits)  # so that none is in both splits
