@@ -46,7 +46,8 @@ CELL = {
     "suite": str,
     "seed": int,
     **dict.fromkeys(("method", "backbone", "dataset"), LABELLED),
-    **dict.fromkeys(("budget", "suite_budget"), OPTIONAL),
+    "budget": {"steps": NUMBER, "epochs": NUMBER},
+    "suite_budget": OPTIONAL,
 }
 TRAINING = {
     **dict.fromkeys(("seconds", "images", "images_per_second", "peak_memory_mb"), NUMBER),

@@ -15,6 +15,7 @@ import pytest
 
 from harness import UsageError
 from harness.leaderboard import render
+from harness.published import Published
 from harness.store import CellFolder, Store
 from tests.conftest import Harness
 
@@ -34,6 +35,9 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(each, (*path, key))
 
 
+ANYTHING = Published({}, 0.5, "a paper", protocol={"evaluator.ways": 5, "budget.steps": 1})  # of every setting
+
+
 @pytest.mark.parametrize("kind", ["cell.json", "training.json", "evaluations/*.json"])
 def test_values_of_another_type_are_damage_and_no_traceback(kind: str, results: Path) -> None:
     file = sorted(results.glob(f"cells/*/{kind}"))[0]
@@ -47,7 +51,7 @@ def test_values_of_another_type_are_damage_and_no_traceback(kind: str, results: 
             around[last] = bad
             file.write_text(json.dumps(value))
             with contextlib.suppress(UsageError):  # of another format
-                render(Store(results).records(damage.append))
+                render(Store(results).records(damage.append), published=[ANYTHING])
     assert any("is of another type" in str(each) for each in damage)
 
 
