@@ -71,7 +71,8 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
     """Write an object with its format and a checksum: a flipped bit may leave valid JSON with another score."""
-    body = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False).removesuffix("\n}").encode()
+    text = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False).removesuffix("\n}")
+    body = text.encode(errors="backslashreplace")  # a file name that is no UTF-8 becomes an escape of JSON
     write_bytes(path, body + CHECK + f'{zlib.crc32(body):08x}"\n}}'.encode(), durable=durable)
 
 

@@ -29,7 +29,7 @@ def alive(pid: int, began: str = "") -> bool:
     """Whether a process of this machine runs; with `began`, whether it is the one that began then."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # a damaged lease may hold a number that no process has
         return False
     except PermissionError:
         pass  # another user's
@@ -42,10 +42,13 @@ def alive(pid: int, began: str = "") -> bool:
 def group_memory(group: int) -> int:
     """Bytes of memory that the processes of a group hold; 0 where the system does not say."""
     pages = 0
-    for entry in os.scandir("/proc") if Path("/proc/self/statm").exists() else ():
-        if entry.name.isdigit() and _fields(int(entry.name))[2:3] == [str(group)]:
+    names: list[str] = []
+    with suppress(OSError):  # no /proc, or no descriptor is left to open it
+        names = os.listdir("/proc")  # noqa: PTH208 (as in store.py)
+    for name in filter(str.isdigit, names):
+        if _fields(int(name))[2:3] == [str(group)]:
             with suppress(OSError, IndexError):  # it has just ended
-                pages += int(Path(f"/proc/{entry.name}/statm").read_text().split()[1])
+                pages += int(Path(f"/proc/{name}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 

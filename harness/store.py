@@ -248,6 +248,7 @@ class Store:
             if folder.is_done(plan.evaluators_of(cell)) and folder.failure():
                 attempt = folder.next_attempt()
                 write_json(attempt, Outcome("ok", "the suite asks for no more").as_json(attempt))
+                folder.checkpoint.unlink(missing_ok=True)
 
     def bury(self, id_: str, content: bytes) -> bool:
         """Take the cell from a dead owner, whose attempt was interrupted. Of several runs that try, one does."""

@@ -28,6 +28,7 @@ from harness.processes import group_memory
 GRACE_SECONDS = 8.0  # between asking a job to stop and killing it
 POLL_SECONDS = 0.25
 GIGABYTE = 10**9
+LONGEST_SECONDS = 1e9  # that the system's timer is given; some thirty years
 
 
 @dataclass(frozen=True)
@@ -86,34 +87,48 @@ class _Watcher(threading.Thread):
         self.signals = interruption.listen()
         if limits.seconds is not None:  # ends a job that never lets this thread run
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, limits.seconds + 2 * GRACE_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, min(limits.seconds + 2 * GRACE_SECONDS, LONGEST_SECONDS))
 
     def run(self) -> None:
+        try:
+            self._watch()
+        finally:  # whatever went wrong here: nobody else would end it
+            time.sleep(GRACE_SECONDS)  # a process that is not gone by then waits for one that it started
+            os.killpg(0, signal.SIGKILL)
+
+    def _watch(self) -> None:
+        """Until the job is over, or end it. Raises what `conclude` does, of a full disk for example."""
         while self.reason is None and not self.over.is_set():
             ready = select.select([self.signals], [], [], POLL_SECONDS)[0]
             self.reason = self._reason(os.read(self.signals, 64) if ready else b"")
         if self.reason is not None and not self.over.is_set():
-            print(f"harness: {self.reason.message}", file=sys.stderr, flush=True)
+            with suppress(OSError):  # its log cannot be written, but it must end
+                print(f"harness: {self.reason.message}", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGTERM)
             if self.reason.status != "oom":  # to save a checkpoint would take still more memory
                 self.over.wait(GRACE_SECONDS)
-            with self.concluding:
+            if not self.concluding.acquire(timeout=GRACE_SECONDS):
+                return  # the job says so itself, on a disk that does not answer
+            try:
                 if not self.over.is_set():
                     self.conclude(replace(self.reason, signal="SIGKILL", exit_code=128 + signal.SIGKILL))
                     faulthandler.dump_traceback()  # where it hangs
                     os.killpg(0, signal.SIGKILL)
-        time.sleep(GRACE_SECONDS)  # a process that is not gone by then waits for one that it started
-        os.killpg(0, signal.SIGKILL)
+            finally:
+                self.concluding.release()
 
     def end(self, told: Outcome) -> Outcome:
         """The job has ended by itself or as it was asked to; the outcome."""
+        interruption.ignore()
         with self.concluding:
-            self.over.set()
             reason = self.reason
             if reason is not None and told.status != "ok":
                 message = "; ".join(filter(None, [reason.message, told.message]))
                 told = replace(told, status=reason.status, message=message)
-            self.conclude(told)
+            try:
+                self.conclude(told)
+            finally:
+                self.over.set()  # not before: a slow disk takes its time
         return told
 
     def _reason(self, signals: bytes) -> Outcome | None:

@@ -32,10 +32,10 @@ from harness.store import CellFolder, Store
 from harness.supervisor import Limits
 
 
-def more_than_nothing(limit: float | None) -> float | None:
-    """Raises BadParameter for a limit that no cell could keep, or that is no number."""
+def more_than_nothing(param: typer.CallbackParam, limit: float | None) -> float | None:
+    """Raises UsageError for a limit that no cell could keep, or that is no number."""
     if limit is not None and not limit > 0:
-        raise typer.BadParameter(f"{limit:g} is not more than 0.")
+        raise UsageError(f"{param.opts[0]} must be more than 0, not {limit:g}.")
     return limit
 
 

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 
 from harness import Ended, Executor, Job, Resources, UsageError
 from harness.processes import alive, process_start
@@ -142,6 +143,7 @@ class Local(Executor):
 def work(job: Job, slot: Slot) -> None:
     """The life of a job's process: the same command line that any other executor would run."""
     os.setsid()
+    Path(job.log).parent.mkdir(parents=True, exist_ok=True)  # as it waited, another run may have forgotten its cell
     log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
