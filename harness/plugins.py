@@ -197,6 +197,6 @@ def blocking(entries: Iterable[EntryPoint], names: Iterable[str]) -> set[EntryPo
 
 
 def bundled() -> set[str]:
-    """Our own distributions of plugins, as the extra "all" of our metadata lists them."""
-    wanted = [each for each in requires(CORE) or () if re.search("""extra == ['"]all['"]""", each)]
+    """Our own distributions of plugins, as the extras of our metadata list them."""
+    wanted = [each for each in requires(CORE) or () if "extra ==" in each]
     return {re.split(r"[ ;\[(<>=!~]", each)[0] for each in wanted}
