@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 
 DOCS = Path(__file__).parent.parent / "docs"
-# "... `folder/file.py`:", an empty line, and the file's content in a block
-FILE = re.compile(r"`([\w./-]+\.(?:py|toml|yaml))`:\n\n```\w+\n(.*?)```", re.DOTALL)
+# "... `folder/file.py`:" or "`file.py`, whole:", an empty line, and the file's content in a block
+FILE = re.compile(r"`([\w./-]+\.(?:py|toml|yaml))`[^`\n]*:\n\n```\w+\n(.*?)```", re.DOTALL)
 
 
 def read(page: str) -> str:
