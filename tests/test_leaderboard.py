@@ -19,7 +19,7 @@ from harness.leaderboard.markdown import escape
 from harness.leaderboard.notes import failures, notes
 from harness.leaderboard.provenance import provenance
 from harness.leaderboard.tables import build
-from harness.leaderboard.text import amount, clean, distinguish, natural
+from harness.leaderboard.text import amount, clean, distinguish, half, natural
 from harness.records import CellRecord
 
 FORMATS: tuple[Format, ...] = ("markdown", "csv", "html")
@@ -485,6 +485,22 @@ def test_terminal_cuts_no_number(width: int) -> None:
 def test_the_quickstarts_scores_fit_one_table_of_80_columns() -> None:
     lines = terminal(quickstart(), 80).split("\n")
     assert [len(re.findall(r" ± ", line)) for line in lines if line.startswith("protonet")] == [4, 0]
+
+
+def test_terminal_wraps_headers_before_it_cuts_a_cost_or_breaks_a_label() -> None:
+    long = {"suite_budget": None, "budget": {"steps": 60000}}
+    records = seeds(component("protonet", "ProtoNet 1-shot"), [0.9], **long)
+    (training,) = [each.training for each in records]
+    assert training
+    training |= {"seconds": 1051.0, "images": 2160000, "peak_memory_mb": 1381.0}
+    lines = terminal(records, 80).split("\n")
+    assert [line.split()[-1] for line in lines if line.startswith("ProtoNet 1-shot")] == ["1", "1,381"]
+    assert "train s" in terminal(records, 120)  # where there is room, nothing is wrapped
+
+
+def test_half_widths_are_not_rounded_to_nothing() -> None:
+    assert [half(each, percent=True) for each in (0.0123, 0.0005, 0.0004, 0.0)] == ["1.2", "0.1", "0.04", "0.0"]
+    assert "(± 0.04)" in render([record(scores={"knn": metric(0.9, half_width=0.0004)})])
 
 
 def test_no_records() -> None:

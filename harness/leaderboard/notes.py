@@ -9,7 +9,7 @@ from typing import Any
 from harness.leaderboard.grids import footnotes
 from harness.leaderboard.provenance import HARDWARE, SOFTWARE
 from harness.leaderboard.tables import Column, Score, Table
-from harness.leaderboard.text import clean, joined, natural, number
+from harness.leaderboard.text import clean, half, joined, natural
 from harness.records import CellRecord
 
 READING = (
@@ -108,7 +108,7 @@ def _made_of(column: Column, scores: Sequence[Score]) -> str:
     units = joined(f"{clean(unit, 20)}s" for unit in _all(scores, "unit")) or "units"
     many = " to ".join(f"{each:,}" for each in dict.fromkeys((*counts[:1], *counts[-1:]))) or "unknown"
     widths = [float(each) for each in _all(scores, "half_width") if float(each) == float(each)]  # not NaN
-    within = f" (± {number(median(widths), percent=column.percent)})" if widths else ""
+    within = f" (± {half(median(widths), percent=column.percent)})" if widths else ""
     return f"{column.title} over {many} {units}{within}"
 
 

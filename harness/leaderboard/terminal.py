@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness.leaderboard.grids import Grid, costs, scores
 from harness.leaderboard.notes import NOTHING, READING, failures, notes
@@ -45,42 +45,43 @@ def _print(grid: Grid, console: Console) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    for columns, gap in _fitting(grid, console.width):
+    for columns, widths, gap in _fitting(grid, console.width):
         shown = RichTable(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
         for i in columns:
             header = Text(grid.headers[i], overflow="fold")
-            if i == 0:
-                shown.add_column(header, max_width=_LABEL_WIDTH, overflow="fold")
-            else:
-                shown.add_column(header, justify="right", min_width=_width(grid, i), vertical="bottom")
+            side: Literal["left", "right"] = "right" if i else "left"
+            # of a fixed width, or rich may shorten a number
+            shown.add_column(header, width=widths[i], justify=side, vertical="bottom", overflow="fold")
         for row in grid.rows:
             shown.add_row(*(Text(row[i].text, style="bold green" if row[i].best else "") for i in columns))
         console.print(shown)
         console.print()
 
 
-def _fitting(grid: Grid, width: int) -> Iterator[tuple[list[int], int]]:
-    """Columns of each part that fits the width, always with the labels; and the padding between columns.
+def _fitting(grid: Grid, width: int) -> Iterator[tuple[list[int], list[int], int]]:
+    """Columns of each part that fits the width, always with the labels; the width of every column of the grid; and the
+    padding between columns. Headers are wrapped only where they would not fit.
 
     Beside the padding a column is parted from the next by one blank.
     """
-    label = min(_LABEL_WIDTH, _width(grid, 0))
-    numbers = list(range(1, len(grid.headers)))
-    for gap in (2, 1, 0):
-        if label + sum(gap + 1 + _width(grid, i) for i in numbers) <= width:
-            yield [0, *numbers], gap
+    every = list(range(len(grid.headers)))
+    wrapped = [min(_LABEL_WIDTH, _width(grid, 0)), *(_width(grid, i) for i in every[1:])]
+    plain = [wrapped[0], *(max(wrapped[i], len(grid.headers[i])) for i in every[1:])]
+    for widths, gap in ((plain, 2), (wrapped, 2), (wrapped, 1), (wrapped, 0)):
+        if sum(widths) + (gap + 1) * (len(every) - 1) <= width:
+            yield every, widths, gap
             return
     part: list[int] = []
-    for i in numbers:
-        if part and label + sum(2 + _width(grid, each) for each in (*part, i)) > width:
-            yield [0, *part], 1
+    for i in every[1:]:
+        if part and wrapped[0] + sum(2 + wrapped[each] for each in (*part, i)) > width:
+            yield [0, *part], wrapped, 1
             part = []
         part.append(i)
-    yield [0, *part], 1
+    yield [0, *part], wrapped, 1
 
 
 def _width(grid: Grid, i: int) -> int:
-    """The widest number, or the longest word of the header, which can be wrapped."""
+    """The widest cell, or the longest word of the header, which can be wrapped."""
     from rich.cells import cell_len
 
     longest_word = max((cell_len(word) for word in grid.headers[i].split()), default=0)

@@ -38,7 +38,12 @@ def amount(value: float) -> str:
 
 def mean_with_half_width(mean: float, half_width: float | None, *, percent: bool) -> str:
     """'91.2 ± 0.8', or '91.2' without an interval."""
-    return number(mean, percent=percent) + ("" if half_width is None else f" ± {number(half_width, percent=percent)}")
+    return number(mean, percent=percent) + ("" if half_width is None else f" ± {half(half_width, percent=percent)}")
+
+
+def half(width: float, *, percent: bool) -> str:
+    """Half of an interval; with a further decimal where one would say that there is none."""
+    return f"{100 * width:.2f}" if percent and 0 < 100 * width < 0.05 else number(width, percent=percent)
 
 
 def number(value: float, *, percent: bool) -> str:
