@@ -29,7 +29,7 @@ def check_executor(name: str, **options: Any) -> None:
     Raises ConformanceError with every check that failed.
     """
     subject = ExecutorSubject(component("executor", name, options))
-    conform(f"executor '{name}'", subject, CHECKS, (jobs_run_and_write_their_logs,))
+    conform(f"executor '{name}'", subject, CHECKS, NEEDED)
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,7 @@ def cancel_ends_all_jobs(subject: ExecutorSubject) -> None:
                 raise Fault("a waiting job starts after `cancel`", "forget the waiting jobs")
 
 
+NEEDED = (jobs_run_and_write_their_logs,)
 CHECKS = (
     *declared.EVERY,
     exit_codes_are_reported,

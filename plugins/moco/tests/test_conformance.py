@@ -10,4 +10,4 @@ def test_moco_conforms() -> None:
 
 
 def test_moco_v3_conforms() -> None:
-    check_method("moco_v3", hidden_dim=1024)
+    check_method("moco_v3", hidden_dim=512, momentum=0.9)
