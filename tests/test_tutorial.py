@@ -40,7 +40,7 @@ def test_the_tutorial_runs_as_it_says(harness: Harness, tmp_path: Path) -> None:
     paths = [str(tmp_path / name) for name in ("my-simsiam", "my-uniformity")]
     env = {"PYTHONPATH": os.pathsep.join([*paths, os.environ["PYTHONPATH"]])}
     assert "projection_dim" in harness("show", "method", "my_simsiam", env=env).stdout
-    test = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "my-simsiam/test_my_simsiam.py"]
+    test = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "my-simsiam", "my-uniformity"]
     subprocess.run(test, cwd=tmp_path, env={**os.environ, **env}, check=True, capture_output=True)
     [further] = [block for block in pages.blocks("tutorial.md", "yaml") if block.startswith(" ")]
     text = FILES["tutorial.yaml"] + further
