@@ -49,9 +49,9 @@ What the component meets:
 
 Two rules that the checks hold to:
 
-- **Random numbers.** Building, `loss` and a backbone's pass in training may draw from the global generators: the harness
-  seeds torch's before it builds, and torch's, numpy's and Python's before each step. Nobody else seeds them. Loading
-  data, encoding, adapting, evaluating and observing leave them alone and draw from generators of their own.
+- **Random numbers.** Building, `loss` and a backbone's pass in training may draw from the global generators: the
+  harness seeds torch's before it builds, and torch's, numpy's and Python's before each step. Nobody else seeds them.
+  Loading data, encoding, adapting, evaluating and observing leave them alone and draw from generators of their own.
 - **Constants are buffers.** A parameter has a gradient within the first steps; or it has `requires_grad=False` and
   `after_step` moves it, as a momentum network. What is meant to stay is registered as a buffer, which says so.
 

@@ -85,8 +85,9 @@ def gradients_reach_every_parameter(subject: BackboneSubject) -> None:
     network = subject.build().train()
     if frozen := [name for name, weight in network.named_parameters() if not weight.requires_grad]:
         raise Fault(f"{listed(frozen)} has requires_grad=False", "let it learn, or register it as a buffer")
-    directions = torch.randn(12, int(network.feature_dim), generator=torch.Generator().manual_seed(1))  # type: ignore[arg-type]
-    (network(subject.images()) * directions).sum().backward()
+    features = network(subject.images())
+    directions = torch.randn(features.shape, generator=torch.Generator().manual_seed(1))  # a plain sum is constant
+    (features * directions).sum().backward()  # after a batch norm
     if idle := [name for name, weight in network.named_parameters() if weight.grad is None]:
         raise Fault(f"no gradient reaches {listed(idle)}", "use it in `forward` without detach(), or leave it out")
 

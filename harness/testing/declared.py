@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
@@ -68,31 +69,34 @@ def registration_is_lazy(subject: Subject) -> None:
 
 
 def lazy(origin: Origin, hook: str, targets: tuple[str, ...] = ()) -> None:
-    """Raises Fault if the plugin's entry point, or its `hook`, imports what it must not. In a process of its own."""
-    entry = entry_of(origin)
-    module, _, attribute = entry.value.partition(":")
-    own = [target for target in targets if target != module]
-    call = f"getattr(plugin, {hook!r})(lambda *args, **options: None)" if hook else "None"
-    script = (
-        f"import sys, importlib\nplugin = importlib.import_module({module!r})\n"
-        f"for part in filter(None, {attribute!r}.split('.')): plugin = getattr(plugin, part)\n{call}\n"
-        f"print(*[name for name in {[*HEAVY, *own]!r} if name in sys.modules])"
-    )
-    path = os.pathsep.join(filter(None, sys.path))
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    if done.returncode:
-        raise Fault(f"importing it alone fails: {done.stderr.strip().splitlines()[-1]}", f"mend {entry.value}")
-    if loaded := done.stdout.split():
+    """Raises Fault if the plugin's entry point, or its `hook`, imports what it must not."""
+    value = entry_of(origin).value
+    watched = (*HEAVY, *(target for target in targets if target != value.partition(":")[0]))
+    if loaded := imported(value, hook, watched):
         raise Fault(
             f"registration imports {loaded[0]}",
-            f"import it where it is used, not in {entry.value}: every `harness list` would wait for it",
+            f"import it where it is used, not in {value}: every `harness list` would wait for it",
         )
+
+
+@cache
+def imported(value: str, hook: str, watched: tuple[str, ...]) -> list[str]:
+    """Which of `watched` an entry point "module:attribute" and its `hook` import, in a process of their own.
+
+    Raises Fault if they fail there. Asked once for all components of an entry point.
+    """
+    module, _, attribute = value.partition(":")
+    script = (
+        f"import sys, importlib\nplugin = importlib.import_module({module!r})\n"
+        f"for part in filter(None, {attribute!r}.split('.')): plugin = getattr(plugin, part)\n"
+        f"if {hook!r}: getattr(plugin, {hook!r})(lambda *args, **options: None)\n"
+        f"print(*[name for name in {watched!r} if name in sys.modules])"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env)
+    if done.returncode:
+        raise Fault(f"importing it alone fails: {done.stderr.strip().splitlines()[-1]}", f"mend {value}")
+    return done.stdout.split()
 
 
 def entry_of(origin: Origin) -> EntryPoint:

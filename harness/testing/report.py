@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,11 +46,12 @@ class ConformanceError(AssertionError):
 def conform(
     what: str, subject: S, checks: Sequence[Callable[[S], None]], needed: Sequence[Callable[[S], None]] = ()
 ) -> None:
-    """Let every check look at `subject`; a check's name is its function's. The rest is run if all `needed` ones pass.
+    """Let every check look at `subject`; a check's name is its function's. The `needed` ones come
+    first; where one fails, the others cannot be asked.
 
     Raises ConformanceError with all failures.
     """
-    failures = [failure for check in needed if (failure := _failure(check, subject))]
+    failures = list(islice((failure for check in needed if (failure := _failure(check, subject))), 1))
     if not failures:
         failures = [failure for check in checks if (failure := _failure(check, subject))]
     if failures:

@@ -77,7 +77,7 @@ BROKEN: dict[str, dict[str, str]] = {
     },
     "evaluator": {
         "it scores an encoder": "Unscorable",
-        "metrics say what they are made of": "Percent",
+        "metrics say what they are made of": "Truncated",
         "scores repeat themselves": "Sampling",
         "a perfect encoder is told from a blind one": "WinningTies",
         "the encoder is left untouched": "Training",
@@ -148,7 +148,7 @@ def meet(broken: Broken) -> tuple[Failure, ...]:
     the CPU's."""
     stand_in: Any = contextlib.nullcontext()
     if broken.check == "it runs on a gpu" and not torch.cuda.is_available():
-        stand_in = mock.patch.object(devices, "accelerators", lambda: [torch.device("meta")])
+        stand_in = mock.patch.object(devices, "accelerators", return_value=[torch.device("meta")])
     try:
         with stand_in:
             check_of(broken.kind)(broken.name)

@@ -141,7 +141,7 @@ class Peeking(Contrast):
 
     def __init__(self, backbone, config, data):
         super().__init__(backbone, config, data)
-        self.register_buffer("labels", data.train.labels[:64])
+        self.register_buffer("labels", data.train.labels[:64].clone())
 
     def loss(self, views):
         return super().loss(views) * self.labels.float().mean()
