@@ -222,13 +222,14 @@ class _Work:
 
     def _tell(self, id_: str, outcome: Mapping[str, Any]) -> None:
         cell = self.progress.plan.cells[id_]
-        record = self.store.cell(id_).record()
+        folder = self.store.cell(id_)
+        record = folder.record()
         scores = {
             f"{evaluation['label']} {name}": metric["value"]
             for evaluation in (record.evaluations.values() if record else [])
             for name, metric in evaluation["metrics"].items()
         }
-        installed().notify("cell_finished", CellFinished(cell.as_json(), outcome["status"], scores))
+        installed().notify("cell_finished", CellFinished(cell.as_json(), outcome["status"], scores, folder.folder))
         self.display.ended(cell, outcome["status"], outcome["message"], self.progress.took[id_])
 
     def _end_elsewhere(self, id_: str) -> None:

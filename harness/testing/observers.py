@@ -94,8 +94,8 @@ def run(name: str) -> Iterator[list[Event]]:
     """What is sent in the process of a run: ends of cells whose starts were told elsewhere, one without a score."""
     with tempfile.TemporaryDirectory(prefix="harness-run-") as folder:
         ends: list[Event] = [
-            CellFinished(cell_of(name), "done", {"knn": 0.5}),
-            CellFinished(cell_of(name), "failed", {}),
+            CellFinished(cell_of(name), "ok", {"knn accuracy": 0.5}, Path(folder)),
+            CellFinished(cell_of(name), "failed", {}, Path(folder)),
         ]
         yield [*ends, RunFinished(Path(folder), {"done": 1, "failed": 1})]
 

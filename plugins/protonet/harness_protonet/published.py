@@ -25,6 +25,7 @@ def _omniglot(ways: int, shots: int, value: float) -> Published:
             "method.queries": 5,
             "evaluator.episodes": 1000,
             "budget.lr": 0.001,
+            "budget.precision": "fp32",
             "budget.schedule": "halved every 2000 steps",
         },
         note="there until the validation classes improve no more, then on those as well",
