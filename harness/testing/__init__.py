@@ -3,7 +3,7 @@
     from harness.testing import check_method
 
     def test_conforms() -> None:
-        check_method("simclr", temperature=0.2)
+        check_method("mymethod", temperature=0.2)
 
 Each function takes the registered name of an installed component and options of its `Config`, runs every check of its
 kind and raises ConformanceError, which lists all that failed: what was seen, and what the author should change.

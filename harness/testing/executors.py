@@ -114,9 +114,10 @@ def a_killed_job_hurts_no_other(subject: ExecutorSubject) -> None:
     """A killed job is reported as such (its signal negative, or 128 more), and further jobs run."""
     with subject.started() as (executor, folder), HeldJob(folder, "killed") as held:
         begin(executor, held)
-        if held.pid() is None:
+        pid = held.pid()
+        if pid is None:
             raise Fault("a job runs in the process of the executor", "start a process for each job")
-        os.kill(held.pid() or 0, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         code = finish(executor, "killed")["killed"]
         if code not in (-signal.SIGKILL, 128 + signal.SIGKILL):
             raise Fault(f"a job that SIGKILL ended is reported with {code}", "report -9 or 137 for it")

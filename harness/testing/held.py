@@ -39,8 +39,10 @@ class HeldJob:
 
     def lives(self) -> bool:
         """Whether it still reads."""
+        if self._end is None:
+            return False
         try:
-            os.write(self._end or 0, b" ")
+            os.write(self._end, b" ")
         except BrokenPipeError:
             return False
         return True

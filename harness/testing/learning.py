@@ -14,7 +14,7 @@ from harness.testing.unchanged import different, listed
 from harness.training import seed_all
 
 FEW = 3  # steps, after which a layer that starts at zero lets gradients through
-ENOUGH = (30, 60, 120, 240)  # steps to learn the kit's problem; more are tried only where fewer do not do
+ENOUGH = (40, 80, 160)  # steps to learn the kit's problem; more are tried only where fewer do not do
 MARGIN = 0.1  # of accuracy, over the method's own start
 
 
