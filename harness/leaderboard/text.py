@@ -21,7 +21,7 @@ def clean(text: object, limit: int = 2000) -> str:
 def natural(text: str) -> tuple[Any, ...]:
     """A sort key that puts "5-way" before "20-way"."""
     parts = re.split(r"([0-9]+)", text.lower())
-    return (*(int(part) if i % 2 else part for i, part in enumerate(parts)), text)
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), text
 
 
 def canonical(value: Any) -> str:
