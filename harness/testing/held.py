@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from glob import glob
 from pathlib import Path
 from types import TracebackType
 
@@ -50,7 +51,9 @@ class HeldJob:
     def pid(self) -> int | None:
         """Who reads, in another process than this one."""
         if Path("/proc/self/fd").exists():
-            readers = [int(fd.parts[2]) for fd in Path("/proc").glob("[0-9]*/fd/*") if _leads_to(fd, self.pipe)]
+            # Path.glob raises where a process ends meanwhile
+            descriptors = map(Path, glob("/proc/[0-9]*/fd/*"))  # noqa: PTH207
+            readers = [int(each.parts[2]) for each in descriptors if _leads_to(each, self.pipe)]
         else:
             listed = subprocess.run(["lsof", "-t", str(self.pipe)], capture_output=True, text=True, check=False)
             readers = [int(line) for line in listed.stdout.split()]
