@@ -23,6 +23,9 @@ COMMANDS = {  # in the order of `harness --help`
     "list": "harness.cli.list:list_components",
     "show": "harness.cli.show:show",
     "leaderboard": "harness.cli.leaderboard:leaderboard",
+    "baseline": "harness.cli.baseline:baseline",
+    "check": "harness.cli.check:check",
+    "compare": "harness.cli.compare:compare",
 }
 
 

@@ -18,6 +18,9 @@ COMMANDS = {
     "list": "List the components that plugins registered, or the plugins.",
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",
     "leaderboard": "Make the leaderboard of a results folder from its records.",
+    "baseline": "Make a baseline of a results folder: scores by seed, versions, hardware.",
+    "check": "Check a run against a baseline.",
+    "compare": "Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0.",
 }
 OPTIONS = {
     NO_PLUGINS: ABOUT_NO_PLUGINS,
