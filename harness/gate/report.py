@@ -11,6 +11,7 @@ from harness.gate.changes import changes
 from harness.gate.rows import ALARMS, COMPARED, ORDER, Row
 from harness.gate.settings import Gate
 from harness.gate.snapshot import Snapshot
+from harness.gate.text import line
 from harness.gate.verdicts import compare
 
 FINE, REGRESSED, UNKNOWN = 0, 1, 3  # exit codes; 2 is a mistake in the command, the suite or the environment
@@ -50,11 +51,11 @@ class Report:
         return ": ".join(filter(None, [nothing, said]))
 
     def as_json(self) -> dict[str, Any]:
-        rows = [
-            {**dict(zip(("dataset", "backbone", "method"), row.key, strict=True)), **asdict(row)} for row in self.rows
-        ]
-        for row in rows:
-            del row["key"]
+        rows = []
+        for row in self.rows:
+            axes = dict(zip(("dataset", "backbone", "method"), row.key, strict=True))
+            said = {key: value for key, value in asdict(row).items() if key != "key"}
+            rows.append({"name": row.name, **axes, **said, "text": line(row)})
         return {
             "suite": self.suite,
             "exit_code": self.code,

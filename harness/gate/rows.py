@@ -44,7 +44,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        return f"{name(self.key)}: {self.title}"
+        return ": ".join(filter(None, [name(self.key), self.title]))
 
     @property
     def is_ratio(self) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from harness.gate.report import Report
+from typing import TYPE_CHECKING
+
 from harness.gate.rows import COMPARED, Row
+from harness.gate.significance import least_spreads
 from harness.leaderboard.text import MISSING, amount
+
+if TYPE_CHECKING:
+    from harness.gate.report import Report
 
 HEADERS = ("method", "metric", "before", "after", "change", "p", "verdict")
 
@@ -34,20 +39,31 @@ def probability(p: float) -> str:
 
 def line(row: Row) -> str:
     """A row in one line: 'regressed: simclr · conv4 · glyphs: knn 34.6 → 12.1 (-22.5 points, p .004, 5 seeds)'."""
-    name = row.name.removesuffix(": ")
     if row.verdict not in COMPARED or row.before is None or row.after is None:
-        return f"{row.verdict}: {name}" + (f" ({row.why})" if row.why else "")
+        return f"{row.verdict}: {row.name}" + (f" ({row.why})" if row.why else "")
     unit = " points" if row.percent else ""
     said = [f"{change(row)}{unit}", "" if row.p is None else f"p {probability(row.p)}"]
     said += [f"{row.seeds} seed{'s' if row.seeds != 1 else ''}", row.why]
     facts = ", ".join(filter(None, said))
-    return f"{row.verdict}: {name} {value(row, row.before)} → {value(row, row.after)} ({facts})"
+    return f"{row.verdict}: {row.name} {value(row, row.before)} → {value(row, row.after)} ({facts})"
 
 
 def reading(report: Report) -> str:
     return (
         "Accuracies in %. p: of a one-sided t-test over seeds, adjusted for all rows (Holm). Regressed: worse by "
-        f"more than the tolerance, with p < {report.alpha:g}."
+        f"more than the tolerance, with p < {report.alpha:g}." + sight(report)
+    )
+
+
+def sight(report: Report) -> str:
+    """How large a change must be for these tests: few seeds and many rows see little, and should say so."""
+    tested = [row.seeds for row in report.rows if row.p is not None]
+    if not tested:
+        return ""
+    least = amount(least_spreads(min(tested), len(tested), report.alpha))
+    return (
+        f" With {len(tested)} tests and {min(tested)} seeds that takes a change of {least} standard deviations of its "
+        "differences over seeds."
     )
 
 

@@ -239,26 +239,3 @@ def test_update_shows_the_difference_and_makes_the_run_the_baseline(
     assert "regressed: moco" in done.stdout
     assert "baseline.json is made of this run now" in done.stdout
     assert "2 within noise" in quick("check", worse, "--baseline", baseline).stdout
-
-
-def test_a_suite_is_run_and_then_checked(harness: Harness, suite: Callable[[str], Path], tmp_path: Path) -> None:
-    """In processes of their own, as it trains."""
-    path = suite(SUITE + "gate: {speed: 1000}\n")
-    harness("run", path)
-    harness("baseline", "results/toy", "--output", "b.json")
-    [lost] = [each for each in (tmp_path / "results" / "toy" / "cells").iterdir() if is_cell(each, "classify", 1)]
-    shutil.rmtree(lost)
-    cell(tmp_path / "results" / "toy", "classify", 0, evaluation("nearest", {"accuracy": 0.0}))  # no part of the suite
-    done = harness("check", path, "--baseline", "b.json", "--json", "out.json")
-    assert lost.exists()
-    assert "3 cells were done before, by the same versions" in done.stdout
-    assert verdicts(tmp_path / "out.json") == {
-        "classify nearest accuracy": "within noise",
-        "classify  speed": "within noise",
-        "idle nearest accuracy": "within noise",
-    }
-
-
-def is_cell(folder: Path, method: str, seed: int) -> bool:
-    found = json.loads((folder / "cell.json").read_text())
-    return (found["method"]["name"], found["seed"]) == (method, seed)
