@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.components import Backbone, Classifier, Dataset, Evaluator, Method, Metric, Trained, class_means
+    from harness.contract import CONTRACT
     from harness.data.augmentation import Augmentation
     from harness.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views
     from harness.data.episodes import draw_episodes, require_episodes
@@ -27,6 +28,7 @@ _LAZY = {
         ("Backbone", "Classifier", "Dataset", "Evaluator", "Method", "Metric", "Trained", "class_means"),
         "harness.components",
     ),
+    "CONTRACT": "harness.contract",
     "Augmentation": "harness.data.augmentation",
     **dict.fromkeys(("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views"), "harness.data.batches"),
     **dict.fromkeys(("draw_episodes", "require_episodes"), "harness.data.episodes"),
@@ -41,6 +43,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "CONTRACT",
     "Augmentation",
     "Backbone",
     "CellFinished",

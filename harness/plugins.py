@@ -10,12 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points, requires, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from harness import hookspecs
+from harness.contract import CONTRACT, EXTRA
 from harness.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 GROUP = "harness"
 CORE = "rep-harness"
@@ -61,7 +65,7 @@ class Plugins:
         origin = origin_of(entry)
         try:
             if wants := unmet(entry.dist.requires if entry.dist else None):
-                self.problems.append(Problem(origin, f"needs {wants}, but this is {CORE} {version(CORE)}"))
+                self.problems.append(Problem(origin, f"needs {wants}"))
                 return
             plugin = entry.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a stranger's module raises is reported)
@@ -118,17 +122,33 @@ def origin_of(entry: EntryPoint) -> Origin:
 
 
 def unmet(requirements: Sequence[str] | None) -> str:
-    """What a plugin's distribution asks of ours and does not get: the contract of hooks has our version. "" if nothing.
+    """What a plugin's distribution asks of ours and does not get: another version, or another contract. "" if nothing.
 
-    An installer sees to it; but not where a plugin, or we, were put in place by other means.
+    An installer sees to the version; but not where a plugin, or we, were put in place by other means.
     """
+    wanted = []
+    for each in asked(requirements):
+        if not each.specifier.contains(version(CORE), prereleases=True):
+            wanted.append(f"{each}, but this is {CORE} {version(CORE)}")
+        wanted += [f"contract {number}, but this is contract {CONTRACT}" for number in contracts(each)]
+    return " and ".join(wanted)
+
+
+def asked(requirements: Sequence[str] | None) -> list[Requirement]:
+    """The requirements of a distribution on ours that say more than its name and that count here."""
     ours = [each for each in requirements or () if re.match(r"rep[-_.]harness\s*[\[(<>=!~]", each, re.IGNORECASE)]
     if not ours:
-        return ""
+        return []
     from packaging.requirements import Requirement  # most plugins take any version
 
-    needed = [each for each in map(Requirement, ours) if each.marker is None or each.marker.evaluate({"extra": ""})]
-    return ", ".join(str(each) for each in needed if not each.specifier.contains(version(CORE), prereleases=True))
+    needed = map(Requirement, ours)
+    return [each for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
+
+
+def contracts(requirement: Requirement) -> list[str]:
+    """The contracts, but for ours, that a requirement names as extras."""
+    stated = [extra.removeprefix(EXTRA) for extra in sorted(requirement.extras) if extra.startswith(EXTRA)]
+    return [number for number in stated if number != str(CONTRACT)]
 
 
 def misdeclared(plugin: object) -> str:

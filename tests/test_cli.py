@@ -100,7 +100,7 @@ def test_broken_plugins_are_named_and_the_rest_works(harness: Harness, tmp_path:
         "plugin 'same' (plugin-raises 2.0): cannot be imported: RuntimeError: bad day",
         "plugin 'same' (plugin-misspelt 2.0): there is no hook 'register_metods'. Did you mean 'register_methods'?",
         "plugin 'same' (plugin-halfway 2.0): register_methods raised ZeroDivisionError",
-        "method 'classify' is already registered by plugin 'toy' (harness-toy 1.0)",
+        "plugin 'same' (plugin-clash 2.0): method 'classify' is registered by plugin 'toy' (harness-toy 1.0) too",
     ):
         assert text in listed.stderr
 

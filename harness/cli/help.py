@@ -18,6 +18,7 @@ COMMANDS = {
     "list": "List the components that plugins registered, or the plugins.",
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",
     "leaderboard": "Make the leaderboard of a results folder from its records.",
+    "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
 }
 OPTIONS = {
     NO_PLUGINS: ABOUT_NO_PLUGINS,

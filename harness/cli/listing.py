@@ -35,7 +35,11 @@ def report(known: Registry) -> None:
 
 
 def _table(kind: Kind, known: Registry) -> str:
-    return _drawn(f"{kind}s", "what it is", [(s.name, s.summary, s.origin.distribution) for s in known.all(kind)])
+    return _drawn(
+        f"{kind}s",
+        "what it is",
+        [(name, spec.summary, spec.origin.distribution) for name, spec in known.named(kind).items()],
+    )
 
 
 def _plugins(known: Registry) -> str:
