@@ -21,6 +21,7 @@ COMMANDS = {  # in the order of `harness --help`
     "run": "harness.cli.run:run",
     "plan": "harness.cli.plan:plan",
     "list": "harness.cli.list:list_components",
+    "plugins": "harness.cli.plugins:plugins",
     "show": "harness.cli.show:show",
     "leaderboard": "harness.cli.leaderboard:leaderboard",
     "new": "harness.cli.new:new",

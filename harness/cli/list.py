@@ -11,8 +11,8 @@ from harness.cli.listing import show_components
 
 def list_components(
     kind: Annotated[
-        str | None, typer.Argument(help="method, backbone, dataset, evaluator, executor or plugin", show_default=False)
+        str | None, typer.Argument(help="method, backbone, dataset, evaluator or executor", show_default=False)
     ] = None,
 ) -> None:
-    """List the components that plugins registered, or the plugins."""
+    """List the components that plugins registered."""
     show_components(kind)
