@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from harness import hookspecs
+from harness import hookspecs, pluginfiles
 from harness.contract import CONTRACT, EXTRA
 from harness.errors import UsageError, nearest
 
@@ -170,7 +170,9 @@ def misdeclared(plugin: object) -> str:
 
 @cache
 def installed() -> Plugins:
-    """The plugins of all installed distributions, but for those that $HARNESS_NO_PLUGINS blocks.
+    """The plugins of all installed distributions, but for those that $HARNESS_NO_PLUGINS blocks, and --plugin's files.
+
+    A file stands for a distribution, whose version is its content: a changed file has cells of its own.
 
     Raises UsageError if it names one that is not there: a slip of the hand must not let a plugin in.
     """
@@ -182,6 +184,8 @@ def installed() -> Plugins:
             plugins.blocked.append(origin_of(entry))
         else:
             plugins.load(entry)
+    for module, name, content in pluginfiles.loaded():
+        plugins.add(module, Origin(module.__name__, name, f"file {content}"))
     return plugins
 
 
