@@ -42,5 +42,5 @@ def test_a_plugin_file_that_is_none_is_one_line(harness: Harness, tmp_path: Path
     (tmp_path / "mine.py").write_text("x = 1\n1 / 0\n")
     said = harness("list", "--plugin", "mine.py", code=2).stderr
     assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: ZeroDivisionError: division by zero\n"
-    (tmp_path / "json.py").touch()
-    assert "must be named as a module" in harness("list", "--plugin", "json.py", code=2).stderr
+    (tmp_path / "my-plugin.py").touch()
+    assert "must be named as a module" in harness("list", "--plugin", "my-plugin.py", code=2).stderr
