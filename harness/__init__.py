@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.data.episodes import draw_episodes, require_episodes
     from harness.data.splits import Data, Split
     from harness.data.streaming import Streamed
+    from harness.data.transforms import augment
     from harness.errors import UsageError
     from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
     from harness.executors import Ended, Executor, Job, Resources
@@ -34,6 +35,7 @@ _LAZY = {
     **dict.fromkeys(("draw_episodes", "require_episodes"), "harness.data.episodes"),
     **dict.fromkeys(("Data", "Split"), "harness.data.splits"),
     "Streamed": "harness.data.streaming",
+    "augment": "harness.data.transforms",
     "UsageError": "harness.errors",
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.events"),
     **dict.fromkeys(("Ended", "Executor", "Job", "Resources"), "harness.executors"),
@@ -72,6 +74,7 @@ __all__ = [
     "Trained",
     "UsageError",
     "Views",
+    "augment",
     "class_means",
     "draw_episodes",
     "hookimpl",

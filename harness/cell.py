@@ -32,7 +32,7 @@ from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
 from harness.store import CellFolder, Store
-from harness.training import checkpoint_step, train, unchanged_by_failure, use_precision
+from harness.training import checkpoint_step, seed_all, train, unchanged_by_failure, use_precision
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # torch's allocators, CUDA's libraries
 
@@ -88,7 +88,14 @@ def run_cell(
         traceback.print_exception(failure)
     statuses = list(map(status_of, failures))
     first = failures[statuses.index("oom") if "oom" in statuses else 0]
-    return Outcome(status_of(first), traceback.format_exception_only(first)[-1].strip(), None, 1)
+    return Outcome(status_of(first), words_of(first), None, 1)
+
+
+def words_of(error: Exception) -> str:
+    """Type and message, without the notes that it may carry."""
+    plain = traceback.TracebackException.from_exception(error)
+    plain.__notes__ = None  # as where there are none
+    return list(plain.format_exception_only())[-1].strip()
 
 
 def status_of(error: Exception) -> Status:
@@ -212,7 +219,7 @@ def _step(line: bytes) -> int | None:
 
 def _evaluate(component: Component, id_: str, trained: Trained, folder: CellFolder, origin: dict[str, Any]) -> None:
     started = time.monotonic()
-    torch.manual_seed(0)
+    seed_all(0)
     metrics = building.build_evaluator(component).evaluate(trained)
     path = folder.evaluation(id_)
     units = path.with_suffix(".npz")

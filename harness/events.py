@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CellStarted:
-    """A cell begins to train or to be evaluated; sent in the cell's own process."""
+    """A cell begins to train or to be evaluated; sent in the cell's own process.
+
+    `cell`: what cell.json holds. `folder`: the cell's own, named by its id.
+    """
 
     cell: Mapping[str, Any]
     folder: Path
@@ -28,11 +31,15 @@ class StepLogged:
 
 @dataclass(frozen=True)
 class CellFinished:
-    """A cell has ended, whichever way; sent in the process of `harness run`."""
+    """A cell has ended, whichever way; sent in the process of `harness run`.
+
+    `status`: ok, failed, timeout, oom, killed or interrupted. `metrics`: the scores there are, by "evaluator metric".
+    """
 
     cell: Mapping[str, Any]
     status: str
     metrics: Mapping[str, float]
+    folder: Path
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from harness.processes import alive, machine, process_start
 
@@ -96,27 +97,45 @@ def owner(content: bytes) -> dict[str, Any]:
     """Who holds a lease; {} if it cannot be read."""
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def is_dead_here(content: bytes) -> bool | None:
-    """Whether the owner's process has ended; None if it is on another machine."""
+def new_run() -> str:
+    """A name for this process's run, by which others on this machine see whether it lives."""
+    return f"{machine()}.{os.getpid()}.{process_start(os.getpid())}.{uuid4().hex[:8]}"
+
+
+def is_dead_here(content: bytes, run: str = "") -> bool | None:
+    """Whether the owner's process has ended; None if it is on another machine.
+
+    While the run that started it lives, only that `run` says so: it knows how the process ended, and records it.
+    """
     said = owner(content)
     if said.get("machine") != machine() or type(said.get("pid")) is not int:
         return None
-    return not alive(said["pid"], str(said.get("began", "")))
+    if alive(said["pid"], str(said.get("began", ""))):
+        return False
+    started_by = str(said.get("run", ""))
+    return started_by == run or not _lives(started_by)
+
+
+def _lives(run: str) -> bool:
+    """Whether the process of a run of this machine runs."""
+    where, pid, began, *_ = [*run.split("."), "", "", ""]
+    return where == machine() and pid.isdecimal() and alive(int(pid), began)
 
 
 class Watch:
-    """Tells dead owners from living ones."""
+    """Tells dead owners from living ones, for one run."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: str) -> None:
+        self.run = run
         self._seen: dict[Path, tuple[Signs, float]] = {}
 
     def is_dead(self, path: Path, now: Signs) -> bool:
-        here = is_dead_here(now[0])
+        here = is_dead_here(now[0], self.run)
         if here is not None:
             return here
         before, since = self._seen.get(path, (None, 0.0))

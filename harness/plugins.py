@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-import warnings
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +16,7 @@ import pluggy
 
 from harness import hookspecs, pluginfiles
 from harness.contract import CONTRACT, EXTRA
-from harness.errors import UsageError, nearest
+from harness.errors import UsageError, nearest, shown
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -110,10 +110,15 @@ class Plugins:
         return True
 
     def notify(self, hook: str, event: object) -> None:
-        """Tell every observer; one that raises is named in a warning and the others are still told."""
+        """Tell every observer. One that raises is named in a line on standard error, which a cell's process has in its
+        log: once for each thing it says, as it may say it of every step. The others are still told."""
         for origin, implementation in self.implementations(hook):
-            if not self.call(hook, origin, implementation, event):
-                warnings.warn(str(self.problems[-1]), RuntimeWarning, stacklevel=2)
+            if self.call(hook, origin, implementation, event):
+                continue
+            problem = self.problems.pop()
+            if problem not in self.problems:
+                self.problems.append(problem)
+                print(shown(" ".join(f"harness: warning: {problem}".split())), file=sys.stderr, flush=True)
 
 
 def origin_of(entry: EntryPoint) -> Origin:
@@ -216,6 +221,6 @@ def blocking(entries: Iterable[EntryPoint], names: Iterable[str]) -> set[EntryPo
 
 
 def bundled() -> set[str]:
-    """Our own distributions of plugins, as the extra "all" of our metadata lists them."""
-    wanted = [each for each in requires(CORE) or () if re.search("""extra == ['"]all['"]""", each)]
+    """Our own distributions of plugins, as the extras of our metadata list them."""
+    wanted = [each for each in requires(CORE) or () if "extra ==" in each]
     return {re.split(r"[ ;\[(<>=!~]", each)[0] for each in wanted}

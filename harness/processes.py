@@ -27,6 +27,8 @@ def process_start(pid: int) -> str:
 
 def alive(pid: int, began: str = "") -> bool:
     """Whether a process of this machine runs; with `began`, whether it is the one that began then."""
+    if pid <= 0:  # stands for whole groups of processes
+        return False
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):  # a damaged lease may hold a number that no process has

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
-from uuid import uuid4
 
 from harness import jobs, lease
 from harness.cells import Cell
@@ -103,8 +102,8 @@ class _Work:
         self.executor = executor
         self.display = display
         self.options = options
-        self.run = uuid4().hex[:12]
-        self.watch = lease.Watch()
+        self.run = lease.new_run()
+        self.watch = lease.Watch(self.run)
         self.oom_kills = oom_kills()
         self.waiting = deque(progress.left)
         self.submitted: dict[str, Path] = {}  # their attempts
@@ -200,17 +199,24 @@ class _Work:
 
     def _end(self, ended: Ended) -> None:
         id_, attempt = ended.name, self.submitted.pop(ended.name)
-        if ended.exit_code == jobs.NOT_RUN:  # what it would have written may be there, from who has run it
+        if ended.exit_code == jobs.NOT_RUN and not self._began(id_, attempt):
+            # what it would have written may be there, from who has run it
             self.progress.back(id_)
             self.waiting.append(id_)
             return
         outcome = _read(attempt)
         if outcome is None:  # it was killed, or could not begin
-            write_json(attempt, self._why(ended.exit_code, attempt.with_suffix(".log")).as_json(attempt))
-            outcome = _read(attempt)
+            outcome = self._why(ended.exit_code, attempt.with_suffix(".log")).as_json(attempt)
+            write_json(attempt, outcome)
             self._whose(id_)
         self.progress.end(id_)
-        self._tell(id_, outcome or {})
+        self._tell(id_, outcome)
+
+    def _began(self, id_: str, attempt: Path) -> bool:
+        """Whether a job that has ended still holds its cell: then it did run, whatever its exit code says."""
+        seen = lease.signs(self.store.lease(id_))
+        said = lease.owner(seen[0]) if seen else {}
+        return (said.get("run"), said.get("attempt")) == (self.run, attempt.stem)
 
     def _why(self, exit_code: int, log: Path) -> Outcome:
         """What became of a job that could not say so itself."""
@@ -222,13 +228,14 @@ class _Work:
 
     def _tell(self, id_: str, outcome: Mapping[str, Any]) -> None:
         cell = self.progress.plan.cells[id_]
-        record = self.store.cell(id_).record()
+        folder = self.store.cell(id_)
+        record = folder.record()
         scores = {
             f"{evaluation['label']} {name}": metric["value"]
             for evaluation in (record.evaluations.values() if record else [])
             for name, metric in evaluation["metrics"].items()
         }
-        installed().notify("cell_finished", CellFinished(cell.as_json(), outcome["status"], scores))
+        installed().notify("cell_finished", CellFinished(cell.as_json(), outcome["status"], scores, folder.folder))
         self.display.ended(cell, outcome["status"], outcome["message"], self.progress.took[id_])
 
     def _end_elsewhere(self, id_: str) -> None:

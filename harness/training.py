@@ -65,8 +65,8 @@ def train(
     """Train `method` in place for the budget; go on from `checkpoint` if it exists, and leave one at that interval.
     A profile goes into `profile`.
 
-    Raises FloatingPointError as soon as a logged loss is not finite, and Interrupted, with a checkpoint saved, after
-    the step in which the job was told to stop.
+    Raises FloatingPointError as soon as a logged loss, or in the end a weight, is not finite; and Interrupted, with a
+    checkpoint saved, after the step in which the job was told to stop.
     """
     batches = method.batches
     if batches is None:
@@ -102,6 +102,8 @@ def train(
             if asked():
                 raise Interrupted(f"saved after step {saved_step} of {steps}")
     metrics = logger.flush() or metrics
+    if not all(weight.isfinite().all() for weight in method.parameters()):  # what the last update did, no loss tells
+        raise FloatingPointError(f"weights are not finite after step {steps} of {steps}")
     seconds = before + time.monotonic() - started
     return Training(steps, steps * batches.images_per_step(source), seconds, metrics)
 

@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
 
-from harness import Augmentation, Data, Method, Split, class_means
+from harness import Data, Method, NoOptions, class_means
 from harness.data.batches import Source
-
-CLASSES = 6
-
-
-class TinyNet(nn.Module):
-    """Two convolutions with batch norm, mean over space: (N, 1, H, W) -> (N, 32)."""
-
-    feature_dim = 32
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(16, self.feature_dim, 3, padding=1, bias=False),
-            nn.BatchNorm2d(self.feature_dim),
-            nn.ReLU(),
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).mean((2, 3))
-
-
-def _gratings(number: int, generator: torch.Generator) -> Split:
-    """Stripes in one of six directions, 14x14, of random phase, contrast and brightness, under noise."""
-    labels = torch.randint(CLASSES, (number,), generator=generator)
-    phase, contrast, brightness = torch.rand(3, number, 1, 1, generator=generator)
-    angle = labels[:, None, None] * (math.pi / CLASSES)
-    along = torch.arange(14) * angle.cos() + torch.arange(14)[:, None] * angle.sin()
-    waves = torch.sin(2 * math.pi * (along / 4 + phase))
-    noise = torch.randn(number, 14, 14, generator=generator)
-    pictures = 0.3 + 0.4 * brightness + (0.05 + 0.25 * contrast) * waves + 0.1 * noise
-    return Split((pictures[:, None].clamp(0, 1) * 255).to(torch.uint8), labels, tuple("abcdef"))
+from harness.testing import problem
+from harness.testing.problem import CLASSES, SmallNet
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,16 +23,14 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def gratings() -> Data:
     """Six classes that differ in direction alone; the recommended augmentation keeps it and changes the rest."""
-    generator = torch.Generator().manual_seed(0)
-    splits = {"train": _gratings(1024, generator), "test": _gratings(512, generator)}
-    return Data.of(splits, Augmentation(translate=0.15, jitter=1.0), torch.device("cpu"))
+    return problem.gratings(side=14)
 
 
 @pytest.fixture
-def tiny_net() -> TinyNet:
+def tiny_net() -> SmallNet:
     """The same initial weights for every test."""
     torch.manual_seed(0)
-    return TinyNet()
+    return SmallNet(NoOptions(), (1, 14, 14))
 
 
 @pytest.fixture

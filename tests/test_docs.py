@@ -5,14 +5,19 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from harness import __all__ as public
 from harness.config import load_suite
 from harness.plan import Plan
-from harness.registry import registry
+from harness.plugins import bundled
+from harness.registry import KINDS, registry
+from tests import pages
 from tests.conftest import SUITE, Harness
 
 ROOT = Path(__file__).parent.parent
@@ -98,7 +103,37 @@ def test_tables_in_documents_are_made_from_records() -> None:
         assert update_tables.updated(text) == text, document.name
 
 
+def test_the_reference_of_options_is_made_from_the_config_classes_without_torch() -> None:
+    code = "import runpy, sys; it = runpy.run_path('docs/options.py'); sys.stdout.write(it['page'](it['registry']()))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; assert not {{'torch', 'numpy'}} & set(sys.modules)"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode() == (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
+    assert "### classify" not in done.stdout.decode()  # the tests' own plugin is not bundled
+    for kind in KINDS:
+        ours = [spec for spec in registry().all(kind) if spec.origin.distribution in bundled()]
+        assert all(f"\n### {spec.name}\n" in done.stdout.decode() for spec in ours)
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "results" / "reference").iterdir()))
 def test_a_committed_leaderboard_is_made_from_its_records(name: str, harness: Harness) -> None:
     folder = ROOT / "results" / "reference" / name
     assert harness("leaderboard", folder).stdout == (folder / "leaderboard.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_data_says_what_is_so() -> None:
+    [code] = pages.blocks("data-flow.md", "python")
+    assert code.count("assert") == 5
+    exec(compile(code, "docs/data-flow.md", "exec"), {})
+    named = set(re.findall(r"`([A-Z]\w+)\(", pages.read("data-flow.md")))
+    assert {"Views", "Labelled", "Episodes"} <= named <= set(public)
+
+
+@pytest.mark.parametrize("page", sorted(pages.DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_links_in_documents_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target

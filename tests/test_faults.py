@@ -88,6 +88,20 @@ def test_limits_of_time_and_memory(harness: Harness, suite: Write, tmp_path: Pat
     assert "no status 'fialed'. Did you mean 'failed'?" in harness("run", path, "--retry", "fialed", code=2).stderr
 
 
+def test_what_a_job_does_not_say_of_itself_is_seen(harness: Harness, suite: Write, tmp_path: Path) -> None:
+    """Weights that the last update spoiled, an exit code that stands for another run's cell, notes of an exception."""
+    methods = "{use: misbehave, how: [spoil, leave, explain]}"
+    text = SUITE.replace("classify, idle", methods).replace("[0, 1]", "[0]").replace("steps: 30", "steps: 3")
+    assert "0 of 3 cells done" in harness("run", suite(text), code=1).stdout
+    said = {attempt["message"] for attempt in attempts(tmp_path)}
+    assert said == {
+        "FloatingPointError: weights are not finite after step 3 of 3",
+        "exit code 75",
+        "ValueError: what is wrong",
+    }
+    assert {attempt["status"] for attempt in attempts(tmp_path)} == {"failed"}
+
+
 def test_a_training_that_is_stopped_goes_on_where_it_was(harness: Harness, suite: Write, tmp_path: Path) -> None:
     path = suite(SLOW)
     harness("run", path, "--timeout", "4", code=1)

@@ -14,7 +14,7 @@ import pytest
 from harness import lease
 from harness.files import read_json, write_json
 from harness.outcome import Outcome
-from harness.processes import alive
+from harness.processes import alive, process_start
 from harness.store import CellFolder, Store
 from harness.supervisor import Limits
 from tests.conftest import SUITE, Harness
@@ -101,7 +101,27 @@ def test_a_lease_of_a_process_that_cannot_be_is_dead(tmp_path: Path) -> None:
     assert not alive(10**30)
     mine = lease.claim(tmp_path / "x.json")
     assert mine is not None
-    assert lease.is_dead_here(json.dumps({**json.loads(mine.content), "pid": 10**30}).encode())
+    for number in (10**30, 0, -1):
+        assert lease.is_dead_here(json.dumps({**json.loads(mine.content), "pid": number}).encode())
+    assert lease.owner(b"[" * 100_000) == {}
+
+
+def test_only_its_own_run_takes_a_process_for_dead_while_that_run_lives(tmp_path: Path) -> None:
+    """Another run would record that the run died as well."""
+    code = (
+        "import sys; from pathlib import Path; from harness import lease; lease.claim(Path(sys.argv[1]), sys.argv[2])"
+    )
+    ours = lease.new_run()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as living:
+        theirs = ours.replace(f".{os.getpid()}.", f".{living.pid}.").replace(
+            process_start(os.getpid()), process_start(living.pid)
+        )
+        for name, run in (("ours", ours), ("theirs", theirs)):
+            subprocess.run([sys.executable, "-c", code, str(tmp_path / name), run], check=True)
+        dead = {name: lease.is_dead_here((tmp_path / name).read_bytes(), ours) for name in ("ours", "theirs")}
+        assert dead == {"ours": True, "theirs": False}
+        living.kill()
+    assert lease.is_dead_here((tmp_path / "theirs").read_bytes(), ours)
 
 
 def test_a_cell_that_waited_while_another_run_forgot_it_still_runs(tmp_path: Path) -> None:

@@ -594,6 +594,18 @@ PLUGINS = (
         alone=True,
     ),
     Fault(
+        "an observer that raises",
+        "cell_finished raised OSError: the server is down",
+        plugin_and_suite(
+            "from harness import hookimpl\n"
+            "@hookimpl\ndef cell_finished(event):\n    raise OSError('the server is down')\n",
+            "idle",
+        ),
+        RUN,
+        0,
+        alone=True,
+    ),
+    Fault(
         "a plugin to block that is not there", "Did you mean 'toy'?", suite(), ("list", "--no-plugins=tyo"), alone=True
     ),
     Fault(

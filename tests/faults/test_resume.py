@@ -27,6 +27,7 @@ BUNDLED = [spec.name for spec in registry().all("method") if spec.origin.distrib
 SMALL = {
     "moco": {"queue_size": 40, "projection_dim": 16, "bn_splits": 2},  # which the 12 batches go round more than once
     "moco_v3": {"projection_dim": 16, "hidden_dim": 32},
+    "simsiam": {"projection_dim": 16, "hidden_dim": 8},
     "protonet": {"ways": 5, "shots": 2, "queries": 2},
     "maml": {"tasks": 2, "queries": 2},
     "anil": {"tasks": 2, "queries": 2},

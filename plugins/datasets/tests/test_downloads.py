@@ -15,6 +15,7 @@ from harness_datasets.photos import names
 from torchvision import datasets
 
 from harness import UsageError
+from harness.testing import check_dataset
 
 FINE = names(
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can "
@@ -96,6 +97,13 @@ def test_few_shot_divisions_of_cifar100(cifar100: Path, kind: Any, sizes: tuple[
             assert belongs[image.numpy().tobytes()] == split.classes[label]
             seen.add(image.numpy().tobytes())
     assert seen == set(belongs)
+
+
+@pytest.mark.parametrize("name", ["cifar100", "cifar_fs", "fc100"])
+def test_they_conform(name: str, cifar100: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cifar100 / name).symlink_to(cifar100)
+    monkeypatch.setenv("HARNESS_CACHE", str(cifar100))
+    check_dataset(name, download=False)
 
 
 def test_fc100_keeps_superclasses_together() -> None:

@@ -1,6 +1,7 @@
 """Parts of the toy plugin that misbehave for real: they hang, take memory, or leave processes behind."""
 
 import multiprocessing
+import os
 import signal
 import time
 
@@ -35,6 +36,19 @@ class Misbehave(Method):
         while True:
             self.held.append(torch.ones(25, 10**6))
             time.sleep(0.02)
+
+    def spoil(self):
+        """What a gradient that is not finite does; if it is the last one, no loss tells."""
+        self.backbone.linear.weight.data.fill_(float("nan"))
+
+    def leave(self):
+        """By the exit code with which a job says that another run has its cell."""
+        os._exit(75)
+
+    def explain(self):
+        error = ValueError("what is wrong")
+        error.add_note("what may help")
+        raise error
 
     def allocate(self):
         """More than any machine has."""

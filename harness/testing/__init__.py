@@ -1,0 +1,30 @@
+"""The conformance kit: what goes wrong with plugins in practice, checked in one line of a plugin's own tests.
+
+    from harness.testing import check_method
+
+    def test_conforms() -> None:
+        check_method("mymethod", temperature=0.2)
+
+Each function takes the registered name of an installed component and options of its `Config`, runs every check of its
+kind and raises ConformanceError, which lists all that failed: what was seen, and what the author should change.
+docs/conformance.md has each check with a plugin that fails it.
+"""
+
+from harness.testing.backbones import check_backbone
+from harness.testing.datasets import check_dataset
+from harness.testing.evaluators import check_evaluator
+from harness.testing.executors import check_executor
+from harness.testing.methods import check_method
+from harness.testing.observers import check_observer
+from harness.testing.report import ConformanceError, Failure
+
+__all__ = [
+    "ConformanceError",
+    "Failure",
+    "check_backbone",
+    "check_dataset",
+    "check_evaluator",
+    "check_executor",
+    "check_method",
+    "check_observer",
+]

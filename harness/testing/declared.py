@@ -1,0 +1,110 @@
+"""What every component declares: options with types and help, and a registration that loads nothing heavy."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol
+
+from harness.cells import Component
+from harness.errors import UsageError
+from harness.options import as_plain, parse
+from harness.plugins import GROUP, Origin
+from harness.registry import Kind, registry
+from harness.testing.report import Fault
+
+HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib", "pandas", "tensorflow", "jax")
+
+
+class Subject(Protocol):
+    """What is checked: a registered component with its options."""
+
+    @property
+    def component(self) -> Component: ...
+
+
+def component(kind: Kind, name: str, options: dict[str, Any]) -> Component:
+    """A registered component with options. Raises UsageError if there is none, or if it refuses the options."""
+    spec = registry().get(kind, name)
+    return Component(spec, spec.config(**options), name)
+
+
+def options_have_help(subject: Subject) -> None:
+    """Every option says what it is: `harness show` and the reference are made of it."""
+    for field in dataclasses.fields(subject.component.config):
+        if not field.metadata.get("help"):
+            raise Fault(
+                f"the option '{field.name}' has no help",
+                f'declare it as {field.name}: ... = option(default, "what it is, with its unit")',
+            )
+
+
+def options_are_typed(subject: Subject) -> None:
+    """Every option's type is one that a suite can give, and its default is of that type."""
+    try:
+        again = parse(
+            type(subject.component.config), as_plain(subject.component.config), lambda path: ".".join(map(str, path))
+        )
+    except UsageError as error:
+        message = str(error).removesuffix(".")
+        raise Fault(
+            f"its own options cannot be given in a suite ({message})",
+            "annotate with bool, int, float, str, Path, Literal, tuple or a dataclass, and give a default of that type",
+        ) from error
+    if again != subject.component.config:
+        raise Fault(
+            f"options given in a suite come out as {again}, not {subject.component.config}",
+            "make the Config a frozen dataclass whose __post_init__ changes nothing",
+        )
+
+
+def registration_is_lazy(subject: Subject) -> None:
+    """Loading the entry point and registering imports neither torch nor another module that has the component."""
+    spec = subject.component.spec
+    lazy(spec.origin, f"register_{spec.kind}s", (spec.target.partition(":")[0],))
+
+
+def lazy(origin: Origin, hook: str, targets: tuple[str, ...] = ()) -> None:
+    """Raises Fault if the plugin's entry point, or its `hook`, imports what it must not."""
+    value = entry_of(origin).value
+    watched = (*HEAVY, *(target for target in targets if target != value.partition(":")[0]))
+    if loaded := imported(value, hook, watched):
+        raise Fault(
+            f"registration imports {loaded[0]}",
+            f"import it where it is used, not in {value}: every `harness list` would wait for it",
+        )
+
+
+@cache
+def imported(value: str, hook: str, watched: tuple[str, ...]) -> list[str]:
+    """Which of `watched` an entry point "module:attribute" and its `hook` import, in a process of their own.
+
+    Raises Fault if they fail there. Asked once for all components of an entry point.
+    """
+    module, _, attribute = value.partition(":")
+    script = (
+        f"import sys, importlib\nplugin = importlib.import_module({module!r})\n"
+        f"for part in filter(None, {attribute!r}.split('.')): plugin = getattr(plugin, part)\n"
+        f"if {hook!r}: getattr(plugin, {hook!r})(lambda *args, **options: None)\n"
+        f"print(*[name for name in {watched!r} if name in sys.modules])"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env)
+    if done.returncode:
+        raise Fault(f"importing it alone fails: {done.stderr.strip().splitlines()[-1]}", f"mend {value}")
+    return done.stdout.split()
+
+
+def entry_of(origin: Origin) -> EntryPoint:
+    """The entry point of a plugin. Raises LookupError for one that is not installed."""
+    for entry in entry_points(group=GROUP, name=origin.plugin):
+        if entry.dist is None or entry.dist.name == origin.distribution:
+            return entry
+    raise LookupError(f"{origin} is not installed: `pip install -e .` in its folder")
+
+
+EVERY = (options_have_help, options_are_typed, registration_is_lazy)

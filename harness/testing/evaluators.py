@@ -1,0 +1,199 @@
+"""The checks of an evaluator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harness.cells import Component
+from harness.components import Evaluator, Method, Metric, Trained
+from harness.data.augmentation import Augmentation
+from harness.data.splits import Data, Split
+from harness.errors import UsageError
+from harness.options import NoOptions
+from harness.testing import declared, devices
+from harness.testing.declared import component
+from harness.testing.report import Fault, conform
+from harness.testing.unchanged import network_kept, random_states_kept, settings_kept
+from harness.training import seed_all
+
+CLASSES, PER_CLASS = 6, 40
+PERFECT = 0.95  # least accuracy of an encoder that tells all classes apart
+CHANCE = 0.6  # greatest of one that tells nothing: half, as an evaluator may take two classes at a time, and a margin
+
+
+def check_evaluator(name: str, **options: Any) -> None:
+    """Let a registered evaluator with these options score a perfect encoder and a constant one.
+
+    Raises ConformanceError with every check that failed.
+    """
+    subject = EvaluatorSubject(component("evaluator", name, options))
+    conform(f"evaluator '{name}'", subject, CHECKS, NEEDED)
+
+
+class Known(Method):
+    """Tells brightness apart, in which the classes of the kit's data differ, but for `alike` neighbouring classes each:
+    1 is perfect, CLASSES is blind. Has dropout and batch norm, which show whether an evaluator leaves eval mode."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, data: Data, alike: int) -> None:
+        super().__init__(nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.5)), NoOptions(), data)
+        self.register_buffer("mean", data.mean)
+        self.register_buffer("std", data.std)
+        self.alike = alike
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(N, 1, H, W) -> (N, CLASSES + 1): what it sees of the class and, unless it is blind, a little noise."""
+        seen = self.backbone(images)
+        noise = (seen[:, :, 0, 0] - seen.mean((2, 3))) * (0.01 if self.alike < CLASSES else 0.0)
+        brightness = (images * self.std + self.mean).mean((1, 2, 3))
+        number = (brightness * CLASSES).floor().long().clamp(0, CLASSES - 1) // self.alike
+        return torch.cat([nn.functional.one_hot(number, CLASSES).to(images.dtype), noise], 1)
+
+
+def bright() -> Data:
+    """Classes are ranges of brightness: the six of `train` and `test`, and as many others in `novel`."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(CLASSES).repeat_interleave(PER_CLASS)
+
+    def split(classes: str) -> Split:
+        middle = (labels.float() + 0.5) / CLASSES
+        noise = 0.02 * torch.randn(len(labels), 1, 8, 8, generator=generator)
+        images = ((middle[:, None, None, None] + noise).clamp(0, 1) * 255).to(torch.uint8)
+        return Split(images, labels, tuple(classes))
+
+    splits = {"train": split("abcdef"), "test": split("abcdef"), "novel": split("uvwxyz")}
+    return Data.of(splits, Augmentation(), torch.device("cpu"))
+
+
+@dataclass(frozen=True)
+class EvaluatorSubject:
+    """A registered evaluator with its options."""
+
+    component: Component
+
+    def make(self) -> Evaluator:
+        made: Evaluator = self.component.spec.load()(self.component.config)
+        return made
+
+    def encoder(self, alike: int = 1) -> Trained:
+        data = bright()
+        return Trained(Known(data, alike).eval(), data)
+
+    def metrics(self, alike: int = 1) -> dict[str, Metric]:
+        return self.make().evaluate(self.encoder(alike))
+
+
+def it_scores_an_encoder(subject: EvaluatorSubject) -> None:
+    """`check` accepts an ordinary encoder with train, test and novel splits; `evaluate` gives Metrics by name."""
+    trained = subject.encoder()
+    try:
+        subject.make().check(trained.method, trained.data)
+    except UsageError as error:
+        fitting = f"give check_evaluator options that fit: {CLASSES} classes of {PER_CLASS} in train, test and novel"
+        raise Fault(f"`check` refuses the kit's encoder ({str(error).removesuffix('.')})", fitting) from error
+    metrics = subject.make().evaluate(trained)
+    if not isinstance(metrics, dict) or not metrics or not all(isinstance(each, Metric) for each in metrics.values()):
+        raise Fault(f"`evaluate` gives {metrics!r}", 'give {"accuracy": Metric.mean(units, "image")}')
+
+
+def metrics_say_what_they_are_made_of(subject: EvaluatorSubject) -> None:
+    """A finite value that is the mean of its per-unit values, and the unit's name."""
+    for name, metric in subject.metrics(2).items():
+        if not isinstance(metric.units, np.ndarray) or metric.units.ndim != 1 or metric.units.dtype != np.float32:
+            raise Fault(f"{name} has units {metric.units!r}", "give a float32 array (n,): Metric.mean makes one")
+        if not metric.n or not np.isfinite(metric.units).all() or not np.isfinite(metric.value):
+            raise Fault(f"{name} is {metric.value} of {metric.n} units, not all finite", "give finite per-unit values")
+        if not np.isclose(metric.value, metric.units.mean(dtype=np.float64), rtol=1e-4, atol=1e-6):
+            raise Fault(
+                f"{name} is {metric.value:.2f}, but the mean of its units {metric.units.mean(dtype=np.float64):.2f}",
+                "use Metric.mean(units, unit): intervals and pairings are computed from the units",
+            )
+        if not isinstance(metric.unit, str) or not metric.unit:
+            raise Fault(f"{name} does not say what a unit is", 'name it: "image", "episode" or "pair"')
+
+
+def scores_repeat_themselves(subject: EvaluatorSubject) -> None:
+    """Two evaluations of one encoder give the same units, whatever was drawn before."""
+    seed_all(1)
+    one = subject.metrics(2)  # of an encoder that is right about half of the time
+    seed_all(2)
+    other = subject.metrics(2)
+    for name in one:
+        if name not in other or not np.array_equal(one[name].units, other[name].units):
+            raise Fault(
+                f"a second evaluation gives another {name}", "draw from a generator that an option `seed` seeds"
+            )
+
+
+def a_perfect_encoder_is_told_from_a_blind_one(subject: EvaluatorSubject) -> None:
+    """Where it gives an accuracy: at least PERFECT for the one and at most CHANCE for the other."""
+    perfect, blind = subject.metrics(), subject.metrics(CLASSES)
+    if "accuracy" not in perfect:
+        return
+    if perfect["accuracy"].value < PERFECT:
+        raise Fault(
+            f"features that are the class score {perfect['accuracy'].value:.2f}, less than {PERFECT}",
+            "look whether samples and labels are in the same order, and whether classes are counted from 0",
+        )
+    if blind["accuracy"].value > CHANCE:
+        raise Fault(
+            f"features that are all the same score {blind['accuracy'].value:.2f}, more than {CHANCE}",
+            "look for the label of a query on its way to the prediction, and for ties that it wins",
+        )
+
+
+def the_encoder_is_left_untouched(subject: EvaluatorSubject) -> None:
+    """No weight, buffer, mode or gradient is changed, nor the features that other evaluators share."""
+    trained = subject.encoder()
+    before = {name: trained.features(name).clone() for name in trained.data.splits}
+    with network_kept(trained.method, "evaluating"):
+        subject.make().evaluate(trained)
+    if any(not torch.equal(features, trained.features(name)) for name, features in before.items()):
+        raise Fault(
+            "evaluating changes the features that all evaluators share", "work on copies: no in-place operations"
+        )
+
+
+def settings_of_the_process_are_kept(subject: EvaluatorSubject) -> None:
+    """Default dtype, threads, grad mode and the like are as before."""
+    with settings_kept("evaluating"):
+        subject.metrics()
+
+
+def global_generators_are_left_alone(subject: EvaluatorSubject) -> None:
+    """Evaluating neither draws from the global generators nor seeds them."""
+    trained = subject.encoder()
+    with random_states_kept("evaluating"):
+        subject.make().evaluate(trained)
+
+
+def it_runs_on_a_gpu(subject: EvaluatorSubject) -> None:
+    """The same with method and data on a GPU, where there is one."""
+    for device in devices.accelerators():
+        data = bright()
+        there = Data.of(data.splits, data.augmentation, device)
+        try:
+            subject.make().evaluate(Trained(Known(there, 1).to(device).eval(), there))
+        except (RuntimeError, NotImplementedError) as error:
+            said = " ".join(str(error).split())[:140]
+            raise Fault(f"on {device.type}: {said}", devices.ADVICE) from error
+
+
+NEEDED = (it_scores_an_encoder,)
+CHECKS = (
+    *declared.EVERY,
+    metrics_say_what_they_are_made_of,
+    scores_repeat_themselves,
+    a_perfect_encoder_is_told_from_a_blind_one,
+    the_encoder_is_left_untouched,
+    settings_of_the_process_are_kept,
+    global_generators_are_left_alone,
+    it_runs_on_a_gpu,
+)

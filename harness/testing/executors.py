@@ -1,0 +1,151 @@
+"""The checks of an executor. They see to it that its jobs run on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.cells import Component
+from harness.executors import Executor, Job, Resources
+from harness.jobs import CELL
+from harness.testing import declared
+from harness.testing.declared import component
+from harness.testing.held import HeldJob
+from harness.testing.report import Fault, conform
+
+PATIENCE = 60.0  # seconds until a job that does nothing must have begun, or ended
+
+
+def check_executor(name: str, **options: Any) -> None:
+    """Run short jobs on a registered executor with these options and two workers, kill one, and cancel some.
+
+    Raises ConformanceError with every check that failed.
+    """
+    subject = ExecutorSubject(component("executor", name, options))
+    conform(f"executor '{name}'", subject, CHECKS, NEEDED)
+
+
+@dataclass(frozen=True)
+class ExecutorSubject:
+    """A registered executor with its options."""
+
+    component: Component
+
+    @contextmanager
+    def started(self) -> Iterator[tuple[Executor, Path]]:
+        """An executor of its own, and a folder for what its jobs read and write."""
+        executor: Executor = self.component.spec.load()(self.component.config, Resources("cpu", 2))
+        with tempfile.TemporaryDirectory(prefix="harness-jobs-") as folder:
+            try:
+                yield executor, Path(folder)
+            finally:
+                executor.kill()
+                executor.close()
+
+
+def trivial(folder: Path, name: str = "trivial") -> Job:
+    """A job that says how it is used, and ends with 0."""
+    return Job(name, (CELL, "--help"), str(folder / f"{name}.log"))
+
+
+def finish(executor: Executor, *names: str) -> dict[str, int]:
+    """Poll until these jobs have ended: their exit codes. Raises Fault if one never does."""
+    codes: dict[str, int] = {}
+    deadline = time.monotonic() + PATIENCE
+    while not set(names) <= set(codes):
+        if time.monotonic() > deadline:
+            missing = min(set(names) - set(codes))
+            raise Fault(f"the job '{missing}' has not been reported in {PATIENCE:g} s", "give an Ended for each, once")
+        codes |= {ended.name: ended.exit_code for ended in executor.poll(0.2)}
+    return codes
+
+
+def begin(executor: Executor, job: HeldJob) -> None:
+    """Submit a held job and wait until it runs. Raises Fault if it never does, or is reported as ended."""
+    executor.submit(job.job)
+    deadline = time.monotonic() + PATIENCE
+    while not job.runs():
+        if any(ended.name == job.job.name for ended in executor.poll(0.1)) or time.monotonic() > deadline:
+            raise Fault("a job that reads a file for long is reported as ended, or never begins", "run its whole life")
+
+
+def jobs_run_and_write_their_logs(subject: ExecutorSubject) -> None:
+    """`harness COMMAND` is run; its output is in the log; it ends with 0."""
+    with subject.started() as (executor, folder):
+        executor.submit(job := trivial(folder))
+        code = finish(executor, job.name)[job.name]
+        log = Path(job.log).read_text() if Path(job.log).exists() else ""
+    if code or "usage: harness" not in log:
+        raise Fault(
+            f"`harness {' '.join(job.command)}` ends with {code}, its log has {log[-80:]!r}",
+            "run `harness` with job.command, standard output and error appended to job.log",
+        )
+
+
+def exit_codes_are_reported(subject: ExecutorSubject) -> None:
+    """A job that ends with 2 is reported with 2."""
+    with subject.started() as (executor, folder):
+        executor.submit(Job("wrong", (CELL, str(folder / "none"), "id", "--attempt", "1"), str(folder / "wrong.log")))
+        code = finish(executor, "wrong")["wrong"]
+    if code != 2:
+        raise Fault(f"a job that ends with 2 is reported with {code}", "give Ended the exit code of its process")
+
+
+def running_names_what_runs(subject: ExecutorSubject) -> None:
+    """A job is in `running` from its start until `poll` reports its end."""
+    with subject.started() as (executor, folder), HeldJob(folder, "held") as held:
+        begin(executor, held)
+        if "held" not in executor.running:
+            raise Fault("a job that runs is not in `running`", "keep it there by its name, from its start")
+        held.release()
+        finish(executor, "held")
+        if "held" in executor.running:
+            raise Fault("a job that has been reported as ended is still in `running`", "take it out when it ends")
+
+
+def a_killed_job_hurts_no_other(subject: ExecutorSubject) -> None:
+    """A killed job is reported as such (its signal negative, or 128 more), and further jobs run."""
+    with subject.started() as (executor, folder), HeldJob(folder, "killed") as held:
+        begin(executor, held)
+        pid = held.pid()
+        if pid is None:
+            raise Fault("a job runs in the process of the executor", "start a process for each job")
+        os.kill(pid, signal.SIGKILL)
+        code = finish(executor, "killed")["killed"]
+        if code not in (-signal.SIGKILL, 128 + signal.SIGKILL):
+            raise Fault(f"a job that SIGKILL ended is reported with {code}", "report -9 or 137 for it")
+        executor.submit(trivial(folder))
+        if code := finish(executor, "trivial")["trivial"]:
+            raise Fault(f"after a job was killed, the next one ends with {code}", "keep nothing that a job can break")
+
+
+def cancel_ends_all_jobs(subject: ExecutorSubject) -> None:
+    """`cancel` ends the running jobs before it returns and forgets the waiting ones."""
+    with subject.started() as (executor, folder), HeldJob(folder, "one") as one, HeldJob(folder, "two") as two:
+        begin(executor, one)
+        begin(executor, two)
+        with HeldJob(folder, "three") as three:
+            executor.submit(three.job)
+            executor.cancel()
+            if left := [held.job.name for held in (one, two) if held.lives()]:
+                raise Fault(f"{len(left)} of 2 running jobs outlive `cancel`", "end and await them before it returns")
+            executor.poll(0.2)
+            if three.runs():
+                raise Fault("a waiting job starts after `cancel`", "forget the waiting jobs")
+
+
+NEEDED = (jobs_run_and_write_their_logs,)
+CHECKS = (
+    *declared.EVERY,
+    exit_codes_are_reported,
+    running_names_what_runs,
+    a_killed_job_hurts_no_other,
+    cancel_ends_all_jobs,
+)

@@ -1,0 +1,70 @@
+"""A job that runs until it is let go: its plan is a named pipe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+from harness.executors import Job
+from harness.jobs import CELL
+
+
+class HeldJob:
+    """Waits for its plan. Let go, it finds that it is none and ends with 2."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.pipe = folder / f"{name}.jsonl"
+        os.mkfifo(self.pipe)
+        self.job = Job(name, (CELL, str(self.pipe), "id", "--attempt", "1"), str(folder / f"{name}.log"))
+        self._end: int | None = None
+
+    def __enter__(self) -> HeldJob:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def runs(self) -> bool:
+        """Whether it has begun to read."""
+        if self._end is None:
+            try:
+                self._end = os.open(self.pipe, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # nobody reads
+                return False
+        return True
+
+    def lives(self) -> bool:
+        """Whether it still reads."""
+        if self._end is None:
+            return False
+        try:
+            os.write(self._end, b" ")
+        except BrokenPipeError:
+            return False
+        return True
+
+    def pid(self) -> int | None:
+        """Who reads, in another process than this one."""
+        if Path("/proc/self/fd").exists():
+            readers = [int(fd.parts[2]) for fd in Path("/proc").glob("[0-9]*/fd/*") if _leads_to(fd, self.pipe)]
+        else:
+            listed = subprocess.run(["lsof", "-t", str(self.pipe)], capture_output=True, text=True, check=False)
+            readers = [int(line) for line in listed.stdout.split()]
+        return next((reader for reader in readers if reader != os.getpid()), None)
+
+    def release(self) -> None:
+        """Let it end."""
+        if self._end is not None:
+            os.close(self._end)
+            self._end = None
+
+
+def _leads_to(descriptor: Path, pipe: Path) -> bool:
+    try:
+        return descriptor.readlink() == pipe
+    except OSError:  # another user's, or closed meanwhile
+        return False

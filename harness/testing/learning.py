@@ -1,0 +1,124 @@
+"""The checks of a method's training: every parameter learns, the same each time, and something is learned."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import Tensor
+
+from harness.components import Method
+from harness.testing import encoders
+from harness.testing.report import Fault
+from harness.testing.subjects import MethodSubject, accuracy, scalar
+from harness.testing.unchanged import different, listed
+from harness.training import seed_all
+
+FEW = 3  # steps, after which a layer that starts at zero lets gradients through
+ENOUGH = (40, 80, 160)  # steps to learn the kit's problem; more are tried only where fewer do not do
+MARGIN = 0.1  # of accuracy, over the method's own start
+
+
+def gradients_reach_every_parameter(subject: MethodSubject) -> None:
+    """In some of the first steps, every parameter with requires_grad has a gradient other than zero."""
+    method = subject.build()
+    if method.batches is None:
+        return
+    reached: set[str] = set()
+
+    def note(name: str, weight: Tensor) -> None:
+        if weight.grad is not None and weight.grad.any():
+            reached.add(name)
+
+    learning = [name for name, weight in method.named_parameters() if weight.requires_grad]
+    for name, weight in method.named_parameters():
+        if weight.requires_grad:
+            weight.register_post_accumulate_grad_hook(partial(note, name))
+    subject.train(method, FEW)
+    if idle := [name for name in learning if name not in reached]:
+        raise Fault(
+            f"no gradient reaches {listed(idle)}",
+            "let `loss` depend on it (no detach(), no no_grad() on its way), or make it a buffer",
+        )
+
+
+def no_parameter_is_frozen(subject: MethodSubject) -> None:
+    """A parameter without requires_grad is one that `after_step` moves, such as a momentum network's."""
+    method = subject.build()
+    if method.batches is None:
+        return
+    before = {name: weight.clone() for name, weight in method.named_parameters() if not weight.requires_grad}
+    subject.train(method, FEW)
+    moved = different(before, {name: dict(method.named_parameters())[name].data for name in before})
+    if idle := [name for name in before if name not in moved]:
+        raise Fault(
+            f"{listed(idle)} has requires_grad=False and no step changes it",
+            "let it learn, move it in `after_step`, or register it as a buffer, which says that it is constant",
+        )
+
+
+def training_repeats_itself(subject: MethodSubject) -> None:
+    """The same seed gives the same weights and losses, bit for bit, whatever was drawn before."""
+    states, logs = [], []
+    for before in (1, 2):
+        seed_all(before)
+        method = subject.build()
+        losses: list[float] = []
+        if method.batches is not None:
+            subject.train(method, FEW, losses)
+        states.append(method.state_dict())
+        logs.append(losses)
+    if changed := different(*states):
+        raise Fault(
+            f"two trainings with one seed end with different {listed(changed)}",
+            "draw from torch's global generator, which is seeded for building, or in `loss` from any of the three",
+        )
+    if logs[0] != logs[1]:
+        raise Fault(
+            f"two trainings with one seed have the losses {logs[0]} and {logs[1]}", "draw from seeded generators"
+        )
+
+
+def it_can_be_saved_and_loaded(subject: MethodSubject) -> None:
+    """What is loaded from the saved file has the same features and the same next loss."""
+    trained, fresh = subject.build(), subject.build(seed=1)
+    if trained.batches is not None:
+        subject.train(trained, FEW)
+
+    def features(method: Method) -> Tensor:
+        return method.eval().encode(subject.images()).detach()
+
+    def next_loss(method: Method) -> Tensor:
+        assert method.batches is not None
+        return scalar(method.train(), subject.batch(method.batches, FEW)).detach()
+
+    encoders.check_saved(trained, fresh, features, "encoding")  # type: ignore[arg-type]  # both are Methods
+    if trained.batches is not None:
+        encoders.check_saved(trained, fresh, next_loss, "next loss")  # type: ignore[arg-type]  # likewise
+
+
+def it_learns(subject: MethodSubject) -> None:
+    """Few-shot accuracy on the test split, by its own `adapt`, rises by at least MARGIN over its start."""
+    method = subject.build()
+    if method.batches is None:
+        return
+    start = accuracy(method, subject.data)
+    reached = start
+    for steps in ENOUGH:
+        method = subject.build()
+        subject.train(method, steps)
+        reached = accuracy(method, subject.data)
+        if reached >= start + MARGIN:
+            return
+    raise Fault(
+        f"accuracy goes from {start:.2f} to {reached:.2f} in {ENOUGH[-1]} steps of a problem that is easily learned",
+        "look for a wrong sign, a stopped gradient or a rate that does not fit (the `budget` given at registration)",
+    )
+
+
+CHECKS = (
+    gradients_reach_every_parameter,
+    no_parameter_is_frozen,
+    training_repeats_itself,
+    it_can_be_saved_and_loaded,
+    it_learns,
+)

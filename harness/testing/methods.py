@@ -1,0 +1,180 @@
+"""The checks of a method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.components import Method
+from harness.data.batches import Episodes, Labelled, Source, Views
+from harness.errors import UsageError
+from harness.testing import declared, devices, encoders, learning
+from harness.testing.declared import component
+from harness.testing.problem import DESCRIBED
+from harness.testing.report import Fault, conform
+from harness.testing.subjects import BATCH, MethodSubject, logits, scalar, ways_of
+from harness.testing.unchanged import network_kept, never_seeds, random_states_kept, settings_kept
+
+
+def check_method(name: str, **options: Any) -> None:
+    """Build, train and use a registered method on the kit's own data, with these options of its `Config`.
+
+    Raises ConformanceError with every check that failed.
+    """
+    subject = MethodSubject(component("method", name, options))
+    conform(f"method '{name}'", subject, CHECKS, NEEDED)
+
+
+def it_can_be_built(subject: MethodSubject) -> None:
+    """From a backbone, options and data; what it consumes fits the data."""
+    try:
+        method = subject.build()
+        if not isinstance(method, Method):
+            raise Fault(f"it is a {type(method).__name__}", "derive it from harness.Method")
+        if not isinstance(method.batches, Views | Labelled | Episodes | None):
+            raise Fault(f"`batches` is {method.batches!r}", "set it in __init__ to Views, Labelled, Episodes or None")
+        if method.batches is not None:
+            method.batches.check(Source(subject.data, BATCH, 0))
+    except UsageError as error:
+        fitting = f"give check_method options that fit its data: {DESCRIBED}, in batches of {BATCH}"
+        raise Fault(str(error).removesuffix("."), fitting) from error
+
+
+def the_loss_is_a_scalar(subject: MethodSubject) -> None:
+    """A finite float32 scalar, or a dict of scalars with "loss"."""
+    method = subject.build().train()
+    if method.batches is None:
+        return
+    given = method.loss(subject.batch(method.batches))
+    scalars = given if isinstance(given, dict) else {"loss": given}
+    if "loss" not in scalars:
+        raise Fault(f"`loss` gives a dict of {', '.join(scalars)}", 'name the one to minimise "loss"')
+    for name, value in scalars.items():
+        if not isinstance(value, Tensor) or value.ndim or not value.isfinite():
+            seen = tuple(value.shape) if isinstance(value, Tensor) and value.ndim else value
+            raise Fault(f"`loss` gives {name}: {seen}", "give finite scalar tensors: mean() over the batch")
+    if scalars["loss"].dtype != torch.float32:
+        raise Fault(f"the loss is {scalars['loss'].dtype}", "compute it in float32, under autocast as well: .float()")
+
+
+def encode_takes_any_batch(subject: MethodSubject) -> None:
+    """`encode`: (N, C, H, W) -> (N, D) for all N, with the same D."""
+    method = subject.build().eval()
+    encoders.check_sizes(method.encode, subject.images())
+
+
+def features_are_finite_floats(subject: MethodSubject) -> None:
+    """What evaluators can use."""
+    with torch.no_grad():
+        encoders.check_values(subject.build().eval().encode(subject.images()))
+
+
+def samples_are_encoded_apart(subject: MethodSubject) -> None:
+    """In eval mode, no image has a part in another's features."""
+    method = subject.build()
+    if method.batches is not None:
+        subject.train(method, 3)
+    encoders.check_apart(method.eval().encode, subject.images())
+
+
+def adapt_gives_logits(subject: MethodSubject) -> None:
+    """`adapt`: a classifier of queries, finite logits (E, Q, ways)."""
+    method = subject.build().eval()
+    given, labels = logits(method, subject.data, episodes=2)
+    expected = (*labels.shape, ways_of(method))
+    if given.shape != expected or not given.isfinite().all():
+        what = "not finite" if given.shape == expected else f"{tuple(given.shape)}, not {expected}"
+        raise Fault(
+            f"`adapt` gives logits that are {what}", "give (E, Q, ways), one row for each query of each episode"
+        )
+
+
+def no_label_reaches_a_loss_of_views(subject: MethodSubject) -> None:
+    """A method of Views has the same loss on data whose labels are permuted."""
+    losses = []
+    for data in (subject.data, subject.relabelled):
+        method = subject.build(data=data).train()
+        if not isinstance(method.batches, Views):
+            return
+        losses.append(scalar(method, subject.batch(method.batches, data=data)))
+    if not torch.equal(*losses):
+        raise Fault(
+            "with permuted labels, the loss is another",
+            "use no labels, of `data` neither; a method that needs them sets `batches` to Labelled or Episodes",
+        )
+
+
+def settings_of_the_process_are_kept(subject: MethodSubject) -> None:
+    """Default dtype, threads and the like are as before."""
+    with settings_kept("building or using it"):
+        _use(subject, subject.build())
+
+
+def global_generators_are_not_seeded(subject: MethodSubject) -> None:
+    """Building and `loss` may draw from the global generators, which the harness seeds, but not seed them."""
+    method = subject.build().train()
+    never_seeds("building it", lambda: subject.component.spec.load()(method.backbone, method.config, subject.data))
+    if method.batches is not None:
+        batch = subject.batch(method.batches)
+
+        def step() -> None:
+            method.loss(batch)
+            method.after_step(0, 10)
+
+        never_seeds("a training step", step)
+
+
+def encoding_draws_no_random_numbers(subject: MethodSubject) -> None:
+    """`encode` and `adapt` leave the global random states alone."""
+    method = subject.build().eval()
+    with random_states_kept("encoding or adapting"):
+        logits(method, subject.data, episodes=2)
+
+
+def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
+    """`encode` and `adapt` change no weight, buffer, mode or gradient."""
+    method = subject.build().eval()
+    with network_kept(method, "encoding or adapting"):
+        method.encode(subject.images()).detach()
+        logits(method, subject.data, episodes=2)
+
+
+def it_runs_on_a_gpu(subject: MethodSubject) -> None:
+    """Loss, gradient, step and features on a GPU, where there is one."""
+    for device in devices.accelerators():
+        try:
+            _use(subject, subject.build(), device)
+        except (RuntimeError, NotImplementedError) as error:
+            said = " ".join(str(error).split())[:140]
+            raise Fault(f"on {device.type}: {said}", devices.ADVICE) from error
+
+
+def _use(subject: MethodSubject, method: Method, device: torch.device | None = None) -> None:
+    """A step, and features, on a device."""
+    device = device or torch.device("cpu")
+    method = method.to(device).train()
+    if method.batches is not None:
+        scalar(method, devices.moved(subject.batch(method.batches), device)).backward()
+        method.after_step(0, 10)
+    features = method.eval().encode(subject.images().to(device))
+    if features.device.type != device.type:
+        raise Fault(f"features of images on {device.type} are on {features.device.type}", "keep them where they are")
+
+
+NEEDED = (it_can_be_built, the_loss_is_a_scalar)
+CHECKS = (
+    *declared.EVERY,
+    encode_takes_any_batch,
+    features_are_finite_floats,
+    samples_are_encoded_apart,
+    adapt_gives_logits,
+    *learning.CHECKS,
+    no_label_reaches_a_loss_of_views,
+    settings_of_the_process_are_kept,
+    global_generators_are_not_seeded,
+    encoding_draws_no_random_numbers,
+    evaluation_leaves_it_untouched,
+    it_runs_on_a_gpu,
+)

@@ -1,0 +1,71 @@
+"""A problem with a known answer, small enough for seconds: six directions of stripes, and a small network."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from harness.cells import Component
+from harness.data.augmentation import Augmentation
+from harness.data.splits import Data, Split
+from harness.options import NoOptions
+from harness.plugins import Origin
+from harness.registry import Spec
+
+CLASSES = 6
+DESCRIBED = "train has 1024 and test 512 images of 1x12x12, both of the same 6 classes"
+
+
+class SmallNet(nn.Module):
+    """Two convolutions with batch norm, mean over space: (N, C, H, W) -> (N, 32)."""
+
+    feature_dim = 32
+
+    def __init__(self, config: NoOptions, sample_shape: tuple[int, int, int]) -> None:  # noqa: ARG002 (as all backbones)
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(sample_shape[0], 16, 3, padding=1, bias=False),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, self.feature_dim, 3, padding=1, bias=False),
+            nn.BatchNorm2d(self.feature_dim),
+            nn.ReLU(),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images).mean((2, 3))
+
+
+def small_net() -> Component:
+    """SmallNet as a registered backbone would be."""
+    origin = Origin("testing", "rep-harness", "")
+    return Component(Spec("backbone", "small", f"{__name__}:SmallNet", NoOptions, origin), NoOptions(), "small")
+
+
+def gratings(side: int = 12) -> Data:
+    """Six classes that differ in direction alone; the recommended augmentation keeps it and changes the rest."""
+    generator = torch.Generator().manual_seed(0)
+    splits = {"train": _stripes(1024, side, generator), "test": _stripes(512, side, generator)}
+    return Data.of(splits, Augmentation(translate=0.15, jitter=1.0), torch.device("cpu"))
+
+
+def _stripes(number: int, side: int, generator: torch.Generator) -> Split:
+    """Stripes in one of six directions, of random phase, contrast and brightness, under noise."""
+    labels = torch.randint(CLASSES, (number,), generator=generator)
+    phase, contrast, brightness = torch.rand(3, number, 1, 1, generator=generator)
+    angle = labels[:, None, None] * (math.pi / CLASSES)
+    along = torch.arange(side) * angle.cos() + torch.arange(side)[:, None] * angle.sin()
+    waves = torch.sin(2 * math.pi * (along / 4 + phase))
+    noise = torch.randn(number, side, side, generator=generator)
+    pictures = 0.3 + 0.4 * brightness + (0.05 + 0.25 * contrast) * waves + 0.1 * noise
+    return Split((pictures[:, None].clamp(0, 1) * 255).to(torch.uint8), labels, tuple("abcdef"))
+
+
+def relabelled(data: Data) -> Data:
+    """The same images in the same order; the training labels belong to others of them."""
+    train = data.train
+    moved = Split(train.images, train.labels.flip(0), train.classes)
+    return Data({**data.splits, "train": moved}, data.augmentation, data.mean, data.std)

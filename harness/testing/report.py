@@ -1,0 +1,72 @@
+"""Runs checks and reports all that failed, not only the first."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from harness.testing.world import preserved
+
+S = TypeVar("S")
+
+
+class Fault(Exception):  # noqa: N818 (what a check finds is a fault of the plugin's)
+    """Raised by a check: what it saw, and what the author should change."""
+
+    def __init__(self, seen: str, change: str) -> None:
+        super().__init__(seen, change)
+        self.seen, self.change = seen, change
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One check that failed."""
+
+    check: str
+    seen: str
+    change: str
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.seen}; {self.change}"
+
+
+class ConformanceError(AssertionError):
+    """A plugin does not keep the contract. `failures` has every check that failed."""
+
+    def __init__(self, what: str, failures: Sequence[Failure]) -> None:
+        self.failures = tuple(failures)
+        number = "1 check" if len(failures) == 1 else f"{len(failures)} checks"
+        super().__init__("\n".join([f"{what} fails {number}", *(f"  {failure}" for failure in failures)]))
+
+
+def conform(
+    what: str, subject: S, checks: Sequence[Callable[[S], None]], needed: Sequence[Callable[[S], None]] = ()
+) -> None:
+    """Let every check look at `subject`; a check's name is its function's. The `needed` ones come
+    first; where one fails, the others cannot be asked.
+
+    Raises ConformanceError with all failures.
+    """
+    failures = list(islice((failure for check in needed if (failure := _failure(check, subject))), 1))
+    if not failures:
+        failures = [failure for check in checks if (failure := _failure(check, subject))]
+    if failures:
+        raise ConformanceError(what, failures)
+
+
+def _failure(check: Callable[[S], None], subject: S) -> Failure | None:
+    name = check.__name__.replace("_", " ")
+    try:
+        with preserved():
+            check(subject)
+    except Fault as fault:
+        return Failure(name, fault.seen, fault.change)
+    except Exception as error:  # noqa: BLE001 (whatever a stranger's component raises is its failure)
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        said = " ".join(str(error).split())
+        return Failure(name, f"{type(error).__name__}: {said}", f"see {Path(last.filename).name}:{last.lineno}")
+    return None

@@ -1,0 +1,97 @@
+"""A method as the harness would build, train and use it, on the kit's own problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from harness.budget import Budget, merge
+from harness.building import build_method
+from harness.cells import Cell, Component
+from harness.components import Method
+from harness.data.batches import Batches, Episodes, Source, gather
+from harness.data.episodes import draw_episodes
+from harness.data.splits import Data
+from harness.testing.problem import gratings, relabelled, small_net
+from harness.training import seed_all, train
+
+BATCH = 64
+EPISODES, SHOTS, QUERIES = 20, 5, 15
+NOWHERE = Path("no-checkpoint")  # never written: the trainings are over before one is due
+
+
+@dataclass(frozen=True)
+class MethodSubject:
+    """A registered method with its options."""
+
+    component: Component
+
+    @cached_property
+    def data(self) -> Data:
+        return gratings()
+
+    @cached_property
+    def relabelled(self) -> Data:
+        """The same images in the same order, with labels that belong to others of them."""
+        return relabelled(self.data)
+
+    def build(self, seed: int = 0, data: Data | None = None) -> Method:
+        dataset = small_net()  # of a cell, only method, backbone and seed have a part in building
+        cell = Cell("conformance", self.component, small_net(), dataset, seed, self.budget(1))
+        return build_method(cell, data or self.data)
+
+    def budget(self, steps: int) -> Budget:
+        """The method's own recipe, over so many steps."""
+        return Budget(**merge(self.component.spec.budget, {"steps": steps, "batch_size": BATCH}))
+
+    def train(self, method: Method, steps: int, losses: list[float] | None = None) -> None:
+        """Train in place by the harness's own loop, as its recipe says; the losses go into `losses`."""
+        source = Source(self.data, BATCH, 0)
+
+        def log(step: int, steps: int, metrics: Mapping[str, float]) -> None:  # noqa: ARG001 (the interface of logs)
+            if losses is not None:
+                losses.append(metrics["loss"])
+
+        train(method, source, self.budget(steps), NOWHERE, log)
+
+    def batch(self, batches: Batches, step: int = 0, data: Data | None = None) -> Any:
+        return batches.draw(Source(data or self.data, BATCH, 0), step)
+
+    def images(self, number: int = 12) -> Tensor:
+        """Normalised images (number, 1, 12, 12) of the test split."""
+        return self.data.inputs(cast(Tensor, self.data.split("test").images)[:number])
+
+
+def scalar(method: Method, batch: Any, seed: int = 0) -> Tensor:
+    """The loss of a batch, with the global generators seeded as the loop does."""
+    seed_all(seed)
+    loss = method.loss(batch)
+    return loss["loss"] if isinstance(loss, dict) else loss
+
+
+def ways_of(method: Method) -> int:
+    return method.batches.ways if isinstance(method.batches, Episodes) else 5
+
+
+@torch.no_grad()
+def logits(method: Method, data: Data, episodes: int = EPISODES) -> tuple[Tensor, Tensor]:
+    """Of few-shot episodes of the test split, by the method's own `adapt` in eval mode: (E, Q, ways) and labels."""
+    split, ways = data.split("test"), ways_of(method)
+    generator = torch.Generator().manual_seed(0)
+    batch = gather(data, split.images, draw_episodes(split.by_class, ways, SHOTS, QUERIES, episodes, generator))
+    support, query = batch.support, batch.query
+    if method.adapts_on == "features":
+        support, query = (method.encode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in (support, query))
+    return method.adapt(support, batch.support_labels, ways)(query), batch.query_labels
+
+
+def accuracy(method: Method, data: Data) -> float:
+    """The share of queries that are classified rightly."""
+    given, labels = logits(method.eval(), data)
+    return (given.argmax(-1) == labels).float().mean().item()

@@ -1,0 +1,12 @@
+"""The evaluators keep the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.testing import check_evaluator
+
+
+@pytest.mark.parametrize("name", ["knn", "linear", "fewshot"])
+def test_evaluators_conform(name: str) -> None:
+    check_evaluator(name)

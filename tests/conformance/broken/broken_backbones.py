@@ -1,0 +1,109 @@
+"""Backbones that each keep the contract but for one point."""
+
+import torch
+from torch import nn
+
+
+class Good(nn.Module):
+    """A convolution, batch norm, mean over space."""
+
+    def __init__(self, config, sample_shape):
+        super().__init__()
+        self.convolution = nn.Conv2d(sample_shape[0], 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.feature_dim = 8
+
+    def forward(self, images):
+        return self.norm(self.convolution(images)).relu().mean((2, 3))
+
+
+class NoWidth(Good):
+    """has no feature_dim"""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, sample_shape)
+        del self.feature_dim
+
+
+class OtherWidth(Good):
+    """announces another width than its features have"""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, sample_shape)
+        self.feature_dim = 16
+
+
+class Whole(Good):
+    """rounds its features to whole numbers when it does not learn"""
+
+    def forward(self, images):
+        features = super().forward(images)
+        return features if self.training else (100 * features).round().long() // 100
+
+
+class Centred(Good):
+    """subtracts the mean of the batch, in eval mode as well"""
+
+    def forward(self, images):
+        features = super().forward(images)
+        return features - features.mean(0)
+
+
+class Unused(Good):
+    """has a layer that it does not use"""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, sample_shape)
+        self.spare = nn.Linear(8, 8)
+
+
+class Unseeded(Good):
+    """starts from weights that no seed decides"""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, sample_shape)
+        generator = torch.Generator()
+        generator.seed()
+        nn.init.normal_(self.convolution.weight, generator=generator)
+
+
+class Plain(Good):
+    """keeps a random projection in a plain attribute"""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, sample_shape)
+        self.projection = torch.randn(8, 8)
+
+    def forward(self, images):
+        return super().forward(images) @ self.projection
+
+
+class Threads(Good):
+    """sets the number of torch's threads"""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, sample_shape)
+        torch.set_num_threads(2)
+
+
+class Reseeding(Good):
+    """seeds torch while it learns"""
+
+    def forward(self, images):
+        if self.training:
+            torch.manual_seed(0)
+        return super().forward(images)
+
+
+class Drawing(Good):
+    """draws random numbers in eval mode"""
+
+    def forward(self, images):
+        return super().forward(images + 0 * torch.rand_like(images))
+
+
+class OnTheCpu(Good):
+    """makes a tensor on the CPU"""
+
+    def forward(self, images):
+        return super().forward(images) + torch.zeros(8)

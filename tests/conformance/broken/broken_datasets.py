@@ -1,0 +1,91 @@
+"""Data sets that each keep the contract but for one point."""
+
+import torch
+
+from harness import Dataset, Split
+
+
+class Good(Dataset):
+    """Three classes of noise in `train` and `test`, two others in `novel`."""
+
+    def load(self):
+        generator = self.generator()
+        return {
+            "train": self.split("abc", generator),
+            "test": self.split("abc", generator),
+            "novel": self.split("de", generator),
+        }
+
+    def generator(self):
+        return torch.Generator().manual_seed(0)
+
+    def split(self, classes, generator):
+        labels = torch.arange(len(classes)).repeat(4)
+        return Split(torch.randint(0, 256, (len(labels), 1, 6, 6), generator=generator).byte(), labels, tuple(classes))
+
+
+class Floats(Good):
+    """gives images that are floats between 0 and 1"""
+
+    def split(self, classes, generator):
+        whole = super().split(classes, generator)
+        return Split(whole.images / 255, whole.labels, whole.classes)
+
+
+class KnownNovel(Good):
+    """has a training class among its novel classes"""
+
+    def load(self):
+        splits = super().load()
+        return {**splits, "novel": Split(splits["novel"].images, splits["novel"].labels, ("c", "e"))}
+
+
+class EmptyClass(Good):
+    """lists a class that has no sample"""
+
+    def split(self, classes, generator):
+        whole = super().split(classes, generator)
+        return Split(whole.images, whole.labels, (*whole.classes, f"none of {classes}"))
+
+
+class Overlapping(Good):
+    """tests on images that it trains on"""
+
+    def load(self):
+        splits = super().load()
+        return {**splits, "test": splits["train"]}
+
+
+class Unseeded(Good):
+    """draws another split each time"""
+
+    def generator(self):
+        generator = torch.Generator()
+        generator.seed()
+        return generator
+
+
+class NoFingerprint(Good):
+    """reads a path, which is not part of a cell's id, and has no fingerprint"""
+
+
+class WordyAugmentation(Good):
+    """recommends an augmentation by a word"""
+
+    augmentation = "strong"
+
+
+class Doubling(Good):
+    """sets torch's default dtype"""
+
+    def load(self):
+        torch.set_default_dtype(torch.float64)
+        return super().load()
+
+
+class Seeding(Good):
+    """seeds torch's global generator"""
+
+    def load(self):
+        torch.manual_seed(0)
+        return super().load()

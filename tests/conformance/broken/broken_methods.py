@@ -1,0 +1,185 @@
+"""Methods that each keep the contract but for one point, and the good ones that they are made from."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from harness import Labelled, Method, Views
+
+
+class Classify(Method):
+    """A linear classifier on the backbone."""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.batches = Labelled()
+        self.head = nn.Linear(backbone.feature_dim, len(data.train.classes))
+
+    def loss(self, batch):
+        return F.cross_entropy(self.head(self.backbone(batch.images)), batch.labels)
+
+
+class Contrast(Method):
+    """The other view of an image is told from the others."""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.batches = Views(2)
+
+    def loss(self, views):
+        one, other = F.normalize(self.backbone(views.flatten(0, 1)), dim=1).chunk(2)
+        return F.cross_entropy(one @ other.T / 0.2, torch.arange(len(one), device=one.device))
+
+
+class NoMethod(nn.Module):
+    """does not derive from harness.Method"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__()
+        self.backbone = backbone
+
+
+class LossPerImage(Classify):
+    """has a loss for each image"""
+
+    def loss(self, batch):
+        return F.cross_entropy(self.head(self.backbone(batch.images)), batch.labels, reduction="none")
+
+
+class Squeezed(Classify):
+    """calls squeeze() on its features"""
+
+    def encode(self, images):
+        return self.backbone(images).squeeze()
+
+
+class Infinite(Classify):
+    """takes the logarithm of zero"""
+
+    adapts_on = "images"
+
+    def encode(self, images):
+        return self.backbone(images).log()
+
+    def adapt(self, support, labels, ways):
+        def encode(images):
+            return self.backbone(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
+        classify = super().adapt(encode(support), labels, ways)
+        return lambda query: classify(encode(query))
+
+
+class Centred(Classify):
+    """subtracts the mean of the batch from its features"""
+
+    def encode(self, images):
+        features = self.backbone(images)
+        return features - features.mean(0)
+
+
+class OneClassMore(Classify):
+    """has a logit for one class more than there are"""
+
+    def adapt(self, support, labels, ways):
+        classify = super().adapt(support, labels, ways)
+        return lambda query: F.pad(classify(query), (0, 1), value=-1e9)
+
+
+class Unused(Classify):
+    """has a parameter that the loss does not use"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.scale = nn.Parameter(torch.ones(()))
+
+
+class Twice(Squeezed, Unused):
+    """fails two checks"""
+
+
+class Frozen(Classify):
+    """has a parameter without requires_grad that nothing moves"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.temperature = nn.Parameter(torch.ones(()), requires_grad=False)
+
+
+class Unseeded(Classify):
+    """starts from weights that no seed decides"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        weights = np.random.default_rng().normal(0, 0.1, self.head.weight.shape)
+        self.head.weight.data = torch.from_numpy(weights).float()
+
+
+class Forgetful(Classify):
+    """counts its steps, on which the loss depends, in a plain attribute"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.steps = 0
+
+    def loss(self, batch):
+        return super().loss(batch) / (1 + 0.01 * self.steps)
+
+    def after_step(self, step, steps):
+        self.steps += 1
+
+
+class Collapsing(Classify):
+    """makes its outputs small, whatever the image"""
+
+    def loss(self, batch):
+        return self.head(self.backbone(batch.images)).square().mean()
+
+
+class Peeking(Contrast):
+    """weighs its views by labels that it kept of the data"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.register_buffer("labels", data.train.labels[:64].clone())
+
+    def loss(self, views):
+        return super().loss(views) * self.labels.float().mean()
+
+
+class Benchmarking(Classify):
+    """switches cudnn's benchmark mode"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        torch.backends.cudnn.benchmark = not torch.backends.cudnn.benchmark
+
+
+class Reseeding(Classify):
+    """seeds torch in its loss"""
+
+    def loss(self, batch):
+        torch.manual_seed(0)
+        return super().loss(batch)
+
+
+class Drawing(Classify):
+    """draws random numbers to encode"""
+
+    def encode(self, images):
+        return self.backbone(images + 0 * torch.rand_like(images))
+
+
+class Freezing(Classify):
+    """freezes the backbone to encode, and leaves it so"""
+
+    def encode(self, images):
+        self.backbone.requires_grad_(False)
+        return super().encode(images)
+
+
+class OnTheCpu(Classify):
+    """makes a tensor on the CPU"""
+
+    def loss(self, batch):
+        return (super().loss(batch) + torch.zeros(1)).mean()

@@ -1,0 +1,191 @@
+"""Deliberately broken plugins, at least one for each check of the conformance kit, and what the kit says of each.
+
+tests/conformance/test_kit.py asserts it; docs/conformance.py writes docs/conformance.md from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+
+from harness import testing
+from harness.plugins import installed
+from harness.registry import registry
+from harness.testing import ConformanceError, Failure, devices
+
+SOURCES = Path(__file__).parent / "broken"
+OBSERVERS = ("mute", "expectant", "remembering", "clearing", "threads", "seeding")
+
+# kind -> check -> broken plugin
+BROKEN: dict[str, dict[str, str]] = {
+    "method": {
+        "it can be built": "NoMethod",
+        "the loss is a scalar": "LossPerImage",
+        "options have help": "Helpless",
+        "options are typed": "Untyped",
+        "registration is lazy": "Eager",
+        "encode takes any batch": "Squeezed",
+        "features are finite floats": "Infinite",
+        "samples are encoded apart": "Centred",
+        "adapt gives logits": "OneClassMore",
+        "gradients reach every parameter": "Unused",
+        "no parameter is frozen": "Frozen",
+        "training repeats itself": "Unseeded",
+        "it can be saved and loaded": "Forgetful",
+        "it learns": "Collapsing",
+        "no label reaches a loss of views": "Peeking",
+        "settings of the process are kept": "Benchmarking",
+        "global generators are not seeded": "Reseeding",
+        "encoding draws no random numbers": "Drawing",
+        "evaluation leaves it untouched": "Freezing",
+        "it runs on a gpu": "OnTheCpu",
+    },
+    "backbone": {
+        "it can be built": "NoWidth",
+        "features have the announced width": "OtherWidth",
+        "features are finite floats": "Whole",
+        "samples are encoded apart": "Centred",
+        "gradients reach every parameter": "Unused",
+        "building repeats itself": "Unseeded",
+        "it can be saved and loaded": "Plain",
+        "settings of the process are kept": "Threads",
+        "global generators are not seeded": "Reseeding",
+        "encoding draws no random numbers": "Drawing",
+        "it runs on a gpu": "OnTheCpu",
+    },
+    "dataset": {
+        "it can be loaded": "Floats",
+        "splits have their fixed meanings": "KnownNovel",
+        "every class has samples": "EmptyClass",
+        "splits share no sample": "Overlapping",
+        "loading repeats itself": "Unseeded",
+        "the fingerprint identifies the content": "NoFingerprint",
+        "the augmentation is one": "WordyAugmentation",
+        "settings of the process are kept": "Doubling",
+        "loading draws no global random numbers": "Seeding",
+    },
+    "evaluator": {
+        "it scores an encoder": "Unscorable",
+        "metrics say what they are made of": "Truncated",
+        "scores repeat themselves": "Sampling",
+        "a perfect encoder is told from a blind one": "WinningTies",
+        "the encoder is left untouched": "Training",
+        "settings of the process are kept": "NoGradient",
+        "global generators are left alone": "Seeding",
+        "it runs on a gpu": "OnTheCpu",
+    },
+    "executor": {
+        "jobs run and write their logs": "Mute",
+        "exit codes are reported": "YesOrNo",
+        "running names what runs": "Nameless",
+        "a killed job hurts no other": "Signless",
+        "cancel ends all jobs": "Lingering",
+    },
+    "observer": {
+        "it observes something": "mute",
+        "importing it is cheap": "eager",
+        "a training is observed": "expectant",
+        "a run is observed without its trainings": "remembering",
+        "events are left as they are": "clearing",
+        "settings of the process are kept": "threads",
+        "global generators are left alone": "seeding",
+    },
+}
+GOOD = {
+    "method": ("Classify", "Contrast"),
+    "backbone": ("Good",),
+    "dataset": ("Good",),
+    "evaluator": ("Good",),
+    "executor": ("Good",),
+}
+ON_A_GPU = ("evaluator", "it runs on a gpu")  # needs a real one
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A plugin that fails one check."""
+
+    kind: str
+    check: str
+    name: str
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it: its docstring."""
+        if self.check in ("registration is lazy", "importing it is cheap"):
+            return inspect.getdoc(importlib.import_module("broken_eager")) or ""
+        module = "broken_entry" if self.name in ("Helpless", "Untyped") else f"broken_{self.kind}s"
+        name = self.name.capitalize() if self.kind == "observer" else self.name
+        return inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
+
+
+def every() -> Iterator[Broken]:
+    """All of them, but for those that need a GPU where there is none."""
+    for kind, checks in BROKEN.items():
+        for check, name in checks.items():
+            if (kind, check) != ON_A_GPU or torch.cuda.is_available():
+                yield Broken(kind, check, name)
+
+
+def check_of(kind: str) -> Callable[..., None]:
+    function: Callable[..., None] = getattr(testing, f"check_{kind}")
+    return function
+
+
+def meet(broken: Broken) -> tuple[Failure, ...]:
+    """Every check that it fails. Without a GPU, torch's `meta` device stands in for one: it, too, takes no tensor of
+    the CPU's."""
+    stand_in: Any = contextlib.nullcontext()
+    if broken.check == "it runs on a gpu" and not torch.cuda.is_available():
+        stand_in = mock.patch.object(devices, "accelerators", return_value=[torch.device("meta")])
+    try:
+        with stand_in:
+            check_of(broken.kind)(broken.name)
+    except ConformanceError as error:
+        return error.failures
+    return ()
+
+
+def steady(text: str) -> str:
+    """Without what differs from machine to machine: measured numbers, places of temporary files, lines of code."""
+    text = re.sub(r"/\S*/", "", text)
+    return re.sub(r"(?<=\d)\.\d+|(?<=\.py:)\d+", "...", text)
+
+
+@contextlib.contextmanager
+def plugins() -> Iterator[None]:
+    """The broken plugins as installed distributions."""
+    points = [
+        "broken = broken_entry",
+        "eager = broken_eager",
+        *(f"{each} = broken_observers:{each}" for each in OBSERVERS),
+    ]
+    with tempfile.TemporaryDirectory(prefix="harness-broken-") as folder:
+        info = Path(folder) / "plugin_broken-2.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin-broken\nVersion: 2.0\n")
+        (info / "entry_points.txt").write_text("\n".join(["[harness]", *points, ""]))
+        with mock.patch.object(sys, "path", [folder, str(SOURCES), *sys.path]):
+            _forget()
+            try:
+                yield
+            finally:
+                _forget()
+
+
+def _forget() -> None:
+    """What is known of the installed plugins."""
+    importlib.invalidate_caches()
+    installed.cache_clear()
+    registry.cache_clear()

@@ -1,0 +1,60 @@
+"""The examples of docs/plugins, one of each kind, in one run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from harness import hookspecs
+from harness.registry import KINDS
+from tests import pages
+from tests.conftest import Harness
+
+PAGES = {path.stem: pages.files(f"plugins/{path.name}") for path in (pages.DOCS / "plugins").glob("*.md")}
+
+SUITE = """\
+name: kinds
+matrix:
+  method: [{use: barlow, width: 32}]
+  backbone: [{use: perceptron, width: 32}]
+  dataset: [{use: stripes, per_class: 12}]
+  seed: [0]
+budget: {steps: 5, batch_size: 16}
+evaluators:
+  centroid: {}
+executor: one-by-one
+"""
+
+
+def test_there_is_a_page_for_each_kind_and_for_observers() -> None:
+    assert set(PAGES) == {*KINDS, "observer"}
+
+
+@pytest.mark.parametrize(
+    "hook", [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "harness_spec")]
+)
+def test_each_hook_is_on_a_page(hook: str) -> None:
+    pages_that_name_it = [kind for kind in PAGES if hook in pages.read(f"plugins/{kind}.md")]
+    assert pages_that_name_it
+
+
+def test_the_examples_of_all_kinds_run_together(harness: Harness, tmp_path: Path) -> None:
+    shown = {name: text for page in PAGES.values() for name, text in page.items()}
+    assert len(shown) == 11
+    entry_points = {name.removesuffix(".py") for page in PAGES.values() for name in list(page)[:1]}
+    project = "[project]\nname = 'examples'\nversion = '1.0'\ndependencies = []\n[project.entry-points.harness]\n"
+    shown["pyproject.toml"] = project + "".join(f"{name} = '{name}'\n" for name in sorted(entry_points))
+    pages.place({**shown, "kinds.yaml": SUITE}, tmp_path)
+    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+    done = harness("run", "kinds.yaml", env=env)
+    assert "1 of 1 cells done" in done.stdout
+    assert "warning" not in done.stderr
+    [cell, run] = map(json.loads, (tmp_path / "results" / "kinds" / "diary.jsonl").read_text().splitlines())
+    assert run == {"cells": {"done": 1}}
+    assert (cell["method"], cell["seed"], cell["status"]) == ("barlow (width=32)", 0, "ok")
+    assert 0 <= cell["centroid accuracy"] <= 1
+    [steps] = (tmp_path / "results" / "kinds" / "cells").glob("*/steps.jsonl")
+    assert {"loss", "invariance"} < set(json.loads(steps.read_text().splitlines()[-1]))
