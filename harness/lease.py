@@ -124,7 +124,7 @@ def is_dead_here(content: bytes, run: str = "") -> bool | None:
 def _lives(run: str) -> bool:
     """Whether the process of a run of this machine runs."""
     where, pid, began, *_ = [*run.split("."), "", "", ""]
-    return where == machine() and pid.isdecimal() and alive(int(pid), began)
+    return where == machine() and pid.isdecimal() and len(pid) < 20 and alive(int(pid), began)
 
 
 class Watch:

@@ -520,6 +520,7 @@ def test_importing_brings_neither_torch_nor_pandas() -> None:
 
 def test_words() -> None:
     assert sorted(["20-way", "knn", "5-way", "Knn"], key=natural) == ["5-way", "20-way", "Knn", "knn"]
+    assert sorted(["7fb", "a1", "a", ""], key=natural) == ["", "7fb", "a", "a1"]  # commits, some of them unknown
     assert [amount(x) for x in (0, 1.234, 12.34, 1234.5, 51200, 0.004)] == [
         "0",
         "1.23",

@@ -21,7 +21,7 @@ def clean(text: object, limit: int = 2000) -> str:
 def natural(text: str) -> tuple[Any, ...]:
     """A sort key that puts "5-way" before "20-way"."""
     parts = re.split(r"([0-9]+)", text.lower())
-    return (*(int(part) if i % 2 else part for i, part in enumerate(parts)), text)
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), text
 
 
 def canonical(value: Any) -> str:
@@ -42,7 +42,7 @@ def mean_with_half_width(mean: float, half_width: float | None, *, percent: bool
 
 
 def half(width: float, *, percent: bool) -> str:
-    """Half of an interval; with a further decimal where one would say that there is none."""
+    """Half of an interval; with a second decimal where it is below .05 points."""
     return f"{100 * width:.2f}" if percent and 0 < 100 * width < 0.05 else number(width, percent=percent)
 
 

@@ -31,7 +31,7 @@ DUPLICATES = 0.01  # of a split's samples may be in another as well: collections
 
 
 def check_dataset(name: str, **options: Any) -> None:
-    """Load a registered data set with these options, three times. What it downloads or builds is kept in the cache.
+    """Load a registered data set with these options, several times. What it downloads or builds is kept in the cache.
 
     Raises ConformanceError with every check that failed.
     """

@@ -95,8 +95,11 @@ def imported(value: str, hook: str, watched: tuple[str, ...]) -> list[str]:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env)
     if done.returncode:
-        raise Fault(f"importing it alone fails: {done.stderr.strip().splitlines()[-1]}", f"mend {value}")
-    return done.stdout.split()
+        raise Fault(
+            f"importing it alone fails: {(done.stderr.strip().splitlines() or [f'exit code {done.returncode}'])[-1]}",
+            f"mend {value}",
+        )
+    return done.stdout.splitlines()[-1].split()  # a plugin may print as well
 
 
 def entry_of(origin: Origin) -> EntryPoint:

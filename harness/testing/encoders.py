@@ -54,7 +54,6 @@ def check_apart(encode: Encode, images: Tensor) -> None:
 
 def check_saved(saved: nn.Module, fresh: nn.Module, use: Callable[[nn.Module], Tensor], what: str) -> None:
     """`fresh`, loaded from the file that the harness would save, does what `saved` does. Raises Fault."""
-    expected = use(saved)
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.safetensors")
         try:
@@ -65,6 +64,7 @@ def check_saved(saved: nn.Module, fresh: nn.Module, use: Callable[[nn.Module], T
             raise Fault(
                 f"it cannot be saved and loaded ({said})", "make all state parameters and buffers in __init__"
             ) from error
+    expected = use(saved)  # not before it is saved: use may move a queue
     if not torch.equal(expected, use(fresh)):
         raise Fault(
             f"once saved and loaded, it gives another {what}",

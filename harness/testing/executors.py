@@ -17,10 +17,8 @@ from harness.executors import Executor, Job, Resources
 from harness.jobs import CELL
 from harness.testing import declared
 from harness.testing.declared import component
-from harness.testing.held import HeldJob
+from harness.testing.held import PATIENCE, HeldJob
 from harness.testing.report import Fault, conform
-
-PATIENCE = 60.0  # seconds until a job that does nothing must have begun, or ended
 
 
 def check_executor(name: str, **options: Any) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
+from glob import glob
 from pathlib import Path
 from types import TracebackType
 
 from harness.executors import Job
 from harness.jobs import CELL
 
+PATIENCE = 60.0  # seconds until a job that does nothing must have begun, or ended
+
 
 class HeldJob:
     """Waits for its plan. Let go, it finds that it is none and ends with 2."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.pipe = folder / f"{name}.jsonl"
+        self.pipe = folder.resolve() / f"{name}.jsonl"  # as the system names it
         os.mkfifo(self.pipe)
         self.job = Job(name, (CELL, str(self.pipe), "id", "--attempt", "1"), str(folder / f"{name}.log"))
         self._end: int | None = None
@@ -48,13 +52,21 @@ class HeldJob:
         return True
 
     def pid(self) -> int | None:
-        """Who reads, in another process than this one."""
-        if Path("/proc/self/fd").exists():
-            readers = [int(fd.parts[2]) for fd in Path("/proc").glob("[0-9]*/fd/*") if _leads_to(fd, self.pipe)]
-        else:
-            listed = subprocess.run(["lsof", "-t", str(self.pipe)], capture_output=True, text=True, check=False)
-            readers = [int(line) for line in listed.stdout.split()]
+        """Who reads, in another process than this one. It may take a moment until the system shows it."""
+        deadline = time.monotonic() + PATIENCE
+        while not (readers := self._readers()) and time.monotonic() < deadline:
+            time.sleep(0.05)
         return next((reader for reader in readers if reader != os.getpid()), None)
+
+    def _readers(self) -> list[int]:
+        """The processes that have opened it, less this one's own end."""
+        if Path("/proc/self/fd").exists():
+            # Path.glob raises where a process ends meanwhile, glob does not
+            descriptors = [Path(each) for each in glob("/proc/[0-9]*/fd/*") if _leads_to(Path(each), self.pipe)]  # noqa: PTH207
+            own = Path(f"/proc/{os.getpid()}/fd/{self._end}")
+            return [int(each.parts[2]) for each in descriptors if each != own]
+        listed = subprocess.run(["lsof", "-t", str(self.pipe)], capture_output=True, text=True, check=False)
+        return [reader for reader in map(int, listed.stdout.split()) if reader != os.getpid()]
 
     def release(self) -> None:
         """Let it end."""

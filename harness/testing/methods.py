@@ -146,7 +146,7 @@ def it_runs_on_a_gpu(subject: MethodSubject) -> None:
     for device in devices.accelerators():
         try:
             _use(subject, subject.build(), device)
-        except (RuntimeError, NotImplementedError) as error:
+        except RuntimeError as error:  # NotImplementedError, of an operation without a kernel, is one
             said = " ".join(str(error).split())[:140]
             raise Fault(f"on {device.type}: {said}", devices.ADVICE) from error
 

@@ -18,12 +18,13 @@ from harness.components import Method
 from harness.data.batches import Batches, Episodes, Source, gather
 from harness.data.episodes import draw_episodes
 from harness.data.splits import Data
+from harness.interval import Interval
 from harness.testing.problem import gratings, relabelled, small_net
 from harness.training import seed_all, train
 
 BATCH = 64
 EPISODES, SHOTS, QUERIES = 20, 5, 15
-NOWHERE = Path("no-checkpoint")  # never written: the trainings are over before one is due
+NOWHERE, NEVER = Path("no-checkpoint"), Interval()  # of a checkpoint that is never due
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class MethodSubject:
             if losses is not None:
                 losses.append(metrics["loss"])
 
-        train(method, source, self.budget(steps), NOWHERE, log)
+        train(method, source, self.budget(steps), NOWHERE, log, every=NEVER)
 
     def batch(self, batches: Batches, step: int = 0, data: Data | None = None) -> Any:
         return batches.draw(Source(data or self.data, BATCH, 0), step)

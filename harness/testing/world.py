@@ -37,12 +37,15 @@ def preserved() -> Iterator[None]:
     """Put back what is done inside; meanwhile on one thread, which small networks are faster on."""
     dtype, threads, grad = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
     deterministic, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    device = torch.get_default_device()
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(device)
         torch.set_num_threads(threads)
         torch.set_grad_enabled(grad)
         torch.use_deterministic_algorithms(deterministic)
