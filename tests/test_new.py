@@ -6,42 +6,41 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from harness.registry import KINDS
 from harness.scaffold import NEW, rendered
 from tests.conftest import Harness
 
-
-def put_in_place(folder: Path) -> dict[str, str]:
-    """The environment of a process that sees the distribution in `folder` as pip would install it.
-
-    Without pip, whose build would fetch hatchling.
-    """
-    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir()
-    needs = "".join(f"Requires-Dist: {each}\n" for each in project["dependencies"])
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0.1.0\n{needs}")
-    entries = "".join(f"{name} = {module}\n" for name, module in project["entry-points"]["harness"].items())
-    (info / "entry_points.txt").write_text(f"[harness]\n{entries}")
-    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])}
+ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("kind", NEW)
-def test_a_new_plugin_registers_and_passes_its_own_tests(kind: str, harness: Harness, tmp_path: Path) -> None:
-    said = harness("new", kind, "first-try", "--directory", "made").stdout
-    folder = tmp_path / "made" / "harness-first-try"
-    assert str(folder.relative_to(tmp_path)) in said
-    env = put_in_place(folder)
+def wheel(project: Path, to: Path) -> zipfile.ZipFile:
+    """The distribution of a project, built as pip would, in this environment."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(to)]
+    subprocess.run(build, cwd=project, capture_output=True, check=True)
+    [made] = to.glob("*.whl")
+    return zipfile.ZipFile(made)
+
+
+def test_new_plugins_register_and_pass_their_own_tests(harness: Harness, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for kind in NEW:
+        said = harness("new", kind, f"first-{kind}", "--directory", "made").stdout
+        folder = tmp_path / "made" / f"harness-first-{kind}"
+        assert str(folder.relative_to(tmp_path)) in said
+        wheel(folder, tmp_path / kind).extractall(site)
+    env = {"PYTHONPATH": os.pathsep.join([str(site), os.environ["PYTHONPATH"]])}
     listed = harness("list", env=env)
     assert listed.stderr == ""
-    assert ("\nfirst-try " in listed.stdout) == (kind != "observer")
+    assert re.findall(r"^first-\w+", listed.stdout, re.MULTILINE) == [f"first-{kind}" for kind in KINDS]
+    assert "first-observer" in harness("plugins", env=env).stdout
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
-        cwd=folder,
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "made"],  # one process: each loads torch
+        cwd=tmp_path,
         env={**os.environ, **env},
         capture_output=True,
         text=True,
@@ -49,7 +48,14 @@ def test_a_new_plugin_registers_and_passes_its_own_tests(kind: str, harness: Har
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 passed" in done.stdout
+    assert f"{len(NEW)} passed" in done.stdout
+
+
+def test_a_wheel_of_ours_has_all_that_is_written_from(tmp_path: Path) -> None:
+    names = wheel(ROOT, tmp_path).namelist()
+    templates = {str(path.relative_to(ROOT)) for path in (ROOT / "harness" / "templates").rglob("*.template")}
+    assert len(templates) >= 2 * len(NEW)
+    assert templates <= set(names)
 
 
 @pytest.mark.parametrize("kind", NEW)
