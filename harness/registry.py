@@ -97,7 +97,7 @@ class Registry:
         if several := self._specs[kind].get(name):
             meant = " or ".join(f"'{each.qualified}'" for each in several)
             raise UsageError(f"the {kind} '{name}' is ambiguous: write {meant}.")
-        raise UsageError(f"there is no {kind} '{name}'.{nearest(name, self._written[kind])}")
+        raise UsageError(f"there is no {kind} '{name}'.{nearest(name.rpartition(':')[2], self._written[kind])}")
 
     def _names(self, kind: Kind) -> Iterator[tuple[str, Spec]]:
         """What each component is called; reports those that have to be called by more than their name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,26 +16,30 @@ class Mine(Method): pass
 
 @hookimpl
 def register_methods(register):
-    register("mine", "mine:Mine", summary="of a file")
+    register("idle", "mine:Mine", summary="of a file")
 """
-ONE = SUITE.replace("classify, idle", "mine").replace("[0, 1]", "[0]")
+BOTH = SUITE.replace("classify, idle", "{use: mine.py:idle, label: mine}, harness-toy:idle").replace("[0, 1]", "[0]")
 
 
-def test_a_plugin_file_runs_and_its_content_decides(
+def test_a_plugin_file_runs_beside_an_installed_one_of_its_name_and_its_content_decides(
     harness: Harness, suite: Callable[[str], Path], tmp_path: Path
 ) -> None:
     file = tmp_path / "mine.py"
     file.write_text(MINE)
-    path = suite(ONE)
-    assert "1 of 1 cells done" in harness("run", path, "--plugin", file).stdout
-    [cell] = json.loads(harness("plan", path, "--plugin", file, "--json").stdout)["cells"]
-    assert cell["status"] == "done"
-    assert cell["method"]["distribution"] == "mine.py"
-    assert cell["method"]["version"].startswith("file ")
+    path = suite(BOTH)
+    assert "2 of 2 cells done" in harness("run", path, "--plugin", file).stdout
     file.write_text(MINE.replace("of a file", "of a life"))  # as long, within the same second
-    [other] = json.loads(harness("plan", path, "--plugin", file, "--json").stdout)["cells"]
-    assert (other["status"], other["id"] == cell["id"]) == ("todo", False)
-    assert "there is no method 'mine'" in harness("plan", path, code=2).stderr
+    mine, toy = json.loads(harness("plan", path, "--plugin", file, "--json").stdout)["cells"]
+    assert (mine["status"], toy["status"]) == ("todo", "done")
+    assert mine["method"]["distribution"] == "mine.py"
+    cells = {folder.name: folder / "cell.json" for folder in (tmp_path / "results" / "toy" / "cells").iterdir()}
+    assert len(cells) == 2
+    assert mine["id"] not in cells
+    [before] = [json.loads(cell.read_text())["method"] for id_, cell in cells.items() if id_ != toy["id"]]
+    assert before["distribution"] == "mine.py"
+    assert re.fullmatch("file [0-9a-f]{16}", before["version"])
+    assert before["version"] != mine["method"]["version"]
+    assert "there is no method 'mine.py:idle'. Did you mean 'idle'?" in harness("plan", path, code=2).stderr
 
 
 def test_a_plugin_file_that_is_none_is_one_line(harness: Harness, tmp_path: Path) -> None:
