@@ -41,10 +41,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a plugin, or one of its hooks, is not in use."""
+    """Why a plugin, or one of its hooks, is not in use. `advice`: what to do, where the message does not say it."""
 
     origin: Origin
     message: str
+    advice: str = ""
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"
@@ -65,7 +66,7 @@ class Plugins:
         origin = origin_of(entry)
         try:
             if wants := unmet(entry.dist.requires if entry.dist else None):
-                self.problems.append(Problem(origin, f"needs {wants}"))
+                self.problems.append(Problem(origin, f"needs {wants}", f"pip install -U {CORE} {origin.distribution}"))
                 return
             plugin = entry.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a stranger's module raises is reported)

@@ -109,7 +109,10 @@ class Registry:
                     others = ", ".join(str(each.origin) for each in ([plain] if plain else specs) if each is not spec)
                     what = f"stays with the bundled {others}" if plain else f"is registered by {others} too"
                     message = f"{kind} '{name}' {what}: this one is '{spec.qualified}'"
-                    self.plugins.problems.append(Problem(spec.origin, message))
+                    advice = (
+                        f"A suite has to say '{spec.qualified}'; or do without it: --no-plugins={spec.origin.plugin}"
+                    )
+                    self.plugins.problems.append(Problem(spec.origin, message, advice))
 
     def _registrar(self, kind: Kind, origin: Origin) -> Any:
         def register(

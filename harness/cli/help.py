@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",
     "leaderboard": "Make the leaderboard of a results folder from its records.",
     "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
+    "doctor": "Look for what is wrong with environment, devices, plugins and data, and say what to do.",
 }
 OPTIONS = {
     NO_PLUGINS: ABOUT_NO_PLUGINS,
