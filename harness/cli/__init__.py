@@ -96,7 +96,7 @@ def _command(arguments: list[str]) -> None:
         print(text(terminal_width(), colour=in_colour()), end="")
         return
     if arguments[:1] in ([jobs.CELL], [jobs.PREPARE]):  # what executors run
-        sys.exit(jobs.main(arguments))
+        sys.exit(jobs.run_job(arguments))
     if arguments == ["list"]:  # nothing to parse, so typer need not load
         import_module("harness.cli.listing").show_components()
         return
