@@ -159,8 +159,9 @@ class _Reader:
             )
         if not isinstance(given.get("label", ""), str):
             raise UsageError(f"{self.where((*path, 'label'))}: a label is text, not {given['label']!r} (quote it).")
-        spec = self.spec(kind, given["use"], path)
-        section: KeyPath = (SECTIONS[kind], spec.name)
+        name: str = given["use"]
+        spec = self.spec(kind, name, path)
+        section: KeyPath = (SECTIONS[kind], name)
         common = self.mapping(section)
         if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
             raise UsageError(f"{self.where(path)}: only methods have a budget of their own.")
@@ -173,8 +174,8 @@ class _Reader:
 
         self.refuse_many(_number(spec.config, both), f"combinations of options of {spec.name}", path)
         for options, swept in _sweep(spec.config, both):
-            label = _label(given.get("label", spec.name), swept if "label" in given else {**own, **swept})
-            yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path)
+            label = _label(given.get("label", name), swept if "label" in given else {**own, **swept})
+            yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path, section)
 
     def component(self, spec: Spec, options: Any, where: Any, label: str, place: str) -> Component:
         parsed: Any = parse(spec.config, options, where, owner=spec.name)
@@ -209,7 +210,7 @@ class _Reader:
             raise UsageError(f"{self.where(('budget',))}: the budget needs 'steps' or 'epochs'.")
 
         def where(key: KeyPath) -> str:
-            section: KeyPath = (SECTIONS["method"], method.component.spec.name, "budget")
+            section: KeyPath = (*method.section, "budget")
             return self.where(
                 next(
                     (path for path in ((*method.path, "budget"), section) if (*path, *key) in self.document.lines),
@@ -303,11 +304,15 @@ class _Reader:
 
 @dataclass(frozen=True)
 class Entry:
-    """A component of an axis with what only its entry says: a budget of its own, and where it stands."""
+    """A component of an axis with what only its entry says: a budget of its own, and where it stands.
+
+    `section`: where the suite may say more of the component, under the name that the entry calls it.
+    """
 
     component: Component
     budget: dict[str, Any]
     path: KeyPath
+    section: KeyPath
 
 
 def _listed(value: Any) -> list[Any]:

@@ -25,6 +25,7 @@ from harness.interval import DEFAULT
 from harness.naming import default_results
 from harness.outcome import parse_retry
 from harness.plan import Plan, selection
+from harness.pluginfiles import use
 from harness.registry import registry
 from harness.running import Options
 from harness.running import run as run_plan
@@ -81,8 +82,12 @@ def run(
     ] = DEFAULT,
     profile: Annotated[bool, typer.Option("--profile", help="profile ten training steps of each cell")] = False,
     executor: Annotated[str, typer.Option(help="where cells run, unless the suite says")] = "local",
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
+    ] = None,
 ) -> None:
     """Train and score what is left of a suite, then write and show its leaderboard."""
+    use(plugin)
     started = time.monotonic()
     known = registry()
     report(known)
