@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,13 +15,25 @@ from harness.budget import Budget, merge
 from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
 from harness.errors import UsageError, nearest
+from harness.gate import settings
+from harness.gate.settings import Gate, read_gate
 from harness.matrix import Matrix, Point, names_of
 from harness.options import KeyPath, accepts_list, fields_of, parse
 from harness.registry import Kind, Registry, Spec
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
 SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
-KEYS = ("name", "matrix", "budget", "evaluators", "include", "exclude", "executor", *SECTIONS.values())
+KEYS = (
+    "name",
+    "matrix",
+    "budget",
+    "evaluators",
+    "include",
+    "exclude",
+    "executor",
+    settings.SECTION,
+    *SECTIONS.values(),
+)
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
 MOST_CELLS = 100_000  # of one suite: more are a slip of the hand, or meant to fill the memory
 ONLY = "only"  # of an evaluator: the methods that it is for
@@ -38,6 +50,7 @@ class Suite:
     evaluators: tuple[Component, ...]
     only: Mapping[str, tuple[str, ...]]  # by an evaluator's label, the methods that it is for; none: all
     executor: Component | None
+    gate: Gate = field(default_factory=Gate)
 
 
 def load_suite(file: Path, registry: Registry, budget: str | None = None) -> Suite:
@@ -78,7 +91,8 @@ class _Reader:
         methods = {each for cell in cells.values() for each in names_of(cell.method)}
         only = {each.label: self.only(each.label, methods) for each in evaluators}
         whole = name + self.suffix
-        return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor())
+        gate = read_gate(self.document.values.get(settings.SECTION), self.where, [each.label for each in evaluators])
+        return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor(), gate)
 
     def matrix(self) -> Matrix[Entry]:
         axes = self.mapping(("matrix",))

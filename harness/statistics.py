@@ -58,3 +58,26 @@ def ranks(intervals: Sequence[Interval | None], *, higher_is_better: bool = True
         else 1 + len(worst) - bisect_right(worst, sign * one.mean + one.half_width)
         for one in intervals
     ]
+
+
+def overlapping(intervals: Sequence[Interval | None], *, higher_is_better: bool = True) -> list[tuple[int, ...]]:
+    """The largest groups, best first, of two or more whose intervals all overlap, by index; a thing may be in several.
+
+    Within a group nothing separates one from another, as in a compact letter display (Piepho, 2004). Intervals that
+    overlap in pairs have a point in common, so each group is what is alive at the end of some interval.
+    """
+    sign = 1 if higher_is_better else -1
+    known = [(i, sign * each.mean, each.half_width) for i, each in enumerate(intervals) if each is not None]
+    spans = [(-(mean + half), half - mean, i) for i, mean, half in known if half is not None]
+    ends = sorted([(first, False, i) for first, _, i in spans] + [(last, True, i) for _, last, i in spans])
+    groups, alive, grown = [], set[int](), False
+    for _, closes, i in ends:  # from the best down; those that only touch overlap, as in `is_above`
+        if not closes:
+            alive.add(i)
+            grown = True
+            continue
+        if grown and len(alive) > 1:
+            groups.append(tuple(sorted(alive)))
+        grown = False
+        alive.remove(i)
+    return groups

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 from harness import __all__ as public
 from harness.config import load_suite
+from harness.leaderboard.inject import updated
 from harness.plan import Plan
 from harness.plugins import bundled
 from harness.registry import KINDS, registry
@@ -94,16 +94,11 @@ def test_the_readmes_plugin_installs_and_runs(harness: Harness, suite: Callable[
 
 
 def test_tables_in_documents_are_made_from_records() -> None:
-    specification = importlib.util.spec_from_file_location("update_tables", ROOT / "docs" / "update_tables.py")
-    assert specification
-    assert specification.loader
-    update_tables = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(update_tables)
+    """As `harness leaderboard --inject README.md --inject docs/reproduction.md --verify` says it."""
+    published = registry().published()
     assert "| protonet" in README
-    for document in update_tables.DOCUMENTS:
-        text = document.read_text(encoding="utf-8")
-        assert "<!-- leaderboard: " in text
-        assert update_tables.updated(text) == text, document.name
+    for document in (ROOT / "README.md", ROOT / "docs" / "reproduction.md"):
+        assert updated(document, published) == document.read_text(encoding="utf-8"), document.name
 
 
 def test_the_reference_of_options_is_made_from_the_config_classes_without_torch() -> None:

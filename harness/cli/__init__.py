@@ -26,6 +26,9 @@ COMMANDS = {  # in the order of `harness --help`
     "leaderboard": "harness.cli.leaderboard:leaderboard",
     "new": "harness.cli.new:new",
     "doctor": "harness.cli.doctor:doctor",
+    "baseline": "harness.cli.baseline:baseline",
+    "check": "harness.cli.check:check",
+    "compare": "harness.cli.compare:compare",
 }
 
 

@@ -21,6 +21,9 @@ COMMANDS = {
     "leaderboard": "Make the leaderboard of a results folder from its records.",
     "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
     "doctor": "Look for what is wrong with environment, devices, plugins and data, and say what to do.",
+    "baseline": "Make a baseline of a results folder: scores by seed, versions, hardware.",
+    "check": "Check a run against a baseline.",
+    "compare": "Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0.",
 }
 OPTIONS = {
     NO_PLUGINS: ABOUT_NO_PLUGINS,

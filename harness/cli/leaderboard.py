@@ -1,8 +1,9 @@
-"""`harness leaderboard`: the tables of a results folder."""
+"""`harness leaderboard`: the tables of a results folder, printed, in a file, or between the markers of documents."""
 
 from __future__ import annotations
 
 import gc
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import UsageError
+from harness.errors import UsageError, shown
 from harness.files import write_bytes
+from harness.leaderboard.view import View
 from harness.registry import registry
 from harness.store import Store
 
@@ -20,6 +22,11 @@ class Format(StrEnum):
     markdown = "markdown"
     csv = "csv"
     html = "html"
+
+
+class By(StrEnum):
+    method = "method"
+    backbone = "backbone"
 
 
 def leaderboard(
@@ -33,22 +40,86 @@ def leaderboard(
     output: Annotated[
         Path | None, typer.Option(help="write to this file  [default: print]", show_default=False)
     ] = None,
+    by: Annotated[By, typer.Option(help="what the rows are that are compared")] = By.method,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="only this column, evaluator or metric; may be repeated", show_default=False),
+    ] = None,
+    pivot: Annotated[bool, typer.Option("--pivot", help="a table per metric, with a column per data set")] = False,
+    inject: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="renew the marked leaderboards of this document", show_default=False),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="write nothing; exit code 1 if a file of --output or --inject is out of date"),
+    ] = False,
 ) -> None:
     """Make the leaderboard of a results folder from its records."""
     from harness import leaderboard as tables  # pandas and scipy load slowly
 
     gc.disable()  # records hold no cycles, and to look for some among millions of values takes a third of the time
-    text = tables.render(Store(folder or only_results()).records(), format.value, registry().published())
+    view = View(by.value, tuple(metric or ()), pivot)
+    if inject:
+        if output or view != View() or format != Format.markdown:
+            raise UsageError("--inject: what a leaderboard shows is said in its marker; --help has the options.")
+        _inject(inject, folder, verify=verify)
+        return
+    if verify and not output:
+        raise UsageError("--verify: which file? Name it by --output FILE or --inject FILE.")
+    records = Store(folder or only_results()).records()
+    text = tables.render(records, format.value, registry().published(), view)
     if output is None:
         sys.stdout.write(text)
+    elif verify:
+        _verify({output: text.encode()})
+    else:
+        write(output, text.encode())
+
+
+def _inject(documents: list[Path], folder: Path | None, *, verify: bool) -> None:
+    from harness.leaderboard.inject import as_written, updated
+
+    published = registry().published()
+    made = {document: as_written(document, updated(document, published, folder)) for document in documents}
+    if verify:
+        _verify(made)
         return
+    for document, content in made.items():
+        if document.read_bytes() != content:
+            write(document, content)
+            print(shown(f"{document}: renewed"))
+
+
+def _verify(made: dict[Path, bytes]) -> None:
+    """Exit code 1 if a file holds something else, with the first line of each that is another."""
+    stale = False
+    for path, content in made.items():
+        found = path.read_bytes() if path.exists() else b""
+        if found != content:
+            stale = True
+            print(shown(f"{path}:{_first_difference(found, content)}: is out of date"), file=sys.stderr)
+    if stale:
+        command = shlex.join(["harness", *(each for each in sys.argv[1:] if each != "--verify")])
+        print(shown(f"To renew: {command}"), file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    """The number of the first line that differs."""
+    pairs = zip([*one.split(b"\n"), None], [*other.split(b"\n"), None], strict=False)
+    return next(number for number, (a, b) in enumerate(pairs, 1) if a != b)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file, or write into what is none. Raises UsageError if it cannot be written."""
     try:
-        if output.exists() and not output.is_file():  # a terminal, a pipe: to replace it would remove it
-            output.write_bytes(text.encode())
+        if path.exists() and not path.is_file():  # a terminal, a pipe: to replace it would remove it
+            path.write_bytes(content)
         else:
-            write_bytes(output.resolve(), text.encode())
+            write_bytes(path.resolve(), content)
     except OSError as error:
-        raise UsageError(f"{output}: cannot be written: {error.strerror}.") from error
+        raise UsageError(f"{path}: cannot be written: {error.strerror}.") from error
 
 
 def only_results() -> Path:

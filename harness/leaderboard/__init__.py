@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from harness.leaderboard.view import View
 from harness.published import Published
 from harness.records import CellRecord
 
@@ -13,37 +14,43 @@ if TYPE_CHECKING:
 
 Format = Literal["markdown", "csv", "html"]
 
-__all__ = ["Format", "render", "show"]
+__all__ = ["Format", "View", "render", "show"]
 
 
 def render(
     records: Iterable[CellRecord],
     format: Format = "markdown",  # noqa: A002 (as the command's option)
     published: Sequence[Published] = (),
+    view: View = View(),
 ) -> str:
     """Markdown or a self-contained HTML page of all tables, or CSV with one line per cell and metric.
 
-    Scores of a setting for which something is published are shown with it; CSV leaves that out.
+    Scores of a setting for which something is published are shown with it; CSV and pivoted tables leave that out.
+    Raises UsageError if the view asks for a metric that no record has.
     """
     from harness.leaderboard.tables import build
 
-    tables = build(records)
+    tables = build(records, view)
     if format == "csv":
         from harness.leaderboard.tidy import to_csv
 
-        return to_csv(tables)
+        return to_csv(tables, pivot=view.pivot)
+    from harness.leaderboard.sections import sections
+
+    found = sections(tables, published, pivot=view.pivot)
     if format == "html":
         from harness.leaderboard.html import to_html
 
-        return to_html(tables, published)
+        return to_html(found)
     from harness.leaderboard.markdown import to_markdown
 
-    return to_markdown(tables, published)
+    return to_markdown(found)
 
 
 def show(records: Iterable[CellRecord], console: Console, published: Sequence[Published] = ()) -> None:
     """Print all tables, split by columns where the console is too narrow; provenance is left to `render`."""
+    from harness.leaderboard.sections import sections
     from harness.leaderboard.tables import build
     from harness.leaderboard.terminal import to_console
 
-    to_console(build(records), console, published)
+    to_console(sections(build(records), published, terminal=True), console)

@@ -42,26 +42,26 @@ def footnotes(table: Table) -> dict[str, str]:
     return {protocol: _SIGNS[i % len(_SIGNS)] * (1 + i // len(_SIGNS)) for i, protocol in enumerate(others)}
 
 
-def scores(table: Table) -> Grid:
-    """Methods by evaluators: '91.2 ± 0.8 (1)', with the mean rank and the number of seeds."""
+def scores(table: Table, *, ties: bool = True) -> Grid:
+    """Rows by evaluators: '91.2 ± 0.8 (1) a', with the mean rank and the number of seeds."""
     signs = footnotes(table)
     titles = [column.title + ("" if column.higher_is_better else " ↓") for column in table.columns]
     rows = [
         (
             Cell(row.label),
-            *(_score(column, score, row, signs) for column, score in zip(table.columns, row.scores, strict=True)),
+            *(score_cell(c, score, row, signs, ties) for c, score in zip(table.columns, row.scores, strict=True)),
             Cell(MISSING if row.mean_rank is None else f"{row.mean_rank:.1f}"),
             Cell(str(row.seeds) if row.seeds == len(table.seeds) else f"{row.seeds}/{len(table.seeds)}"),
         )
         for row in table.rows
     ]
-    return Grid(("method", *titles, "rank", "n"), tuple(rows))
+    return Grid((table.by, *titles, "rank", "n"), tuple(rows))
 
 
 def costs(table: Table) -> Grid:
-    """Methods by costs, each the mean over seeds."""
+    """Rows by costs, each the mean over seeds."""
     evaluators = {column.key[0] for column in table.columns}
-    headers = ("method", "budget", "train s", "evaluate s", "images/s", "images seen", "peak MB")
+    headers = (table.by, "budget", "train s", "evaluate s", "images/s", "images seen", "peak MB")
     rows = [
         (
             Cell(row.label),
@@ -77,17 +77,22 @@ def costs(table: Table) -> Grid:
     return Grid(headers, tuple(rows))
 
 
-def _score(column: Column, score: Score | None, row: Row, signs: dict[str, str]) -> Cell:
+def score_cell(
+    column: Column, score: Score | None, row: Row, signs: dict[str, str] | None = None, ties: bool = True
+) -> Cell:
+    """Mean, half of the interval, rank, letters of ties; seeds and protocol where they are not the usual ones."""
     if score is None:
         return Cell(MISSING)
     interval = score.interval
     parts = [mean_with_half_width(interval.mean, interval.half_width, percent=column.percent)]
     if score.rank is not None:
         parts.append(f"({score.rank})")
+    if ties and score.ties:
+        parts.append(score.ties)
     if interval.n != row.seeds:
         parts.append(f"n={interval.n}")
     if score.protocol != column.protocol:
-        parts.append(signs[score.protocol])
+        parts.append((signs or {}).get(score.protocol, _SIGNS[0]))
     return Cell(" ".join(parts), best=score.rank == 1)
 
 

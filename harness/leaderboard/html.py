@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from harness.leaderboard.grids import Cell, Grid, costs, scores
-from harness.leaderboard.notes import NOTHING, READING, failures, notes
-from harness.leaderboard.provenance import provenance
-from harness.leaderboard.references import grid, references, sources
-from harness.leaderboard.tables import Table
-from harness.published import Published
+from harness.leaderboard.grids import Cell, Grid
+from harness.leaderboard.notes import NOTHING, READING, TIES
+from harness.leaderboard.sections import Detail, Section
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --soft: #5c6370; --paper: #fff; --line: #d9dce1; --best: #e3f1e5 }
@@ -32,8 +29,8 @@ details { padding-left: 0 }
 """
 
 
-def to_html(tables: Sequence[Table], published: Sequence[Published] = ()) -> str:
-    body = [f"<p>{escape(READING if tables else NOTHING)}</p>", *(_section(table, published) for table in tables)]
+def to_html(sections: Sequence[Section]) -> str:
+    body = [f"<p>{escape(f'{READING} {TIES}' if sections else NOTHING)}</p>", *map(_section, sections)]
     return "\n".join(
         [
             "<!doctype html>",
@@ -54,23 +51,24 @@ def to_html(tables: Sequence[Table], published: Sequence[Published] = ()) -> str
     )
 
 
-def _section(table: Table, published: Sequence[Published]) -> str:
-    failed = failures(table)
-    found = references(table, published)
+def _section(section: Section) -> str:
     parts = [
         "<section>",
-        f"<h2>{escape(table.title)}</h2>",
-        _grid(scores(table)),
-        _grid(costs(table)),
-        *([_grid(grid(found))] if found else []),
-        _bullets([*notes(table), *sources(found)]),
-        *(["<p>Failed:</p>", _bullets(failed)] if failed else []),
-        "<details><summary>Provenance</summary>",
-        _bullets(provenance(table)),
-        "</details>",
+        f"<h2>{escape(section.title)}</h2>",
+        *map(_grid, section.grids),
+        *([f'<pre class="wide">{escape(section.diagram)}</pre>'] if section.diagram else []),
+        *([_bullets(section.notes)] if section.notes else []),
+        *(["<p>Failed:</p>", _bullets(section.failed)] if section.failed else []),
+        *map(_detail, section.details),
         "</section>",
     ]
     return "\n".join(parts)
+
+
+def _detail(detail: Detail) -> str:
+    grid = [_grid(detail.grid)] if detail.grid else []
+    inner = [f"<summary>{escape(detail.summary)}</summary>", *grid, _bullets(detail.lines)]
+    return "\n".join(["<details>", *inner, "</details>"])
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 
-from harness.leaderboard.grids import Grid, costs, scores
-from harness.leaderboard.notes import NOTHING, READING, failures, notes
-from harness.leaderboard.provenance import provenance
-from harness.leaderboard.references import grid, references, sources
-from harness.leaderboard.tables import Table
-from harness.published import Published
+from harness.leaderboard.grids import Grid
+from harness.leaderboard.notes import NOTHING, READING, TIES
+from harness.leaderboard.sections import Detail, Section
 
 
-def to_markdown(tables: Sequence[Table], published: Sequence[Published] = ()) -> str:
-    parts = ["# Leaderboard", READING if tables else NOTHING]
-    for table in tables:
-        parts += [f"## {escape(table.title)}", _grid(scores(table)), _grid(costs(table))]
-        found = references(table, published)
-        parts += [_grid(grid(found))] if found else []
-        parts += [_bullets([*notes(table), *sources(found)])]
-        if failed := failures(table):
-            parts += ["Failed:", _bullets(failed)]
-        parts += ["<details><summary>Provenance</summary>", _bullets(provenance(table)), "</details>"]
+def to_markdown(sections: Sequence[Section]) -> str:
+    parts = ["# Leaderboard", f"{READING} {TIES}" if sections else NOTHING]
+    for section in sections:
+        parts += [f"## {escape(section.title)}", *map(_grid, section.grids)]
+        parts += [f"<pre>\n{html.escape(section.diagram)}\n</pre>"] if section.diagram else []
+        parts += [_bullets(section.notes)] if section.notes else []
+        parts += ["Failed:", _bullets(section.failed)] if section.failed else []
+        for detail in section.details:
+            parts += _detail(detail)
     return "\n\n".join(parts) + "\n"
+
+
+def _detail(detail: Detail) -> list[str]:
+    grid = [_grid(detail.grid)] if detail.grid else []
+    return [f"<details><summary>{escape(detail.summary)}</summary>", *grid, _bullets(detail.lines), "</details>"]
 
 
 def escape(text: str) -> str:

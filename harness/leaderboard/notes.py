@@ -14,9 +14,10 @@ from harness.records import CellRecord
 
 READING = (
     "How to read: mean over n seeds ± half of its 95 % t-interval, accuracies in %; in brackets the rank in the "
-    "column, 1 + the number of methods whose whole interval is better. Bold is rank 1: no method is separated above "
+    "column, 1 + the number of rows whose whole interval is better. Bold is rank 1: none is separated above "
     "it. Rows are sorted by mean rank."
 )
+TIES = "Letters: rows that share one in a column are a group of ties, as the intervals of all of them overlap."
 NOTHING = "No results yet."
 
 
@@ -28,7 +29,7 @@ def notes(table: Table) -> list[str]:
         *_partial_ranks(table),
         *_directions(table),
         *_units(table),
-        "Costs are means over seeds; evaluation is the sum of all evaluators.",
+        "Costs are means over seeds; evaluation is the sum of the evaluators shown.",
         *_mixed(table),
         *_unfinished(table),
     ]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness.leaderboard.identity import OTHER, own_budget
 from harness.leaderboard.tables import Table
 from harness.leaderboard.text import clean, joined, natural, settings
 from harness.records import CellRecord
@@ -18,13 +19,14 @@ def provenance(table: Table) -> list[str]:
     """Where the numbers come from: suite, budget, components with their options, versions, hardware, time."""
     cells = table.cells
     first = cells[0].cell
-    methods = [(row.label, row.cells[0].cell) for row in table.rows]
+    rows = [(row.label, row.cells[0].cell) for row in table.rows]
+    kind, other = table.by, OTHER[table.by]
     lines = [
         f"Suite: {joined(cell.cell.get('suite') for cell in cells)}",
         f"Budget for all: {settings(first.get('suite_budget') or {}) or 'none'}",
         f"Dataset: {_component(first['dataset'])}",
-        f"Backbone: {_component(first['backbone'])}",
-        *(f"Method {label}: {_component(cell['method'])}{_own_budget(cell)}" for label, cell in methods),
+        f"{other.capitalize()}: {_component(first[other])}",
+        *(f"{kind.capitalize()} {label}: {_component(cell[kind])}{_own_budget(cell)}" for label, cell in rows),
         *(f"Evaluator {label}: {_component(component)}" for label, component in _evaluators(table)),
         f"Versions: {', '.join(_versions(table))}",
         *(f"Hardware: {line}" for line in _hardware(cells)),
@@ -45,9 +47,7 @@ def _component(component: Mapping[str, Any]) -> str:
 
 
 def _own_budget(cell: Mapping[str, Any]) -> str:
-    """What the method's budget has beside the suite's."""
-    common = cell.get("suite_budget") or {}
-    own = {key: value for key, value in (cell.get("budget") or {}).items() if common.get(key, _own_budget) != value}
+    own = own_budget(cell)
     return f"; budget {settings(own)}" if own else ""
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from harness.budget import Budget
-from harness.leaderboard.text import canonical, clean, distinguish, natural
+from harness.leaderboard.identity import OTHER, comparable, contestant, everywhere, grouped, identity
+from harness.leaderboard.text import clean, distinguish, letters, natural
+from harness.leaderboard.view import By, View, check, chosen
 from harness.records import CellRecord
-from harness.statistics import Interval, ranks, t_interval
+from harness.statistics import Interval, overlapping, ranks, t_interval
 
 Key = tuple[str, str]  # evaluator id, metric
 
@@ -33,19 +34,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Score:
-    """One method in one column, over its seeds. `metrics` are what the cells' records say, one per seed."""
+    """One row in one column, over its seeds. `metrics` are what the cells' records say, one per seed. `ties`: letters
+    of the groups of rows that are not separated from each other."""
 
     interval: Interval
     rank: int | None
+    ties: str
     protocol: str
     metrics: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method with its options and budget; `cells` are its records, one per seed."""
+    """One method (or backbone) with its options and budget; `cells` are its records, one per seed. `key` is equal for
+    the same row of another table."""
 
     label: str
+    key: str
     cells: tuple[CellRecord, ...]
     scores: tuple[Score | None, ...]  # by column
 
@@ -65,10 +70,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What may be compared: the same data, backbone and suite's budget."""
+    """What may be compared: the same data, backbone (or method) and suite's budget."""
 
     key: str
     title: str
+    by: By
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     seeds: tuple[int, ...]  # that any method has
@@ -79,75 +85,51 @@ class Table:
         return [cell for row in self.rows for cell in row.cells]
 
 
-def build(records: Iterable[CellRecord]) -> list[Table]:
-    """All tables, in an order that depends on the records only."""
-    groups = _grouped(sorted(records, key=lambda record: record.id), _comparable)
+def build(records: Iterable[CellRecord], view: View = View()) -> list[Table]:
+    """All tables, in an order that depends on the records only. Raises UsageError for a metric that no record has."""
+    by = view.by
+    groups = grouped(sorted(records, key=lambda record: record.id), lambda record: comparable(record, by))
     titles = distinguish(
-        [_title(group) for group in groups.values()], [_comparable(group[0]) for group in groups.values()]
+        [_title(group, by) for group in groups.values()], [comparable(group[0], by) for group in groups.values()]
     )
-    tables = [_table(key, title, group) for (key, group), title in zip(groups.items(), titles, strict=True)]
+    tables = [_table(key, title, group, view) for (key, group), title in zip(groups.items(), titles, strict=True)]
+    if view.metrics:
+        check(view.metrics, sorted({name for group in groups.values() for name in _names(group)}))
+        tables = [table for table in tables if table.columns]
     return sorted(tables, key=lambda table: natural(table.title))
-
-
-def _grouped(records: Iterable[CellRecord], by: Any) -> dict[str, list[CellRecord]]:
-    groups: dict[str, list[CellRecord]] = {}
-    for record in records:
-        groups.setdefault(canonical(by(record)), []).append(record)
-    return dict(sorted(groups.items()))
-
-
-HOW = {field.name for field in fields(Budget) if not field.metadata.get("identity", True)}  # not what is computed
-
-
-def _comparable(record: CellRecord) -> dict[str, Any]:
-    """What two cells must share to be in one table."""
-    cell = record.cell
-    return {
-        "dataset": _identity(cell["dataset"]),
-        "backbone": _identity(cell["backbone"]),
-        "budget": cell.get("suite_budget"),
-        "harness": cell.get("harness"),
-    }
-
-
-def _contestant(record: CellRecord) -> dict[str, Any]:
-    """What two cells of a table must share to be seeds of one method."""
-    budget = {key: value for key, value in (record.cell.get("budget") or {}).items() if key not in HOW}
-    return {"method": _identity(record.cell["method"]), "budget": budget}
-
-
-def _identity(component: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides a result: no label, no line in a suite, no path."""
-    options = component.get("options", {})
-    decides = component.get("decides", options)
-    named = {key: component.get(key) for key in ("name", "distribution", "version", "fingerprint")}
-    return {**named, "options": {key: value for key, value in options.items() if key in decides}}
 
 
 def _label(records: Iterable[CellRecord], kind: str) -> str:
     return clean(" / ".join(sorted({str(record.cell[kind]["label"]) for record in records})), 40)
 
 
-def _title(records: Sequence[CellRecord]) -> str:
-    return f"{_label(records, 'dataset')} · {_label(records, 'backbone')}"
+def _title(records: Sequence[CellRecord], by: By) -> str:
+    return f"{_label(records, 'dataset')} · {_label(records, OTHER[by])}"
 
 
-def _table(key: str, title: str, records: Sequence[CellRecord]) -> Table:
-    methods = _grouped(records, _contestant)
+def _table(key: str, title: str, records: Sequence[CellRecord], view: View) -> Table:
+    by = view.by
+    rivals = grouped(records, lambda record: contestant(record, by))
     labels = distinguish(
-        [_label(group, "method") for group in methods.values()],
-        [_contestant(group[0]) for group in methods.values()],
+        [_label(group, by) for group in rivals.values()],
+        [contestant(group[0], by) for group in rivals.values()],
     )
-    cells = [_one_per_seed(group) for group in methods.values()]
-    columns = _columns([cell for group in cells for cell in group])
+    cells = [_one_per_seed(group) for group in rivals.values()]
+    columns = _columns([cell for group in cells for cell in group], view.metrics)
     scored = [_scores(column, cells) for column in columns]
     rows = [
-        Row(label, group, tuple(column[i] for column in scored))
+        Row(label, everywhere(group[0], by), group, tuple(column[i] for column in scored))
         for i, (label, group) in enumerate(zip(labels, cells, strict=True))
     ]
     rows.sort(key=lambda row: (float("inf") if row.mean_rank is None else row.mean_rank, natural(row.label)))
     seeds = tuple(sorted({record.cell["seed"] for record in records}))
-    return Table(key, title, tuple(columns), tuple(rows), seeds, len(records) - sum(map(len, cells)))
+    return Table(key, title, by, tuple(columns), tuple(rows), seeds, len(records) - sum(map(len, cells)))
+
+
+def _names(records: Iterable[CellRecord]) -> set[str]:
+    """What a metric may be asked for by."""
+    columns = _columns(records, ())
+    return {name for column in columns for name in (column.title, column.label, column.key[1])}
 
 
 def _one_per_seed(records: Iterable[CellRecord]) -> tuple[CellRecord, ...]:
@@ -161,8 +143,9 @@ def _one_per_seed(records: Iterable[CellRecord]) -> tuple[CellRecord, ...]:
     return tuple(latest[seed] for seed in sorted(latest))
 
 
-def _columns(cells: Iterable[CellRecord]) -> list[Column]:
-    """One per evaluator id and metric: evaluators with the same label but other options never share one."""
+def _columns(cells: Iterable[CellRecord], asked: Sequence[str]) -> list[Column]:
+    """One per evaluator id and metric: evaluators with the same label but other options never share one. Titles do not
+    depend on what is asked for."""
     found: dict[Key, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
     for cell in cells:
         for evaluator, evaluation in cell.evaluations.items():
@@ -176,12 +159,14 @@ def _columns(cells: Iterable[CellRecord]) -> list[Column]:
             label if lonely[key[0]] == 1 and key[1] == "accuracy" else f"{label} {clean(key[1], 40)}"
             for key, label in zip(keys, labels, strict=True)
         ],
-        [_identity(found[key][0][0].get("evaluator", {})) for key in keys],
+        [identity(found[key][0][0].get("evaluator", {})) for key in keys],
     )
     columns = []
     for key, label, title in zip(keys, labels, titles, strict=True):
         metrics = [metric for _, metric in found[key]]
-        columns.append(Column(key, label, title, metrics[0].get("higher_is_better", True), _usual_protocol(metrics)))
+        if chosen((title, label, key[1]), asked):
+            better = metrics[0].get("higher_is_better", True)
+            columns.append(Column(key, label, title, better, _usual_protocol(metrics)))
     return sorted(columns, key=lambda column: natural(column.title))
 
 
@@ -210,9 +195,10 @@ def _scores(column: Column, rows: Sequence[Sequence[CellRecord]]) -> list[Score 
     placed = ranks(eligible, higher_is_better=column.higher_is_better)
     if len(placed) - placed.count(None) < 2:  # first of one is no praise
         placed = [None] * len(placed)
+    ties = letters(overlapping(eligible, higher_is_better=column.higher_is_better), len(eligible))
     return [
-        None if interval is None else Score(interval, rank, protocol, tuple(metrics))
-        for interval, rank, protocol, metrics in zip(intervals, placed, protocols, found, strict=True)
+        None if interval is None else Score(interval, rank, tied, protocol, tuple(metrics))
+        for interval, rank, tied, protocol, metrics in zip(intervals, placed, ties, protocols, found, strict=True)
     ]
 
 

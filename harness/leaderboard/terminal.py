@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from harness.leaderboard.grids import Grid, costs, scores
-from harness.leaderboard.notes import NOTHING, READING, failures, notes
-from harness.leaderboard.references import grid, references, sources
-from harness.leaderboard.tables import Table
-from harness.published import Published
+from harness.leaderboard.grids import Grid
+from harness.leaderboard.notes import NOTHING, READING
+from harness.leaderboard.sections import Section
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,24 +15,25 @@ if TYPE_CHECKING:
 _LABEL_WIDTH = 28
 
 
-def to_console(tables: Sequence[Table], console: Console, published: Sequence[Published] = ()) -> None:
+def to_console(sections: Sequence[Section], console: Console) -> None:
     from rich.text import Text
 
     def line(text: str, style: str) -> None:
         console.print(Text(text, style=style))
 
-    if not tables:
+    if not sections:
         line(NOTHING, "")
         return
-    for table in tables:
+    for section in sections:
         console.print()
-        line(table.title, "bold")
-        found = references(table, published)
-        for each in (scores(table), costs(table), *([grid(found)] if found else [])):
-            _print(each, console)
-        for note in (*notes(table), *sources(found)):
+        line(section.title, "bold")
+        for grid in section.grids:
+            _print(grid, console)
+        if section.diagram:
+            console.print(Text(section.diagram), soft_wrap=True)
+        for note in section.notes:
             line(note, "dim")
-        for failed in failures(table):
+        for failed in section.failed:
             line(f"Failed: {failed}", "red")
     console.print()
     line(READING, "dim")

@@ -70,6 +70,20 @@ def joined(values: Iterable[Any]) -> str:
     return ", ".join(sorted({str(value) for value in values if value is not None}, key=natural))
 
 
+def letters(groups: Sequence[Iterable[int]], number: int) -> list[str]:
+    """For each of `number` things the letters of its groups: a to z, then aa, ab and so on, parted by commas."""
+    held: list[list[str]] = [[] for _ in range(number)]
+    for i, group in enumerate(groups):
+        name = _letter(i)
+        for member in group:
+            held[member].append(name)
+    return [",".join(each) for each in held]
+
+
+def _letter(number: int) -> str:
+    return (_letter(number // 26 - 1) if number >= 26 else "") + "abcdefghijklmnopqrstuvwxyz"[number % 26]
+
+
 def distinguish(labels: Sequence[str], things: Sequence[Mapping[str, Any]]) -> list[str]:
     """The labels, each that is not unique with the settings that differ: 'simclr (temperature=0.1)'."""
     named = list(labels)

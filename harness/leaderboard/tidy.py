@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.leaderboard.tables import Column, Row, Table
+from harness.leaderboard.pivot import mean_rank, pivoted
+from harness.leaderboard.tables import Column, Row, Score, Table
 from harness.records import CellRecord
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _TRAINING = {"seconds": "train_seconds", "images": "images_seen"} | {
 }
 COLUMNS = (
     *("comparable", "suite", "dataset", "backbone", "method", "seed", "evaluator", "metric", "value", "half_width"),
-    *("n", "unit", "higher_is_better", "protocol", "evaluate_seconds", *_TRAINING.values()),
+    *("n", "unit", "higher_is_better", "protocol", "rank", "ties", "evaluate_seconds", *_TRAINING.values()),
     *("status", "message", "cell_id", "evaluator_id"),
 )
 
@@ -30,8 +31,27 @@ def frame(tables: Sequence[Table]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
 
 
-def to_csv(tables: Sequence[Table]) -> str:
-    return frame(tables).to_csv(index=False, lineterminator="\n")
+def pivot_frame(tables: Sequence[Table]) -> pd.DataFrame:
+    """Means over seeds: a line per metric and row, a column per data set."""
+    import pandas as pd
+
+    lines = [
+        {
+            "metric": pivot.column.title,
+            pivot.tables[0].by: label,
+            **{table.title: cell and cell[1].interval.mean for table, cell in zip(pivot.tables, cells, strict=True)},
+            "mean_rank": mean_rank(cells),
+        }
+        for pivot in pivoted(tables)
+        for label, cells in pivot.rows
+    ]
+    kind = tables[0].by if tables else "method"
+    columns = ["metric", kind, *(table.title for table in tables if table.columns), "mean_rank"]
+    return pd.DataFrame(lines, columns=columns, dtype=object)
+
+
+def to_csv(tables: Sequence[Table], *, pivot: bool = False) -> str:
+    return (pivot_frame if pivot else frame)(tables).to_csv(index=False, lineterminator="\n")
 
 
 def _lines(table: Table, row: Row, cell: CellRecord) -> Iterator[dict[str, Any]]:
@@ -39,18 +59,17 @@ def _lines(table: Table, row: Row, cell: CellRecord) -> Iterator[dict[str, Any]]
     common = {
         "comparable": hashlib.sha256(table.key.encode()).hexdigest()[:12],
         "suite": cell.cell.get("suite"),
-        "dataset": cell.cell["dataset"]["label"],
-        "backbone": cell.cell["backbone"]["label"],
-        "method": row.label,
+        **{kind: cell.cell[kind]["label"] for kind in ("dataset", "backbone", "method")},
+        table.by: row.label,
         "seed": cell.cell["seed"],
         **{column: training.get(name) for name, column in _TRAINING.items()},
         "status": (cell.failure or {}).get("status", "failed") if cell.failure else None,
         "message": (cell.failure or {}).get("message"),
         "cell_id": cell.id,
     }
-    scored = [column for column in table.columns if column.key[1] in _metrics(cell, column)]
-    for column in scored:
-        yield {**common, **_measured(cell, column)}
+    scored = [i for i, column in enumerate(table.columns) if column.key[1] in _metrics(cell, column)]
+    for i in scored:
+        yield {**common, **_measured(cell, table.columns[i]), **_placed(row.scores[i])}
     if not scored:
         yield common
 
@@ -64,6 +83,11 @@ def _measured(cell: CellRecord, column: Column) -> dict[str, Any]:
         "evaluate_seconds": cell.evaluations[column.key[0]].get("seconds"),
         "evaluator_id": column.key[0],
     }
+
+
+def _placed(score: Score | None) -> dict[str, Any]:
+    """The row's rank in the column and its groups of ties: the same on the lines of all its seeds."""
+    return {"rank": score.rank, "ties": score.ties or None} if score else {}
 
 
 def _metrics(cell: CellRecord, column: Column) -> Any:

@@ -1,0 +1,208 @@
+"""Ties, mean ranks over data sets, pairs, and the other ways to look at the same records."""
+
+import csv
+import io
+import random
+from collections.abc import Iterable
+from itertools import pairwise as pairwise_of
+from typing import Any
+
+import pytest
+
+from harness.errors import UsageError
+from harness.leaderboard import Format, render
+from harness.leaderboard.across import rankings, said
+from harness.leaderboard.diagram import text_diagram
+from harness.leaderboard.pairwise import pairwise
+from harness.leaderboard.tables import build
+from harness.leaderboard.text import letters
+from harness.leaderboard.view import View
+from harness.records import CellRecord
+from tests.test_leaderboard import component, metric, record
+
+FORMATS: tuple[Format, ...] = ("markdown", "csv", "html")
+
+
+def on(dataset: str, **levels: float) -> list[CellRecord]:
+    """Two seeds of each method on a data set, a thousandth around its level."""
+    return [
+        record(name, seed, {"knn": level + (seed - 0.5) / 500}, dataset=component(dataset))
+        for name, level in levels.items()
+        for seed in range(2)
+    ]
+
+
+def many(datasets: Iterable[str], **levels: float) -> list[CellRecord]:
+    return [each for dataset in datasets for each in on(dataset, **levels)]
+
+
+FOUR = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}
+
+
+def test_ties_are_marked_by_letters() -> None:
+    values = {"a": [0.90, 0.91, 0.92], "b": [0.91, 0.92, 0.93], "c": [0.5, 0.51, 0.52], "d": [0.2, 0.21, 0.22]}
+    records = [record(name, seed, {"knn": each}) for name, row in values.items() for seed, each in enumerate(row)]
+    (table,) = build(records)
+    assert {row.label: row.scores[0].ties for row in table.rows if row.scores[0]} == {
+        "a": "a",
+        "b": "a",
+        "c": "",
+        "d": "",
+    }
+    markdown = render(records)
+    assert "**91.0 ± 2.5 (1) a**" in markdown
+    assert "| 51.0 ± 2.5 (3) |" in " ".join(markdown.split())
+    ranked = {
+        (line["method"], line["rank"], line["ties"]) for line in csv.DictReader(io.StringIO(render(records, "csv")))
+    }
+    assert ranked == {("a", "1", "a"), ("b", "1", "a"), ("c", "3", ""), ("d", "4", "")}
+    assert letters([[0]] * 28, 1) == [",".join([*"abcdefghijklmnopqrstuvwxyz", "aa", "ab"])]
+
+
+def test_mean_ranks_over_data_sets_and_who_is_told_apart() -> None:
+    (found,) = rankings(build(many("uvwxyz", **FOUR)))
+    assert (found.labels, found.ranks, found.datasets) == (("a", "b", "c", "d"), (1.0, 2.0, 3.0, 4.0), tuple("uvwxyz"))
+    assert found.p < 0.05
+    assert 1.9 < found.difference < 2.0  # 2.569 sqrt(4 * 5 / 36)
+    assert found.groups == ((0, 1), (1, 2), (2, 3))
+    drawn = text_diagram(found).split("\n")
+    assert [line.split()[0] for line in drawn[2:6]] == ["a", "b", "c", "d"]
+    places = [line.index("●") for line in drawn[2:6]]
+    assert [(line.index("━"), len(line)) for line in drawn[6:]] == [
+        (first, last + 1) for first, last in pairwise_of(places)
+    ]
+
+
+def test_without_a_difference_all_are_one_group() -> None:
+    turning = [
+        on(name, **{m: FOUR[n] for m, n in zip("abcd", order, strict=True)})
+        for name, order in zip("xyz", ("abcd", "dcba", "bdac"), strict=True)
+    ]
+    (found,) = rankings(build([each for records in turning for each in records]))
+    assert found.p > 0.05
+    assert found.groups == ((0, 1, 2, 3),)
+    assert "shows no difference" in said(found)[0]
+
+
+def test_who_lacks_a_data_set_is_left_out_and_named() -> None:
+    records = [*many("xyz", **FOUR), *on("x", e=0.99)]
+    (found,) = rankings(build(records))
+    assert found.labels == ("a", "b", "c", "d")
+    assert found.left_out == ("e",)
+    assert "Left out, as not scored on every data set: e." in said(found)
+    assert rankings(build([*on("x", **FOUR), *on("y", e=0.5, f=0.6, g=0.7)])) == []
+    assert rankings(build(on("x", **FOUR))) == []
+
+
+def test_several_backbones_on_one_data_set_are_one_data_set() -> None:
+    records = many("xy", **FOUR)
+    wide = [
+        record(name, 0, {"knn": 1 - level}, dataset=component("x"), backbone=component("wide"))
+        for name, level in FOUR.items()
+    ]
+    (found,) = rankings(build([*records, *wide]))
+    assert found.datasets == ("x", "y")
+    assert sorted(found.labels) == ["a", "b", "c", "d"]
+    assert found.ranks == (1.75, 2.25, 2.75, 3.25)  # on x the means of both are all .5: all share rank 2.5
+
+
+def test_lower_can_be_better_over_data_sets() -> None:
+    records = [
+        record(name, 0, {"error": metric(level, higher_is_better=False)}, dataset=component(data))
+        for data in "xyz"
+        for name, level in FOUR.items()
+    ]
+    (found,) = rankings(build(records))
+    assert found.labels == ("d", "c", "b", "a")
+
+
+def test_pairs_are_compared_by_seed() -> None:
+    """Seeds move both methods by much more than the difference between them, which is steady."""
+    moves = [0.0, 0.1, -0.1, 0.05, -0.05]
+    noise = [0.001, -0.001, 0.0005, 0.0, -0.0005]
+    records = [
+        record(name, seed, {"knn": level + move + (noise[seed] if name == "a" else 0.0)})
+        for name, level in (("a", 0.52), ("b", 0.5))
+        for seed, move in enumerate(moves)
+    ]
+    (table,) = build(records)
+    assert [row.ranks for row in table.rows] == [[1], [1]]  # by their intervals they are tied
+    found = pairwise(table)
+    assert found
+    assert found.counts == {(0, 1): (1, 0, 0), (1, 0): (0, 0, 1)}
+    assert "0 / 0 / 1" in render(records)
+
+
+def test_pairs_need_two_shared_seeds_and_one_protocol() -> None:
+    alone = [record("a", 0, {"knn": 0.5}), record("b", 0, {"knn": 0.9}), record("c", 1, {"knn": 0.9})]
+    assert pairwise(build(alone)[0]) is None
+    assert "Pairwise" not in render(alone)
+    other = [
+        record(name, seed, {"knn": metric(0.5 + seed / 100, protocol=protocol)})
+        for name, protocol in (("a", "inductive"), ("b", "inductive"), ("c", "transductive BN"))
+        for seed in range(3)
+    ]
+    found = pairwise(build(other)[0])
+    assert found
+    assert set(found.counts) == {(0, 1), (1, 0)}
+    assert found.counts[0, 1] == (0, 1, 0)
+
+
+def test_a_table_of_backbones() -> None:
+    records = [
+        record("simclr", seed, {"knn": level + seed / 100}, backbone=component(name))
+        for name, level in (("conv4", 0.5), ("resnet18", 0.8))
+        for seed in range(3)
+    ]
+    assert len(build(records)) == 2
+    (table,) = build(records, View(by="backbone"))
+    assert table.title == "glyphs · simclr"
+    assert [(row.label, row.ranks) for row in table.rows] == [("resnet18", [1]), ("conv4", [2])]
+    markdown = render(records, view=View(by="backbone"))
+    assert "| backbone" in markdown
+    assert "- Method: simclr" in markdown
+    assert "- Backbone resnet18: resnet18" in markdown
+
+
+def test_only_the_metrics_that_are_asked_for() -> None:
+    records = [record(name, seed, {"knn": 0.5, "linear": 0.6}) for name in "ab" for seed in range(2)]
+    (table,) = build(records, View(metrics=("Linear",)))
+    assert [column.title for column in table.columns] == ["linear"]
+    assert "evaluator knn" not in render(records, view=View(metrics=("linear",))).lower()
+    assert len(build(records, View(metrics=("accuracy",)))[0].columns) == 2
+    with pytest.raises(UsageError, match=r"--metric knm: no record has it\. Did you mean 'knn'"):
+        build(records, View(metrics=("linear", "knm")))
+
+
+def test_a_pivot_has_data_sets_for_columns() -> None:
+    records = [*many("xy", **FOUR), *on("x", e=0.95)]
+    markdown = " ".join(render(records, view=View(pivot=True)).split())
+    assert "## knn | method | x · conv4 | y · conv4 | rank |" in markdown
+    assert "| e | **95.0 ± 1.3 (1)** | – | 1.0 |" in markdown
+    assert "Not scored on every data set, so ranks are over fewer: e." in markdown
+    lines = list(csv.DictReader(io.StringIO(render(records, "csv", view=View(pivot=True)))))
+    assert [line["method"] for line in lines] == ["e", "a", "b", "c", "d"]
+    assert {key: lines[1][key] for key in ("metric", "method", "mean_rank")} == {
+        "metric": "knn",
+        "method": "a",
+        "mean_rank": "1.5",  # second on x, first on y
+    }
+    assert [float(lines[1][key]) for key in ("x · conv4", "y · conv4")] == pytest.approx([0.9, 0.9])
+
+
+@pytest.mark.parametrize("output", FORMATS)
+@pytest.mark.parametrize("view", [View(), View(pivot=True), View(by="backbone"), View(metrics=("knn",))])
+def test_every_view_is_the_same_for_any_order(output: Format, view: View) -> None:
+    records = many("xyz", **FOUR)
+    first = render(records, output, view=view)
+    for seed in range(3):
+        random.Random(seed).shuffle(records)
+        assert render(records, output, view=view) == first
+
+
+def test_a_diagram_closes_no_marker_and_is_no_markup() -> None:
+    names: dict[str, Any] = {"</pre><!-- end of leaderboard -->": 0.9, "b": 0.8, "c": 0.7}
+    records = many("xy", **names)
+    assert rankings(build(records))
+    for output in ("markdown", "html"):
+        assert "<!-- end" not in render(records, output)  # type: ignore[arg-type]  # one of its formats
