@@ -26,8 +26,7 @@ def paired_t(differences: Sequence[float]) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Adjusted so that in at most a share alpha of families any is below alpha by chance, however they depend on each
-    other (Holm, 1979). In the order given."""
+    """The ps adjusted so that the chance of any false finding stays below alpha (Holm, 1979)."""
     adjusted = [0.0] * len(ps)
     largest = 0.0
     for place, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
