@@ -23,6 +23,7 @@ COMMANDS = {  # in the order of `harness --help`
     "list": "harness.cli.list:list_components",
     "show": "harness.cli.show:show",
     "leaderboard": "harness.cli.leaderboard:leaderboard",
+    "report": "harness.cli.report:report",
 }
 
 

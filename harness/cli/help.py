@@ -18,6 +18,7 @@ COMMANDS = {
     "list": "List the components that plugins registered, or the plugins.",
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",
     "leaderboard": "Make the leaderboard of a results folder from its records.",
+    "report": "Make one HTML page of a results folder, to open from disk, send or print.",
 }
 OPTIONS = {
     NO_PLUGINS: ABOUT_NO_PLUGINS,
