@@ -1,4 +1,5 @@
-"""Keeps what a results folder says as a reference: the records without models, logs and curves, and their leaderboard.
+"""Keeps what a results folder says as a reference: the records without models and logs, the curves with fewer points,
+and the leaderboard.
 
 `uv run python docs/reference.py RESULTS NAME` writes results/reference/NAME.
 """
@@ -15,6 +16,7 @@ from harness.store import Store
 
 REFERENCES = Path(__file__).parent.parent / "results" / "reference"
 KEPT = ("cell.json", "training.json", "evaluations/*.json")
+POINTS = 100  # of a curve
 
 
 def keep(results: Path, reference: Path) -> None:
@@ -26,8 +28,16 @@ def keep(results: Path, reference: Path) -> None:
                 target = reference / file.relative_to(results)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
+            thin(cell / "steps.jsonl", reference / "cells" / cell.name / "steps.jsonl")
     table = leaderboard.render(Store(reference).records(), "markdown", registry().published())
     (reference / "leaderboard.md").write_text(table, encoding="utf-8")
+
+
+def thin(steps: Path, to: Path) -> None:
+    """Copy evenly spaced lines, among them the last."""
+    lines = steps.read_bytes().splitlines(keepends=True) if steps.exists() else []
+    if lines:
+        to.write_bytes(b"".join(lines[:: -(len(lines) // POINTS + 1)][::-1]))
 
 
 if __name__ == "__main__":

@@ -10,39 +10,53 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.components import Backbone, Classifier, Dataset, Evaluator, Method, Metric, Trained, class_means
+    from harness.contract import CONTRACT
     from harness.data.augmentation import Augmentation
-    from harness.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views
-    from harness.data.episodes import draw_episodes, require_episodes
-    from harness.data.splits import Data, Split
+    from harness.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views, gather_episodes
+    from harness.data.episodes import EpisodeIndices, draw_episodes, require_episodes
+    from harness.data.splits import Data, Split, require_classes
     from harness.data.streaming import Streamed
     from harness.data.transforms import augment
-    from harness.errors import UsageError
+    from harness.errors import UsageError, nearest
     from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
     from harness.executors import Ended, Executor, Job, Resources
     from harness.hookspecs import Register, hookimpl
+    from harness.jobs import run_job
     from harness.options import NoOptions, option
+    from harness.preloading import preload
+    from harness.processes import alive, process_start
     from harness.published import Published
+    from harness.supervisor import GRACE_SECONDS
 
 _LAZY = {
     **dict.fromkeys(
         ("Backbone", "Classifier", "Dataset", "Evaluator", "Method", "Metric", "Trained", "class_means"),
         "harness.components",
     ),
+    "CONTRACT": "harness.contract",
     "Augmentation": "harness.data.augmentation",
-    **dict.fromkeys(("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views"), "harness.data.batches"),
-    **dict.fromkeys(("draw_episodes", "require_episodes"), "harness.data.episodes"),
-    **dict.fromkeys(("Data", "Split"), "harness.data.splits"),
+    **dict.fromkeys(
+        ("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views", "gather_episodes"), "harness.data.batches"
+    ),
+    **dict.fromkeys(("EpisodeIndices", "draw_episodes", "require_episodes"), "harness.data.episodes"),
+    **dict.fromkeys(("Data", "Split", "require_classes"), "harness.data.splits"),
     "Streamed": "harness.data.streaming",
     "augment": "harness.data.transforms",
-    "UsageError": "harness.errors",
+    **dict.fromkeys(("UsageError", "nearest"), "harness.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.events"),
     **dict.fromkeys(("Ended", "Executor", "Job", "Resources"), "harness.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.hookspecs"),
+    "run_job": "harness.jobs",
     **dict.fromkeys(("NoOptions", "option"), "harness.options"),
+    "preload": "harness.preloading",
+    **dict.fromkeys(("alive", "process_start"), "harness.processes"),
     "Published": "harness.published",
+    "GRACE_SECONDS": "harness.supervisor",
 }
 
 __all__ = [
+    "CONTRACT",
+    "GRACE_SECONDS",
     "Augmentation",
     "Backbone",
     "CellFinished",
@@ -52,6 +66,7 @@ __all__ = [
     "Dataset",
     "Ended",
     "EpisodeBatch",
+    "EpisodeIndices",
     "Episodes",
     "Evaluator",
     "Executor",
@@ -71,12 +86,19 @@ __all__ = [
     "Trained",
     "UsageError",
     "Views",
+    "alive",
     "augment",
     "class_means",
     "draw_episodes",
+    "gather_episodes",
     "hookimpl",
+    "nearest",
     "option",
+    "preload",
+    "process_start",
+    "require_classes",
     "require_episodes",
+    "run_job",
 ]
 
 

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-import platformdirs
 import torch
 
+from harness.cache import cache_folder
 from harness.cells import Cell, Component
 from harness.components import Dataset, Evaluator, Method
 from harness.data.batches import Source, derive_seed
 from harness.data.splits import Data
 from harness.errors import ENVIRONMENT, UsageError
-from harness.naming import slug
-
-
-def cache_folder(component: Component) -> Path:
-    """Where a data set keeps what it downloads or builds: in $HARNESS_CACHE, or the user's cache folder."""
-    root = os.environ.get("HARNESS_CACHE") or platformdirs.user_cache_dir("rep-harness", appauthor=False)
-    return Path(root) / slug(component.spec.name)
 
 
 def load_data(component: Component, device: torch.device) -> Data:
     """Load a data set onto `device`. Raises UsageError for the user's mistakes."""
-    dataset: Dataset = component.spec.load()(component.config, cache_folder(component))
+    dataset: Dataset = component.spec.load()(component.config, cache_folder(component.spec.name))
     try:
         splits = dataset.load()
     except OSError as error:

@@ -19,6 +19,7 @@ from harness.data.splits import Data, Split
 from harness.data.streaming import Images, picked
 
 Classifier = Callable[[Tensor], Tensor]
+"""Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""
 
 
 class Backbone(Protocol):

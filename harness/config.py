@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,13 +15,25 @@ from harness.budget import Budget, merge
 from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
 from harness.errors import UsageError, nearest
+from harness.gate import settings
+from harness.gate.settings import Gate, read_gate
 from harness.matrix import Matrix, Point, names_of
 from harness.options import KeyPath, accepts_list, fields_of, parse
 from harness.registry import Kind, Registry, Spec
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
 SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
-KEYS = ("name", "matrix", "budget", "evaluators", "include", "exclude", "executor", *SECTIONS.values())
+KEYS = (
+    "name",
+    "matrix",
+    "budget",
+    "evaluators",
+    "include",
+    "exclude",
+    "executor",
+    settings.SECTION,
+    *SECTIONS.values(),
+)
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
 MOST_CELLS = 100_000  # of one suite: more are a slip of the hand, or meant to fill the memory
 ONLY = "only"  # of an evaluator: the methods that it is for
@@ -38,6 +50,7 @@ class Suite:
     evaluators: tuple[Component, ...]
     only: Mapping[str, tuple[str, ...]]  # by an evaluator's label, the methods that it is for; none: all
     executor: Component | None
+    gate: Gate = field(default_factory=Gate)
 
 
 def load_suite(file: Path, registry: Registry, budget: str | None = None) -> Suite:
@@ -78,7 +91,8 @@ class _Reader:
         methods = {each for cell in cells.values() for each in names_of(cell.method)}
         only = {each.label: self.only(each.label, methods) for each in evaluators}
         whole = name + self.suffix
-        return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor())
+        gate = read_gate(self.document.values.get(settings.SECTION), self.where, [each.label for each in evaluators])
+        return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor(), gate)
 
     def matrix(self) -> Matrix[Entry]:
         axes = self.mapping(("matrix",))
@@ -145,8 +159,9 @@ class _Reader:
             )
         if not isinstance(given.get("label", ""), str):
             raise UsageError(f"{self.where((*path, 'label'))}: a label is text, not {given['label']!r} (quote it).")
-        spec = self.spec(kind, given["use"], path)
-        section: KeyPath = (SECTIONS[kind], spec.name)
+        name: str = given["use"]
+        spec = self.spec(kind, name, path)
+        section: KeyPath = (SECTIONS[kind], name)
         common = self.mapping(section)
         if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
             raise UsageError(f"{self.where(path)}: only methods have a budget of their own.")
@@ -159,8 +174,8 @@ class _Reader:
 
         self.refuse_many(_number(spec.config, both), f"combinations of options of {spec.name}", path)
         for options, swept in _sweep(spec.config, both):
-            label = _label(given.get("label", spec.name), swept if "label" in given else {**own, **swept})
-            yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path)
+            label = _label(given.get("label", name), swept if "label" in given else {**own, **swept})
+            yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path, section)
 
     def component(self, spec: Spec, options: Any, where: Any, label: str, place: str) -> Component:
         parsed: Any = parse(spec.config, options, where, owner=spec.name)
@@ -195,7 +210,7 @@ class _Reader:
             raise UsageError(f"{self.where(('budget',))}: the budget needs 'steps' or 'epochs'.")
 
         def where(key: KeyPath) -> str:
-            section: KeyPath = (SECTIONS["method"], method.component.spec.name, "budget")
+            section: KeyPath = (*method.section, "budget")
             return self.where(
                 next(
                     (path for path in ((*method.path, "budget"), section) if (*path, *key) in self.document.lines),
@@ -289,11 +304,15 @@ class _Reader:
 
 @dataclass(frozen=True)
 class Entry:
-    """A component of an axis with what only its entry says: a budget of its own, and where it stands."""
+    """A component of an axis with what only its entry says: a budget of its own, and where it stands.
+
+    `section`: where the suite may say more of the component, under the name that the entry calls it.
+    """
 
     component: Component
     budget: dict[str, Any]
     path: KeyPath
+    section: KeyPath
 
 
 def _listed(value: Any) -> list[Any]:

@@ -20,8 +20,8 @@ CELL = "cell"
 NOT_RUN = 75  # exit code of a job whose cell another process runs or has run (EX_TEMPFAIL of sysexits.h)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one job; its exit code."""
+def run_job(arguments: Sequence[str]) -> int:
+    """Run one job in this process, as the command `harness` would with these arguments; its exit code."""
     parser = argparse.ArgumentParser(prog="harness", description=__doc__)
     jobs = parser.add_subparsers(dest="job", required=True)
     for name in (PREPARE, CELL):

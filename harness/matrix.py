@@ -65,9 +65,9 @@ class Matrix(Generic[E]):
                 )
 
 
-def names_of(component: Component) -> tuple[str, str]:
-    """What a component may be called: its registered name and its label."""
-    return component.spec.name, component.label
+def names_of(component: Component) -> tuple[str, ...]:
+    """What a component may be called: its registered name, also with its distribution, and its label."""
+    return component.spec.name, component.spec.qualified, component.label
 
 
 def _product(axes: Mapping[str, Sequence[E]], seeds: Sequence[int]) -> list[Point[E]]:

@@ -144,6 +144,11 @@ class PlanFile:
         )
 
     def _component(self, kind: Any, saved: Mapping[str, Any]) -> Component:
-        spec = self.registry.get(kind, saved["name"])
+        spec = self.registry.get(kind, f"{saved['distribution']}:{saved['name']}")
+        if spec.origin.version != saved["version"]:
+            raise UsageError(
+                f"{self.path}: was made with {kind} '{saved['name']}' of {saved['distribution']} {saved['version']}, "
+                f"which is now {spec.origin.version}; run again."
+            )
         config: Any = parse(spec.config, saved["options"], lambda _: saved["where"], owner=saved["name"])
         return Component(spec, config, saved["label"], saved["where"])

@@ -10,12 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points, requires, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from harness import hookspecs
+from harness import hookspecs, pluginfiles
+from harness.contract import CONTRACT, EXTRA
 from harness.errors import UsageError, nearest, shown
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 GROUP = "harness"
 CORE = "rep-harness"
@@ -37,10 +41,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a plugin, or one of its hooks, is not in use."""
+    """Why a plugin, or one of its hooks, is not in use. `advice`: what to do, where the message does not say it."""
 
     origin: Origin
     message: str
+    advice: str = ""
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"
@@ -61,7 +66,7 @@ class Plugins:
         origin = origin_of(entry)
         try:
             if wants := unmet(entry.dist.requires if entry.dist else None):
-                self.problems.append(Problem(origin, f"needs {wants}, but this is {CORE} {version(CORE)}"))
+                self.problems.append(Problem(origin, f"needs {wants}", f"pip install -U {CORE} {origin.distribution}"))
                 return
             plugin = entry.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a stranger's module raises is reported)
@@ -123,17 +128,33 @@ def origin_of(entry: EntryPoint) -> Origin:
 
 
 def unmet(requirements: Sequence[str] | None) -> str:
-    """What a plugin's distribution asks of ours and does not get: the contract of hooks has our version. "" if nothing.
+    """What a plugin's distribution asks of ours and does not get: another version, or another contract. "" if nothing.
 
-    An installer sees to it; but not where a plugin, or we, were put in place by other means.
+    An installer sees to the version; but not where a plugin, or we, were put in place by other means.
     """
+    wanted = []
+    for each in asked(requirements):
+        if not each.specifier.contains(version(CORE), prereleases=True):
+            wanted.append(f"{each}, but this is {CORE} {version(CORE)}")
+        wanted += [f"contract {number}, but this is contract {CONTRACT}" for number in contracts(each)]
+    return " and ".join(wanted)
+
+
+def asked(requirements: Sequence[str] | None) -> list[Requirement]:
+    """The requirements of a distribution on ours that say more than its name and that count here."""
     ours = [each for each in requirements or () if re.match(r"rep[-_.]harness\s*[\[(<>=!~]", each, re.IGNORECASE)]
     if not ours:
-        return ""
+        return []
     from packaging.requirements import Requirement  # most plugins take any version
 
-    needed = [each for each in map(Requirement, ours) if each.marker is None or each.marker.evaluate({"extra": ""})]
-    return ", ".join(str(each) for each in needed if not each.specifier.contains(version(CORE), prereleases=True))
+    needed = map(Requirement, ours)
+    return [each for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
+
+
+def contracts(requirement: Requirement) -> list[str]:
+    """The contracts, but for ours, that a requirement names as extras."""
+    stated = [extra.removeprefix(EXTRA) for extra in sorted(requirement.extras) if extra.startswith(EXTRA)]
+    return [number for number in stated if number != str(CONTRACT)]
 
 
 def misdeclared(plugin: object) -> str:
@@ -155,7 +176,9 @@ def misdeclared(plugin: object) -> str:
 
 @cache
 def installed() -> Plugins:
-    """The plugins of all installed distributions, but for those that $HARNESS_NO_PLUGINS blocks.
+    """The plugins of all installed distributions, but for those that $HARNESS_NO_PLUGINS blocks, and --plugin's files.
+
+    A file stands for a distribution, whose version is its content: a changed file has cells of its own.
 
     Raises UsageError if it names one that is not there: a slip of the hand must not let a plugin in.
     """
@@ -167,6 +190,8 @@ def installed() -> Plugins:
             plugins.blocked.append(origin_of(entry))
         else:
             plugins.load(entry)
+    for module, name, content in pluginfiles.loaded():
+        plugins.add(module, Origin(module.__name__, name, f"file {content}"))
     return plugins
 
 
@@ -198,5 +223,5 @@ def blocking(entries: Iterable[EntryPoint], names: Iterable[str]) -> set[EntryPo
 
 def bundled() -> set[str]:
     """Our own distributions of plugins, as the extras of our metadata list them."""
-    wanted = [each for each in requires(CORE) or () if "extra ==" in each]
+    wanted = [each for each in requires(CORE) or () if "extra ==" in each and each.startswith(f"{CORE}-")]
     return {re.split(r"[ ;\[(<>=!~]", each)[0] for each in wanted}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 from typing import Any, Literal, get_args
 
 from harness.errors import UsageError, nearest
 from harness.options import NoOptions, fields_of
-from harness.plugins import Origin, Plugins, Problem, installed
+from harness.plugins import Origin, Plugins, Problem, bundled, installed
 from harness.published import Published, misstated
 
 Kind = Literal["method", "backbone", "dataset", "evaluator", "executor"]
@@ -31,6 +31,11 @@ class Spec:
     budget: Mapping[str, Any] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
 
+    @property
+    def qualified(self) -> str:
+        """Its name where another distribution has registered the same."""
+        return f"{self.origin.distribution}:{self.name}"
+
     def load(self) -> Any:
         """Import and return what `target` names. Raises UsageError that names the plugin if that fails."""
         module, _, attribute = self.target.partition(":")
@@ -44,31 +49,70 @@ class Spec:
 
 
 class Registry:
-    """All components by kind and name."""
+    """All components by kind and name.
+
+    A name that one distribution registered is plain. Where several did, it stays with the bundled one, so that no
+    stranger changes what a suite means; else it is ambiguous. The others are written `distribution:name`.
+    """
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
-        self._specs: dict[Kind, dict[str, Spec]] = {kind: {} for kind in KINDS}
+        self._specs: dict[Kind, dict[str, list[Spec]]] = {kind: {} for kind in KINDS}
         for kind in KINDS:
             for origin, implementation in plugins.implementations(f"register_{kind}s"):
                 plugins.call(f"register_{kind}s", origin, implementation, self._registrar(kind, origin))
+        self._written = {kind: dict(self._names(kind)) for kind in KINDS}
 
     @property
     def problems(self) -> list[Problem]:
         return self.plugins.problems
 
+    def named(self, kind: Kind) -> dict[str, Spec]:
+        """All components of a kind by the name that a suite calls them, sorted."""
+        return dict(sorted(self._written[kind].items()))
+
     def all(self, kind: Kind) -> list[Spec]:
-        return [spec for _, spec in sorted(self._specs[kind].items())]
+        return list(self.named(kind).values())
 
     def published(self) -> list[Published]:
         """What all components state."""
         return [each.stated_by(kind, spec.name) for kind in KINDS for spec in self.all(kind) for each in spec.published]
 
+    def find(self, kind: Kind, name: str) -> Spec | None:
+        """What a plain name or `distribution:name` means, or None."""
+        distribution, colon, plain = name.rpartition(":")
+        if not colon:
+            return self._written[kind].get(name)
+        return next(
+            (each for each in self._specs[kind].get(plain, []) if each.origin.distribution == distribution), None
+        )
+
     def get(self, kind: Kind, name: str) -> Spec:
-        """Raises UsageError with the nearest known name."""
-        if name not in self._specs[kind]:
-            raise UsageError(f"there is no {kind} '{name}'.{nearest(name, self._specs[kind])}")
-        return self._specs[kind][name]
+        """What a plain name or `distribution:name` means.
+
+        Raises UsageError with the nearest known name, or with all that an ambiguous one can mean.
+        """
+        if spec := self.find(kind, name):
+            return spec
+        if several := self._specs[kind].get(name):
+            meant = " or ".join(f"'{each.qualified}'" for each in several)
+            raise UsageError(f"the {kind} '{name}' is ambiguous: write {meant}.")
+        raise UsageError(f"there is no {kind} '{name}'.{nearest(name.rpartition(':')[2], self._written[kind])}")
+
+    def _names(self, kind: Kind) -> Iterator[tuple[str, Spec]]:
+        """What each component is called; reports those that have to be called by more than their name."""
+        for name, specs in self._specs[kind].items():
+            plain = owner(specs)
+            for spec in specs:
+                yield (name if spec is plain else spec.qualified), spec
+                if spec is not plain:
+                    others = ", ".join(str(each.origin) for each in ([plain] if plain else specs) if each is not spec)
+                    what = f"stays with the bundled {others}" if plain else f"is registered by {others} too"
+                    message = f"{kind} '{name}' {what}: this one is '{spec.qualified}'"
+                    advice = (
+                        f"A suite has to say '{spec.qualified}'; or do without it: --no-plugins={spec.origin.plugin}"
+                    )
+                    self.plugins.problems.append(Problem(spec.origin, message, advice))
 
     def _registrar(self, kind: Kind, origin: Origin) -> Any:
         def register(
@@ -81,17 +125,28 @@ class Registry:
             budget: Mapping[str, Any] | None = None,
             published: Sequence[Published] = (),
         ) -> None:
-            known = self._specs[kind].get(name)
             texts = {"name": name, "summary": summary, "paper": paper}
-            taken = f"is already registered by {known.origin}" if known else ""
-            mistake = taken or misregistered(texts, target, config) or misstated(published)
+            mistake = misregistered(texts, target, config) or misstated(published) or self._taken(kind, name, origin)
             if mistake:
                 self.plugins.problems.append(Problem(origin, f"{kind} '{name}' {mistake}"))
                 return
             recipe = dict(budget or {})
-            self._specs[kind][name] = Spec(kind, name, target, config, origin, summary, paper, recipe, tuple(published))
+            spec = Spec(kind, name, target, config, origin, summary, paper, recipe, tuple(published))
+            self._specs[kind].setdefault(name, []).append(spec)
 
         return register
+
+    def _taken(self, kind: Kind, name: str, origin: Origin) -> str:
+        """By the same distribution, so that not even `distribution:name` tells which is meant."""
+        same = [s for s in self._specs[kind].get(name, []) if s.origin.distribution == origin.distribution]
+        return f"is already registered by {same[0].origin}" if same else ""
+
+
+def owner(specs: Sequence[Spec]) -> Spec | None:
+    """Whose a name is that these have registered: the only one's, or else the bundled one's."""
+    if len(specs) == 1:
+        return specs[0]
+    return next((spec for spec in specs if spec.origin.distribution in bundled()), None)
 
 
 def misregistered(texts: Mapping[str, Any], target: Any, config: Any) -> str:
@@ -99,6 +154,8 @@ def misregistered(texts: Mapping[str, Any], target: Any, config: Any) -> str:
     for what, text in texts.items():
         if not isinstance(text, str) or not (text or what != "name"):
             return f"is registered with the {what} {text!r}, which is no text"
+    if ":" in texts["name"]:
+        return "is registered with a ':', which parts a distribution from a name"
     if not isinstance(target, str) or target.count(":") != 1:
         return f"is registered with {target!r}, which is not 'package.module:attribute'"
     if not (isinstance(config, type) and is_dataclass(config)):

@@ -25,7 +25,8 @@ from harness.lease import BEAT_SECONDS
 from harness.outcome import Outcome
 from harness.processes import group_memory
 
-GRACE_SECONDS = 8.0  # between asking a job to stop and killing it
+GRACE_SECONDS = 8.0
+"""Between asking a job to stop and killing it; an executor gives it some seconds more."""
 POLL_SECONDS = 0.25
 GIGABYTE = 10**9
 LONGEST_SECONDS = 1e9  # that the system's timer is given; some thirty years

@@ -100,7 +100,7 @@ def test_broken_plugins_are_named_and_the_rest_works(harness: Harness, tmp_path:
         "plugin 'same' (plugin-raises 2.0): cannot be imported: RuntimeError: bad day",
         "plugin 'same' (plugin-misspelt 2.0): there is no hook 'register_metods'. Did you mean 'register_methods'?",
         "plugin 'same' (plugin-halfway 2.0): register_methods raised ZeroDivisionError",
-        "method 'classify' is already registered by plugin 'toy' (harness-toy 1.0)",
+        "plugin 'same' (plugin-clash 2.0): method 'classify' is registered by plugin 'toy' (harness-toy 1.0) too",
     ):
         assert text in listed.stderr
 
@@ -127,18 +127,23 @@ def test_a_message_does_not_act_on_the_terminal(harness: Harness) -> None:
 
 
 def test_plugins_are_listed_with_their_distributions_and_can_be_blocked(harness: Harness) -> None:
-    listed = harness("list", "plugins", env={"COLUMNS": "200"}).stdout
+    listed = harness("plugins", env={"COLUMNS": "200"}).stdout
     assert re.search(r"\ntoy +method classify fail idle.*, backbone flat, .* harness-toy 1.0\n", listed)
     for arguments, env in (
-        (["--no-plugins", "list", "plugins"], {}),
-        (["list", "plugins", "--no-plugins=toy"], {}),
-        (["list", "plugins", "--no-plugins=harness-toy"], {}),
-        (["list", "plugins"], {"HARNESS_NO_PLUGINS": "toy"}),
-        (["list", "plugins"], {"HARNESS_NO_PLUGINS": "all"}),
+        (["--no-plugins", "plugins"], {}),
+        (["plugins", "--no-plugins=toy"], {}),
+        (["plugins", "--no-plugins=harness-toy"], {}),
+        (["plugins"], {"HARNESS_NO_PLUGINS": "toy"}),
+        (["plugins"], {"HARNESS_NO_PLUGINS": "all"}),
     ):
         blocked = harness(*arguments, env=env).stdout
         assert re.search(r"\ntoy +blocked +harness-toy 1.0\n", blocked)
         assert re.search(r"\nsimclr +method simclr +rep-harness-simclr", blocked)
+    entries = json.loads(harness("plugins", "--json", "--no-plugins").stdout)["plugins"]
+    [toy] = [each for each in entries if each["plugin"] == "toy"]
+    assert (toy["distribution"], toy["version"], toy["status"]) == ("harness-toy", "1.0", "blocked")
+    [simclr] = [each for each in entries if each["plugin"] == "simclr"]
+    assert (simclr["status"], simclr["registers"]) == ("loaded", {"method": ["simclr"]})
     ours = harness("--no-plugins", "--no-plugins=rep-harness-simclr", "list").stdout
     assert "\nmoco " in ours
     assert "\nsimclr " not in ours

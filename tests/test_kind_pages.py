@@ -11,7 +11,7 @@ import pytest
 from harness import hookspecs
 from harness.registry import KINDS
 from tests import pages
-from tests.conftest import Harness
+from tests.conftest import Harness, install
 
 PAGES = {path.stem: pages.files(f"plugins/{path.name}") for path in (pages.DOCS / "plugins").glob("*.md")}
 
@@ -33,22 +33,40 @@ def test_there_is_a_page_for_each_kind_and_for_observers() -> None:
     assert set(PAGES) == {*KINDS, "observer"}
 
 
-@pytest.mark.parametrize(
-    "hook", [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "harness_spec")]
-)
+HOOKS = {name: each for name, each in vars(hookspecs).items() if hasattr(each, "harness_spec")}
+WITNESS = """\
+import os
+from harness import hookimpl
+
+
+def note(hook, argument):
+    with open(os.environ["WITNESS"], "a") as file:
+        file.write(f"{hook} {type(argument).__name__} {os.getpid()}\\n")
+"""
+
+
+def witness() -> str:
+    """A plugin that implements every hook, each with the argument's own name."""
+    arguments = {name: next(iter(each.__annotations__)) for name, each in HOOKS.items()}
+    return WITNESS + "".join(f"\n\n@hookimpl\ndef {n}({a}):\n    note('{n}', {a})\n" for n, a in arguments.items())
+
+
+@pytest.mark.parametrize("hook", HOOKS)
 def test_each_hook_is_on_a_page(hook: str) -> None:
     pages_that_name_it = [kind for kind in PAGES if hook in pages.read(f"plugins/{kind}.md")]
     assert pages_that_name_it
 
 
-def test_the_examples_of_all_kinds_run_together(harness: Harness, tmp_path: Path) -> None:
+def test_the_examples_of_all_kinds_run_together_and_every_hook_is_called(harness: Harness, tmp_path: Path) -> None:
     shown = {name: text for page in PAGES.values() for name, text in page.items()}
     assert len(shown) == 11
     entry_points = {name.removesuffix(".py") for page in PAGES.values() for name in list(page)[:1]}
     project = "[project]\nname = 'examples'\nversion = '1.0'\ndependencies = []\n[project.entry-points.harness]\n"
     shown["pyproject.toml"] = project + "".join(f"{name} = '{name}'\n" for name in sorted(entry_points))
     pages.place({**shown, "kinds.yaml": SUITE}, tmp_path)
-    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+    install(tmp_path, "witness", witness())
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    env = {"PYTHONPATH": path, "WITNESS": str(tmp_path / "witnessed")}
     done = harness("run", "kinds.yaml", env=env)
     assert "1 of 1 cells done" in done.stdout
     assert "warning" not in done.stderr
@@ -58,3 +76,10 @@ def test_the_examples_of_all_kinds_run_together(harness: Harness, tmp_path: Path
     assert 0 <= cell["centroid accuracy"] <= 1
     [steps] = (tmp_path / "results" / "kinds" / "cells").glob("*/steps.jsonl")
     assert {"loss", "invariance"} < set(json.loads(steps.read_text().splitlines()[-1]))
+    met = [line.split() for line in (tmp_path / "witnessed").read_text().splitlines()]
+    given = {name: each.__annotations__.get("event", "function") for name, each in HOOKS.items()}
+    assert {hook: argument for hook, argument, _ in met} == given
+    for hook in given:  # registration: in the run, in what jobs are forked from; events: in one process
+        processes = [process for name, _, process in met if name == hook]
+        assert len(set(processes)) >= (2 if hook.startswith("register_") else 1)
+        assert hook == "step_logged" or len(set(processes)) == len(processes)

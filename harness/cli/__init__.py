@@ -21,9 +21,15 @@ COMMANDS = {  # in the order of `harness --help`
     "run": "harness.cli.run:run",
     "plan": "harness.cli.plan:plan",
     "list": "harness.cli.list:list_components",
+    "plugins": "harness.cli.plugins:plugins",
     "show": "harness.cli.show:show",
     "leaderboard": "harness.cli.leaderboard:leaderboard",
     "report": "harness.cli.report:report",
+    "new": "harness.cli.new:new",
+    "doctor": "harness.cli.doctor:doctor",
+    "baseline": "harness.cli.baseline:baseline",
+    "check": "harness.cli.check:check",
+    "compare": "harness.cli.compare:compare",
 }
 
 
@@ -94,7 +100,7 @@ def _command(arguments: list[str]) -> None:
         print(text(terminal_width(), colour=in_colour()), end="")
         return
     if arguments[:1] in ([jobs.CELL], [jobs.PREPARE]):  # what executors run
-        sys.exit(jobs.main(arguments))
+        sys.exit(jobs.run_job(arguments))
     if arguments == ["list"]:  # nothing to parse, so typer need not load
         import_module("harness.cli.listing").show_components()
         return

@@ -15,10 +15,16 @@ ABOUT_NO_PLUGINS = "Block every plugin that is not bundled, or the plugin or dis
 COMMANDS = {
     "run": "Train and score what is left of a suite, then write and show its leaderboard.",
     "plan": "List the cells of a suite with id and status (todo, running, done, or how it failed).",
-    "list": "List the components that plugins registered, or the plugins.",
+    "list": "List the components that plugins registered.",
+    "plugins": "Show which distribution brought which plugin, what each registers, and what is blocked or broken.",
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",
     "leaderboard": "Make the leaderboard of a results folder from its records.",
     "report": "Make one HTML page of a results folder, to open from disk, send or print.",
+    "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
+    "doctor": "Look for what is wrong with environment, devices, plugins and data, and say what to do.",
+    "baseline": "Make a baseline of a results folder: scores by seed, versions, hardware.",
+    "check": "Check a run against a baseline.",
+    "compare": "Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0.",
 }
 OPTIONS = {
     NO_PLUGINS: ABOUT_NO_PLUGINS,

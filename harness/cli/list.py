@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.listing import show_components
+from harness.pluginfiles import use
 
 
 def list_components(
     kind: Annotated[
-        str | None, typer.Argument(help="method, backbone, dataset, evaluator, executor or plugin", show_default=False)
+        str | None, typer.Argument(help="method, backbone, dataset, evaluator or executor", show_default=False)
+    ] = None,
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
     ] = None,
 ) -> None:
-    """List the components that plugins registered, or the plugins."""
+    """List the components that plugins registered."""
+    use(plugin)
     show_components(kind)

@@ -14,6 +14,7 @@ from harness.cli.table import Column, in_colour, lines, terminal_width
 from harness.config import load_suite
 from harness.naming import default_results
 from harness.plan import AXES, Plan
+from harness.pluginfiles import use
 from harness.registry import registry
 from harness.store import Store
 
@@ -29,8 +30,12 @@ def plan(
         Path | None, typer.Option(help="results folder  [default: results/NAME]", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
+    ] = None,
 ) -> None:
     """List the cells of a suite with id and status (todo, running, done, or how it failed)."""
+    use(plugin)
     known = registry()
     report(known)
     loaded = load_suite(suite, known, budget)

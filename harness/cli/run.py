@@ -6,7 +6,7 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from harness.cells import Cell
 from harness.cli.listing import report
-from harness.config import load_suite
+from harness.config import Suite, load_suite
 from harness.display import display_for, duration
 from harness.errors import UsageError
 from harness.executors import Executor, Resources
@@ -25,6 +25,7 @@ from harness.interval import DEFAULT
 from harness.naming import default_results
 from harness.outcome import parse_retry
 from harness.plan import Plan, selection
+from harness.pluginfiles import use
 from harness.registry import registry
 from harness.running import Options
 from harness.running import run as run_plan
@@ -81,10 +82,13 @@ def run(
     ] = DEFAULT,
     profile: Annotated[bool, typer.Option("--profile", help="profile ten training steps of each cell")] = False,
     executor: Annotated[str, typer.Option(help="where cells run, unless the suite says")] = "local",
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
+    ] = None,
 ) -> None:
     """Train and score what is left of a suite, then write and show its leaderboard."""
+    use(plugin)
     started = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
     known = registry()
     report(known)
     options = Options(fresh, profile, parse_retry(retry), Limits(timeout, memory), checkpoint_every)
@@ -92,21 +96,40 @@ def run(
     plan = Plan.of(loaded).only(selection(only or []))
     store = Store(results or default_results(loaded.name))
     console = Console(highlight=False, markup=False)
+    statuses = execute(loaded, plan, store, console, options, device, workers, executor)
+    if list(store.folder.glob("cells/*/cell.json")):
+        show_leaderboard(store, console)
+    failed = conclude(statuses, plan, store, console, started)
+    raise typer.Exit(1 if failed else 0)
+
+
+def execute(
+    suite: Suite,
+    plan: Plan,
+    store: Store,
+    console: Console,
+    options: Options,
+    device: str,
+    workers: int | None,
+    executor: str = "local",
+) -> dict[str, str]:
+    """Run what is left of a suite's plan; how its cells stand then. Leaves with exit code 130 if it is interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
     resources = Resources(check_device(device), workers, tuple(modules(plan)))
-    if loaded.executor is None:
-        spec = known.get("executor", executor)
+    if suite.executor is None:
+        spec = registry().get("executor", executor)
         engine: Executor = spec.load()(spec.config(), resources)
     else:
-        engine = loaded.executor.spec.load()(loaded.executor.config, resources)
+        engine = suite.executor.spec.load()(suite.executor.config, resources)
     before = Counter(store.statuses(plan).values())
     shared = f", {before['running']} in another run" if before["running"] else ""
     console.print(
-        f"{loaded.name}: {len(plan.cells)} cells, {before['done']} already done{shared}; results in {store.folder}",
+        f"{suite.name}: {len(plan.cells)} cells, {before['done']} already done{shared}; results in {store.folder}",
         soft_wrap=True,
     )
     try:
         with display_for(console) as display:
-            statuses = run_plan(plan, store, engine, display, options)
+            return run_plan(plan, store, engine, display, options)
     except KeyboardInterrupt:
         console.print(
             "Interrupted. What is done is kept, and trainings go on from their last checkpoint: run the same command "
@@ -116,15 +139,17 @@ def run(
         raise typer.Exit(130) from None
     finally:
         engine.close()
+
+
+def conclude(statuses: Mapping[str, str], plan: Plan, store: Store, console: Console, started: float) -> list[str]:
+    """Say how many cells are done, and why others are not; those."""
     failed = [id_ for id_, status in statuses.items() if status != "done"]
-    if list(store.folder.glob("cells/*/cell.json")):
-        show_leaderboard(store, console)
     console.print(
         f"{len(statuses) - len(failed)} of {len(statuses)} cells done in {duration(time.monotonic() - started)}."
     )
     for id_ in failed:
         console.print(why(store.cell(id_), statuses[id_], plan.cells[id_]), soft_wrap=True)
-    raise typer.Exit(1 if failed else 0)
+    return failed
 
 
 def why(folder: CellFolder, status: str, cell: Cell) -> Text:

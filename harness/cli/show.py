@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -13,6 +14,7 @@ from rich.text import Text
 from harness.cli.listing import report
 from harness.errors import UsageError, nearest
 from harness.options import fields_of, has_default, type_name
+from harness.pluginfiles import use
 from harness.published import Published
 from harness.registry import KINDS, registry
 
@@ -20,8 +22,12 @@ from harness.registry import KINDS, registry
 def show(
     kind: Annotated[str, typer.Argument(help="method, backbone, dataset, evaluator or executor")],
     name: Annotated[str, typer.Argument(help="its name, as `harness list` shows it")],
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
+    ] = None,
 ) -> None:
     """Show a component: summary, paper, distribution, and options with types, defaults and help."""
+    use(plugin)
     known = next((each for each in KINDS if kind in (each, f"{each}s")), None)
     if known is None:
         raise UsageError(f"there is no kind '{kind}'.{nearest(kind, KINDS)}")

@@ -159,13 +159,13 @@ class Episodes:
     def draw(self, source: Source, step: int) -> EpisodeBatch:
         images = source.data.train.images
         read_ahead(images, (self.indices(source, each).samples for each in _from(step)))
-        return gather(source.data, images, self.indices(source, step))
+        return gather_episodes(source.data, images, self.indices(source, step))
 
 
 Batches = Views | Labelled | Episodes
 
 
-def gather(data: Data, images: Images, drawn: EpisodeIndices) -> EpisodeBatch:
+def gather_episodes(data: Data, images: Images, drawn: EpisodeIndices) -> EpisodeBatch:
     """The normalised images of the drawn episodes, on the data's device."""
     where = torch.device("cpu") if isinstance(images, Streamed) else images.device
     inputs = data.inputs(images[drawn.samples.to(where, non_blocking=True)])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.leaderboard.tables import Row, Table
+from harness.plugins import bundled
 
 
 def suite(table: Table, row: Row) -> str:
@@ -24,7 +25,7 @@ def suite(table: Table, row: Row) -> str:
         label = str(each["label"])
         while label in labels:
             label += " again"
-        labels[label] = {"use": each["evaluator"]["name"], **_options(each["evaluator"])}
+        labels[label] = {"use": _use(each["evaluator"]), **_options(each["evaluator"])}
     content = {
         "name": name(row),
         "matrix": {
@@ -47,7 +48,15 @@ def command(row: Row) -> str:
 
 
 def _labelled(component: Mapping[str, Any]) -> dict[str, Any]:
-    return {"use": component["name"], "label": str(component["label"]), **_options(component)}
+    return {"use": _use(component), "label": str(component["label"]), **_options(component)}
+
+
+def _use(component: Mapping[str, Any]) -> str:
+    """A stranger's may have a name that a bundled one has."""
+    distribution = component.get("distribution")
+    return (
+        f"{distribution}:{component['name']}" if distribution and distribution not in bundled() else component["name"]
+    )
 
 
 def _options(component: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from harness.building import cache_folder
+from harness.cache import cache_folder
 from harness.cells import Component
 from harness.components import Dataset
 from harness.data.augmentation import Augmentation
@@ -46,7 +46,7 @@ class DatasetSubject:
     component: Component
 
     def make(self) -> Dataset:
-        made: Dataset = self.component.spec.load()(self.component.config, cache_folder(self.component))
+        made: Dataset = self.component.spec.load()(self.component.config, cache_folder(self.component.spec.name))
         return made
 
     @cached_property

@@ -15,7 +15,7 @@ from harness.budget import Budget, merge
 from harness.building import build_method
 from harness.cells import Cell, Component
 from harness.components import Method
-from harness.data.batches import Batches, Episodes, Source, gather
+from harness.data.batches import Batches, Episodes, Source, gather_episodes
 from harness.data.episodes import draw_episodes
 from harness.data.splits import Data
 from harness.interval import Interval
@@ -85,7 +85,9 @@ def logits(method: Method, data: Data, episodes: int = EPISODES) -> tuple[Tensor
     """Of few-shot episodes of the test split, by the method's own `adapt` in eval mode: (E, Q, ways) and labels."""
     split, ways = data.split("test"), ways_of(method)
     generator = torch.Generator().manual_seed(0)
-    batch = gather(data, split.images, draw_episodes(split.by_class, ways, SHOTS, QUERIES, episodes, generator))
+    batch = gather_episodes(
+        data, split.images, draw_episodes(split.by_class, ways, SHOTS, QUERIES, episodes, generator)
+    )
     support, query = batch.support, batch.query
     if method.adapts_on == "features":
         support, query = (method.encode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in (support, query))

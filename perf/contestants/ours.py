@@ -26,7 +26,7 @@ from worker import Options, Work, serve
 
 from harness import Augmentation, Data, EpisodeBatch, Method, Split, Trained, draw_episodes
 from harness.budget import Budget
-from harness.data.batches import Source, gather
+from harness.data.batches import Source, gather_episodes
 from harness.data.transforms import augment
 from harness.memory import keep_freed_memory
 from harness.training import make_optimizer, train
@@ -141,7 +141,7 @@ def episodes(options: Options, gathered: bool) -> Work:
         drawn = draw_episodes(
             by_class, options["ways"], options["shots"], options["queries"], options["at_once"], generator
         )
-        return gather(data, data.train.images, drawn)
+        return gather_episodes(data, data.train.images, drawn)
 
     def run() -> int:
         if gathered:

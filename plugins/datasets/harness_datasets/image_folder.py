@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from harness import Dataset, Split, Streamed, UsageError
-from harness.errors import nearest
+from harness import Dataset, Split, Streamed, UsageError, nearest
 from harness_datasets.arrays import Arrays, as_split, cached, recommended
 from harness_datasets.npz import SPLITS, describe, forbid_shared_classes
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import Dataset, Split, UsageError
-from harness.errors import nearest
+from harness import Dataset, Split, UsageError, nearest
 from harness_datasets.arrays import Arrays, as_split, recommended, with_rotations
 
 SPLITS = ("train", "test", "validation", "novel")

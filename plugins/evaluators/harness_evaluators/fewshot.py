@@ -6,10 +6,19 @@ from collections.abc import Iterator
 
 import torch
 
-from harness import Data, EpisodeBatch, Evaluator, Method, Metric, Trained, draw_episodes, require_episodes
-from harness.data.batches import gather
-from harness.data.episodes import EpisodeIndices
-from harness.data.splits import Split
+from harness import (
+    Data,
+    EpisodeBatch,
+    EpisodeIndices,
+    Evaluator,
+    Method,
+    Metric,
+    Split,
+    Trained,
+    draw_episodes,
+    gather_episodes,
+    require_episodes,
+)
 from harness_evaluators import FewShotConfig
 
 DRAWN = 100  # episodes drawn at a time; another number would be other episodes
@@ -54,7 +63,7 @@ class FewShot(Evaluator):
         """What `adapt` sees: cached features, or images."""
         split = self.config.split
         if trained.method.adapts_on == "images":
-            return gather(trained.data, trained.data.split(split).images, drawn)
+            return gather_episodes(trained.data, trained.data.split(split).images, drawn)
         features = trained.features(split)
         support, support_labels, query, query_labels = (part.to(features.device) for part in drawn)
         return EpisodeBatch(features[support], support_labels, features[query], query_labels)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from harness import Data, UsageError
-from harness.data.splits import require_classes
+from harness import Data, UsageError, require_classes
 
 
 def require_same_classes(data: Data, reference: str, test: str) -> None:

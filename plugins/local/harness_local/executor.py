@@ -15,9 +15,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from harness import Ended, Executor, Job, Resources, UsageError
-from harness.processes import alive, process_start
-from harness.supervisor import GRACE_SECONDS
+from harness import GRACE_SECONDS, Ended, Executor, Job, Resources, UsageError, alive, process_start
 from harness_local import LocalConfig
 
 STARTS = 5  # of the fork server, before a run gives up
@@ -149,9 +147,9 @@ def work(job: Job, slot: Slot) -> None:
     os.dup2(log, 2)
     if slot.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
-    from harness.jobs import main
+    from harness import run_job
 
-    sys.exit(main([*job.command, "--device", slot.device, "--threads", str(slot.threads)]))
+    sys.exit(run_job([*job.command, "--device", slot.device, "--threads", str(slot.threads)]))
 
 
 def slots(resources: Resources, workers_per_gpu: int = 1) -> list[Slot]:

@@ -22,7 +22,7 @@ from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, UsageErro
 from harness.budget import Budget
 from harness.building import check_cell
 from harness.cells import Cell, Component
-from harness.data.batches import Source, gather
+from harness.data.batches import Source, gather_episodes
 from harness.registry import registry
 
 BATCH_NORMS = ("inductive", "transductive")
@@ -334,7 +334,7 @@ def test_training_improves_few_shot_accuracy_on_novel_classes(kind: type[MetaLea
     source, optimizer = Source(data, 1, 0), torch.optim.Adam(method.parameters(), lr=1e-2)
     split = data.split("novel")
     drawn = draw_episodes(split.by_class, 5, 1, 15, 60, torch.Generator().manual_seed(0))
-    support, labels, query, targets = gather(data, split.images, drawn)
+    support, labels, query, targets = gather_episodes(data, split.images, drawn)
 
     @torch.no_grad()
     def accuracy() -> float:

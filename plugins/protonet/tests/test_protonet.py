@@ -10,7 +10,7 @@ from harness_protonet.method import ProtoNet
 from torch import Tensor, nn
 
 from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, draw_episodes
-from harness.data.batches import Source, gather
+from harness.data.batches import Source, gather_episodes
 
 
 class Small(nn.Module):
@@ -105,7 +105,7 @@ def test_training_improves_few_shot_accuracy_on_novel_classes() -> None:
     def accuracy() -> float:
         split = data.split("novel")
         drawn = draw_episodes(split.by_class, 5, 1, 15, 200, torch.Generator().manual_seed(0))
-        support, labels, query, targets = gather(data, split.images, drawn)
+        support, labels, query, targets = gather_episodes(data, split.images, drawn)
         method.eval()
         encode = [method.encode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in (support, query)]
         return (method.adapt(encode[0], labels, 5)(encode[1]).argmax(-1) == targets).float().mean().item()

@@ -8,8 +8,7 @@ import timm
 import torch
 from torch import nn
 
-from harness import UsageError
-from harness.errors import nearest
+from harness import UsageError, nearest
 from harness_timm import Config
 
 

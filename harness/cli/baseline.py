@@ -1,0 +1,27 @@
+"""`harness baseline`: what later runs are checked against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import UsageError
+from harness.store import Store
+
+
+def baseline(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a results folder")],
+    output: Annotated[Path, typer.Option(help="the file to write; commit it", show_default=False)],
+) -> None:
+    """Make a baseline of a results folder: scores by seed, versions, hardware."""
+    from harness.gate.baseline import save
+    from harness.gate.snapshot import snapshot
+
+    if output.is_dir():
+        raise UsageError(f"{output}: is a folder; --output names a file.")
+    made = snapshot(Store(folder).records(), str(folder))
+    save(output, made)
+    cells = sum(len(group.cells) for group in made.groups.values())
+    print(f"{output}: {cells} cells in {len(made.groups)} groups of seeds.")

@@ -1,0 +1,96 @@
+"""`harness check`: a run against a baseline, with an exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from harness.cli.gating import file_in_a_folder, gate_of, run_of, run_suite, tell, tell_actions
+from harness.cli.run import more_than_nothing
+from harness.errors import UsageError, shown
+from harness.files import DamagedError
+from harness.running import Options
+from harness.supervisor import Limits
+
+if TYPE_CHECKING:
+    from harness.gate.snapshot import Snapshot
+
+
+def check(
+    target: Annotated[Path, typer.Argument(metavar="DIR|SUITE", help="a results folder, or a suite to run first")],
+    baseline: Annotated[Path, typer.Option(help="made by 'harness baseline'", show_default=False)],
+    results: Annotated[
+        Path | None, typer.Option(help="of a suite: results folder  [default: results/NAME]", show_default=False)
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="NAME", help="of a suite: one of its `budgets`", show_default=False)
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="of a suite: run finished cells again")] = False,
+    device: Annotated[str, typer.Option(help="of a suite: auto, cpu, cuda or cuda:N")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="of a suite: cells at a time", show_default=False)] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            callback=more_than_nothing, metavar="SECONDS", help="of a suite: for each cell", show_default=False
+        ),
+    ] = None,
+    gate: Annotated[
+        Path | None,
+        typer.Option(metavar="SUITE", help="of a folder: a suite whose tolerances hold", show_default=False),
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(callback=file_in_a_folder, metavar="FILE", help="write as Markdown", show_default=False),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(callback=file_in_a_folder, metavar="FILE", help="write as JUnit XML", show_default=False),
+    ] = None,
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", callback=file_in_a_folder, metavar="FILE", help="write as JSON", show_default=False),
+    ] = None,
+    update: Annotated[bool, typer.Option("--update", help="then make this run the baseline")] = False,
+) -> None:
+    """Check a run against a baseline.
+
+    Exit codes: 0 fine; 1 regressed, missing or failed; 2 a mistake in the command or suite; 3 not comparable.
+    """
+    from harness.gate.baseline import save
+    from harness.gate.report import FINE, report
+
+    if target.is_dir() and (results or budget or fresh or workers or timeout):
+        raise UsageError(f"{target} is a results folder, and nothing runs: such options are for a suite.")
+    if gate and not target.is_dir():
+        raise UsageError("--gate is for a results folder; a suite has its own tolerances.")
+    before = _baseline(baseline)
+    if target.is_dir():
+        tolerances, after = gate_of(gate), run_of(target)
+    else:
+        options = Options(fresh=fresh, limits=Limits(timeout, None))
+        tolerances, after = run_suite(target, budget, results, options, device, workers)
+    found = report(before, after, tolerances)
+    console = Console(highlight=False, markup=False)
+    tell(found, console, markdown=markdown, junit=junit, as_json=as_json)
+    tell_actions(found)
+    if update:
+        save(baseline, after)
+        console.print(f"{baseline} is made of this run now.", soft_wrap=True)
+    raise typer.Exit(FINE if update else found.code)
+
+
+def _baseline(path: Path) -> Snapshot:
+    """Leaves with exit code 3 if it is damaged: whether anything got worse cannot be told."""
+    from harness.gate.baseline import load
+    from harness.gate.report import UNKNOWN
+
+    try:
+        return load(path)
+    except DamagedError as damage:
+        advice = f"take it from version control, or make it again with 'harness baseline DIR --output {path}'"
+        print(shown(f"harness: {path}: is damaged ({damage.reason}): {advice}."), file=sys.stderr)
+        raise typer.Exit(UNKNOWN) from damage

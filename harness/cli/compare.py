@@ -1,0 +1,33 @@
+"""`harness compare`: what changed between two runs, and whether it matters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from harness.cli.gating import file_in_a_folder, gate_of, run_of, tell
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="DIR_A", help="a results folder")],
+    after: Annotated[Path, typer.Argument(metavar="DIR_B", help="another one")],
+    gate: Annotated[
+        Path | None, typer.Option(metavar="SUITE", help="a suite whose tolerances hold", show_default=False)
+    ] = None,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(callback=file_in_a_folder, metavar="FILE", help="write as Markdown", show_default=False),
+    ] = None,
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", callback=file_in_a_folder, metavar="FILE", help="write as JSON", show_default=False),
+    ] = None,
+) -> None:
+    """Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0."""
+    from harness.gate.report import report
+
+    found = report(run_of(before), run_of(after), gate_of(gate), everything=True)
+    tell(found, Console(highlight=False, markup=False), markdown=markdown, as_json=as_json)

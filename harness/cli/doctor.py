@@ -1,0 +1,48 @@
+"""`harness doctor`: whether this installation can do its work, and what to do if not; the exit code is 1 then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.doctor import examine
+from harness.doctor.finding import Finding
+from harness.errors import shown
+from harness.registry import registry
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """Look for what is wrong with environment, devices, plugins and data, and say what to do."""
+    findings = list(examine(registry()))
+    wrong = sum(bool(each.advice) for each in findings)
+    if as_json:
+        print(json.dumps({"wrong": wrong, "findings": list(map(asdict, findings))}, indent=1, ensure_ascii=False))
+    else:
+        show(findings)
+        print(f"\n{'Nothing is' if not wrong else '1 thing is' if wrong == 1 else f'{wrong} things are'} wrong.")
+    raise typer.Exit(1 if wrong else 0)
+
+
+def show(findings: Sequence[Finding]) -> None:
+    console = Console(highlight=False)
+    width = max(len(each.what) for each in findings)
+    for area, of_area in groupby(findings, lambda each: each.area):
+        table = Table(title=area, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False)
+        table.add_column(width=5)
+        table.add_column(style="cyan", width=min(width, 20), overflow="fold")
+        table.add_column(overflow="fold")
+        for each in of_area:
+            mark = Text("wrong", "bold red") if each.advice else Text("ok", "green")
+            text = Text(shown(each.found))
+            if each.advice:
+                text.append(f"\n→ {shown(each.advice)}", "yellow")
+            table.add_row(mark, Text(shown(each.what)), text)
+        console.print(table)

@@ -1,0 +1,108 @@
+"""What `check` and `compare` share: getting at two runs, and telling what was found."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from harness.cli.listing import report as report_problems
+from harness.cli.run import conclude, execute
+from harness.config import load_suite
+from harness.errors import UsageError
+from harness.files import write_bytes
+from harness.gate.settings import Gate
+from harness.naming import default_results
+from harness.plan import Plan
+from harness.records import CellRecord
+from harness.registry import registry
+from harness.running import Options
+from harness.store import Store
+
+if TYPE_CHECKING:
+    from harness.gate.report import Report
+    from harness.gate.snapshot import Snapshot
+
+SUMMARY = "GITHUB_STEP_SUMMARY"  # GitHub Actions: a file whose Markdown is shown with the run
+
+
+def gate_of(suite: Path | None) -> Gate:
+    """The tolerances of a suite, or the defaults."""
+    return load_suite(suite, registry()).gate if suite else Gate()
+
+
+def run_of(folder: Path) -> Snapshot:
+    """What a results folder holds; nothing, if it is empty. Raises UsageError if there is no such folder."""
+    from harness.gate.snapshot import snapshot
+
+    return snapshot(_records(Store(folder)), str(folder))
+
+
+def run_suite(
+    file: Path, budget: str | None, results: Path | None, options: Options, device: str, workers: int | None
+) -> tuple[Gate, Snapshot]:
+    """Run what is left of a suite; its tolerances, and what it asks for of the results folder."""
+    from harness.gate.snapshot import of_plan, snapshot
+
+    known, console, started = registry(), Console(highlight=False, markup=False), time.monotonic()
+    report_problems(known)
+    suite = load_suite(file, known, budget)
+    plan, store = Plan.of(suite), Store(results or default_results(suite.name))
+    reused = sum(status == "done" for status in store.statuses(plan).values())
+    statuses = execute(suite, plan, store, console, options, device, workers)
+    conclude(statuses, plan, store, console, started)
+    if reused and not options.fresh:
+        console.print(
+            f"{reused} cells were done before, by the same versions; if code has changed since, run with --fresh.",
+            soft_wrap=True,
+        )
+    return suite.gate, snapshot(of_plan(_records(store), plan), str(file))
+
+
+def _records(store: Store) -> list[CellRecord]:
+    return store.records() if any((store.folder / "cells").glob("*")) else []
+
+
+def tell(
+    found: Report,
+    console: Console,
+    *,
+    markdown: Path | None = None,
+    junit: Path | None = None,
+    as_json: Path | None = None,
+) -> None:
+    """On the terminal, and in the files that are asked for."""
+    from harness.gate.junit import to_junit
+    from harness.gate.markdown import to_markdown
+    from harness.gate.terminal import to_console
+
+    to_console(found, console)
+    if markdown:
+        write_bytes(markdown, to_markdown(found).encode())
+    if junit:
+        write_bytes(junit, to_junit(found))
+    if as_json:
+        write_bytes(as_json, (json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def tell_actions(found: Report) -> None:
+    """In GitHub Actions: annotations, and the report as the summary of the step."""
+    from harness.gate.actions import commands
+    from harness.gate.markdown import to_markdown
+
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        print(*commands(found), sep="\n", flush=True)
+    if summary := os.environ.get(SUMMARY):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(to_markdown(found))
+
+
+def file_in_a_folder(path: Path | None) -> Path | None:
+    """Raises UsageError, before anything runs, for a file that could not be written afterwards."""
+    if path is not None and path.is_dir():
+        raise UsageError(f"{path}: is a folder, and a file is to be written.")
+    return path

@@ -1,0 +1,24 @@
+"""`harness new`: a plugin to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import UsageError, nearest
+from harness.registry import registry
+from harness.scaffold import NEW, create
+
+
+def new(
+    kind: Annotated[str, typer.Argument(help="method, backbone, dataset, evaluator, executor or observer")],
+    name: Annotated[str, typer.Argument(help="what suites will call it; the distribution is harness-NAME")],
+    directory: Annotated[Path, typer.Option(help="where the folder harness-NAME is made")] = Path(),
+) -> None:
+    """Write a plugin to start from: a small distribution that works and passes its own tests."""
+    if kind not in NEW:
+        raise UsageError(f"there is no kind '{kind}'.{nearest(kind, NEW)}")
+    folder = create(kind, name, directory, registry())
+    print(f"Wrote {folder}. Next: cd {folder} && pip install -e '.[test]' && pytest")

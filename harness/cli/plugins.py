@@ -1,0 +1,54 @@
+"""`harness plugins`: which distribution brought what, and what is not in use, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.listing import drawn
+from harness.contract import CONTRACT
+from harness.plugins import Origin
+from harness.registry import KINDS, Registry, registry
+
+
+def plugins(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+    """Show which distribution brought which plugin, what each registers, and what is blocked or broken."""
+    entries = list(described(registry()))
+    if as_json:
+        print(json.dumps({"contract": CONTRACT, "plugins": entries}, indent=1, ensure_ascii=False))
+        return
+    rows = [(each["plugin"], does(each), f"{each['distribution']} {each['version']}") for each in entries]
+    print(drawn("plugins", "what it does", rows))
+
+
+def described(known: Registry) -> Iterator[dict[str, Any]]:
+    """Each plugin that was found, by distribution and name."""
+    found = known.plugins
+    loaded = set(found.origins.values())
+    everyone = loaded | set(found.blocked) | {problem.origin for problem in found.problems}
+    for origin in sorted(everyone, key=lambda each: (each.distribution, each.plugin)):
+        registered = {kind: [n for n, s in known.named(kind).items() if s.origin == origin] for kind in KINDS}
+        status = "loaded" if origin in loaded else "blocked" if origin in found.blocked else "refused"
+        yield {
+            "plugin": origin.plugin,
+            "distribution": origin.distribution,
+            "version": origin.version,
+            "status": status,
+            "registers": {kind: names for kind, names in registered.items() if names},
+            "observes": observed(known, origin) if origin in loaded else [],
+            "problems": [problem.message for problem in found.problems if problem.origin == origin],
+        }
+
+
+def observed(known: Registry, origin: Origin) -> list[str]:
+    return [hook for hook in known.plugins.hooks_of(origin) if not hook.startswith("register_")]
+
+
+def does(entry: dict[str, Any]) -> str:
+    """In words: what it registers and observes, or that it is blocked; then what is wrong."""
+    parts = [f"{kind} {' '.join(names)}" for kind, names in entry["registers"].items()] + entry["observes"]
+    blocked = ["blocked"] if entry["status"] == "blocked" else []
+    return "; ".join([*filter(None, [", ".join(parts)]), *blocked, *entry["problems"]])

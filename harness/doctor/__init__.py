@@ -1,0 +1,17 @@
+"""What an installation has, and what is wrong with it: an area per module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.doctor import data, devices, environment, plugins
+from harness.doctor.finding import Finding
+from harness.registry import Registry
+
+
+def examine(known: Registry) -> Iterator[Finding]:
+    """Look at everything, area by area."""
+    yield from environment.look()
+    yield from devices.look()
+    yield from plugins.look(known)
+    yield from data.look()

@@ -1,0 +1,72 @@
+"""All rows of a comparison, and what they mean together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from harness.gate.changes import changes
+from harness.gate.rows import ALARMS, COMPARED, ORDER, Row
+from harness.gate.settings import Gate
+from harness.gate.snapshot import Snapshot
+from harness.gate.text import line
+from harness.gate.verdicts import compare
+
+FINE, REGRESSED, UNKNOWN = 0, 1, 3  # exit codes; 2 is a mistake in the command, the suite or the environment
+
+
+@dataclass(frozen=True)
+class Report:
+    """`notes`: what differs between the two runs apart from results."""
+
+    suite: str
+    rows: Sequence[Row]
+    notes: Sequence[str]
+    alpha: float
+
+    @property
+    def code(self) -> int:
+        """1: something got worse, is gone or failed: a matter of the change. 3: nothing, or not everything, could be
+        compared: it may be well or not."""
+        verdicts = {row.verdict for row in self.rows}
+        if verdicts.isdisjoint(COMPARED):
+            return UNKNOWN
+        if not verdicts.isdisjoint(("regressed", "missing", "failed")):
+            return REGRESSED
+        return UNKNOWN if "not comparable" in verdicts else FINE
+
+    @property
+    def alarms(self) -> list[Row]:
+        """The rows that are no good, worst first."""
+        return sorted((row for row in self.rows if row.verdict in ALARMS), key=lambda row: ALARMS.index(row.verdict))
+
+    @property
+    def summary(self) -> str:
+        """'2 regressed, 10 within noise'."""
+        counts = Counter(row.verdict for row in self.rows)
+        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ORDER if counts[verdict])
+        nothing = "" if set(counts) & set(COMPARED) else "nothing could be compared"
+        return ": ".join(filter(None, [nothing, said]))
+
+    def as_json(self) -> dict[str, Any]:
+        rows = []
+        for row in self.rows:
+            axes = dict(zip(("dataset", "backbone", "method"), row.key, strict=True))
+            said = {key: value for key, value in asdict(row).items() if key != "key"}
+            rows.append({"name": row.name, **axes, **said, "text": line(row)})
+        return {
+            "suite": self.suite,
+            "exit_code": self.code,
+            "summary": self.summary,
+            "alpha": self.alpha,
+            "notes": list(self.notes),
+            "rows": rows,
+        }
+
+
+def report(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool = False) -> Report:
+    """Raises UsageError for a tolerance of a metric that is nowhere."""
+    rows = compare(before, after, gate, everything=everything)
+    return Report(after.suite or before.suite, rows, list(changes(before, after)), gate.alpha)

@@ -1,0 +1,98 @@
+"""The section `gate` of a suite: how much worse a score may be, and how sure one must be that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.errors import UsageError, nearest
+from harness.options import KeyPath, fields_of, option, parse
+
+SECTION = "gate"
+ACCURACY = 0.005  # half a point
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    alpha: float = option(0.05, "share of checks that may be red although nothing has changed")
+    speed: float | None = option(None, "how many times slower a training may be")
+    memory: float | None = option(None, "how many times more memory it may hold")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha must be between 0 and 1, not {self.alpha}")
+        for name in ("speed", "memory"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is a ratio of 1 or more (1.2: a fifth worse), not {value}")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Tolerances: `metrics` by name, in the metric's own unit (0.01: a point of accuracy); `evaluators` by label, then
+    by metric; `costs` ("speed", "memory") as ratios. `places`: where the suite names each metric, for messages."""
+
+    alpha: float = 0.05
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    evaluators: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def tolerance(self, evaluator: str, metric: str) -> float | None:
+        """None: not compared, as nobody has said how much of it matters. Accuracies always are."""
+        default = ACCURACY if metric.endswith("accuracy") else None
+        return self.evaluators.get(evaluator, {}).get(metric, self.metrics.get(metric, default))
+
+    def require(self, metrics: Collection[str]) -> None:
+        """Raises UsageError for a tolerance of a metric that no record has: it would silently do nothing."""
+        for metric, place in self.places.items():
+            if metrics and metric not in metrics:
+                raise UsageError(f"{place}: no record has a metric '{metric}'.{nearest(metric, metrics)}")
+
+
+def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterable[str]) -> Gate:
+    """Of a suite with these evaluators' labels. Raises UsageError with "file:line"."""
+    if section is None:
+        return Gate()
+    if not isinstance(section, Mapping):
+        raise UsageError(f"{where((SECTION,))}: gate must be a mapping of names to values, not {section!r}.")
+    own = ("metrics", "evaluators")
+    for key in section:
+        if key not in (*own, *fields_of(_Numbers)):
+            raise UsageError(
+                f"{where((SECTION, key))}: gate has no '{key}'.{nearest(key, (*own, *fields_of(_Numbers)))}"
+            )
+    numbers = {key: value for key, value in section.items() if key not in own}
+    parsed = parse(_Numbers, numbers, lambda path: where((SECTION, *path)), owner=SECTION)
+    places: dict[str, str] = {}
+    metrics = _tolerances(section.get("metrics"), (SECTION, "metrics"), where, places)
+    known, by_label = list(evaluators), {}
+    for label, given in _mapping(section.get("evaluators"), (SECTION, "evaluators"), where).items():
+        path: KeyPath = (SECTION, "evaluators", label)
+        if label not in known:
+            raise UsageError(f"{where(path)}: the suite has no evaluator '{label}'.{nearest(label, known)}")
+        by_label[label] = _tolerances(given, path, where, places)
+    costs = {name: ratio for name in ("speed", "memory") if (ratio := getattr(parsed, name)) is not None}
+    return Gate(parsed.alpha, metrics, by_label, costs, places)
+
+
+def _tolerances(value: Any, path: KeyPath, where: Callable[[KeyPath], str], places: dict[str, str]) -> dict[str, float]:
+    found = {}
+    for metric, tolerance in _mapping(value, path, where).items():
+        place = where((*path, metric))
+        if type(tolerance) not in (int, float) or not 0 <= tolerance < float("inf"):
+            raise UsageError(f"{place}: the tolerance of {metric} is a number of 0 or more, not {tolerance!r}.")
+        if metric.endswith("accuracy") and tolerance >= 1:
+            raise UsageError(f"{place}: accuracies are fractions: a tolerance of one point is 0.01, not {tolerance!r}.")
+        found[metric] = float(tolerance)
+        places.setdefault(metric, place)
+    return found
+
+
+def _mapping(value: Any, path: KeyPath, where: Callable[[KeyPath], str]) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{where(path)}: {path[-1]} must be a mapping of names to tolerances, not {value!r}.")
+    return {str(key): each for key, each in value.items()}

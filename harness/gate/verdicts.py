@@ -1,0 +1,126 @@
+"""Two snapshots -> a row for each group of cells and metric, with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from harness.gate.changes import differences, why_not
+from harness.gate.measured import Measured, absent, by_ratio, by_seed
+from harness.gate.rows import Row
+from harness.gate.settings import Gate
+from harness.gate.significance import holm
+from harness.gate.snapshot import COSTS, Evaluation, Group, Key, Scores, Snapshot
+
+
+def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool = False) -> list[Row]:
+    """All rows, in the order of the baseline. `everything`: metrics without a tolerance, too, as if it were 0.
+
+    Raises UsageError for a tolerance of a metric that neither has.
+    """
+    gate.require({metric for each in (before, after) for metric in _metrics(each)})
+    found: list[Row | Measured] = []
+    for key, group in before.groups.items():
+        if now := after.groups.get(key):
+            found += [*_scores(key, group, now, gate, everything), *_costs(key, before, after, gate)]
+        else:
+            found += _gone(key, group)
+    rows = _judged(found, gate.alpha)
+    added = (key for key in after.groups if key not in before.groups)
+    return [*rows, *(row for key in added for row in _new(key, after.groups[key]))]
+
+
+def _metrics(of: Snapshot) -> Iterator[str]:
+    for group in of.groups.values():
+        for evaluation in group.evaluations.values():
+            yield from evaluation.metrics
+
+
+def _judged(found: list[Row | Measured], alpha: float) -> list[Row]:
+    """Regressed: worse by more than the tolerance, and not by chance; with one seed the tolerance has to do."""
+    tested = [each for each in found if isinstance(each, Measured) and each.test]
+    worse = holm([each.test.worse for each in tested if each.test])
+    better = holm([each.test.better for each in tested if each.test])
+    adjusted = {id(each): pair for each, pair in zip(tested, zip(worse, better, strict=True), strict=True)}
+    return [each if isinstance(each, Row) else _verdict(each, adjusted.get(id(each)), alpha) for each in found]
+
+
+def _verdict(each: Measured, adjusted: tuple[float, float] | None, alpha: float) -> Row:
+    if adjusted is None:
+        row, p = replace(each.row, why="; ".join(filter(None, ["no test: one seed", each.row.why]))), 0.0
+    else:
+        p = adjusted[0] if each.gain <= 0 else adjusted[1]
+        row = replace(each.row, p=p)
+    if abs(each.gain) <= each.limit or p >= alpha:
+        return replace(row, verdict="within noise")
+    return replace(row, verdict="regressed" if each.gain < 0 else "improved")
+
+
+def _gone(key: Key, group: Group) -> Iterator[Row]:
+    for label, evaluation in group.evaluations.items():
+        for metric in evaluation.metrics:
+            yield Row(key, label, metric, "missing", "no such cells")
+
+
+def _new(key: Key, group: Group) -> Iterator[Row]:
+    """A group that failed is said to be so, whether or not it has been there before."""
+    for seed, why in list(group.failures.items())[:1]:
+        yield Row(key, "", "", "failed", f"seed {seed} {why}")
+    for label, evaluation in group.evaluations.items():
+        for metric in evaluation.metrics:
+            yield Row(key, label, metric, "new")
+
+
+def _scores(key: Key, was: Group, now: Group, gate: Gate, everything: bool) -> Iterator[Row | Measured]:
+    reason = why_not(was, now)
+    for label, evaluation in was.evaluations.items():
+        found = now.evaluations.get(label)
+        for metric, scores in evaluation.metrics.items():
+            row = Row(key, label, metric, "missing", tolerance=gate.tolerance(label, metric))
+            current = found.metrics.get(metric) if found else None
+            if gone := absent(row, was, now, scores.values, current.values if current else {}):
+                yield gone
+            elif row.tolerance is None and not everything:
+                continue  # nobody has said how much of it matters, but it must be there
+            elif current and found:
+                why = reason or _other(evaluation, found, scores, current)
+                grid = 1 / scores.n if row.percent and scores.n else 0.0
+                higher = scores.higher_is_better
+                yield (
+                    replace(row, verdict="not comparable", why=why)
+                    if why
+                    else by_seed(row, scores.values, current.values, higher_is_better=higher, grid=grid)
+                )
+    for label, evaluation in now.evaluations.items():
+        known = was.evaluations[label].metrics if label in was.evaluations else {}
+        yield from (Row(key, label, metric, "new") for metric in evaluation.metrics if metric not in known)
+
+
+def _other(was: Evaluation, now: Evaluation, scores: Scores, current: Scores) -> str:
+    """Why two scores mean different things, or ""."""
+    if now.id != was.id:
+        return f"another evaluator: {differences(was.evaluator, now.evaluator) or f'{was.id} → {now.id}'}"
+    if scores.higher_is_better != current.higher_is_better or scores.protocol != current.protocol:
+        return f"another protocol: {scores.protocol or 'none'} → {current.protocol or 'none'}"
+    return ""
+
+
+def _costs(key: Key, before: Snapshot, after: Snapshot, gate: Gate) -> Iterator[Row | Measured]:
+    """Speed and memory, if asked for; what does not train has no speed."""
+    was, now = before.groups[key], after.groups[key]
+    for cost in COSTS:
+        values, current = was.costs.get(cost, {}), now.costs.get(cost, {})
+        if cost not in gate.costs or not any(values.values()):
+            continue
+        row = Row(key, "", cost, "missing", tolerance=gate.costs[cost])
+        if gone := absent(row, was, now, values, current):
+            yield gone
+        elif reason := why_not(was, now) or _hardware(before, after):
+            yield replace(row, verdict="not comparable", why=reason)
+        else:
+            yield by_ratio(row, values, current, higher_is_better=cost == "speed")
+
+
+def _hardware(before: Snapshot, after: Snapshot) -> str:
+    found = differences(before.hardware, after.hardware)
+    return f"other hardware: {found}" if found else ""

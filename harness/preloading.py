@@ -1,0 +1,32 @@
+"""What jobs need, loaded once in a process that they are forked from."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterable
+
+from harness.memory import use_huge_pages
+
+
+def preload(modules: Iterable[str]) -> None:
+    """Import torch, what every job imports, and `modules`, as `Resources` names them. Leaves torch with one thread.
+
+    A module that cannot be imported is left out: the job that needs it will say why.
+    """
+    use_huge_pages()
+
+    import torch
+
+    torch.set_num_threads(1)  # a pool of threads would not survive the fork
+    torch.optim.SGD([torch.zeros(1)])  # the first optimizer of a process imports torch's compiler: two seconds
+
+    import harness.cell  # noqa: F401 (what a job runs)
+    from harness.provenance import provenance
+    from harness.registry import registry
+
+    registry()  # finds the plugins
+    provenance("cpu", 1)  # asks git
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)

@@ -1,0 +1,142 @@
+"""`pytest --harness-suite FILE --harness-baseline FILE`: `harness check` as tests, one for each row of the baseline.
+
+Without these options it does nothing, and imports no more than pytest itself has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RESULTS = "HARNESS_PYTEST_RESULTS"  # all workers of pytest-xdist share one folder, and `harness run` shares the work
+ALARMS = ("regressed", "missing", "failed", "not comparable")
+OTHERWISE = "anything else"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("harness", "regression gate of harness")
+    group.addoption("--harness-suite", metavar="FILE", help="a suite to run and check against --harness-baseline")
+    group.addoption("--harness-baseline", metavar="FILE", help="made by 'harness baseline'")
+    group.addoption(
+        "--harness-results", metavar="DIR", help="keep results here, and reuse them [default: a temporary folder]"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    suite, baseline, results = (config.getoption(f"harness_{name}") for name in ("suite", "baseline", "results"))
+    if suite is None and baseline is None:
+        return
+    if suite is None or baseline is None:
+        raise pytest.UsageError("--harness-suite and --harness-baseline are given together.")
+    for file in (suite, baseline):
+        if not Path(file).is_file():
+            raise pytest.UsageError(f"{file}: there is no such file.")
+    if results is None and RESULTS not in os.environ:
+        os.environ[RESULTS] = tempfile.mkdtemp(prefix="harness-pytest-")
+        config.add_cleanup(_remove)
+    folder = Path(results or os.environ[RESULTS])
+    config.stash[_CHECK] = _Check(Path(suite), Path(baseline), folder)
+
+
+def _remove() -> None:
+    shutil.rmtree(os.environ.pop(RESULTS), ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """One run of `harness check`, made when its first row is asked for."""
+
+    suite: Path
+    baseline: Path
+    results: Path
+
+    @cached_property
+    def found(self) -> dict[str, Any]:
+        """The report as JSON. Raises _CheckError if there is none."""
+        report = self.results / f"check-{os.getpid()}.json"
+        command = [sys.executable, "-m", "harness", "check", str(self.suite), "--baseline", str(self.baseline)]
+        done = subprocess.run(
+            [*command, "--results", str(self.results), "--json", str(report)],
+            env={**os.environ, "GITHUB_ACTIONS": ""},  # pytest says by itself what failed
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not report.exists():
+            raise _CheckError(done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}")
+        return json.loads(report.read_text(encoding="utf-8"))
+
+    @cached_property
+    def expected(self) -> list[str]:
+        """The rows that the baseline lets expect. Raises pytest.UsageError if it is damaged."""
+        from harness.errors import UsageError
+        from harness.gate.baseline import load
+        from harness.gate.rows import Row
+
+        try:
+            groups = load(self.baseline).groups
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from error
+        return [
+            Row(key, label, metric, "missing").name
+            for key, group in groups.items()
+            for label, evaluation in group.evaluations.items()
+            for metric in evaluation.metrics
+        ]
+
+
+_CHECK = pytest.StashKey[_Check]()
+
+
+class _CheckError(Exception):
+    """What a check says of a row that is no good; a traceback would say nothing more."""
+
+
+class _Row(pytest.Item):
+    """One row of the report."""
+
+    def runtest(self) -> None:
+        check = self.config.stash[_CHECK]
+        rows = {row["name"]: row for row in check.found["rows"]}
+        if self.name == OTHERWISE:
+            alarms = {name: row["text"] for name, row in rows.items() if row["verdict"] in ALARMS}
+            others = [text for name, text in alarms.items() if name not in check.expected]
+            if others or (check.found["exit_code"] and not alarms):
+                raise _CheckError("\n".join(others) or check.found["summary"])
+        elif self.name not in rows:
+            pytest.skip("not compared: the suite's gate names no tolerance for it")
+        elif rows[self.name]["verdict"] in ALARMS:
+            raise _CheckError(rows[self.name]["text"])
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return str(excinfo.value) if isinstance(excinfo.value, _CheckError) else super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.config.stash[_CHECK].suite, None, f"harness check: {self.name}"
+
+
+class _Rows(pytest.Collector):
+    """All rows of a suite, below its file."""
+
+    def collect(self) -> Iterator[_Row]:
+        for name in (*self.config.stash[_CHECK].expected, OTHERWISE):
+            yield _Row.from_parent(self, name=name)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -k chooses
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    if _CHECK in config.stash:
+        suite = config.stash[_CHECK].suite
+        rows = _Rows.from_parent(session, name=f"harness check {suite.name}", nodeid=f"{suite.name}::harness check")
+        items.extend(rows.collect())

@@ -1,0 +1,86 @@
+"""A new plugin's files, from the templates in harness/templates."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import Literal, get_args
+
+from harness.contract import CONTRACT
+from harness.errors import UsageError
+from harness.registry import KINDS, Registry
+
+New = Literal["method", "backbone", "dataset", "evaluator", "executor", "observer"]
+NEW: tuple[New, ...] = get_args(New)
+LONGEST = 50
+_SUFFIX = ".template"
+
+
+def create(kind: New, name: str, directory: Path, known: Registry) -> Path:
+    """Write the distribution `harness-NAME` into a new folder of `directory`; the folder.
+
+    Raises UsageError, having written nothing, for a name that is none or is taken, or if the folder is there.
+    """
+    check_name(kind, name, known)
+    folder = directory / f"harness-{name}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()  # fails where something is, also if it came a moment ago
+    except FileExistsError as error:
+        raise UsageError(f"{error.filename}: is there already; nothing was written.") from error
+    except OSError as error:
+        raise UsageError(f"{error.filename or folder}: cannot be made: {error.strerror}.") from error
+    for path, text in rendered(kind, name).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def check_name(kind: New, name: str, known: Registry) -> None:
+    """Raises UsageError for a name that cannot be that of a distribution and a module, or that is taken."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) or len(name) > LONGEST or keyword.iskeyword(name):
+        raise UsageError(
+            f"'{name}' is no name for a plugin: lower-case letters, digits, '-' and '_' inside, beginning with a "
+            f"letter, at most {LONGEST}; no path and no word of Python's."
+        )
+    if kind in KINDS and (spec := known.find(kind, name)):
+        raise UsageError(f"there is a {kind} '{name}' already, of {spec.origin}: choose another name.")
+    if find_spec(module_of(name)):
+        raise UsageError(f"there is a module '{module_of(name)}' already: choose another name than '{name}'.")
+
+
+def module_of(name: str) -> str:
+    return f"harness_{name.replace('-', '_')}"
+
+
+def rendered(kind: New, name: str) -> dict[str, str]:
+    """The text of each file by its path in the distribution."""
+    look = "harness plugins" if kind == "observer" else f"harness show {kind} {name}"
+    values = {
+        "kind": kind,
+        "name": name,
+        "distribution": f"harness-{name}",
+        "module": module_of(name),
+        "cls": "".join(part.capitalize() for part in re.split("[-_]", name)) + kind.capitalize(),
+        "contract": str(CONTRACT),
+        "look": f"{look:<30} # what it registers",
+        "code": "the hooks" if kind == "observer" else f"the {kind}",
+        "file": "__init__" if kind == "observer" else kind,
+    }
+    placed = {
+        "pyproject.toml": "common/pyproject.toml",
+        "README.md": "common/README.md",
+        f"tests/test_{name.replace('-', '_')}.py": "common/test.py",
+        f"{values['module']}/__init__.py": f"{kind}/__init__.py",
+    }
+    if kind != "observer":
+        placed[f"{values['module']}/{kind}.py"] = f"{kind}/{kind}.py"
+    templates = files("harness") / "templates"
+    return {
+        path: Template((templates / f"{source}{_SUFFIX}").read_text(encoding="utf-8")).substitute(values)
+        for path, source in placed.items()
+    }

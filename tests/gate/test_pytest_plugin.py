@@ -1,0 +1,97 @@
+"""`pytest --harness-suite FILE --harness-baseline FILE`, as a team that gates through pytest uses it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SUITE, Harness
+from tests.gate.runs import cell, evaluation
+
+ONE_SEED = SUITE.replace("[0, 1]", "[0]").replace("classify, idle", "idle")
+
+
+def run_pytest(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "harness.pytest_plugin",
+        "--rootdir",
+        folder,
+    ]
+    environment = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(
+        list(map(str, [*command, *arguments])), cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_failure_that_no_row_expects_fails_too(
+    harness: Harness, suite: Callable[[str], Path], tmp_path: Path
+) -> None:
+    cell(tmp_path / "before", "idle", 0, evaluation("nearest", {"accuracy": 0.5}))
+    harness("baseline", tmp_path / "before", "--output", "b.json")
+    path = suite("name: toy\nmatrix: {method: [idle], backbone: [none]}\n")
+    done = run_pytest(tmp_path, "--harness-suite", path, "--harness-baseline", "b.json")
+    assert done.returncode == 1
+    assert "there is no backbone 'none'" in done.stdout
+    assert "2 failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--harness-suite", "benchmarks.yaml"), "are given together"),
+        (("--harness-suite", "none.yaml", "--harness-baseline", "b.json"), "none.yaml: there is no such file"),
+        (("--harness-suite", "benchmarks.yaml", "--harness-baseline", "b.json"), "b.json: is damaged"),
+    ],
+)
+def test_mistakes_are_said_before_anything_runs(
+    arguments: tuple[str, ...], said: str, suite: Callable[[str], Path], tmp_path: Path
+) -> None:
+    suite(ONE_SEED)
+    (tmp_path / "b.json").write_text("{")
+    done = run_pytest(tmp_path, *arguments)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_its_options_the_plugin_imports_nothing_and_says_nothing(tmp_path: Path) -> None:
+    code = (
+        "import sys, pytest; before = set(sys.modules); import harness.pytest_plugin; print(*set(sys.modules) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {each.partition(".")[0] for each in done.stdout.split()} <= {
+        "harness",
+        "tempfile",
+        "random",
+        "bisect",
+        "_bisect",
+        "_random",
+        "hashlib",
+        "_hashlib",
+        "_sha512",
+        "_blake2",
+        "_sha3",
+    }
+    assert not [each for each in done.stdout.split() if each.startswith("harness.") and each != "harness.pytest_plugin"]
+    (tmp_path / "test_own.py").write_text("def test_own(): pass\n")
+    done = run_pytest(tmp_path, "-q")
+    assert "1 passed" in done.stdout
+    assert "harness" not in done.stdout
+
+
+def test_the_plugin_is_found_by_its_entry_point() -> None:
+    from importlib.metadata import entry_points
+
+    [found] = [each for each in entry_points(group="pytest11") if each.value == "harness.pytest_plugin"]
+    assert found.name == "harness"

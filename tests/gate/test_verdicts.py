@@ -1,0 +1,85 @@
+"""Verdicts as a function: they depend on scores alone, and a quick version of perf/gate_simulation.py."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.gate.settings import Gate
+from harness.gate.snapshot import snapshot
+from harness.gate.verdicts import compare
+from harness.records import CellRecord
+from tests.gate.runs import BUDGET, component, metric
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "perf"))
+from gate_simulation import Setting, simulate  # perf is no package
+
+
+def records(scores: Sequence[Sequence[float]]) -> list[CellRecord]:
+    """A method for each row, with a seed for each column."""
+    found = []
+    for number, row in enumerate(scores):
+        for seed, value in enumerate(row):
+            axes = {"method": component(f"m{number}"), "backbone": component("b"), "dataset": component("d")}
+            cell = {"suite": "s", "seed": seed, "budget": {}, "suite_budget": BUDGET, **axes}
+            said = {"label": "knn", "evaluator": component("knn"), "metrics": {"accuracy": metric(value)}}
+            found.append(CellRecord(f"{number}-{seed}", cell, None, {"e": said}, None))
+    return found
+
+
+SCORES = st.integers(1, 5).flatmap(
+    lambda seeds: st.lists(
+        st.lists(st.integers(0, 1000).map(lambda each: each / 1000), min_size=seeds, max_size=seeds),
+        min_size=1,
+        max_size=6,
+    )
+)
+
+
+@given(SCORES, st.data())
+def test_the_order_of_records_is_no_matter(scores: list[list[float]], data: st.DataObject) -> None:
+    shape = st.lists(
+        st.lists(st.integers(0, 1000).map(lambda each: each / 1000), min_size=len(scores[0]), max_size=len(scores[0])),
+        min_size=len(scores),
+        max_size=len(scores),
+    )
+    before, after = records(scores), records(data.draw(shape))
+    rows = compare(snapshot(before, ""), snapshot(after, ""), Gate())
+    draw = random.Random(0)
+    draw.shuffle(before)
+    draw.shuffle(after)
+    assert compare(snapshot(before, ""), snapshot(after, ""), Gate()) == rows
+
+
+@given(SCORES)
+def test_a_run_compared_with_itself_is_within_noise(scores: list[list[float]]) -> None:
+    same = snapshot(records(scores), "")
+    assert {row.verdict for row in compare(same, same, Gate())} == {"within noise"}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        Setting(40, 3),
+        Setting(40, 5),
+        Setting(
+            40, 3, images=200
+        ),  # of a grid as coarse as this a gate without `grid` cries wolf in a quarter of suites
+        Setting(40, 5, deviations="1 or 4"),
+        Setting(40, 5, 0.0, paired=False),
+    ],
+    ids=str,
+)
+def test_false_alarms_are_as_rare_as_stated(setting: Setting) -> None:
+    # of 120 suites at 5 %, 13 or more have a probability below .01; the seed is fixed
+    assert simulate(setting, 120, drops=()).false_alarms * 120 <= 12
+
+
+def test_what_must_be_found_is() -> None:
+    assert simulate(Setting(10, 5), 60, drops=(5,), dropping=60).found[5] > 0.9

@@ -1,0 +1,116 @@
+"""`harness doctor` finds what is really wrong, says what to do, and is silent where nothing is."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness.doctor import data, devices, environment
+from harness.plugins import bundled
+from tests.conftest import Harness, install
+from tests.faults.catalogue import no_privilege
+
+
+def test_nothing_is_wrong_here_and_lines_are_short(harness: Harness, tmp_path: Path) -> None:
+    cache = tmp_path / "cache" / "deeper"  # is made when it is needed, not by looking
+    slow = "rep-harness-timm,rep-harness-maml,rep-harness-protonet"  # to import
+    said = harness("doctor", env={"HARNESS_CACHE": str(cache), "HARNESS_NO_PLUGINS": slow}).stdout
+    assert said.endswith("\nNothing is wrong.\n")
+    assert max(map(len, said.splitlines())) <= 80
+    for area in ("environment", "devices", "plugins", "data"):
+        assert f"\n{area}" in f"\n{said}"
+    for found in (torch.__version__.partition("+")[0], "all are met", "maml, protonet, timm", "simclr", "deeper"):
+        assert found in said
+    assert not cache.parent.exists()
+
+
+def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, tmp_path: Path) -> None:
+    register = "from harness import hookimpl\n@hookimpl\ndef register_methods(register): register"
+    install(tmp_path, "raises", "raise RuntimeError('bad day')")
+    install(tmp_path, "gone", f"{register}('gone', 'nowhere:Gone')")
+    install(tmp_path, "same", f"{register}('idle', 'harness_toy.parts:Idle')")
+    install(tmp_path, "needy", "", needs="numpy<1")
+    install(tmp_path, "future", "", needs="rep-harness[contract-99]")
+    (tmp_path / "cache").touch()
+    env = {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]),
+        "HARNESS_CACHE": str(tmp_path / "cache" / "data"),
+        "HARNESS_NO_PLUGINS": ",".join(sorted(bundled() - {"rep-harness-tensorboard"})),  # which is not installed
+        "OMP_NUM_THREADS": "512",
+    }
+    report = json.loads(harness("doctor", "--json", env=env, code=1).stdout)
+    wrong = {(each["what"], each["found"]): each["advice"] for each in report["findings"] if each["advice"]}
+    assert report["wrong"] == len(wrong)
+
+    def advice(what: str, found: str) -> str:
+        [given] = [text for (name, seen), text in wrong.items() if name == what and found in seen]
+        return str(given)
+
+    assert "pip install -U plugin-raises" in advice("raises", "cannot be imported: RuntimeError: bad day")
+    assert "--no-plugins=gone" in advice("gone", "cannot be loaded: No module named 'nowhere'")
+    assert "'plugin-same:idle'" in advice("same", "is registered by")
+    assert "'harness-toy:idle'" in advice("toy", "is registered by")
+    assert "pip install 'numpy<1'" in advice("requirements", "is installed (plugin-needy needs it)")
+    assert advice("future", "needs contract 99") == "pip install -U rep-harness plugin-future"
+    assert 'pip install "rep-harness[all]"' in advice("executors", "none")
+    assert f"{tmp_path}/cache is a file" in advice("cache", "data")
+    assert "Unset OMP_NUM_THREADS" in advice("cores", "OMP_NUM_THREADS=512")
+    assert len(wrong) == 9
+
+
+def test_a_cache_that_cannot_be_written_is_found(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    (cache / "glyphs").mkdir(parents=True)
+    (cache / "glyphs" / "a.npz").write_bytes(bytes(3_000_000))
+    code = "from harness.doctor import data; [print(each.what, each.found, each.advice) for each in data.look()]"
+    for mode, expected in ((0o700, ""), (0o500, f"you may write to; {cache}: Permission denied.")):
+        cache.chmod(mode)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "HARNESS_CACHE": str(cache)},
+            preexec_fn=no_privilege,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.splitlines()[0].endswith(expected)
+        assert ("HARNESS_CACHE" in done.stdout) == bool(expected)
+        assert "glyphs 3.0 MB in 1 files" in done.stdout
+
+
+def test_a_device_is_wrong_if_it_cannot_compute() -> None:
+    assert devices.used(torch.device("cpu"), "cpu", "cores").advice == ""
+    broken = devices.used(torch.device("meta"), "meta", "holds no numbers")  # as a driver that fails
+    assert "holds no numbers; cannot be used: " in broken.found
+    assert "--device cpu" in broken.advice
+
+
+@pytest.mark.parametrize(
+    ("present", "built", "hidden", "advice"),
+    [
+        (False, True, None, ""),
+        (True, True, "", ""),
+        (True, False, None, "pytorch.org"),
+        (True, True, None, "nvidia-smi"),
+    ],
+)
+def test_a_gpu_that_torch_does_not_see(present: bool, built: bool, hidden: str | None, advice: str) -> None:
+    given = devices.no_cuda(present=present, built=built, hidden=hidden).advice
+    assert advice in given
+    assert bool(advice) == bool(given)
+
+
+def test_limits() -> None:
+    assert environment.python("3.10.1", ">=3.11,<3.14").advice == "Use a Python that is >=3.11,<3.14."
+    assert environment.python("3.13.0rc1", ">=3.11,<3.14").advice == ""
+    assert "ulimit" in environment.open_files(128).advice
+    assert environment.open_files(resource.RLIM_INFINITY).advice == ""
+    assert "make room" in data.room(0.4).advice
+    assert data.room(data.ROOM).advice == ""

@@ -1,0 +1,64 @@
+"""Two distributions register one name: what the plain name means, and how the other is called.
+
+tests/test_pluginfiles.py runs such a suite.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SUITE, Harness, install
+
+TWICE = """\
+from harness import hookimpl
+
+@hookimpl
+def register_methods(register):
+    register("idle", "harness_toy.parts:Idle", summary="idle as well")
+    register("simclr", "harness_toy.parts:Idle", summary="no contrast at all")
+"""
+
+
+@pytest.fixture
+def twice(tmp_path: Path) -> dict[str, str]:
+    """The environment where plugin-mine registers a name of another stranger's and one of a bundled plugin's."""
+    install(tmp_path, "mine", TWICE)
+    return {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+
+
+def test_both_are_planned_by_the_names_of_their_distributions(
+    harness: Harness, suite: Callable[[str], Path], twice: dict[str, str]
+) -> None:
+    both = "{use: harness-toy:idle, label: theirs}, plugin-mine:idle"
+    path = suite(SUITE.replace("classify, idle", both).replace("[0, 1]", "[0]"))
+    cells = json.loads(harness("plan", path, "--json", env=twice).stdout)["cells"]
+    assert [(cell["method"]["distribution"], cell["method"]["label"]) for cell in cells] == [
+        ("harness-toy", "theirs"),
+        ("plugin-mine", "plugin-mine:idle"),
+    ]
+    other = harness("plan", path, "--no-plugins=plugin-mine", env=twice, code=2).stderr
+    assert "there is no method 'plugin-mine:idle'. Did you mean 'idle'?" in other
+
+
+def test_a_qualified_name_is_the_plain_one_where_there_is_but_one(
+    harness: Harness, suite: Callable[[str], Path]
+) -> None:
+    plain, named = (
+        json.loads(harness("plan", suite(SUITE.replace("idle", idle)), "--json").stdout)["cells"]
+        for idle in ("idle", "{use: harness-toy:idle, label: idle}")
+    )
+    assert plain == named
+
+
+def test_show_takes_the_qualified_name_and_a_bundled_one_stays(harness: Harness, twice: dict[str, str]) -> None:
+    assert "from:  plugin-mine 2.0" in harness("show", "method", "plugin-mine:idle", env=twice).stdout
+    assert "from:  harness-toy 1.0" in harness("show", "method", "harness-toy:idle", env=twice).stdout
+    assert "from:  rep-harness-simclr" in harness("show", "method", "simclr", env=twice).stdout
+    assert "from:  plugin-mine 2.0" in harness("show", "method", "plugin-mine:simclr", env=twice).stdout
+    said = harness("show", "method", "idle", env=twice, code=2).stderr
+    assert "the method 'idle' is ambiguous: write 'harness-toy:idle' or 'plugin-mine:idle'." in said

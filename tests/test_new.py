@@ -1,0 +1,99 @@
+"""`harness new`: what it writes works as it is, and it refuses what it cannot write."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from harness.registry import KINDS
+from harness.scaffold import NEW, rendered
+from tests.conftest import Harness
+
+ROOT = Path(__file__).parent.parent
+
+
+def wheel(project: Path, to: Path) -> zipfile.ZipFile:
+    """The distribution of a project, built as pip would, in this environment."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(to)]
+    subprocess.run(build, cwd=project, capture_output=True, check=True)
+    [made] = to.glob("*.whl")
+    return zipfile.ZipFile(made)
+
+
+def test_new_plugins_register_and_pass_their_own_tests(harness: Harness, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for kind in NEW:
+        said = harness("new", kind, f"first-{kind}", "--directory", "made").stdout
+        folder = tmp_path / "made" / f"harness-first-{kind}"
+        assert str(folder.relative_to(tmp_path)) in said
+        wheel(folder, tmp_path / kind).extractall(site)
+    env = {"PYTHONPATH": os.pathsep.join([str(site), os.environ["PYTHONPATH"]])}
+    listed = harness("list", env=env)
+    assert listed.stderr == ""
+    assert re.findall(r"^first-\w+", listed.stdout, re.MULTILINE) == [f"first-{kind}" for kind in KINDS]
+    assert "first-observer" in harness("plugins", env=env).stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "made"],  # one process: each loads torch
+        cwd=tmp_path,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(NEW)} passed" in done.stdout
+
+
+def test_a_wheel_of_ours_has_all_that_is_written_from(tmp_path: Path) -> None:
+    names = wheel(ROOT, tmp_path).namelist()
+    templates = {str(path.relative_to(ROOT)) for path in (ROOT / "harness" / "templates").rglob("*.template")}
+    assert len(templates) >= 2 * len(NEW)
+    assert templates <= set(names)
+
+
+@pytest.mark.parametrize("kind", NEW)
+def test_a_new_plugin_is_formatted_and_leaves_nothing_to_fill_in(kind: str, harness: Harness, tmp_path: Path) -> None:
+    harness("new", kind, "first")
+    folder = tmp_path / "harness-first"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {str(path.relative_to(folder)) for path in files} == set(rendered(kind, "first"))  # type: ignore[arg-type]
+    for path in files:
+        assert not re.search(r"\$|TODO|FIXME|NotImplemented|^\s*(pass|\.\.\.)$", path.read_text(), re.MULTILINE)
+    for command in (["format", "--check"], ["check", "--select", "E,F,W,I,B"]):
+        lint = [sys.executable, "-m", "ruff", *command, "--no-cache", "--isolated", "--line-length", "120", str(folder)]
+        done = subprocess.run(lint, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "../up", "/etc", "a/b", "A", "1a", "a--b", "a-", "a b", "a.b", "class", "x" * 51])
+def test_a_name_that_is_none_is_refused(name: str, harness: Harness, tmp_path: Path) -> None:
+    said = harness("new", "method", name, code=2).stderr
+    assert said.startswith(f"harness: '{name}' is no name for a plugin: ")
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_is_not_touched(harness: Harness, tmp_path: Path) -> None:
+    mine = tmp_path / "harness-first"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("mine")
+    said = harness("new", "method", "first", code=2).stderr
+    assert said == "harness: harness-first: is there already; nothing was written.\n"
+    assert [path.name for path in mine.iterdir()] == ["notes.txt"]
+    assert (
+        "notes.txt: is there already" in harness("new", "method", "x", "--directory", mine / "notes.txt", code=2).stderr
+    )
+
+
+def test_names_that_are_taken_and_kinds_that_are_none(harness: Harness, tmp_path: Path) -> None:
+    assert "there is a method 'idle' already, of plugin 'toy'" in harness("new", "method", "idle", code=2).stderr
+    assert "there is a module 'harness_toy' already" in harness("new", "dataset", "toy", code=2).stderr
+    assert "Did you mean 'method'?" in harness("new", "metod", "first", code=2).stderr
+    assert not list(tmp_path.iterdir())

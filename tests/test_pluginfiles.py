@@ -1,0 +1,51 @@
+"""`--plugin FILE`: a plugin that is not installed, in the command and in its jobs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import SUITE, Harness
+
+MINE = """\
+from harness import Method, hookimpl
+
+class Mine(Method): pass
+
+@hookimpl
+def register_methods(register):
+    register("idle", "mine:Mine", summary="of a file")
+"""
+BOTH = SUITE.replace("classify, idle", "{use: mine.py:idle, label: mine}, harness-toy:idle").replace("[0, 1]", "[0]")
+
+
+def test_a_plugin_file_runs_beside_an_installed_one_of_its_name_and_its_content_decides(
+    harness: Harness, suite: Callable[[str], Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(MINE)
+    path = suite(BOTH)
+    assert "2 of 2 cells done" in harness("run", path, "--plugin", file).stdout
+    file.write_text(MINE.replace("of a file", "of a life"))  # as long, within the same second
+    mine, toy = json.loads(harness("plan", path, "--plugin", file, "--json").stdout)["cells"]
+    assert (mine["status"], toy["status"]) == ("todo", "done")
+    assert mine["method"]["distribution"] == "mine.py"
+    cells = {folder.name: folder / "cell.json" for folder in (tmp_path / "results" / "toy" / "cells").iterdir()}
+    assert len(cells) == 2
+    assert mine["id"] not in cells
+    [before] = [json.loads(cell.read_text())["method"] for id_, cell in cells.items() if id_ != toy["id"]]
+    assert before["distribution"] == "mine.py"
+    assert re.fullmatch("file [0-9a-f]{16}", before["version"])
+    assert before["version"] != mine["method"]["version"]
+    assert "there is no method 'mine.py:idle'. Did you mean 'idle'?" in harness("plan", path, code=2).stderr
+
+
+def test_a_plugin_file_that_is_none_is_one_line(harness: Harness, tmp_path: Path) -> None:
+    assert "no.py: there is no such file." in harness("list", "--plugin", "no.py", code=2).stderr
+    (tmp_path / "mine.py").write_text("x = 1\n1 / 0\n")
+    said = harness("list", "--plugin", "mine.py", code=2).stderr
+    assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: ZeroDivisionError: division by zero\n"
+    (tmp_path / "my-plugin.py").touch()
+    assert "must be named as a module" in harness("list", "--plugin", "my-plugin.py", code=2).stderr
