@@ -136,9 +136,8 @@ def test_labels_and_messages_are_text(tmp_path: Path) -> None:
         CellRecord(each.id, each.cell, each.training, {"id": dict(*each.evaluations.values())}, each.failure)
         for each in hostile()
     ]
-    records += [
-        record(component("m", name), 0, {"knn": 0.5}) for name in ('"><img src=x onerror=alert(1)>', "$x^{$ </svg>")
-    ]
+    for number, label in enumerate(('"><img src=x onerror=alert(1)>', "$x^{$ </svg>")):
+        records.append(record(component(f"m{number}", label), 0, {"knn": 0.5}))
     reader = Reader(render(records, beside(tmp_path, records)))
     assert reader.tags.count("script") == 1
     assert "img" not in reader.tags

@@ -14,8 +14,9 @@ from tests.test_report import FAILED, beside, small
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
-COLUMN = "[...document.querySelectorAll('table.sortable')[0].tBodies[0].rows].map(r => r.cells[{}].textContent)"
-HEADER = "document.querySelectorAll('table.sortable th button')[{}]"
+TABLE = "document.querySelector('.board[data-title^=glyphs] table.sortable')"
+COLUMN = f"[...{TABLE}.tBodies[0].rows].map(r => r.cells[{{}}].textContent)"
+HEADER = f"{TABLE}.querySelectorAll('th button')[{{}}]"
 ROWS = "[...document.querySelectorAll('table.sortable tbody tr')].filter(r => r.offsetParent)"
 SHOWN = f"{ROWS}.map(r => r.cells[0].textContent)"
 COLOUR = "getComputedStyle(document.querySelector('{}')).{}"
@@ -50,7 +51,7 @@ def test_a_click_sorts_and_another_turns_it_round(browser: Browser, page: Path) 
     browser.click(HEADER.format(1))  # a score: the best first, what is missing last
     descending = browser.value(COLUMN.format(1))
     assert descending == [*sorted(scores[:3], key=lambda text: -float(text.split()[0])), "–"]
-    assert browser.value("document.querySelectorAll('table.sortable th')[1].getAttribute('aria-sort')") == "descending"
+    assert browser.value(f"{HEADER.format(1)}.parentNode.getAttribute('aria-sort')") == "descending"
     browser.click(HEADER.format(1))
     assert browser.value(COLUMN.format(1)) == [*descending[2::-1], "–"]
     browser.click(HEADER.format(0))
