@@ -24,6 +24,7 @@ COMMANDS = {  # in the order of `harness --help`
     "plugins": "harness.cli.plugins:plugins",
     "show": "harness.cli.show:show",
     "leaderboard": "harness.cli.leaderboard:leaderboard",
+    "report": "harness.cli.report:report",
     "new": "harness.cli.new:new",
     "doctor": "harness.cli.doctor:doctor",
     "baseline": "harness.cli.baseline:baseline",
