@@ -223,5 +223,5 @@ def blocking(entries: Iterable[EntryPoint], names: Iterable[str]) -> set[EntryPo
 
 def bundled() -> set[str]:
     """Our own distributions of plugins, as the extras of our metadata list them."""
-    wanted = [each for each in requires(CORE) or () if "extra ==" in each]
+    wanted = [each for each in requires(CORE) or () if "extra ==" in each and each.startswith(f"{CORE}-")]
     return {re.split(r"[ ;\[(<>=!~]", each)[0] for each in wanted}

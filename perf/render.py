@@ -37,6 +37,9 @@ def page(folder: Path = HERE / "results") -> str:
     overheads = folder / "overheads.json"
     if overheads.exists():
         sections.append("\n".join(overhead_lines(json.loads(overheads.read_text(encoding="utf-8")))))
+    report = folder / "report.json"
+    if report.exists():
+        sections.append("\n".join(report_lines(json.loads(report.read_text(encoding="utf-8")))))
     return "\n".join([HEAD, *sections])
 
 
@@ -68,6 +71,34 @@ def overhead_lines(run: Mapping[str, Any]) -> list[str]:
         verdict = "" if most is None else "met" if seconds <= most else f"missed by {100 * (seconds / most - 1):.0f} %"
         lines.append(f"| {name} | {seconds:.3f} | {'' if most is None else f'{most:g}'} | {verdict} |")
     return [*lines, ""]
+
+
+LARGEST, SLOWEST = 5.0, 3.0  # MB and seconds to load, of a report of 500 records
+
+
+def report_lines(run: Mapping[str, Any]) -> list[str]:
+    """What a report weighs, and how fast it is made and loads."""
+    machine, reports = run["machine"], run["reports"]
+    loaded = [each["seconds_to_load"] for each in reports.values() if each["seconds_to_load"] is not None]
+    met = all(each["megabytes"] < LARGEST for each in reports.values()) and all(each < SLOWEST for each in loaded)
+    lines = [
+        "## Reports",
+        "",
+        "`harness report` of the committed references and of a folder of 500 invented records (10 settings, 2 "
+        "backbones, 5 data sets, 5 seeds, 4 evaluators, with 500 logged steps and per-episode values). Loading: in "
+        f"Chromium just started, medians of {run['repeats']}; the load event and the first frame after it.",
+        "",
+        f"On {machine['cpu']}, {machine['cores']} cores; Python {machine['python']}.",
+        "",
+        "| | records | MB | core-s to make | s to load | s to the first frame |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, each in reports.items():
+        seconds = [each[key] for key in ("core_seconds_to_make", "seconds_to_load", "seconds_to_first_frame")]
+        shown = " | ".join("" if value is None else f"{value:.2f}" for value in seconds)
+        lines.append(f"| {name} | {each['records']} | {each['megabytes']:.2f} | {shown} |")
+    verdict = "met" if met and loaded else "not met"
+    return [*lines, "", f"At most {LARGEST:g} MB and {SLOWEST:g} s to load: {verdict}.", ""]
 
 
 def core_lines(run: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ COMMANDS = {
     "plugins": "Show which distribution brought which plugin, what each registers, and what is blocked or broken.",
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",
     "leaderboard": "Make the leaderboard of a results folder from its records.",
+    "report": "Make one HTML page of a results folder, to open from disk, send or print.",
     "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
     "doctor": "Look for what is wrong with environment, devices, plugins and data, and say what to do.",
     "baseline": "Make a baseline of a results folder: scores by seed, versions, hardware.",

@@ -122,10 +122,10 @@ def write(path: Path, content: bytes) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}.") from error
 
 
-def only_results() -> Path:
+def only_results(command: str = "leaderboard") -> Path:
     """The one results folder in results/. Raises UsageError if there is none, or more than one to choose from."""
     found = sorted(cells.parent for cells in Path("results").glob("*/cells"))
     if len(found) != 1:
         what = f"which of {', '.join(map(str, found))}?" if found else "there is no results folder in results/."
-        raise UsageError(f"harness leaderboard DIR: {what}")
+        raise UsageError(f"harness {command} DIR: {what}")
     return found[0]

@@ -13,10 +13,10 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
+from harness.leaderboard.friedman import ALPHA, average_ranks, critical_difference, friedman
 from harness.leaderboard.identity import identity
 from harness.leaderboard.tables import Column, Table
 from harness.leaderboard.text import canonical, clean, distinguish, joined, natural
-from harness.significance import ALPHA, average_ranks, critical_difference, friedman
 from harness.statistics import Interval, overlapping
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
+from harness.gate.significance import holm, paired_t
+from harness.leaderboard.friedman import ALPHA
 from harness.leaderboard.grids import Cell, Grid
 from harness.leaderboard.tables import Column, Row, Table
 from harness.leaderboard.text import MISSING
-from harness.significance import ALPHA, holm, paired_t
 
 MOST = 16  # rows: more make no table that anyone reads
 TITLE = "Pairwise wins / ties / losses"
@@ -28,7 +29,7 @@ def pairwise(table: Table) -> Pairwise | None:
         return None
     counts: dict[tuple[int, int], tuple[int, int, int]] = {}
     for i, column in enumerate(table.columns):
-        for (a, b), sign in _verdicts([values(row, column, i) for row in table.rows]).items():
+        for (a, b), sign in _verdicts([values(row, column, i) for row in table.rows], _grid(table, column, i)).items():
             for pair, better in (((a, b), sign), ((b, a), -sign)):
                 wins, ties, losses = counts.get(pair, (0, 0, 0))
                 counts[pair] = (wins + (better > 0), ties + (better == 0), losses + (better < 0))
@@ -50,18 +51,30 @@ def values(row: Row, column: Column, index: int) -> dict[int, float]:
     return {seed: sign * float(value) for seed, value in found.items() if value is not None}
 
 
-def _verdicts(rows: list[dict[int, float]]) -> dict[tuple[int, int], int]:
+def _verdicts(rows: list[dict[int, float]], grid: float) -> dict[tuple[int, int], int]:
     """1 where the first of a pair wins, -1 where it loses, else 0; Holm over the pairs of the column."""
     differences = {}
     for a, b in combinations(range(len(rows)), 2):
         shared = sorted(rows[a].keys() & rows[b].keys())
         if len(shared) > 1:
             differences[a, b] = [rows[a][seed] - rows[b][seed] for seed in shared]
-    adjusted = holm([paired_t(each) for each in differences.values()])
+    adjusted = holm([_two_sided(each, grid) for each in differences.values()])
     return {
         pair: 0 if p >= ALPHA else 1 if sum(each) > 0 else -1
         for (pair, each), p in zip(differences.items(), adjusted, strict=True)
     }
+
+
+def _two_sided(differences: list[float], grid: float) -> float:
+    test = paired_t(differences, grid)
+    return 1.0 if test is None else min(1.0, 2 * min(test.worse, test.better))
+
+
+def _grid(table: Table, column: Column, index: int) -> float:
+    """The step between accuracies, for what `paired_t` makes of equal differences."""
+    counts = [metric.get("n") for row in table.rows if (score := row.scores[index]) for metric in score.metrics]
+    known = [float(each) for each in counts if each]
+    return 1 / min(known) if column.percent and known else 0.0
 
 
 def grid(found: Pairwise) -> Grid:

@@ -1,38 +1,12 @@
-"""Tests of whether scores differ. scipy.stats loads slowly, so it is imported where it is needed."""
+"""Tests of mean ranks over data sets. scipy.stats loads slowly, so it is imported where it is needed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, stdev
+from statistics import fmean
 
 ALPHA = 0.05
-
-
-def paired_t(differences: Sequence[float]) -> float:
-    """Two-sided p of Student's paired test that the mean difference is 0 (Student, 1908).
-
-    Differences that are all the same, and not 0, have p = 0. Raises ValueError for fewer than two.
-    """
-    n = len(differences)
-    if n < 2:
-        raise ValueError("a paired test needs two pairs")
-    mean, spread = fmean(differences), stdev(differences)
-    if spread == 0:
-        return 1.0 if mean == 0 else 0.0
-    from scipy.special import stdtr
-
-    return 2 * float(stdtr(n - 1, -abs(mean) / (spread / math.sqrt(n))))
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """The ps adjusted so that the chance of any false finding stays below alpha (Holm, 1979)."""
-    adjusted = [0.0] * len(ps)
-    largest = 0.0
-    for place, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
-        largest = max(largest, min(1.0, (len(ps) - place) * ps[i]))
-        adjusted[i] = largest
-    return adjusted
 
 
 def average_ranks(scores: Sequence[Sequence[float]]) -> list[float]:

@@ -1,7 +1,6 @@
 import pytest
-from scipy import stats
 
-from harness.significance import average_ranks, critical_difference, friedman, holm, paired_t
+from harness.leaderboard.friedman import average_ranks, critical_difference, friedman
 from harness.statistics import Interval, overlapping
 
 # Demšar 2006, table 6: AUC of four variants of C4.5 on 14 data sets
@@ -33,21 +32,6 @@ def test_mean_ranks_and_critical_difference_are_demsars() -> None:
 def test_friedman_finds_what_demsar_finds() -> None:
     assert 0.01 < friedman(DEMSAR) < 0.05  # he: 9.28, p = .026 without the correction for ties
     assert friedman([[0.5, 0.5, 0.5]] * 3) == 1.0
-
-
-def test_the_paired_test_is_students() -> None:
-    differences = [0.3, 0.1, 0.4, -0.1, 0.2]
-    assert paired_t(differences) == pytest.approx(float(stats.ttest_1samp(differences, 0).pvalue))
-    assert paired_t([0.0, 0.0]) == 1.0
-    assert paired_t([0.5, 0.5, 0.5]) == 0.0
-    with pytest.raises(ValueError, match="two pairs"):
-        paired_t([0.5])
-
-
-def test_holm_multiplies_by_what_is_left_and_stays_in_order() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 def test_overlapping_intervals_are_the_largest_groups_best_first() -> None:

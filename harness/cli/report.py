@@ -1,0 +1,43 @@
+"""`harness report`: a results folder as one HTML page."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.leaderboard import only_results, write
+from harness.errors import UsageError
+from harness.registry import registry
+from harness.store import Store
+
+
+def report(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", help="a results folder  [default: the only one in results/]", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="write to this file  [default: DIR/report.html]", show_default=False)
+    ] = None,
+    features: Annotated[
+        bool, typer.Option("--features", help="draw features of test images as well: loads models and data")
+    ] = False,
+) -> None:
+    """Make one HTML page of a results folder, to open from disk, send or print."""
+    from harness.report import render
+
+    folder = folder or only_results("report")
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: there is no such folder.")
+    gc.disable()  # as for a leaderboard
+    store = Store(folder)
+    records = store.records() if list(folder.glob("cells/*")) else []
+    text = render(records, folder, registry().published(), features=features)
+    path = output or folder / "report.html"
+    write(path, text.encode())
+    typer.echo(f"Report: {path}")

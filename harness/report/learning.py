@@ -1,0 +1,41 @@
+"""Learning curves: a figure per row, as losses of different methods cannot be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.leaderboard.tables import Table
+from harness.report.curves import Curve, curve, read
+from harness.report.figures import Sketchbook
+from harness.report.style import MOST, Picture, look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def learning(table: Table, folder: Path, book: Sketchbook) -> list[Picture]:
+    """None for rows of which no step was logged."""
+    pictures = []
+    for number, row in enumerate(table.rows[:MOST]):
+        found = curve(read(folder / "cells" / cell.id / "steps.jsonl") for cell in row.cells)
+        if found:
+            pictures.append(_picture(row.label, number, found, book))
+    return pictures
+
+
+def _picture(label: str, number: int, found: Curve, book: Sketchbook) -> Picture:
+    def draw(_: Figure, axes: Axes) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        drawn = look(number)
+        if found.seeds > 1:
+            axes.fill_between(found.steps, found.low, found.high, color=drawn.colour, alpha=0.25, linewidth=0)
+        axes.plot(found.steps, found.mean, color=drawn.colour, linestyle=drawn.dash, linewidth=1.8)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+
+    band = f"mean of {found.seeds} seeds; the band is from the lowest to the highest" if found.seeds > 1 else "1 seed"
+    caption = f"Training loss of {label}: {band}. Each point is the mean of up to 1/60 of the steps."
+    return book.draw(label, "training step", "loss", caption, draw, height=210)
