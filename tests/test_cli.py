@@ -71,6 +71,17 @@ def test_show_gives_options_paper_and_distribution(harness: Harness) -> None:
     assert "Did you mean 'classify'?" in harness("show", "method", "clasify", code=2).stderr
 
 
+def test_show_cuts_nothing_in_80_columns(harness: Harness) -> None:
+    for component in ("dataset image_folder", "method maml"):
+        shown = harness("show", *component.split()).stdout
+        assert max(map(len, shown.splitlines())) <= 80
+        assert "…" not in shown
+    pictures = harness("show", "dataset", "image_folder").stdout
+    assert "<split>/<class>/<picture>" in pictures
+    assert re.search(r"\naugmentation +options ", pictures)
+    assert re.search(r"\n  crop +\[float, float\] \| none +none ", pictures)
+
+
 def test_plan_lists_cells(harness: Harness, suite: Callable[[str], Path]) -> None:
     table = harness("plan", suite(SUITE)).stdout
     assert "4 cells: 4 todo" in table
@@ -94,6 +105,9 @@ def test_broken_plugins_are_named_and_the_rest_works(harness: Harness, tmp_path:
     for name, source in sources.items():
         install(tmp_path, name, source, entry="same")
     path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    table = harness("plugins", env={"PYTHONPATH": path}).stdout
+    assert re.search(r"\nsame +refused; cannot be imported: .* plugin-raises 2.0\n", table)
+    assert max(map(len, table.splitlines())) <= 80
     listed = harness("list", "methods", env={"PYTHONPATH": path})
     assert "idle" in listed.stdout
     for text in (

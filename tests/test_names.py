@@ -56,9 +56,9 @@ def test_a_qualified_name_is_the_plain_one_where_there_is_but_one(
 
 
 def test_show_takes_the_qualified_name_and_a_bundled_one_stays(harness: Harness, twice: dict[str, str]) -> None:
-    assert "from:  plugin-mine 2.0" in harness("show", "method", "plugin-mine:idle", env=twice).stdout
-    assert "from:  harness-toy 1.0" in harness("show", "method", "harness-toy:idle", env=twice).stdout
-    assert "from:  rep-harness-simclr" in harness("show", "method", "simclr", env=twice).stdout
-    assert "from:  plugin-mine 2.0" in harness("show", "method", "plugin-mine:simclr", env=twice).stdout
+    assert "from: plugin-mine 2.0" in harness("show", "method", "plugin-mine:idle", env=twice).stdout
+    assert "from: harness-toy 1.0" in harness("show", "method", "harness-toy:idle", env=twice).stdout
+    assert "from:   rep-harness-simclr" in harness("show", "method", "simclr", env=twice).stdout
+    assert "from: plugin-mine 2.0" in harness("show", "method", "plugin-mine:simclr", env=twice).stdout
     said = harness("show", "method", "idle", env=twice, code=2).stderr
     assert "the method 'idle' is ambiguous: write 'harness-toy:idle' or 'plugin-mine:idle'." in said

@@ -40,9 +40,15 @@ def app(names: Iterable[str] = COMMANDS) -> Typer:
     """The command with these commands; only their modules are imported."""
     import typer
 
+    from harness.cli.complete import blockable
+
     made = typer.Typer(add_completion=True, no_args_is_help=True, pretty_exceptions_enable=False, help=ABOUT)
 
-    def options(no_plugins: str = typer.Option("", NO_PLUGINS, metavar="[=NAME]", help=ABOUT_NO_PLUGINS)) -> None:
+    def options(
+        no_plugins: str = typer.Option(
+            "", NO_PLUGINS, metavar="[=NAME]", help=ABOUT_NO_PLUGINS, autocompletion=blockable
+        ),
+    ) -> None:
         """Only for `--help`, as `main` takes it out of the arguments; without any, a single command were the whole."""
 
     made.callback()(options)
@@ -105,4 +111,4 @@ def _command(arguments: list[str]) -> None:
         import_module("harness.cli.listing").show_components()
         return
     chosen = arguments[:1]
-    app(chosen if chosen and chosen[0] in COMMANDS else COMMANDS)(args=arguments)
+    app(chosen if chosen and chosen[0] in COMMANDS else COMMANDS)(args=arguments, prog_name="harness")

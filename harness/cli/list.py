@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import complete
 from harness.cli.listing import show_components
 from harness.pluginfiles import use
 
 
 def list_components(
     kind: Annotated[
-        str | None, typer.Argument(help="method, backbone, dataset, evaluator or executor", show_default=False)
+        str | None,
+        typer.Argument(
+            help="method, backbone, dataset, evaluator or executor", autocompletion=complete.kinds, show_default=False
+        ),
     ] = None,
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)

@@ -7,13 +7,19 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import complete
 from harness.errors import UsageError, nearest
 from harness.registry import registry
 from harness.scaffold import NEW, create
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help="method, backbone, dataset, evaluator, executor or observer")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="method, backbone, dataset, evaluator, executor or observer", autocompletion=complete.new_kinds
+        ),
+    ],
     name: Annotated[str, typer.Argument(help="what suites will call it; the distribution is harness-NAME")],
     directory: Annotated[Path, typer.Option(help="where the folder harness-NAME is made")] = Path(),
 ) -> None:
@@ -21,4 +27,4 @@ def new(
     if kind not in NEW:
         raise UsageError(f"there is no kind '{kind}'.{nearest(kind, NEW)}")
     folder = create(kind, name, directory, registry())
-    print(f"Wrote {folder}. Next: cd {folder} && pip install -e '.[test]' && pytest")
+    print(f"Wrote {folder}\nNext: cd {folder} && pip install -e '.[test]' && pytest")

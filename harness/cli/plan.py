@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import complete
 from harness.cli.listing import report
 from harness.cli.table import Column, in_colour, lines, terminal_width
 from harness.config import load_suite
@@ -22,7 +23,7 @@ STATUS_STYLES = {"done": "green", "running": "yellow", "interrupted": "yellow", 
 
 
 def plan(
-    suite: Annotated[Path, typer.Argument(help="a benchmarks.yaml")],
+    suite: Annotated[Path, typer.Argument(help="a benchmarks.yaml", autocompletion=complete.suites)],
     budget: Annotated[
         str | None, typer.Option(metavar="NAME", help="one of the suite's `budgets`", show_default=False)
     ] = None,

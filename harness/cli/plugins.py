@@ -48,7 +48,7 @@ def observed(known: Registry, origin: Origin) -> list[str]:
 
 
 def does(entry: dict[str, Any]) -> str:
-    """In words: what it registers and observes, or that it is blocked; then what is wrong."""
+    """In words: what it registers and observes, or that it is blocked or refused; then what is wrong."""
     parts = [f"{kind} {' '.join(names)}" for kind, names in entry["registers"].items()] + entry["observes"]
-    blocked = ["blocked"] if entry["status"] == "blocked" else []
-    return "; ".join([*filter(None, [", ".join(parts)]), *blocked, *entry["problems"]])
+    unused = [entry["status"]] if entry["status"] != "loaded" else []
+    return "; ".join([*filter(None, [", ".join(parts)]), *unused, *entry["problems"]])

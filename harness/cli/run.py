@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.cells import Cell
+from harness.cli import complete
 from harness.cli.listing import report
 from harness.config import Suite, load_suite
 from harness.display import display_for, duration
@@ -41,7 +42,7 @@ def more_than_nothing(param: typer.CallbackParam, limit: float | None) -> float 
 
 
 def run(
-    suite: Annotated[Path, typer.Argument(help="a benchmarks.yaml")],
+    suite: Annotated[Path, typer.Argument(help="a benchmarks.yaml", autocompletion=complete.suites)],
     budget: Annotated[
         str | None, typer.Option(metavar="NAME", help="one of the suite's `budgets`", show_default=False)
     ] = None,
@@ -53,7 +54,7 @@ def run(
         typer.Option(metavar="AXIS=NAME[,NAME]", help="run some cells, e.g. method=simclr,maml", show_default=False),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="forget the results of these cells first")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N", autocompletion=complete.devices)] = "auto",
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="cells at a time  [default: one per GPU, or per core without]", show_default=False),
@@ -81,7 +82,9 @@ def run(
         str, typer.Option(metavar="TIME|STEPS", help="how much of a killed training is lost: 30s, 5min, 100steps")
     ] = DEFAULT,
     profile: Annotated[bool, typer.Option("--profile", help="profile ten training steps of each cell")] = False,
-    executor: Annotated[str, typer.Option(help="where cells run, unless the suite says")] = "local",
+    executor: Annotated[
+        str, typer.Option(help="where cells run, unless the suite says", autocompletion=complete.executors)
+    ] = "local",
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
     ] = None,

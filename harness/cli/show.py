@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli import complete
 from harness.cli.listing import report
 from harness.errors import UsageError, nearest
 from harness.options import fields_of, has_default, type_name
@@ -20,8 +22,10 @@ from harness.registry import KINDS, registry
 
 
 def show(
-    kind: Annotated[str, typer.Argument(help="method, backbone, dataset, evaluator or executor")],
-    name: Annotated[str, typer.Argument(help="its name, as `harness list` shows it")],
+    kind: Annotated[
+        str, typer.Argument(help="method, backbone, dataset, evaluator or executor", autocompletion=complete.kinds)
+    ],
+    name: Annotated[str, typer.Argument(help="its name, as `harness list` shows it", autocompletion=complete.names)],
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
     ] = None,
@@ -35,35 +39,45 @@ def show(
     spec = registry().get(known, name)
     console = Console(highlight=False)
     console.print(Text.assemble((f"{known} {spec.name}", "bold"), f"\n{spec.summary}"))
-    if spec.paper:
-        console.print(Text(f"paper: {spec.paper}"))
-    console.print(Text(f"from:  {spec.origin.distribution} {spec.origin.version}, {spec.target}"))
-    if spec.budget:
-        console.print(Text("recipe: " + ", ".join(f"{key} {value}" for key, value in spec.budget.items())))
+    about = {
+        "paper:": spec.paper,
+        "from:": f"{spec.origin.distribution} {spec.origin.version}, {spec.target}",
+        "recipe:": ", ".join(f"{key} {value}" for key, value in spec.budget.items()),
+    }
+    console.print(_pairs([(what, text) for what, text in about.items() if text]))
     rows = list(_rows(spec.config))
     console.print(_table(rows) if rows else Text("no options"))
     if spec.published:
         console.print(Text("published", style="bold"))
-    for each in spec.published:
-        console.print(Text(_published(each)))
+        console.print(_pairs([_published(each) for each in spec.published]))
 
 
-def _rows(config: type, prefix: str = "") -> list[tuple[str, str, str, str]]:
-    """(name, type, default, help) of every option; nested ones as outer.inner."""
+def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
+    """What a line is about, and text that may take several, beside it."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _rows(config: type, indent: str = "") -> list[tuple[str, str, str, str]]:
+    """(name, type, default, help) of every option; nested ones are indented, as in a suite."""
     rows = []
     kinds = fields_of(config)
     for field in dataclasses.fields(cast(Any, config)):
         kind = kinds[field.name]
-        rows.append((prefix + field.name, type_name(kind), _default(field), field.metadata.get("help", "")))
+        rows.append((indent + field.name, type_name(kind), _default(field), field.metadata.get("help", "")))
         if dataclasses.is_dataclass(kind):
-            rows += _rows(cast(type, kind), f"{prefix}{field.name}.")
+            rows += _rows(cast(type, kind), f"{indent}  ")
     return rows
 
 
-def _published(published: Published) -> str:
+def _published(published: Published) -> tuple[str, str]:
     interval = "" if published.half_width is None else f" ± {published.half_width:g}"
     setting = ", ".join(f"{key} {value}" for key, value in published.setting.items())
-    return f"{published.value:g}{interval} {published.metric}: {setting} ({published.source})"
+    return f"{published.value:g}{interval}", f"{published.metric}: {setting} ({published.source})"
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -79,9 +93,9 @@ def _default(field: dataclasses.Field[Any]) -> str:
 def _table(rows: list[tuple[str, str, str, str]]) -> Table:
     table = Table(title="options", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("name", style="cyan", no_wrap=True)
-    table.add_column("type")
-    table.add_column("default")
-    table.add_column("help")
+    table.add_column("type", overflow="fold")
+    table.add_column("default", overflow="fold")
+    table.add_column("help", overflow="fold")  # or a long word would be cut
     for row in rows:
         table.add_row(*map(Text, row))
     return table
