@@ -80,9 +80,8 @@ class Picture:
 
 def look(number: int) -> Look:
     """No two of the first 56 rows look the same."""
-    turn = number // len(SERIES)
-    marker = MARKERS[(number + turn) % len(MARKERS)]
-    return Look(SERIES[number % len(SERIES)], marker, DASHES[turn % len(DASHES)])
+    dash = DASHES[number // len(SERIES) % len(DASHES)]
+    return Look(SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)], dash)
 
 
 def short(label: str, limit: int = 28) -> str:
