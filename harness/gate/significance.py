@@ -1,4 +1,4 @@
-"""One-sided tests of a difference over seeds, for scores on a grid; `harness.significance` adjusts many of them."""
+"""One-sided tests of a difference over seeds, for scores on a grid, and Holm's adjustment for many of them."""
 
 from __future__ import annotations
 
@@ -62,3 +62,14 @@ def least_spreads(seeds: int, tests: int, alpha: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(seeds - 1, 1 - alpha / tests)) / math.sqrt(seeds)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted so that in at most a share alpha of families any is below alpha by chance, however they depend on each
+    other (Holm, 1979). In the order given."""
+    adjusted = [0.0] * len(p_values)
+    greatest = 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        greatest = max(greatest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = greatest
+    return adjusted

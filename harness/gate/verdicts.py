@@ -9,8 +9,8 @@ from harness.gate.changes import differences, why_not
 from harness.gate.measured import Measured, absent, by_ratio, by_seed
 from harness.gate.rows import Row
 from harness.gate.settings import Gate
+from harness.gate.significance import holm
 from harness.gate.snapshot import COSTS, Evaluation, Group, Key, Scores, Snapshot
-from harness.significance import holm
 
 
 def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool = False) -> list[Row]:
