@@ -35,7 +35,7 @@ def simulation() -> Iterator[str]:
         shares = " | ".join(percent(row["found"][drop]) for drop in ("1", "2", "5"))
         seeds = row["seeds"] if row["seeds"] > 1 else "1 (no test)"
         scores = ", ".join(said) or "any"
-        alarms = percent(row["false_alarms"])
+        alarms = f"{100 * row['false_alarms']:.2f} %"
         yield f"| {row['cells']} | {seeds} | {row['correlation']} | {scores} | {alarms} | {shares} |"
 
 

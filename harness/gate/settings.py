@@ -19,14 +19,6 @@ class _Numbers:
     speed: float | None = option(None, "how many times slower a training may be")
     memory: float | None = option(None, "how many times more memory it may hold")
 
-    def __post_init__(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha must be between 0 and 1, not {self.alpha}")
-        for name in ("speed", "memory"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is a ratio of 1 or more (1.2: a fifth worse), not {value}")
-
 
 @dataclass(frozen=True)
 class Gate:
@@ -65,6 +57,13 @@ def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterabl
             )
     numbers = {key: value for key, value in section.items() if key not in own}
     parsed = parse(_Numbers, numbers, lambda path: where((SECTION, *path)), owner=SECTION)
+    if not 0 < parsed.alpha < 1:
+        raise UsageError(f"{where((SECTION, 'alpha'))}: alpha must be between 0 and 1, not {parsed.alpha}.")
+    costs = {name: ratio for name in ("speed", "memory") if (ratio := getattr(parsed, name)) is not None}
+    for name, ratio in costs.items():
+        if ratio < 1:
+            place = where((SECTION, name))
+            raise UsageError(f"{place}: {name} is a ratio of 1 or more (1.2: a fifth worse), not {ratio}.")
     places: dict[str, str] = {}
     metrics = _tolerances(section.get("metrics"), (SECTION, "metrics"), where, places)
     known, by_label = list(evaluators), {}
@@ -73,7 +72,6 @@ def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterabl
         if label not in known:
             raise UsageError(f"{where(path)}: the suite has no evaluator '{label}'.{nearest(label, known)}")
         by_label[label] = _tolerances(given, path, where, places)
-    costs = {name: ratio for name in ("speed", "memory") if (ratio := getattr(parsed, name)) is not None}
     return Gate(parsed.alpha, metrics, by_label, costs, places)
 
 

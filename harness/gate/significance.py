@@ -1,4 +1,4 @@
-"""Tests of a difference over seeds, and Holm's adjustment for many of them. Pure numbers, no records."""
+"""One-sided tests of a difference over seeds, for scores on a grid, and Holm's adjustment for many of them."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_in_pytest_every_row_is_a_test_and_what_got_worse_fails_in_one_line(base
     assert "benchmarks.yaml::harness check::idle · flat · blobs: nearest" in passed.stdout
     assert "4 passed" in passed.stdout  # with `anything else`, and the test of the team's own
     worsened(baseline)
-    failed = run_pytest(trained, *arguments, "--harness-baseline", baseline, "-k", "harness check")
+    failed = run_pytest(trained, *arguments, "--harness-baseline", baseline, "-k", "harness")
     assert failed.returncode == 1, failed.stdout
     assert "regressed: idle · flat · blobs: nearest 200.0 → " in failed.stdout
     assert "2 failed, 1 passed, 1 deselected" in failed.stdout
