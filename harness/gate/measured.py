@@ -22,22 +22,30 @@ class Measured:
     test: Test | None
 
 
-def absent(row: Row, was: Group, now: Group, before: BySeed, after: BySeed) -> Row | None:
-    """The row, if a score that the baseline has is not there now; None if there is all of it.
-
-    A seed that is gone is missing, unless none is the same: then these are other seeds, and all of them must be scored.
-    """
+def lacking(was: Group, now: Group, before: BySeed, after: BySeed) -> list[int]:
+    """The seeds without a score that must have one: those of the baseline, or if none of its cells is there, so that
+    these are other seeds, all of the run's."""
     other = set(was.cells).isdisjoint(now.cells)
-    lacking = [seed for seed in sorted(now.cells if other else before) if after.get(seed) is None]
-    for seed in lacking:
+    return [seed for seed in sorted(now.cells if other else before) if after.get(seed) is None]
+
+
+def absent(row: Row, was: Group, now: Group, before: BySeed, after: BySeed) -> Row | None:
+    """The row, if a score that the baseline has is not there now; None if there is all of it. Other seeds must be as
+    many as the baseline has, or one that vanished would be excused by another name."""
+    lost = lacking(was, now, before, after)
+    for seed in lost:
         if seed in now.failures:
             return replace(row, verdict="failed", why=f"seed {seed} {now.failures[seed]}")
-    if not_numbers := [seed for seed in lacking if seed in after]:
+    if not_numbers := [seed for seed in lost if seed in after]:
         return replace(row, verdict="failed", why=f"{_seeds(not_numbers)}: not a number")
-    if lacking:
-        scored = [seed for seed in lacking if seed in now.cells]
-        why = f"{_seeds(scored)} not scored" if scored else f"no cell of {_seeds(lacking)}"
+    if lost:
+        scored = [seed for seed in lost if seed in now.cells]
+        why = f"{_seeds(scored)} not scored" if scored else f"no cell of {_seeds(lost)}"
         return replace(row, verdict="missing", why=why)
+    if not after:
+        return replace(row, verdict="missing", why="not scored")
+    if len(after) < len(before):
+        return replace(row, verdict="missing", why=f"other seeds, and fewer: {len(before)} → {len(after)}")
     return None
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from harness.gate.changes import differences, why_not
-from harness.gate.measured import Measured, absent, by_ratio, by_seed
+from harness.gate.measured import Measured, absent, by_ratio, by_seed, lacking
 from harness.gate.rows import Row
 from harness.gate.settings import Gate
 from harness.gate.significance import holm
-from harness.gate.snapshot import COSTS, Evaluation, Group, Key, Scores, Snapshot
+from harness.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot
 
 
 def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool = False) -> list[Row]:
@@ -22,7 +22,8 @@ def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool =
     found: list[Row | Measured] = []
     for key, group in before.groups.items():
         if now := after.groups.get(key):
-            found += [*_scores(key, group, now, gate, everything), *_costs(key, before, after, gate)]
+            found += [*_failed(key, _untold(group, now)), *_scores(key, group, now, gate, everything)]
+            found += _costs(key, before, after, gate)
         else:
             found += _gone(key, group)
     rows = _judged(found, gate.alpha)
@@ -57,43 +58,63 @@ def _verdict(each: Measured, adjusted: tuple[float, float] | None, alpha: float)
 
 
 def _gone(key: Key, group: Group) -> Iterator[Row]:
-    for label, evaluation in group.evaluations.items():
-        for metric in evaluation.metrics:
-            yield Row(key, label, metric, "missing", "no such cells")
+    for label, metric in [(label, metric) for label, metric, _ in _each(group)] or [("", "")]:
+        yield Row(key, label, metric, "missing", "no such cells")
 
 
 def _new(key: Key, group: Group) -> Iterator[Row]:
+    yield from _failed(key, group.failures)
+    yield from (Row(key, label, metric, "new") for label, metric, _ in _each(group))
+
+
+def _failed(key: Key, failures: Mapping[int, str]) -> Iterator[Row]:
     """A group that failed is said to be so, whether or not it has been there before."""
-    for seed, why in list(group.failures.items())[:1]:
-        yield Row(key, "", "", "failed", f"seed {seed} {why}")
+    more = f"; and {len(failures) - 1} more" if len(failures) > 1 else ""
+    for seed, why in list(failures.items())[:1]:
+        yield Row(key, "", "", "failed", f"seed {seed} {why}{more}")
+
+
+def _untold(was: Group, now: Group) -> dict[int, str]:
+    """The failures that no row of a metric tells: of seeds that are new, or still have the scores of an earlier run."""
+    told = {
+        seed
+        for label, metric, scores in _each(was)
+        for seed in lacking(was, now, scores.values, _values(now, label, metric))
+    }
+    return {seed: why for seed, why in now.failures.items() if seed not in told}
+
+
+def _each(group: Group) -> Iterator[tuple[str, str, Scores]]:
     for label, evaluation in group.evaluations.items():
-        for metric in evaluation.metrics:
-            yield Row(key, label, metric, "new")
+        for metric, scores in evaluation.metrics.items():
+            yield label, metric, scores
+
+
+def _values(group: Group, label: str, metric: str) -> BySeed:
+    found = group.evaluations[label].metrics.get(metric) if label in group.evaluations else None
+    return found.values if found else {}
 
 
 def _scores(key: Key, was: Group, now: Group, gate: Gate, everything: bool) -> Iterator[Row | Measured]:
     reason = why_not(was, now)
-    for label, evaluation in was.evaluations.items():
-        found = now.evaluations.get(label)
-        for metric, scores in evaluation.metrics.items():
-            row = Row(key, label, metric, "missing", tolerance=gate.tolerance(label, metric))
-            current = found.metrics.get(metric) if found else None
-            if gone := absent(row, was, now, scores.values, current.values if current else {}):
-                yield gone
-            elif row.tolerance is None and not everything:
-                continue  # nobody has said how much of it matters, but it must be there
-            elif current and found:
-                why = reason or _other(evaluation, found, scores, current)
-                grid = 1 / scores.n if row.percent and scores.n else 0.0
-                higher = scores.higher_is_better
-                yield (
-                    replace(row, verdict="not comparable", why=why)
-                    if why
-                    else by_seed(row, scores.values, current.values, higher_is_better=higher, grid=grid)
-                )
-    for label, evaluation in now.evaluations.items():
-        known = was.evaluations[label].metrics if label in was.evaluations else {}
-        yield from (Row(key, label, metric, "new") for metric in evaluation.metrics if metric not in known)
+    for label, metric, scores in _each(was):
+        row = Row(key, label, metric, "missing", tolerance=gate.tolerance(label, metric))
+        if gone := absent(row, was, now, scores.values, _values(now, label, metric)):
+            yield gone
+        elif row.tolerance is None and not everything:
+            continue  # nobody has said how much of it matters, but it must be there
+        else:
+            evaluation = now.evaluations[label]
+            current = evaluation.metrics[metric]
+            why = reason or _other(was.evaluations[label], evaluation, scores, current)
+            grid = 1 / scores.n if row.percent and scores.n else 0.0
+            yield (
+                replace(row, verdict="not comparable", why=why)
+                if why
+                else by_seed(row, scores.values, current.values, higher_is_better=scores.higher_is_better, grid=grid)
+            )
+    known = {(label, metric) for label, metric, _ in _each(was)}
+    yield from (Row(key, label, metric, "new") for label, metric, _ in _each(now) if (label, metric) not in known)
 
 
 def _other(was: Evaluation, now: Evaluation, scores: Scores, current: Scores) -> str:

@@ -90,6 +90,24 @@ def test_a_failed_cell_fails_with_its_message(quick: Harness, baseline: Path, tm
     assert "failed: moco · conv4 · glyphs: knn (seed 4 failed: ValueError: it is broken)" in done.stdout
 
 
+def test_a_seed_that_the_baseline_has_not_fails_too(quick: Harness, baseline: Path, tmp_path: Path) -> None:
+    after = run(tmp_path / "after", BEFORE)
+    cell(after, "moco", 98, failure="oom: no memory")
+    cell(after, "moco", 99, failure="failed: ValueError: it is broken")
+    done = quick("check", after, "--baseline", baseline, code=1)
+    assert "failed: moco · conv4 · glyphs (seed 98 oom: no memory; and 1 more)" in done.stdout
+    assert "ci: 1 failed, 2 within noise." in done.stdout
+
+
+def test_scores_of_an_earlier_run_do_not_hide_that_the_latest_failed(
+    quick: Harness, baseline: Path, tmp_path: Path
+) -> None:
+    after = run(tmp_path / "after", {"simclr": BEFORE["simclr"]})
+    run(after, {"moco": BEFORE["moco"]}, failure="failed: ValueError: it is broken")
+    done = quick("check", after, "--baseline", baseline, code=1)
+    assert "failed: moco · conv4 · glyphs (seed 0 failed: ValueError: it is broken; and 4 more)" in done.stdout
+
+
 def test_a_score_that_is_no_number_fails(quick: Harness, baseline: Path, tmp_path: Path) -> None:
     after = run(tmp_path / "after", {"simclr": BEFORE["simclr"], "moco": BEFORE["moco"][:4]})
     cell(after, "moco", 4, evaluation("knn", {"accuracy": None}))
@@ -186,10 +204,17 @@ def test_one_seed_has_no_test_and_the_tolerance_decides(quick: Harness, tmp_path
 
 
 def test_other_seeds_are_compared_without_pairs(quick: Harness, baseline: Path, tmp_path: Path) -> None:
-    after = run(tmp_path / "after", {"simclr": BEFORE["simclr"][::-1], "moco": [0.5, 0.51, 0.49]}, first=10)
+    after = run(tmp_path / "after", {"simclr": BEFORE["simclr"][::-1], "moco": [0.5, 0.51, 0.49, 0.5, 0.5]}, first=10)
     done = quick("check", after, "--baseline", baseline, code=1)
     assert "regressed: moco · conv4 · glyphs: knn 70.1 → 50.0" in done.stdout
-    assert "3 seeds, other seeds, not paired" in done.stdout
+    assert "5 seeds, other seeds, not paired" in done.stdout
+
+
+def test_other_seeds_do_not_excuse_fewer(quick: Harness, baseline: Path, tmp_path: Path) -> None:
+    after = run(tmp_path / "after", {"simclr": BEFORE["simclr"], "moco": BEFORE["moco"][:4]}, first=10)
+    done = quick("check", after, "--baseline", baseline, code=1)
+    assert "missing: moco · conv4 · glyphs: knn (other seeds, and fewer: 5 → 4)" in done.stdout
+    assert "ci: 1 missing, 1 within noise." in done.stdout
 
 
 def test_lower_is_better_where_the_record_says_so(quick: Harness, suite: Callable[[str], Path], tmp_path: Path) -> None:
