@@ -17,6 +17,7 @@ from harness.running import Options
 from harness.supervisor import Limits
 
 if TYPE_CHECKING:
+    from harness.gate.report import Report
     from harness.gate.snapshot import Snapshot
 
 
@@ -78,9 +79,21 @@ def check(
     tell(found, console, markdown=markdown, junit=junit, as_json=as_json)
     tell_actions(found)
     if update:
+        _nothing_missing(found, baseline)
         save(baseline, after)
         console.print(f"{baseline} is made of this run now.", soft_wrap=True)
     raise typer.Exit(FINE if update else found.code)
+
+
+def _nothing_missing(found: Report, baseline: Path) -> None:
+    """Raises UsageError if the baseline has what this run has not: nobody would see it go."""
+    missing = [row.name for row in found.rows if row.verdict == "missing"]
+    if missing:
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UsageError(
+            f"{baseline}: is left as it is, for this run lacks what it has: {missing[0]}{more}. "
+            f"If that is meant, make it anew with 'harness baseline DIR --output {baseline}'."
+        )
 
 
 def _baseline(path: Path) -> Snapshot:

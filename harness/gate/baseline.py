@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import NoneType
@@ -31,19 +31,41 @@ FILE = {
 
 
 def save(path: Path, made: Snapshot) -> None:
-    """The same records give the same bytes. Raises UsageError for cells that failed: no run is measured by those."""
+    """The same records give the same bytes. Raises UsageError for no cells at all, for cells that failed and for cells
+    without all of their scores: no run is measured by those, and the gate would not see that they are gone."""
     failed = [
         f"{name(key)} · seed {seed} ({why})" for key, g in made.groups.items() for seed, why in g.failures.items()
     ]
-    if failed:
-        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-        raise UsageError(f"no baseline is made of cells that failed: {failed[0]}{more}. Run them again.")
+    _refuse("cells that failed", failed, "Run them again.")
+    _refuse("cells without all of their scores", list(_unscored(made)), "Finish the run first.")
+    if not made.groups:
+        raise UsageError("no baseline is made of nothing: there is no cell with a score.")
     groups = {}
     for key, group in made.groups.items():
         body = {part: each for part, each in asdict(group).items() if part != "failures"}
         groups[name(key)] = {**dict(zip(("dataset", "backbone", "method"), key, strict=True)), **body}
     rest = {"suite": made.suite, "versions": made.versions, "hardware": made.hardware, "groups": groups}
     write_json(path, {"baseline": VERSION, **rest})
+
+
+def _refuse(what: str, found: list[str], advice: str) -> None:
+    if found:
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise UsageError(f"no baseline is made of {what}: {found[0]}{more}. {advice}")
+
+
+def _unscored(made: Snapshot) -> Iterator[str]:
+    """Each cell that has no score, or none of a metric that another seed of its group has, or one that is no number."""
+    for key, group in made.groups.items():
+        metrics = [
+            (f"no {label} {metric}", scores.values)
+            for label, evaluation in group.evaluations.items()
+            for metric, scores in evaluation.metrics.items()
+        ]
+        for seed in group.cells:
+            lacking = [why for why, values in metrics if values.get(seed) is None] if metrics else ["no score"]
+            if lacking:
+                yield f"{name(key)} · seed {seed} ({', '.join(lacking)})"
 
 
 def load(path: Path) -> Snapshot:

@@ -249,6 +249,47 @@ def test_no_baseline_is_made_of_failures(quick: Harness, tmp_path: Path) -> None
     assert not (tmp_path / "b.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("evaluations", "why"),
+    [
+        ([], "no knn accuracy"),
+        ([evaluation("knn", {"accuracy": None})], "no knn accuracy"),
+        (
+            [evaluation("knn", {"accuracy": 0.5}), evaluation("linear", {"accuracy": 0.5})],
+            "seed 0 (no linear accuracy), ",
+        ),
+    ],
+    ids=["not scored", "no number", "scored by more"],
+)
+def test_no_baseline_is_made_of_an_unfinished_run(
+    evaluations: list[Any], why: str, quick: Harness, tmp_path: Path
+) -> None:
+    folder = run(tmp_path / "before", BEFORE)
+    cell(folder, "moco", 9, *evaluations)
+    done = quick("baseline", folder, "--output", "b.json", code=2)
+    assert "no baseline is made of cells without all of their scores: moco · conv4 · glyphs · seed " in done.stderr
+    assert why in done.stderr
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_no_baseline_is_made_of_a_group_without_any_score(quick: Harness, tmp_path: Path) -> None:
+    cell(tmp_path / "before", "moco", 0)
+    done = quick("baseline", tmp_path / "before", "--output", "b.json", code=2)
+    assert "moco · conv4 · glyphs · seed 0 (no score)" in done.stderr
+
+
+def test_a_group_that_vanished_is_missing_even_if_its_baseline_has_no_score(
+    quick: Harness, baseline: Path, tmp_path: Path
+) -> None:
+    whole = json.loads(baseline.read_text())
+    del whole["check"]  # as an earlier version wrote it
+    whole["groups"]["moco · conv4 · glyphs"]["evaluations"] = {}
+    baseline.write_text(json.dumps(whole))
+    after = run(tmp_path / "after", {"simclr": BEFORE["simclr"]})
+    done = quick("check", after, "--baseline", baseline, code=1)
+    assert "missing: moco · conv4 · glyphs (no such cells)" in done.stdout
+
+
 def test_a_baseline_does_not_depend_on_where_its_records_lie(quick: Harness, baseline: Path, tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "before", tmp_path / "copy")
     quick("baseline", tmp_path / "copy", "--output", "again.json")
@@ -264,3 +305,15 @@ def test_update_shows_the_difference_and_makes_the_run_the_baseline(
     assert "regressed: moco" in done.stdout
     assert "baseline.json is made of this run now" in done.stdout
     assert "2 within noise" in quick("check", worse, "--baseline", baseline).stdout
+
+
+def test_update_keeps_what_the_run_lacks(quick: Harness, baseline: Path, tmp_path: Path) -> None:
+    before = baseline.read_bytes()
+    (tmp_path / "empty").mkdir()
+    for target in (tmp_path / "empty", run(tmp_path / "after", {"simclr": BEFORE["simclr"]})):
+        done = quick("check", target, "--baseline", baseline, "--update", code=2)
+        assert (
+            "baseline.json: is left as it is, for this run lacks what it has: moco · conv4 · glyphs: knn" in done.stderr
+        )
+        assert "'harness baseline DIR --output" in done.stderr
+        assert baseline.read_bytes() == before
