@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +24,7 @@ import pytest
 RESULTS = "HARNESS_PYTEST_RESULTS"  # all workers of pytest-xdist share one folder, and `harness run` shares the work
 ALARMS = ("regressed", "missing", "failed", "not comparable")
 OTHERWISE = "anything else"
+REUSED = re.compile(r"^([0-9]+ cells were done before),", re.MULTILINE)  # as `harness check` says it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,19 +66,32 @@ class _Check:
 
     @cached_property
     def found(self) -> dict[str, Any]:
-        """The report as JSON. Raises _CheckError if there is none."""
-        report = self.results / f"check-{os.getpid()}.json"
-        command = [sys.executable, "-m", "harness", "check", str(self.suite), "--baseline", str(self.baseline)]
-        done = subprocess.run(
-            [*command, "--results", str(self.results), "--json", str(report)],
-            env={**os.environ, "GITHUB_ACTIONS": ""},  # pytest says by itself what failed
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if not report.exists():
-            raise _CheckError(done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}")
-        return json.loads(report.read_text(encoding="utf-8"))
+        """The report as JSON. Raises _CheckError, for each row that asks, if the check did not end by one."""
+        report = self._made
+        if isinstance(report, str):
+            raise _CheckError(report)
+        return report
+
+    @cached_property
+    def _made(self) -> dict[str, Any] | str:
+        """The report, or what went wrong: a check that fails is not run again for the next row."""
+        with tempfile.TemporaryDirectory(prefix="harness-pytest-") as folder:  # no earlier report can be read there
+            report = Path(folder) / "check.json"
+            command = [sys.executable, "-m", "harness", "check", str(self.suite), "--baseline", str(self.baseline)]
+            done = subprocess.run(
+                [*command, "--results", str(self.results), "--json", str(report)],
+                env={**os.environ, "GITHUB_ACTIONS": ""},  # pytest says by itself what failed
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+        if found.get("exit_code") != done.returncode:
+            return done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+        if reused := REUSED.search(done.stdout):
+            advice = "if code has changed since, name an empty folder"
+            warnings.warn(f"{self.results}: {reused[1]} by the same versions; {advice}.", stacklevel=1)
+        return found
 
     @cached_property
     def expected(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,37 @@ def test_a_failure_that_no_row_expects_fails_too(
     assert done.returncode == 1
     assert "there is no backbone 'none'" in done.stdout
     assert "2 failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("writes", "code", "passes"),
+    [("", 2, False), ("green", 0, True), ("green", 137, False)],
+    ids=["dies without a report", "is fine", "dies after its report"],
+)
+def test_a_report_counts_only_if_the_check_has_made_it_and_ended_by_it(
+    writes: str, code: int, passes: bool, quick: Harness, suite: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """A check that is none stands for one that dies; an earlier, green report lies where that of this process was."""
+    cell(tmp_path / "before", "idle", 0, evaluation("nearest", {"accuracy": 0.5}))
+    quick("baseline", tmp_path / "before", "--output", "b.json")
+    row = {"name": "idle · conv4 · glyphs: nearest", "verdict": "within noise", "text": "fine"}
+    (tmp_path / "green.json").write_text(json.dumps({"exit_code": 0, "summary": "fine", "rows": [row]}))
+    check = tmp_path / "check.sh"  # its arguments end with the file to write
+    check.write_text(
+        f'#!/bin/bash\necho called >> calls\n[ -z "{writes}" ] || cp green.json "${{@: -1}}"\nexit {code}\n'
+    )
+    check.chmod(0o755)
+    (tmp_path / "conftest.py").write_text(
+        "import os, shutil, sys\n"
+        "os.makedirs('kept')\n"
+        "shutil.copy('green.json', f'kept/check-{os.getpid()}.json')\n"
+        f"sys.executable = {str(check)!r}\n"
+    )
+    kept = ("--harness-results", "kept")
+    done = run_pytest(tmp_path, "--harness-suite", suite(ONE_SEED), "--harness-baseline", "b.json", *kept)
+    assert ("2 passed" if passes else "2 failed") in done.stdout
+    assert (tmp_path / "calls").read_text() == "called\n"
+    assert "Traceback" not in done.stdout
 
 
 @pytest.mark.parametrize(
