@@ -133,6 +133,19 @@ def test_pairs_are_compared_by_seed() -> None:
     assert "0 / 0 / 1" in render(records)
 
 
+def test_only_scores_of_images_are_multiples_of_one_over_their_number() -> None:
+    """Equal differences on a coarse grid are no evidence; a mean over as many episodes is finer than that."""
+    for unit, ties in (("image", 1), ("episode", 0)):
+        records = [
+            record(name, seed, {"knn": metric(level + seed / 10, n=20, unit=unit)})
+            for name, level in (("a", 0.55), ("b", 0.5))
+            for seed in range(3)
+        ]
+        found = pairwise(build(records)[0])
+        assert found
+        assert found.counts[0, 1] == (1 - ties, ties, 0)
+
+
 def test_pairs_need_two_shared_seeds_and_one_protocol() -> None:
     alone = [record("a", 0, {"knn": 0.5}), record("b", 0, {"knn": 0.9}), record("c", 1, {"knn": 0.9})]
     assert pairwise(build(alone)[0]) is None

@@ -31,7 +31,9 @@ def check(
         str | None, typer.Option(metavar="NAME", help="of a suite: one of its `budgets`", show_default=False)
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="of a suite: run finished cells again")] = False,
-    device: Annotated[str, typer.Option(help="of a suite: auto, cpu, cuda or cuda:N")] = "auto",
+    device: Annotated[
+        str | None, typer.Option(help="of a suite: auto, cpu, cuda or cuda:N  [default: auto]", show_default=False)
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="of a suite: cells at a time", show_default=False)] = None,
     timeout: Annotated[
         float | None,
@@ -64,7 +66,7 @@ def check(
     from harness.gate.baseline import save
     from harness.gate.report import FINE, report
 
-    if target.is_dir() and (results or budget or fresh or workers or timeout):
+    if target.is_dir() and (results or budget or fresh or device or workers or timeout):
         raise UsageError(f"{target} is a results folder, and nothing runs: such options are for a suite.")
     if gate and not target.is_dir():
         raise UsageError("--gate is for a results folder; a suite has its own tolerances.")
@@ -73,7 +75,7 @@ def check(
         tolerances, after = gate_of(gate), run_of(target)
     else:
         options = Options(fresh=fresh, limits=Limits(timeout, None))
-        tolerances, after = run_suite(target, budget, results, options, device, workers)
+        tolerances, after = run_suite(target, budget, results, options, device or "auto", workers)
     found = report(before, after, tolerances)
     console = Console(highlight=False, markup=False)
     tell(found, console, markdown=markdown, junit=junit, as_json=as_json)

@@ -21,7 +21,7 @@ from harness.plan import Plan
 from harness.records import CellRecord
 from harness.registry import registry
 from harness.running import Options
-from harness.store import Store
+from harness.store import Store, read_record
 
 if TYPE_CHECKING:
     from harness.gate.report import Report
@@ -36,9 +36,11 @@ def gate_of(suite: Path | None) -> Gate:
 
 
 def run_of(folder: Path) -> Snapshot:
-    """What a results folder holds; nothing, if it is empty. Raises UsageError if there is no such folder."""
+    """What a results folder holds; nothing, if it is empty or all damaged. Raises UsageError if there is no folder."""
     from harness.gate.snapshot import snapshot
 
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: there is no such folder.")
     return snapshot(_records(Store(folder)), str(folder))
 
 
@@ -64,7 +66,8 @@ def run_suite(
 
 
 def _records(store: Store) -> list[CellRecord]:
-    return store.records() if any((store.folder / "cells").glob("*")) else []
+    """Less what is damaged, which is warned of; that none is left is for the verdicts to say, in every format."""
+    return [record for each in sorted((store.folder / "cells").glob("*")) if (record := read_record(str(each)))]
 
 
 def tell(

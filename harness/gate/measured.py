@@ -61,7 +61,7 @@ def by_seed(row: Row, before: BySeed, after: BySeed, *, higher_is_better: bool, 
     """
     x, y = ({seed: value for seed, value in each.items() if value is not None} for each in (before, after))
     if not x or not y:
-        return replace(row, verdict="not comparable", why="the baseline has no number")
+        return replace(row, verdict="not comparable", why=f"{'this run' if x else 'the baseline'} has no number")
     sign = 1 if higher_is_better else -1
     shared = sorted(x.keys() & y.keys())
     if shared:
@@ -69,7 +69,7 @@ def by_seed(row: Row, before: BySeed, after: BySeed, *, higher_is_better: bool, 
         test = paired_t([sign * (y[seed] - x[seed]) for seed in shared], grid)
     else:
         test = welch_t([sign * each for each in x.values()], [sign * each for each in y.values()], grid)
-        row = replace(row, why="other seeds, not paired")
+        row = replace(row, why="other seeds, not paired", paired=False)
     a, b = fmean(x.values()), fmean(y.values())
     row = replace(row, before=a, after=b, change=b - a, seeds=len(y))
     return Measured(row, sign * (b - a), row.tolerance or 0.0, test)
@@ -77,6 +77,9 @@ def by_seed(row: Row, before: BySeed, after: BySeed, *, higher_is_better: bool, 
 
 def by_ratio(row: Row, before: BySeed, after: BySeed, *, higher_is_better: bool) -> Row | Measured:
     """Of costs, by their logarithms: twice and half are as far from one. The tolerance is a ratio."""
+    for side, values in (("the baseline", before), ("this run", after)):
+        if none := [seed for seed, value in values.items() if value is not None and value <= 0]:
+            return replace(row, verdict="not comparable", why=f"{side} has 0 for {_seeds(none)}")
     x, y = ({seed: math.log(value) for seed, value in each.items() if value} for each in (before, after))
     found = by_seed(row, dict(x), dict(y), higher_is_better=higher_is_better, grid=0.0)
     if not isinstance(found, Measured) or found.row.before is None or found.row.after is None:

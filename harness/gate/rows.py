@@ -16,6 +16,7 @@ ORDER: tuple[Verdict, ...] = (*ALARMS, "improved", "new", "within noise")
 @dataclass(frozen=True)
 class Row:
     """One metric of one group of cells. `evaluator`: its label; "" for a cost, whose `metric` is "speed" or "memory".
+    `paired`: whether seeds before and after are the same.
 
     before, after: means over seeds. change: after - before, and of a cost after / before. seeds: how many there are.
     p: that it is worse, or better, whichever it looks like, adjusted for all rows of the report; None without a test.
@@ -32,6 +33,7 @@ class Row:
     tolerance: float | None = None
     seeds: int = 0
     p: float | None = None
+    paired: bool = True
 
     @property
     def title(self) -> str:

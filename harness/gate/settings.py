@@ -23,24 +23,30 @@ class _Numbers:
 @dataclass(frozen=True)
 class Gate:
     """Tolerances: `metrics` by name, in the metric's own unit (0.01: a point of accuracy); `evaluators` by label, then
-    by metric; `costs` ("speed", "memory") as ratios. `places`: where the suite names each metric, for messages."""
+    by metric; `costs` ("speed", "memory") as ratios. `places`: where the suite names each, for messages, by evaluator
+    ("": any) and metric."""
 
     alpha: float = 0.05
     metrics: Mapping[str, float] = field(default_factory=dict)
     evaluators: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
-    places: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def tolerance(self, evaluator: str, metric: str) -> float | None:
         """None: not compared, as nobody has said how much of it matters. Accuracies always are."""
         default = ACCURACY if metric.endswith("accuracy") else None
         return self.evaluators.get(evaluator, {}).get(metric, self.metrics.get(metric, default))
 
-    def require(self, metrics: Collection[str]) -> None:
-        """Raises UsageError for a tolerance of a metric that no record has: it would silently do nothing."""
-        for metric, place in self.places.items():
-            if metrics and metric not in metrics:
-                raise UsageError(f"{place}: no record has a metric '{metric}'.{nearest(metric, metrics)}")
+    def require(self, scored: Collection[tuple[str, str]]) -> None:
+        """Raises UsageError for a tolerance of a metric that no record has: it would silently do nothing.
+
+        `scored`: an evaluator's label with a metric, each. Of an evaluator that has not scored no name can be wrong.
+        """
+        for (evaluator, metric), place in self.places.items():
+            known = {name for label, name in scored if evaluator in ("", label)}
+            if known and metric not in known:
+                of = f" of '{evaluator}'" if evaluator else ""
+                raise UsageError(f"{place}: no record{of} has a metric '{metric}'.{nearest(metric, known)}")
 
 
 def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterable[str]) -> Gate:
@@ -64,18 +70,20 @@ def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterabl
         if ratio < 1:
             place = where((SECTION, name))
             raise UsageError(f"{place}: {name} is a ratio of 1 or more (1.2: a fifth worse), not {ratio}.")
-    places: dict[str, str] = {}
-    metrics = _tolerances(section.get("metrics"), (SECTION, "metrics"), where, places)
+    places: dict[tuple[str, str], str] = {}
+    metrics = _tolerances(section.get("metrics"), (SECTION, "metrics"), where)
+    places.update({("", metric): where((SECTION, "metrics", metric)) for metric in metrics})
     known, by_label = list(evaluators), {}
     for label, given in _mapping(section.get("evaluators"), (SECTION, "evaluators"), where).items():
         path: KeyPath = (SECTION, "evaluators", label)
         if label not in known:
             raise UsageError(f"{where(path)}: the suite has no evaluator '{label}'.{nearest(label, known)}")
-        by_label[label] = _tolerances(given, path, where, places)
+        by_label[label] = _tolerances(given, path, where)
+        places.update({(label, metric): where((*path, metric)) for metric in by_label[label]})
     return Gate(parsed.alpha, metrics, by_label, costs, places)
 
 
-def _tolerances(value: Any, path: KeyPath, where: Callable[[KeyPath], str], places: dict[str, str]) -> dict[str, float]:
+def _tolerances(value: Any, path: KeyPath, where: Callable[[KeyPath], str]) -> dict[str, float]:
     found = {}
     for metric, tolerance in _mapping(value, path, where).items():
         place = where((*path, metric))
@@ -84,7 +92,6 @@ def _tolerances(value: Any, path: KeyPath, where: Callable[[KeyPath], str], plac
         if metric.endswith("accuracy") and tolerance >= 1:
             raise UsageError(f"{place}: accuracies are fractions: a tolerance of one point is 0.01, not {tolerance!r}.")
         found[metric] = float(tolerance)
-        places.setdefault(metric, place)
     return found
 
 

@@ -56,13 +56,15 @@ def reading(report: Report) -> str:
 
 
 def sight(report: Report) -> str:
-    """How large a change must be for these tests: few seeds and many rows see little, and should say so."""
-    tested = [row.seeds for row in report.rows if row.p is not None]
-    if not tested:
+    """How large a change of a paired row must be: few seeds and many rows see little, and should say so."""
+    tested = [row for row in report.rows if row.p is not None]
+    seeds = min((row.seeds for row in tested if row.paired), default=0)
+    if not seeds:
         return ""
-    least = amount(least_spreads(min(tested), len(tested), report.alpha))
+    least = amount(least_spreads(seeds, len(tested), report.alpha))
+    where = "" if all(row.paired for row in tested) else ", where seeds are paired,"
     return (
-        f" With {len(tested)} tests and {min(tested)} seeds that takes a change of {least} standard deviations of its "
+        f" With {len(tested)} tests and {seeds} seeds that takes{where} a change of {least} standard deviations of its "
         "differences over seeds."
     )
 

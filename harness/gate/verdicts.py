@@ -12,13 +12,15 @@ from harness.gate.settings import Gate
 from harness.gate.significance import holm
 from harness.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot
 
+SLACK = 1e-9  # 0.8 - 0.795 is more than 0.005 by a rounding error; exactly the tolerance is not more than it
+
 
 def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool = False) -> list[Row]:
     """All rows, in the order of the baseline. `everything`: metrics without a tolerance, too, as if it were 0.
 
     Raises UsageError for a tolerance of a metric that neither has.
     """
-    gate.require({metric for each in (before, after) for metric in _metrics(each)})
+    gate.require([each for run in (before, after) for group in run.groups.values() for each in _names(group)])
     found: list[Row | Measured] = []
     for key, group in before.groups.items():
         if now := after.groups.get(key):
@@ -31,10 +33,8 @@ def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool =
     return [*rows, *(row for key in added for row in _new(key, after.groups[key]))]
 
 
-def _metrics(of: Snapshot) -> Iterator[str]:
-    for group in of.groups.values():
-        for evaluation in group.evaluations.values():
-            yield from evaluation.metrics
+def _names(group: Group) -> Iterator[tuple[str, str]]:
+    return ((label, metric) for label, metric, _ in _each(group))
 
 
 def _judged(found: list[Row | Measured], alpha: float) -> list[Row]:
@@ -52,19 +52,19 @@ def _verdict(each: Measured, adjusted: tuple[float, float] | None, alpha: float)
     else:
         p = adjusted[0] if each.gain <= 0 else adjusted[1]
         row = replace(each.row, p=p)
-    if abs(each.gain) <= each.limit or p >= alpha:
+    if abs(each.gain) <= each.limit + SLACK or p >= alpha:
         return replace(row, verdict="within noise")
     return replace(row, verdict="regressed" if each.gain < 0 else "improved")
 
 
 def _gone(key: Key, group: Group) -> Iterator[Row]:
-    for label, metric in [(label, metric) for label, metric, _ in _each(group)] or [("", "")]:
+    for label, metric in list(_names(group)) or [("", "")]:
         yield Row(key, label, metric, "missing", "no such cells")
 
 
 def _new(key: Key, group: Group) -> Iterator[Row]:
     yield from _failed(key, group.failures)
-    yield from (Row(key, label, metric, "new") for label, metric, _ in _each(group))
+    yield from (Row(key, label, metric, "new") for label, metric in _names(group))
 
 
 def _failed(key: Key, failures: Mapping[int, str]) -> Iterator[Row]:
@@ -107,14 +107,16 @@ def _scores(key: Key, was: Group, now: Group, gate: Gate, everything: bool) -> I
             evaluation = now.evaluations[label]
             current = evaluation.metrics[metric]
             why = reason or _other(was.evaluations[label], evaluation, scores, current)
-            grid = 1 / scores.n if row.percent and scores.n else 0.0
+            grid = (
+                1 / scores.n if row.percent and scores.n and scores.unit == "image" else 0.0
+            )  # a unit is right or wrong
             yield (
                 replace(row, verdict="not comparable", why=why)
                 if why
                 else by_seed(row, scores.values, current.values, higher_is_better=scores.higher_is_better, grid=grid)
             )
-    known = {(label, metric) for label, metric, _ in _each(was)}
-    yield from (Row(key, label, metric, "new") for label, metric, _ in _each(now) if (label, metric) not in known)
+    known = set(_names(was))
+    yield from (Row(key, *each, "new") for each in _names(now) if each not in known)
 
 
 def _other(was: Evaluation, now: Evaluation, scores: Scores, current: Scores) -> str:
@@ -131,10 +133,13 @@ def _costs(key: Key, before: Snapshot, after: Snapshot, gate: Gate) -> Iterator[
     was, now = before.groups[key], after.groups[key]
     for cost in COSTS:
         values, current = was.costs.get(cost, {}), now.costs.get(cost, {})
-        if cost not in gate.costs or not any(values.values()):
+        trains = any(now.costs.get("speed", {}).values())
+        if cost not in gate.costs or not (any(values.values()) or (trains and any(current.values()))):
             continue
         row = Row(key, "", cost, "missing", tolerance=gate.costs[cost])
-        if gone := absent(row, was, now, values, current):
+        if not any(values.values()):
+            yield replace(row, verdict="not comparable", why="the baseline has no number")
+        elif gone := absent(row, was, now, values, current):
             yield gone
         elif reason := why_not(was, now) or _hardware(before, after):
             yield replace(row, verdict="not comparable", why=reason)

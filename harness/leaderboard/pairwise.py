@@ -71,8 +71,10 @@ def _two_sided(differences: list[float], grid: float) -> float:
 
 
 def _grid(table: Table, column: Column, index: int) -> float:
-    """The step between accuracies, for what `paired_t` makes of equal differences."""
-    counts = [metric.get("n") for row in table.rows if (score := row.scores[index]) for metric in score.metrics]
+    """The step between accuracies, for what `paired_t` makes of equal differences. Of episodes it is finer than one of
+    them and not known."""
+    metrics = [metric for row in table.rows if (score := row.scores[index]) for metric in score.metrics]
+    counts = [metric.get("n") for metric in metrics if metric.get("unit") == "image"]
     known = [float(each) for each in counts if each]
     return 1 / min(known) if column.percent and known else 0.0
 

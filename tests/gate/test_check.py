@@ -65,6 +65,14 @@ def test_neither_a_large_drop_by_chance_nor_a_sure_but_small_one_is_a_regression
     assert found["moco knn accuracy"]["p"] < 0.01
 
 
+def test_exactly_the_tolerance_is_not_more_than_it(quick: Harness, tmp_path: Path) -> None:
+    quick("baseline", run(tmp_path / "before", {"a": [0.8], "b": [0.8]}), "--output", "b.json")
+    after = run(tmp_path / "after", {"a": [0.795], "b": [0.79499]})
+    done = quick("check", after, "--baseline", "b.json", "--json", "out.json", code=1)
+    assert verdicts(tmp_path / "out.json") == {"a knn accuracy": "within noise", "b knn accuracy": "regressed"}
+    assert "1 regressed, 1 within noise" in done.stdout
+
+
 def test_a_vanished_cell_fails(quick: Harness, baseline: Path, tmp_path: Path) -> None:
     after = run(tmp_path / "after", {"simclr": BEFORE["simclr"], "moco": BEFORE["moco"][:4]})
     done = quick("check", after, "--baseline", baseline, code=1)
@@ -172,6 +180,30 @@ def test_empty_results_are_nothing_to_compare(quick: Harness, baseline: Path, tm
     (tmp_path / "empty").mkdir()
     done = quick("check", tmp_path / "empty", "--baseline", baseline, code=3)
     assert "nothing could be compared: 2 missing" in done.stdout
+
+
+def test_damaged_results_are_nothing_to_compare_in_every_format(quick: Harness, baseline: Path, tmp_path: Path) -> None:
+    for each in (tmp_path / "before" / "cells").iterdir():
+        (each / "cell.json").write_text("{")
+    outputs = ("--junit", "out.xml", "--json", "out.json")
+    done = quick("check", tmp_path / "before", "--baseline", baseline, *outputs, code=3)
+    assert "nothing could be compared: 2 missing" in done.stdout
+    assert done.stderr.count("cell.json") == 10
+    assert set(verdicts(tmp_path / "out.json").values()) == {"missing"}
+    assert b"anything to compare" in (tmp_path / "out.xml").read_bytes()
+
+
+def test_equal_changes_are_certain_unless_images_are_counted(quick: Harness, tmp_path: Path) -> None:
+    """Of 20 images a score is a multiple of .05; of 20 episodes it is much finer."""
+    for folder, drop in (("before", 0.0), ("after", 0.05)):
+        for seed in range(2):
+            for unit in ("image", "episode"):
+                score = metric(0.5 + seed / 10 - drop, n=20, unit=unit)
+                cell(tmp_path / folder, unit, seed, evaluation("knn", {"accuracy": score}))
+    quick("baseline", tmp_path / "before", "--output", "b.json")
+    quick("check", tmp_path / "after", "--baseline", "b.json", "--json", "out.json", code=1)
+    found = verdicts(tmp_path / "out.json")
+    assert found == {"episode knn accuracy": "regressed", "image knn accuracy": "within noise"}
 
 
 def test_a_damaged_baseline_cannot_be_judged_by(quick: Harness, baseline: Path, tmp_path: Path) -> None:

@@ -114,12 +114,35 @@ def test_costs_are_compared_as_ratios_if_asked_for_and_only_on_the_same_hardware
     assert "speed (other hardware: cpu Some CPU → Another CPU)" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (None, 10.0, "(the baseline has no number)"),
+        (0.0, 10.0, "(the baseline has no number)"),
+        (10.0, 0.0, "(this run has 0 for seeds 0, 1)"),
+    ],
+)
+def test_a_cost_that_is_asked_for_and_cannot_be_compared_is_said(
+    before: float | None, after: float, why: str, quick: Harness, suite: Suite, tmp_path: Path
+) -> None:
+    for folder, speed in (("before", before), ("after", after)):
+        run(tmp_path / folder, {"a": [0.5, 0.5]}, training={"images_per_second": speed})
+        run(tmp_path / folder, {"idle": [0.5, 0.5]}, training={"images_per_second": 0.0})  # what never trains
+    quick("baseline", tmp_path / "before", "--output", "b.json")
+    gated = suite(SUITE + "gate: {speed: 1.5}\n")
+    done = quick("check", tmp_path / "after", "--baseline", "b.json", "--gate", gated, code=3)
+    assert f"not comparable: a · conv4 · glyphs: speed {why}" in done.stdout
+    assert "1 not comparable, 2 within noise" in done.stdout
+
+
 def test_compare_tells_what_changed_and_does_not_fail(quick: Harness, runs: Path, tmp_path: Path) -> None:
     done = quick("compare", tmp_path / "before", runs, "--json", "out.json")
     assert "regressed: b · conv4 · glyphs: knn 70.0 → 40.1" in done.stdout
     assert "missing: c · conv4 · glyphs: knn (no such cells)" in done.stdout
     assert "ci: 1 regressed, 1 missing, 1 new, 1 within noise." in done.stdout
     assert len(json.loads((tmp_path / "out.json").read_text())["rows"]) == 4
+    for pair in ((runs, "nowhere"), ("nowhere", runs)):
+        assert "nowhere: there is no such folder" in quick("compare", *pair, code=2).stderr
 
 
 def test_compare_shows_metrics_that_no_gate_asks_for(quick: Harness, tmp_path: Path) -> None:
@@ -133,3 +156,13 @@ def test_the_report_says_how_little_few_seeds_can_see(quick: Harness, runs: Path
     # two tests: t(2) at .025 is 4.303, over sqrt(3)
     said = " ".join(quick("check", runs, "--baseline", "b.json", code=1).stdout.split())
     assert "With 2 tests and 3 seeds that takes a change of 2.48 standard deviations of its differences" in said
+
+
+def test_what_it_says_of_seeds_is_of_paired_rows(quick: Harness, tmp_path: Path) -> None:
+    quick("baseline", run(tmp_path / "before", {"a": [0.80, 0.81, 0.79], "b": [0.7, 0.71]}), "--output", "b.json")
+    other = run(tmp_path / "other", {"a": [0.80, 0.81, 0.79], "b": [0.7, 0.71]}, first=10)
+    assert "standard deviations" not in quick("check", other, "--baseline", "b.json").stdout
+    mixed = run(tmp_path / "mixed", {"a": [0.80, 0.81, 0.79]})
+    said = " ".join(quick("check", run(mixed, {"b": [0.7, 0.71]}, first=10), "--baseline", "b.json").stdout.split())
+    # the adjustment is for both tests, as above
+    assert "With 2 tests and 3 seeds that takes, where seeds are paired, a change of 2.48 standard deviations" in said

@@ -86,6 +86,7 @@ def test_in_pytest_every_row_is_a_test_and_what_got_worse_fails_in_one_line(base
     assert passed.returncode == 0, passed.stdout
     assert "benchmarks.yaml::harness check::idle · flat · blobs: nearest" in passed.stdout
     assert "4 passed" in passed.stdout  # with `anything else`, and the test of the team's own
+    assert "results/quickstart: 4 cells were done before by the same versions; if code has changed" in passed.stdout
     worsened(baseline)
     failed = run_pytest(trained, *arguments, "--harness-baseline", baseline, "-k", "harness")
     assert failed.returncode == 1, failed.stdout
@@ -133,13 +134,19 @@ def test_the_action_runs_a_check_and_passes_its_exit_code_on(
         worsened(baseline)
     inputs = {"SUITE": "results/quickstart", "BASELINE": "baseline.json", "PLUGINS": "./a ./b", "HARNESS": "/here"}
     assert {*inputs, "ARGUMENTS"} == set(step["env"])
-    env = {**os.environ, **inputs, "ARGUMENTS": "--markdown out.md", "GITHUB_OUTPUT": "output.txt"}
+    env = {
+        **os.environ,
+        **inputs,
+        "ARGUMENTS": "--markdown out.md\n--gate  benchmarks.yaml\n",
+        "GITHUB_OUTPUT": "output.txt",
+    }
     done = subprocess.run(
         ["bash", "-e", "-c", step["run"]], cwd=trained, env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == int(worse), done.stdout + done.stderr
     assert (trained / "output.txt").read_text() == f"exit-code={int(worse)}\n"
     assert (trained / "uv.txt").read_text().startswith("run --project /here --with ./a --with ./b harness check")
+    assert (trained / "uv.txt").read_text().endswith(" --markdown out.md --gate benchmarks.yaml\n")
     assert all((trained / name).exists() for name in ("harness-check.xml", "harness-check.json", "out.md"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness.config import load_suite
 from harness.registry import registry
 from tests.conftest import SUITE, Harness
-from tests.gate.runs import run
+from tests.gate.runs import cell, evaluation, run
 
 Suite = Callable[[str], Path]
 LINES = SUITE.count("\n")
@@ -58,9 +58,22 @@ def test_a_tolerance_for_a_metric_that_is_nowhere_is_refused(quick: Harness, sui
     assert f"{path}:{LINES + 3}: no record has a metric 'acuracy'. Did you mean 'accuracy'?" in done.stderr
 
 
+def test_a_tolerance_of_an_evaluator_is_looked_for_in_its_own_metrics(
+    quick: Harness, suite: Suite, tmp_path: Path
+) -> None:
+    both = [evaluation("nearest", {"accuracy": 0.5}), evaluation("other", {"loss": 0.5})]
+    cell(tmp_path / "before", "a", 0, *both)
+    quick("baseline", tmp_path / "before", "--output", "b.json")
+    path = suite(SUITE + "gate:\n  evaluators:\n    nearest:\n      loss: 0.1\n")
+    done = quick("check", tmp_path / "before", "--baseline", "b.json", "--gate", path, code=2)
+    assert f"{path}:{LINES + 4}: no record of 'nearest' has a metric 'loss'." in done.stderr
+
+
 def test_options_for_a_suite_are_refused_with_a_folder(quick: Harness, suite: Suite, tmp_path: Path) -> None:
     quick("baseline", run(tmp_path / "before", {"a": [0.5]}), "--output", "b.json")
     done = quick("check", tmp_path / "before", "--baseline", "b.json", "--fresh", code=2)
+    assert "such options are for a suite" in done.stderr
+    done = quick("check", tmp_path / "before", "--baseline", "b.json", "--device", "cpu", code=2)
     assert "such options are for a suite" in done.stderr
     done = quick("check", suite(SUITE), "--baseline", "b.json", "--gate", suite(SUITE), code=2)
     assert "--gate is for a results folder" in done.stderr

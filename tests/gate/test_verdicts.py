@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.gate.settings import Gate
@@ -43,6 +43,7 @@ SCORES = st.integers(1, 5).flatmap(
 
 
 @given(SCORES, st.data())
+@settings(deadline=None)  # the first call imports scipy
 def test_the_order_of_records_is_no_matter(scores: list[list[float]], data: st.DataObject) -> None:
     shape = st.lists(
         st.lists(st.integers(0, 1000).map(lambda each: each / 1000), min_size=len(scores[0]), max_size=len(scores[0])),
@@ -58,6 +59,7 @@ def test_the_order_of_records_is_no_matter(scores: list[list[float]], data: st.D
 
 
 @given(SCORES)
+@settings(deadline=None)
 def test_a_run_compared_with_itself_is_within_noise(scores: list[list[float]]) -> None:
     same = snapshot(records(scores), "")
     assert {row.verdict for row in compare(same, same, Gate())} == {"within noise"}
