@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -157,8 +157,3 @@ def _attribute(key: str, value: str, prefix: str) -> str:
         value = re.sub(r"font: (bold|700) ([\d.]+)px [^;]*", r"font-weight: bold; font-size: \2px", value)
         return re.sub(r"#[0-9a-f]{6}", lambda found: f"var({VARIABLES.get(found[0], '--ink')})", value)
     return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), value)
-
-
-def number_of(many: Sequence[object], one: str) -> str:
-    """'3 seeds', '1 seed'."""
-    return f"{len(many)} {one}{'' if len(many) == 1 else 's'}"
