@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,7 +118,9 @@ def as_svg(figure: Figure, about: str, number: int) -> str:
 
     buffer = io.StringIO()
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    FigureCanvasSVG(figure).print_svg(buffer, metadata=metadata)  # savefig draws all twice to find the layout
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # who shows the page has its own
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=metadata)  # savefig draws all twice to find the layout
     root = ElementTree.fromstring(buffer.getvalue())
     _plain(root, f"f{number}-")
     box = root.get("viewBox", "")
