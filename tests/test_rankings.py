@@ -106,6 +106,22 @@ def test_several_backbones_on_one_data_set_are_one_data_set() -> None:
     assert found.ranks == (1.75, 2.25, 2.75, 3.25)  # on x the means of both are all .5: all share rank 2.5
 
 
+def test_versions_and_options_of_a_data_set_are_one_data_set() -> None:
+    x, y = component("x"), component("y")
+    variants = [x, x | {"version": "0.2.0"}, component("x", "x noisy", noise=0.5), x | {"fingerprint": "2"}, y]
+
+    def on_all(datasets: Iterable[dict[str, Any]]) -> list[CellRecord]:
+        return [record(name, 0, {"knn": level}, dataset=each) for each in datasets for name, level in FOUR.items()]
+
+    assert rankings(build(on_all(variants[:-1]))) == []
+    (found,) = rankings(build(on_all(variants)))
+    assert found.datasets == ("x / x noisy", "y")
+    paths = [component("npz", path=f"{each}.npz") | {"decides": [], "fingerprint": each * 64} for each in "abb"]
+    paths[2]["version"] = "0.2.0"
+    (found,) = rankings(build(on_all(paths)))
+    assert found.datasets == (f"npz (fingerprint={'a' * 15}…)", f"npz (fingerprint={'b' * 15}…)")
+
+
 def test_lower_can_be_better_over_data_sets() -> None:
     records = [
         record(name, 0, {"error": metric(level, higher_is_better=False)}, dataset=component(data))
