@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.leaderboard import Format, render
 from harness.leaderboard.across import rankings, said
 from harness.leaderboard.diagram import text_diagram
-from harness.leaderboard.pairwise import pairwise
+from harness.leaderboard.pairwise import pairwise, reading, values
 from harness.leaderboard.tables import build
 from harness.leaderboard.text import letters
 from harness.leaderboard.view import View
@@ -106,6 +106,22 @@ def test_several_backbones_on_one_data_set_are_one_data_set() -> None:
     assert found.ranks == (1.75, 2.25, 2.75, 3.25)  # on x the means of both are all .5: all share rank 2.5
 
 
+def test_versions_and_options_of_a_data_set_are_one_data_set() -> None:
+    x, y = component("x"), component("y")
+    variants = [x, x | {"version": "0.2.0"}, component("x", "x noisy", noise=0.5), x | {"fingerprint": "2"}, y]
+
+    def on_all(datasets: Iterable[dict[str, Any]]) -> list[CellRecord]:
+        return [record(name, 0, {"knn": level}, dataset=each) for each in datasets for name, level in FOUR.items()]
+
+    assert rankings(build(on_all(variants[:-1]))) == []
+    (found,) = rankings(build(on_all(variants)))
+    assert found.datasets == ("x / x noisy", "y")
+    paths = [component("npz", path=f"{each}.npz") | {"decides": [], "fingerprint": each * 64} for each in "abb"]
+    paths[2]["version"] = "0.2.0"
+    (found,) = rankings(build(on_all(paths)))
+    assert found.datasets == (f"npz (fingerprint={'a' * 15}…)", f"npz (fingerprint={'b' * 15}…)")
+
+
 def test_lower_can_be_better_over_data_sets() -> None:
     records = [
         record(name, 0, {"error": metric(level, higher_is_better=False)}, dataset=component(data))
@@ -159,6 +175,28 @@ def test_pairs_need_two_shared_seeds_and_one_protocol() -> None:
     assert found
     assert set(found.counts) == {(0, 1), (1, 0)}
     assert found.counts[0, 1] == (0, 1, 0)
+
+
+def test_scores_that_are_not_finite_are_in_no_pair() -> None:
+    rows: dict[str, list[float]] = {
+        "a": [float("inf"), 0.9, 0.9, 0.9],
+        "b": [0.5, float("inf"), 0.5, 0.5],
+        "c": [float("nan"), float("-inf"), 0.1, 0.1],
+    }
+    records = [record(name, seed, {"knn": each}) for name, row in rows.items() for seed, each in enumerate(row)]
+    (table,) = build(records)
+    assert [values(row, table.columns[0], 0).keys() for row in table.rows] == [{1, 2, 3}, {0, 2, 3}, {2, 3}]
+    found = pairwise(table)
+    assert found
+    assert found.counts[0, 2] == (1, 0, 0)
+    for output in FORMATS:
+        assert render(records, output)
+
+
+def test_one_metric_is_not_said_to_be_several() -> None:
+    assert "over the metric above." in reading(build(on("x", **FOUR))[0])
+    both = [record("a", 0, {"knn": 0.5, "linear": 0.6})]
+    assert "over the 2 metrics above." in reading(build(both)[0])
 
 
 def test_a_table_of_backbones() -> None:

@@ -99,6 +99,16 @@ def beside(folder: Path, records: Sequence[CellRecord]) -> Path:
 FAILED = {"status": "oom", "message": "needs <b>9 GB</b>", "log": "001.log"}
 
 
+def curves(page: str) -> list[str]:
+    """The learning curves of a page, as SVG with its caption."""
+    return [each for each in re.findall("<figure>.*?</figure>", page, re.DOTALL) if "Training loss of" in each]
+
+
+def logged(folder: Path, cell: CellRecord, text: str) -> None:
+    (folder / "cells" / cell.id).mkdir(parents=True, exist_ok=True)
+    (folder / "cells" / cell.id / "steps.jsonl").write_text(text)
+
+
 def test_a_folder_with_everything(tmp_path: Path) -> None:
     records = [*small(), record("maml", 0, training=False, failure=FAILED)]
     page = render(records, beside(tmp_path, records))
@@ -161,11 +171,60 @@ def test_one_method_one_seed_and_damaged_files(tmp_path: Path) -> None:
     (cell / "evaluations" / "id1.npz").write_bytes(b"PK no zip")
     (cell / "evaluations" / "id5.npz").write_bytes(npz({"accuracy": np.array([[0.5]])}))
     (cell / "steps.jsonl").write_bytes(b'{"step": 1, "loss": 2.0}\n{"step": 3, "loss": NaN}\n[]\n\xff\n{"step": 2, "lo')
-    reader = Reader(render(records, tmp_path))
+    page = render(records, tmp_path)
+    reader = Reader(page)
     assert "Training loss of simclr: 1 seed." in reader.text
     assert reader.tags.count("figure") == 2  # the curve, and the score by shots
+    assert len(re.findall(r"<use [^>]*--series-0", curves(page)[0])) == 1  # one step is a mark, as it makes no line
     assert read(cell / "steps.jsonl") == [(1, 2.0)]
     assert units(cell / "evaluations" / "id1.npz", "accuracy") is None
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), None])
+def test_a_family_of_shots_without_a_finite_score_is_no_picture(number: float | None, tmp_path: Path) -> None:
+    records = small(["simclr"])
+    for each in records:
+        for evaluation_ in each.evaluations.values():
+            evaluation_["metrics"]["accuracy"]["value"] = number
+    reader = Reader(render(records, tmp_path))
+    assert "By shots" not in reader.text
+    assert "figure" not in reader.tags
+
+
+def test_infinite_scores_of_two_methods(tmp_path: Path) -> None:
+    records = small(["simclr", "moco", "maml"], 3)
+    for each, number in zip(records, (float("inf"), 0.5, 0.5, 0.5, float("inf"), 0.5), strict=False):
+        each.evaluations["id1"]["metrics"]["accuracy"]["value"] = number
+    assert "5-way, by shots" in Reader(render(records, tmp_path)).text
+
+
+def test_numbers_that_no_axis_holds_and_lines_that_no_parser_does(tmp_path: Path) -> None:
+    records = small(["simclr"], 1)
+    odd = [
+        '{"step": 1, "loss": 2.0}',
+        '{"step": 2, "loss": 1' + "0" * 400 + "}",
+        '{"step": 1' + "0" * 400 + ', "loss": 1.0}',
+        '{"step": 3, "loss": 1.7e308}',
+        '{"step": 3, "loss": -1.7e308}',
+        "[" * 100_000,
+        '{"step": 4, "loss": 1.5}',
+    ]
+    logged(tmp_path, records[0], "\n".join(odd))
+    assert read(tmp_path / "cells" / records[0].id / "steps.jsonl") == [(1, 2.0), (4, 1.5)]
+    assert len(curves(render(records, tmp_path))) == 1
+
+
+def test_odd_units_options_and_scripts(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    records = small(["simclr", "\u65b9\u6cd5"])
+    for each in records:
+        for evaluation_ in each.evaluations.values():
+            evaluation_["metrics"]["accuracy"]["unit"] = "epi\x00\x1bsode"
+            evaluation_["evaluator"]["options"]["n\x00"] = 1
+    text = Reader(render(records, beside(tmp_path, records))).text
+    assert "5-way 1-shot of single epi sodes" in text
+    assert "n =1" in text
+    assert "\u65b9\u6cd5" in text
+    assert not [str(each.message) for each in recwarn]
 
 
 def test_per_unit_values_run_no_pickle(tmp_path: Path) -> None:
@@ -185,6 +244,21 @@ def test_a_curve_has_the_mean_and_the_range_of_its_seeds() -> None:
     assert len(long.steps) == 60
     assert long.mean[0] == pytest.approx(50.5)
     assert curve([[], []]) is None
+
+
+def test_a_mean_ends_with_its_shortest_seed(tmp_path: Path) -> None:
+    """Past it there are others, which the mean would jump to."""
+    found = curve([[(1, 1.0), (2, 1.0), (3, 1.0)], [(1, 3.0), (2, 3.0)]])
+    assert found
+    assert (found.mean, found.low, found.high) == ((2, 2), (1, 1, 1), (3, 3, 1))
+    records = small(["simclr"])
+    for each, steps in zip(records, (40, 20), strict=True):
+        lines = [json.dumps({"step": step, "loss": 1 / step}) for step in range(1, steps + 1)]
+        logged(tmp_path, each, "\n".join(lines))
+    [figure] = curves(render(records, tmp_path))
+    assert "The mean ends where the shortest seed ends" in figure
+    [line] = re.findall(r'<path d="([^"]*)"[^>]*fill: none; stroke: var\(--series-0\)', figure)
+    assert line.count("L ") == 19
 
 
 def test_the_front_is_what_nothing_beats_for_its_cost() -> None:

@@ -49,17 +49,17 @@ def rankings(tables: Sequence[Table]) -> list[Ranking]:
 
 
 def ranking(tables: Iterable[Table], column: Column) -> Ranking | None:
-    """Of several tables on one data set (other backbones or budgets) each row's mean is taken, as they are not
-    independent of each other."""
+    """Of several tables on one data set (other backbones, budgets, versions or options of it) each row's mean is taken,
+    as they are not independent of each other."""
     labels: dict[str, str] = {}
-    datasets: dict[str, Mapping[str, Any]] = {}
+    datasets: dict[str, list[Mapping[str, Any]]] = {}
     scores: dict[str, list[dict[str, float]]] = {}  # by data set, of each table by row
     for table in tables:
         if (own := _scores(table, column)) is None:
             continue
         dataset = table.cells[0].cell["dataset"]
-        key = canonical(identity(dataset))
-        datasets.setdefault(key, dataset)
+        key = canonical(source(dataset))
+        datasets.setdefault(key, []).append(dataset)
         scores.setdefault(key, []).append(own)
         labels |= {row.key: row.label for row in reversed(table.rows) if row.key in own and row.key not in labels}
     everywhere = sorted(
@@ -86,9 +86,20 @@ def ranking(tables: Iterable[Table], column: Column) -> Ranking | None:
     )
 
 
-def _names(datasets: Iterable[Mapping[str, Any]]) -> list[str]:
+def source(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """What two data sets share that are not independent: where they come from, whatever their version and options.
+
+    One that is named by an option which does not decide a result, as a path is, is told by its content.
+    """
+    named = {key: dataset.get(key) for key in ("name", "distribution")}
+    elsewhere = dataset["options"].keys() - identity(dataset)["options"].keys()
+    return named | ({"fingerprint": dataset.get("fingerprint")} if elsewhere else {})
+
+
+def _names(datasets: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
     every = list(datasets)
-    return distinguish([clean(each["label"], 40) for each in every], [identity(each) for each in every])
+    labels = [clean(" / ".join(sorted({str(each["label"]) for each in own}, key=natural)), 40) for own in every]
+    return distinguish(labels, [source(own[0]) for own in every])
 
 
 def _groups(ranks: Sequence[float], p: float, difference: float) -> tuple[tuple[int, ...], ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from math import isfinite
 
 from harness.gate.significance import holm, paired_t
 from harness.leaderboard.friedman import ALPHA
@@ -37,7 +38,7 @@ def pairwise(table: Table) -> Pairwise | None:
 
 
 def values(row: Row, column: Column, index: int) -> dict[int, float]:
-    """By seed, higher being better; none for another protocol than the column's."""
+    """Finite ones by seed, higher being better; none for another protocol than the column's."""
     score = row.scores[index]
     if score is None or score.protocol != column.protocol:
         return {}
@@ -48,7 +49,7 @@ def values(row: Row, column: Column, index: int) -> dict[int, float]:
         if name in cell.evaluations.get(evaluator, {}).get("metrics", {})
     }
     sign = 1 if column.higher_is_better else -1
-    return {seed: sign * float(value) for seed, value in found.items() if value is not None}
+    return {seed: sign * float(value) for seed, value in found.items() if value is not None and isfinite(value)}
 
 
 def _verdicts(rows: list[dict[int, float]], grid: float) -> dict[tuple[int, int], int]:
@@ -90,8 +91,10 @@ def grid(found: Pairwise) -> Grid:
 
 
 def reading(table: Table) -> str:
+    number = len(table.columns)
+    over = "metric above" if number == 1 else f"{number} metrics above"
     return (
-        f"Of the row against the column, over the {len(table.columns)} metrics above. A win is a paired t-test over "
+        f"Of the row against the column, over the {over}. A win is a paired t-test over "
         f"shared seeds with p below {ALPHA} after Holm's adjustment for the pairs of its metric; with few seeds only "
         "large and steady differences pass, and a tie is no evidence that two are equal."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.identity import identity
 from harness.leaderboard.tables import Column, Table
-from harness.leaderboard.text import canonical, settings
+from harness.leaderboard.text import canonical, clean, settings
 from harness.report.figures import Sketchbook, axis, points, seeds_said
 from harness.report.style import MOST, Picture, legend, look, short
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def shots(table: Table, book: Sketchbook) -> list[Picture]:
-    """A figure for each such family of two evaluators or more."""
+    """A figure for each such family of two evaluators or more, if a row that is drawn has a score in it."""
     families: dict[str, list[tuple[int, Column]]] = {}
     evaluators = {key: each["evaluator"] for cell in table.cells for key, each in cell.evaluations.items()}
     for column in table.columns:
@@ -25,22 +25,25 @@ def shots(table: Table, book: Sketchbook) -> list[Picture]:
         number = evaluator["options"].pop("shots", None)
         if isinstance(number, int):
             families.setdefault(canonical([evaluator, column.key[1]]), []).append((number, column))
-    return [
+    pictures = [
         _picture(table, sorted(family, key=lambda each: each[0]), evaluators, book)
         for family in families.values()
         if len({number for number, _ in family}) > 1
     ]
+    return [picture for picture in pictures if picture]
 
 
 def _picture(
     table: Table, family: list[tuple[int, Column]], evaluators: Mapping[str, Mapping[str, Any]], book: Sketchbook
-) -> Picture:
+) -> Picture | None:
     column = family[0][1]
     options = evaluators[column.key[0]]["options"]
     lines: dict[int, list[tuple[int, Any]]] = {}
     for number, each in family:
         for point in points(table, each, MOST):
             lines.setdefault(point.number, []).append((number, point))
+    if not lines:
+        return None
 
     def draw(figure: Figure, axes: Axes) -> None:
         for row, places in lines.items():
@@ -57,7 +60,7 @@ def _picture(
         legend(figure, axes)
 
     ways = f"{options['ways']}-way, by shots" if isinstance(options.get("ways"), int) else "By shots"
-    rest = settings({key: value for key, value in options.items() if key != "shots"})
+    rest = clean(settings({key: value for key, value in options.items() if key != "shots"}))
     every = [point for places in lines.values() for _, point in places]
     bars = "; bars are 95 % t-intervals over seeds" if any(point.half for point in every) else ""
     caption = f"Score by the number of labelled samples per class: means over {seeds_said(every)}{bars}. {rest}."

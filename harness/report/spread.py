@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.leaderboard.tables import Column, Table
+from harness.leaderboard.text import clean
 from harness.report.figures import Point, Sketchbook, axis, npz_of, points, seed_values, seeds_said
 from harness.report.style import INK, MOST, SOFT, Picture, look, short
 from harness.report.units import units
@@ -72,7 +73,7 @@ def _units(table: Table, column: Column, folder: Path, book: Sketchbook) -> Pict
         _names(axes, found)
 
     unit = next(
-        (str(metric["unit"]) for point in found for metric in point.score.metrics if metric.get("unit")), "unit"
+        (clean(metric["unit"], 40) for point in found for metric in point.score.metrics if metric.get("unit")), "unit"
     )
     counts = sorted({len(array) for array in values})
     many = " to ".join(f"{count:,}" for count in dict.fromkeys((counts[0], counts[-1])))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -117,7 +118,9 @@ def as_svg(figure: Figure, about: str, number: int) -> str:
 
     buffer = io.StringIO()
     metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    FigureCanvasSVG(figure).print_svg(buffer, metadata=metadata)  # savefig draws all twice to find the layout
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)  # who shows the page has its own
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=metadata)  # savefig draws all twice to find the layout
     root = ElementTree.fromstring(buffer.getvalue())
     _plain(root, f"f{number}-")
     box = root.get("viewBox", "")
@@ -157,8 +160,3 @@ def _attribute(key: str, value: str, prefix: str) -> str:
         value = re.sub(r"font: (bold|700) ([\d.]+)px [^;]*", r"font-weight: bold; font-size: \2px", value)
         return re.sub(r"#[0-9a-f]{6}", lambda found: f"var({VARIABLES.get(found[0], '--ink')})", value)
     return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), value)
-
-
-def number_of(many: Sequence[object], one: str) -> str:
-    """'3 seeds', '1 seed'."""
-    return f"{len(many)} {one}{'' if len(many) == 1 else 's'}"
