@@ -15,6 +15,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from harness.errors import UsageError
+from harness.interruption import Interrupted
 
 PLUGIN_FILES = "HARNESS_PLUGIN_FILES"  # a JSON list of absolute paths
 
@@ -49,7 +50,9 @@ def loaded() -> Iterator[tuple[ModuleType, str, str]]:
             module = module_from_spec(spec)  # type: ignore[arg-type]  # a loader was given, so there is a spec
             sys.modules[path.stem] = module  # targets such as "mine:Method" are imported by this name
             loader.exec_module(module)
-        except (Exception, SystemExit) as error:
+        except (KeyboardInterrupt, GeneratorExit, Interrupted):
+            raise
+        except BaseException as error:
             frames = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
             line = getattr(error, "lineno", None) or (frames[-1] if frames else None)
             place = f"{path}:{line}" if line else str(path)

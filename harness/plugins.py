@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points, requires, version
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from harness import hookspecs, pluginfiles
+from harness import hooks, hookspecs, pluginfiles
 from harness.contract import CONTRACT, EXTRA
 from harness.errors import UsageError, nearest, shown
+from harness.interruption import Interrupted
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -61,27 +63,41 @@ class Plugins:
         self.blocked: list[Origin] = []
         self.problems: list[Problem] = []
 
+    @contextmanager
+    def reporting(self, origin: Origin, what: str) -> Iterator[None]:
+        """Whatever a stranger's code raises inside is a problem of its plugin; what stops us by a signal goes on."""
+        try:
+            yield
+        except (KeyboardInterrupt, GeneratorExit, Interrupted):
+            raise
+        except BaseException as error:  # noqa: BLE001 (it must not spread, whatever it derives from)
+            self.problems.append(Problem(origin, f"{what} {type(error).__name__}: {error}"))
+
     def load(self, entry: EntryPoint) -> None:
         """Load and register what `entry` names, under "distribution:name": two may share an entry-point name."""
         origin = origin_of(entry)
-        try:
+        with self.reporting(origin, "cannot be imported:"):
             if wants := unmet(entry.dist.requires if entry.dist else None):
                 self.problems.append(Problem(origin, f"needs {wants}", f"pip install -U {CORE} {origin.distribution}"))
                 return
-            plugin = entry.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a stranger's module raises is reported)
-            self.problems.append(Problem(origin, f"cannot be imported: {type(error).__name__}: {error}"))
-            return
-        self.add(plugin, origin)
+            self.add(entry.load(), origin)
 
     def add(self, plugin: object, origin: Origin) -> None:
         """Register a loaded plugin; refuse it whole if one of its hooks is misspelt or misdeclared."""
-        key = f"{origin.distribution}:{origin.plugin}"
-        if mistake := misdeclared(plugin):
-            self.problems.append(Problem(origin, mistake))
-            return
+        with self.reporting(origin, "cannot be used:"):
+            found = hooks.functions(plugin)
+            marked = {name: each for name, each in found.items() if hooks.marked(each)}
+            if mistake := hooks.misdeclared(plugin, marked):
+                self.problems.append(Problem(origin, mistake))
+                return
+            self._register(f"{origin.distribution}:{origin.plugin}", marked, origin)
+
+    def _register(self, key: str, marked: Mapping[str, Any], origin: Origin) -> None:
+        """Of a plugin, pluggy is given the hooks alone: it would look at all that there is."""
+        module = ModuleType(key)
+        vars(module).update(marked)
         try:
-            self.manager.register(plugin, key)
+            self.manager.register(module, key)
             self.manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             if self.manager.has_plugin(key):
@@ -103,12 +119,10 @@ class Plugins:
 
     def call(self, hook: str, origin: Origin, implementation: Any, argument: Any) -> bool:
         """Call one implementation with the hook's one argument (or none, if it asks for none)."""
-        try:
+        with self.reporting(origin, f"{hook} raised"):
             implementation.function(*([argument] if implementation.argnames else []))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin's failure is reported and must not spread)
-            self.problems.append(Problem(origin, f"{hook} raised {type(error).__name__}: {error}"))
-            return False
-        return True
+            return True
+        return False
 
     def notify(self, hook: str, event: object) -> None:
         """Tell every observer. One that raises is named in a line on standard error, which a cell's process has in its
@@ -155,23 +169,6 @@ def contracts(requirement: Requirement) -> list[str]:
     """The contracts, but for ours, that a requirement names as extras."""
     stated = [extra.removeprefix(EXTRA) for extra in sorted(requirement.extras) if extra.startswith(EXTRA)]
     return [number for number in stated if number != str(CONTRACT)]
-
-
-def misdeclared(plugin: object) -> str:
-    """What is wrong with the hooks of a plugin, or "": pluggy's own words name its innards, not the right name."""
-    known = {name: each for name, each in vars(hookspecs).items() if hasattr(each, f"{GROUP}_spec")}
-    for name in dir(plugin):
-        hook: Any = getattr(plugin, name, None)
-        if not isinstance(getattr(hook, f"{GROUP}_impl", None), dict):
-            continue
-        if name not in known:
-            return f"there is no hook '{name}'.{nearest(name, known)}"
-        given, takes = (list(inspect.signature(each).parameters) for each in (hook, known[name]))
-        if not set(given) <= set(takes):
-            return f"{name} takes ({', '.join(takes)}), not ({', '.join(given)})"
-        if inspect.isgeneratorfunction(hook) or inspect.iscoroutinefunction(hook):
-            return f"{name} is a generator or a coroutine, whose body a call does not run; it must be a plain function"
-    return ""
 
 
 @cache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import SUITE, Harness
+from tests.conftest import SUITE, Harness, install
 
 MINE = """\
 from harness import Method, hookimpl
@@ -17,6 +18,37 @@ class Mine(Method): pass
 @hookimpl
 def register_methods(register):
     register("idle", "mine:Mine", summary="of a file")
+"""
+PLAIN = """\
+from harness import hookimpl
+
+@hookimpl
+def register_methods(register):
+    register("NAME", "mine:Mine")
+"""
+LAZY = """
+def __dir__(): return ["Heavy", "hookimpl", "register_methods"]
+
+def __getattr__(name): raise ImportError(name)
+"""
+PROXY = """
+class Proxy:
+    def __getattr__(self, name): raise RuntimeError("outside of a context")
+    __class__ = property(__getattr__)
+
+current = Proxy()
+"""
+OBJECT = """\
+from harness import hookimpl
+
+class Mine:
+    server = property(lambda self: 1 / 0)
+
+    @hookimpl
+    def register_methods(self, register):
+        register("of_object", "mine:Mine")
+
+mine = Mine()
 """
 BOTH = SUITE.replace("classify, idle", "{use: mine.py:idle, label: mine}, harness-toy:idle").replace("[0, 1]", "[0]")
 
@@ -49,3 +81,29 @@ def test_a_plugin_file_that_is_none_is_one_line(harness: Harness, tmp_path: Path
     assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: ZeroDivisionError: division by zero\n"
     (tmp_path / "my-plugin.py").touch()
     assert "must be named as a module" in harness("list", "--plugin", "my-plugin.py", code=2).stderr
+
+
+def test_a_plugin_is_not_asked_for_names_that_are_no_hooks(harness: Harness, tmp_path: Path) -> None:
+    for name, source in (("lazy", LAZY), ("proxy", PROXY)):
+        (tmp_path / f"{name}.py").write_text(PLAIN.replace("NAME", f"of_{name}") + source)
+    install(tmp_path, "object", OBJECT, entry="whole = plugin_object:mine\nmodule")
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    files = ("--plugin", "lazy.py", "--plugin", "proxy.py")
+    listed = harness("list", "methods", *files, env={"PYTHONPATH": path})
+    assert re.findall(r"^of_\w+", listed.stdout, re.MULTILINE) == ["of_lazy", "of_object", "of_proxy"]
+    assert listed.stderr == ""
+
+
+def test_a_hook_that_cannot_be_looked_up_is_a_problem_of_its_plugin(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLAIN.replace("NAME", "mine"))
+    install(tmp_path, "object", OBJECT.replace("server", "cell_started"), entry="whole = plugin_object:mine\nmodule")
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    listed = harness("list", "methods", "--plugin", "mine.py", env={"PYTHONPATH": path})
+    assert re.search(r"^mine\b.* mine.py$", listed.stdout, re.MULTILINE)
+    assert "'whole' (plugin-object 2.0): cannot be used: ZeroDivisionError: division by zero" in listed.stderr
+
+
+def test_a_plugin_file_that_raises_what_is_no_exception_is_one_line(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("class Panic(BaseException): pass\nraise Panic('no way')\n")
+    said = harness("list", "--plugin", "mine.py", code=2).stderr
+    assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: Panic: no way\n"

@@ -479,6 +479,22 @@ PLUGINS = (
         0,
         alone=True,
     ),
+    Fault(
+        "a plugin that raises on import what is no Exception",
+        "cannot be imported: Panic: all is lost",
+        plugin("class Panic(BaseException): ...\nraise Panic('all is lost')"),
+        LIST,
+        0,
+        alone=True,
+    ),
+    Fault(
+        "a hook that raises what is no Exception",
+        "register_methods raised Panic: all is lost",
+        plugin(registers("raise Panic('all is lost')", "class Panic(BaseException): ...\n")),
+        LIST,
+        0,
+        alone=True,
+    ),
     Fault("a hook that is a generator", "must be a plain function", plugin(registers("yield")), LIST, 0, alone=True),
     Fault(
         "a name that is no text",
