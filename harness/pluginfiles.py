@@ -23,15 +23,18 @@ PLUGIN_FILES = "HARNESS_PLUGIN_FILES"  # a JSON list of absolute paths
 def use(files: Sequence[Path] | None) -> None:
     """Let this process, and the jobs that it starts, see `files`; before plugins are looked for.
 
-    Raises UsageError for one that is not there or that cannot be a module.
+    Raises UsageError for one that is not there or that cannot be a module, and for two that would be one module.
     """
+    chosen: dict[str, Path] = {}
     for file in files or ():
         if not file.is_file():
             raise UsageError(f"--plugin {file}: there is no such file.")
         if file.suffix != ".py" or not file.stem.isidentifier() or taken(file):
             raise UsageError(f"--plugin {file}: must be named as a module that is not there yet, such as mine.py.")
-    if files:
-        os.environ[PLUGIN_FILES] = json.dumps([str(file.resolve()) for file in files])
+        if (other := chosen.setdefault(file.stem, file)).resolve() != file.resolve():
+            raise UsageError(f"--plugin {file}: is named as {other} is; both would be the module '{file.stem}'.")
+    if chosen:
+        os.environ[PLUGIN_FILES] = json.dumps([str(file.resolve()) for file in chosen.values()])
 
 
 def taken(file: Path) -> bool:

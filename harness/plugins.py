@@ -60,6 +60,7 @@ class Plugins:
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.origins: dict[str, Origin] = {}
+        self.sources: dict[str, object] = {}
         self.blocked: list[Origin] = []
         self.problems: list[Problem] = []
 
@@ -83,28 +84,36 @@ class Plugins:
             self.add(entry.load(), origin)
 
     def add(self, plugin: object, origin: Origin) -> None:
-        """Register a loaded plugin; refuse it whole if one of its hooks is misspelt or misdeclared."""
+        """Register a loaded plugin, once; refuse it whole if one of its hooks is misspelt or misdeclared."""
+        key = f"{origin.distribution}:{origin.plugin}"
         with self.reporting(origin, "cannot be used:"):
             found = hooks.functions(plugin)
             marked = {name: each for name, each in found.items() if hooks.marked(each)}
-            if mistake := hooks.misdeclared(plugin, marked):
+            mistake = self._repeated(key, plugin) or hooks.misdeclared(plugin, marked) or self._register(key, marked)
+            if mistake:
                 self.problems.append(Problem(origin, mistake))
                 return
-            self._register(f"{origin.distribution}:{origin.plugin}", marked, origin)
+            self.origins[key], self.sources[key] = origin, plugin
 
-    def _register(self, key: str, marked: Mapping[str, Any], origin: Origin) -> None:
-        """Of a plugin, pluggy is given the hooks alone: it would look at all that there is."""
+    def _repeated(self, key: str, plugin: object) -> str:
+        """Which plugin this one is again, or ""."""
+        for other, origin in self.origins.items():
+            if other == key or self.sources[other] is plugin:
+                return f"is not used, as its {'name' if other == key else 'module'} is that of {origin}"
+        return ""
+
+    def _register(self, key: str, marked: Mapping[str, Any]) -> str:
+        """Why not, or "". Of a plugin, pluggy is given the hooks alone: it would look at all that there is."""
         module = ModuleType(key)
         vars(module).update(marked)
         try:
             self.manager.register(module, key)
             self.manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
+        except pluggy.PluginValidationError as error:
             if self.manager.has_plugin(key):
                 self.manager.unregister(name=key)
-            self.problems.append(Problem(origin, " ".join(str(error).split())))
-            return
-        self.origins[key] = origin
+            return " ".join(str(error).split())
+        return ""
 
     def hooks_of(self, origin: Origin) -> list[str]:
         """The names of the hooks that a loaded plugin implements."""

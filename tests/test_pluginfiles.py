@@ -107,3 +107,28 @@ def test_a_plugin_file_that_raises_what_is_no_exception_is_one_line(harness: Har
     (tmp_path / "mine.py").write_text("class Panic(BaseException): pass\nraise Panic('no way')\n")
     said = harness("list", "--plugin", "mine.py", code=2).stderr
     assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: Panic: no way\n"
+
+
+def test_a_plugin_that_is_given_twice_is_used_once(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLAIN.replace("NAME", "mine"))
+    install(tmp_path, "double", PLAIN.replace("NAME", "double"), entry="one = plugin_double\ntwo")
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    files = ("--plugin", "mine.py", "--plugin", tmp_path / "mine.py")
+    listed = harness("list", "methods", *files, env={"PYTHONPATH": path})
+    assert re.findall(r"^(?:mine|double)\b", listed.stdout, re.MULTILINE) == ["double", "mine"]
+    assert listed.stderr == (
+        "warning: plugin 'two' (plugin-double 2.0): is not used, as its module is that of plugin 'one' "
+        "(plugin-double 2.0)\n"
+    )
+
+
+def test_two_plugin_files_that_would_be_one_module_are_refused(harness: Harness, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(PLAIN)
+    said = harness("list", "--plugin", "a/mine.py", "--plugin", "b/mine.py", code=2).stderr
+    assert said == "harness: --plugin b/mine.py: is named as a/mine.py is; both would be the module 'mine'.\n"
+    named = json.dumps([f"{tmp_path}/{folder}/mine.py" for folder in ("a", "b")])
+    listed = harness("list", "methods", env={"HARNESS_PLUGIN_FILES": named})
+    assert re.search(r"^NAME\b.* mine.py$", listed.stdout, re.MULTILINE)
+    assert "is not used, as its name is that of plugin 'mine' (mine.py file " in listed.stderr
