@@ -31,16 +31,16 @@ def use(files: Sequence[Path] | None) -> None:
             raise UsageError(f"--plugin {file}: there is no such file.")
         if file.suffix != ".py" or not file.stem.isidentifier() or taken(file):
             raise UsageError(f"--plugin {file}: must be named as a module that is not there yet, such as mine.py.")
-        if (other := chosen.setdefault(file.stem, file)).resolve() != file.resolve():
+        if (other := chosen.setdefault(file.stem, file)).absolute() != file.absolute():
             raise UsageError(f"--plugin {file}: is named as {other} is; both would be the module '{file.stem}'.")
     if chosen:
-        os.environ[PLUGIN_FILES] = json.dumps([str(file.resolve()) for file in chosen.values()])
+        os.environ[PLUGIN_FILES] = json.dumps([str(file.absolute()) for file in chosen.values()])
 
 
 def taken(file: Path) -> bool:
-    """Whether the file's name is that of another module."""
+    """Whether the file's name is that of another module. A link is what it is called, not what it leads to."""
     spec = find_spec(file.stem)
-    return spec is not None and (spec.origin is None or Path(spec.origin).resolve() != file.resolve())
+    return spec is not None and (spec.origin is None or Path(spec.origin).absolute() != file.absolute())
 
 
 def loaded() -> Iterator[tuple[ModuleType, str, str]]:

@@ -132,3 +132,12 @@ def test_two_plugin_files_that_would_be_one_module_are_refused(harness: Harness,
     listed = harness("list", "methods", env={"HARNESS_PLUGIN_FILES": named})
     assert re.search(r"^NAME\b.* mine.py$", listed.stdout, re.MULTILINE)
     assert "is not used, as its name is that of plugin 'mine' (mine.py file " in listed.stderr
+
+
+def test_a_link_to_a_plugin_file_is_the_module_that_it_is_called(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "json.py").write_text(PLAIN)
+    (tmp_path / "mine.py").symlink_to(tmp_path / "kept" / "json.py")
+    listed = harness("list", "methods", "--plugin", "mine.py")
+    assert re.search(r"^NAME\b.* mine.py$", listed.stdout, re.MULTILINE)
+    assert listed.stderr == ""
