@@ -39,13 +39,28 @@ def use(files: Sequence[Path] | None) -> None:
 
 def taken(file: Path) -> bool:
     """Whether the file's name is that of another module. A link is what it is called, not what it leads to."""
-    spec = find_spec(file.stem)
+    try:
+        spec = find_spec(file.stem)
+    except ValueError:  # a module that is loaded and says not where from, such as __main__
+        return True
     return spec is not None and (spec.origin is None or Path(spec.origin).absolute() != file.absolute())
+
+
+def given() -> list[str]:
+    """The paths of the files. Raises UsageError if what the environment says is none of our making."""
+    text = os.environ.get(PLUGIN_FILES) or "[]"
+    try:
+        files = json.loads(text)
+    except (ValueError, RecursionError):
+        files = None
+    if not isinstance(files, list) or not all(isinstance(each, str) for each in files):
+        raise UsageError(f"{PLUGIN_FILES} must be a JSON list of paths, as --plugin makes it, not {text!r}.")
+    return files
 
 
 def loaded() -> Iterator[tuple[ModuleType, str, str]]:
     """Each file as (module, name, digest of its content). Raises UsageError, with the line, for one that raises."""
-    for name in json.loads(os.environ.get(PLUGIN_FILES, "[]")):
+    for name in given():
         path = Path(name)
         try:
             loader = _Loader(path.stem, name)

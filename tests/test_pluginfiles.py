@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import SUITE, Harness, install
 
@@ -81,6 +85,22 @@ def test_a_plugin_file_that_is_none_is_one_line(harness: Harness, tmp_path: Path
     assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: ZeroDivisionError: division by zero\n"
     (tmp_path / "my-plugin.py").touch()
     assert "must be named as a module" in harness("list", "--plugin", "my-plugin.py", code=2).stderr
+    (tmp_path / "__main__.py").touch()
+    command = [sys.executable, "-c", "from harness.cli import main; main()", "list", "--plugin", "__main__.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # as the script `harness`
+    assert done.returncode == 2
+    assert done.stderr.startswith("harness: --plugin __main__.py: must be named as a module")
+
+
+@pytest.mark.parametrize("value", ["foo.py", "[1]", "{}", "[" * 100_000])
+def test_a_variable_that_names_no_plugin_files_is_one_line(value: str, harness: Harness) -> None:
+    said = harness("list", env={"HARNESS_PLUGIN_FILES": value}, code=2).stderr
+    assert said.startswith("harness: HARNESS_PLUGIN_FILES must be a JSON list of paths, as --plugin makes it, not ")
+    assert said.count("\n") == 1
+
+
+def test_an_empty_variable_names_no_plugin_files(harness: Harness) -> None:
+    assert "idle" in harness("list", "methods", env={"HARNESS_PLUGIN_FILES": ""}).stdout
 
 
 def test_a_plugin_is_not_asked_for_names_that_are_no_hooks(harness: Harness, tmp_path: Path) -> None:
