@@ -46,3 +46,10 @@ def misdeclared(plugin: object, hooks: Mapping[str, Any]) -> str:
         if inspect.isgeneratorfunction(hook) or inspect.iscoroutinefunction(hook):
             return f"{name} is a generator or a coroutine, whose body a call does not run; it must be a plain function"
     return ""
+
+
+def overlooked(found: Mapping[str, Any], hooks: Mapping[str, Any]) -> list[str]:
+    """What is said of a plugin that is loaded, but not for what was meant: its functions that `functions` found and
+    that are no hooks, or that it has none."""
+    unmarked = [f"{name} is not marked with harness.hookimpl" for name in found if name not in hooks]
+    return unmarked or ([] if hooks else ["implements no hook"])

@@ -94,6 +94,7 @@ class Plugins:
                 self.problems.append(Problem(origin, mistake))
                 return
             self.origins[key], self.sources[key] = origin, plugin
+            self.problems += [Problem(origin, each) for each in hooks.overlooked(found, marked)]
 
     def _repeated(self, key: str, plugin: object) -> str:
         """Which plugin this one is again, or ""."""

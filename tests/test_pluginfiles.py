@@ -161,3 +161,16 @@ def test_a_link_to_a_plugin_file_is_the_module_that_it_is_called(harness: Harnes
     listed = harness("list", "methods", "--plugin", "mine.py")
     assert re.search(r"^NAME\b.* mine.py$", listed.stdout, re.MULTILINE)
     assert listed.stderr == ""
+
+
+def test_a_plugin_that_implements_nothing_is_named(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    found = json.loads(harness("plugins", "--plugin", "mine.py", "--json").stdout)["plugins"]
+    [mine] = [each for each in found if each["distribution"] == "mine.py"]
+    assert (mine["status"], mine["problems"]) == ("loaded", ["implements no hook"])
+    (tmp_path / "mine.py").write_text(PLAIN.replace("@hookimpl\n", "def cell_started(event): ...\n"))
+    said = harness("list", "--plugin", "mine.py").stderr
+    assert re.findall(r"\): (.*)", said) == [
+        "register_methods is not marked with harness.hookimpl",
+        "cell_started is not marked with harness.hookimpl",
+    ]

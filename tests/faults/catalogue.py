@@ -521,6 +521,15 @@ PLUGINS = (
         alone=True,
     ),
     Fault(
+        "a hook that is not marked",
+        "register_methods is not marked with harness.hookimpl",
+        plugin("def register_methods(register): ..."),
+        LIST,
+        0,
+        alone=True,
+    ),
+    Fault("a plugin without a hook", "implements no hook", plugin(""), LIST, 0, alone=True),
+    Fault(
         "a hook with another signature",
         "register_methods takes (register), not (registry)",
         plugin("from harness import hookimpl\n@hookimpl\ndef register_methods(registry): ..."),
