@@ -5,26 +5,22 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points, requires, version
+from importlib.metadata import Distribution, EntryPoint, entry_points, requires
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
-from harness import hooks, hookspecs, pluginfiles
-from harness.contract import CONTRACT, EXTRA
+from harness import contract, hooks, hookspecs, pluginfiles
 from harness.errors import UsageError, nearest, shown
 from harness.interruption import Interrupted
 
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
-
 GROUP = "harness"
-CORE = "rep-harness"
+CORE = contract.CORE
 NO_PLUGINS = "HARNESS_NO_PLUGINS"  # names, parted by commas; jobs inherit it from the command that starts them
 NOT_BUNDLED = "all"  # stands for every plugin that is not one of ours
 
@@ -78,7 +74,7 @@ class Plugins:
         """Load and register what `entry` names, under "distribution:name": two may share an entry-point name."""
         origin = origin_of(entry)
         with self.reporting(origin, "cannot be imported:"):
-            if wants := unmet(entry.dist.requires if entry.dist else None):
+            if wants := contract.unmet(entry.dist.requires if entry.dist else None):
                 self.problems.append(Problem(origin, f"needs {wants}", f"pip install -U {CORE} {origin.distribution}"))
                 return
             self.add(entry.load(), origin)
@@ -149,36 +145,6 @@ class Plugins:
 def origin_of(entry: EntryPoint) -> Origin:
     metadata: Any = entry.dist.metadata if entry.dist else {}  # parsed at each look; an installation may be damaged
     return Origin(entry.name, metadata.get("Name") or "unknown", metadata.get("Version") or "?")
-
-
-def unmet(requirements: Sequence[str] | None) -> str:
-    """What a plugin's distribution asks of ours and does not get: another version, or another contract. "" if nothing.
-
-    An installer sees to the version; but not where a plugin, or we, were put in place by other means.
-    """
-    wanted = []
-    for each in asked(requirements):
-        if not each.specifier.contains(version(CORE), prereleases=True):
-            wanted.append(f"{each}, but this is {CORE} {version(CORE)}")
-        wanted += [f"contract {number}, but this is contract {CONTRACT}" for number in contracts(each)]
-    return " and ".join(wanted)
-
-
-def asked(requirements: Sequence[str] | None) -> list[Requirement]:
-    """The requirements of a distribution on ours that say more than its name and that count here."""
-    ours = [each for each in requirements or () if re.match(r"rep[-_.]harness\s*[\[(<>=!~]", each, re.IGNORECASE)]
-    if not ours:
-        return []
-    from packaging.requirements import Requirement  # most plugins take any version
-
-    needed = map(Requirement, ours)
-    return [each for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
-
-
-def contracts(requirement: Requirement) -> list[str]:
-    """The contracts, but for ours, that a requirement names as extras."""
-    stated = [extra.removeprefix(EXTRA) for extra in sorted(requirement.extras) if extra.startswith(EXTRA)]
-    return [number for number in stated if number != str(CONTRACT)]
 
 
 @cache

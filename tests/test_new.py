@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
 
+from harness.contract import CONTRACT
 from harness.registry import KINDS
 from harness.scaffold import NEW, rendered
 from tests.conftest import Harness
@@ -56,6 +58,12 @@ def test_a_wheel_of_ours_has_all_that_is_written_from(tmp_path: Path) -> None:
     templates = {str(path.relative_to(ROOT)) for path in (ROOT / "harness" / "templates").rglob("*.template")}
     assert len(templates) >= 2 * len(NEW)
     assert templates <= set(names)
+
+
+def test_the_contract_that_a_new_plugin_states_is_an_extra_of_ours() -> None:
+    stated = re.findall(r"rep-harness\[(.*?)\]", rendered("method", "first")["pyproject.toml"])
+    assert stated == [f"contract-{CONTRACT}"]
+    assert stated[0] in (metadata("rep-harness").get_all("Provides-Extra") or [])
 
 
 @pytest.mark.parametrize("kind", NEW)

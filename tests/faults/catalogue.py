@@ -576,6 +576,14 @@ PLUGINS = (
         alone=True,
     ),
     Fault(
+        "a requirement that is none",
+        "needs 'rep-harness[contract-1', which is no requirement",
+        plugin(registers("register('new', 'a:b')"), needs="rep-harness[contract-1"),
+        LIST,
+        0,
+        alone=True,
+    ),
+    Fault(
         "a plugin for a newer version",
         "needs rep-harness>=99, but this is",
         plugin(registers("register('new', 'a:b')"), needs="rep-harness>=99"),
