@@ -80,7 +80,9 @@ def test_a_new_plugin_is_formatted_and_leaves_nothing_to_fill_in(kind: str, harn
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["", "../up", "/etc", "a/b", "A", "1a", "a--b", "a-", "a b", "a.b", "class", "x" * 51])
+@pytest.mark.parametrize(
+    "name", ["", "../up", "/etc", "a/b", "A", "1a", "a--b", "a-", "a b", "a.b", "class", "x" * 51, "on", "null"]
+)
 def test_a_name_that_is_none_is_refused(name: str, harness: Harness, tmp_path: Path) -> None:
     said = harness("new", "method", name, code=2).stderr
     assert said.startswith(f"harness: '{name}' is no name for a plugin: ")
@@ -98,6 +100,11 @@ def test_what_is_there_is_not_touched(harness: Harness, tmp_path: Path) -> None:
     assert (
         "notes.txt: is there already" in harness("new", "method", "x", "--directory", mine / "notes.txt", code=2).stderr
     )
+
+
+def test_the_next_command_can_be_pasted(harness: Harness) -> None:
+    said = harness("new", "method", "first", "--directory", "my dir").stdout
+    assert "\nNext: cd 'my dir/harness-first' && pip install" in said
 
 
 def test_names_that_are_taken_and_kinds_that_are_none(harness: Harness, tmp_path: Path) -> None:
