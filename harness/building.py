@@ -14,7 +14,7 @@ from harness.errors import ENVIRONMENT, UsageError
 
 def load_data(component: Component, device: torch.device) -> Data:
     """Load a data set onto `device`. Raises UsageError for the user's mistakes."""
-    dataset: Dataset = component.spec.load()(component.config, cache_folder(component.spec.name))
+    dataset: Dataset = component.spec.load()(component.config, cache_folder(component.spec.unique))
     try:
         splits = dataset.load()
     except OSError as error:

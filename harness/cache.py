@@ -18,5 +18,5 @@ def cache_root() -> Path:
 
 
 def cache_folder(dataset: str) -> Path:
-    """The own place of the data set that is registered under this name."""
+    """The own place of a data set. `dataset`: its unique name."""
     return cache_root() / slug(dataset)

@@ -161,7 +161,7 @@ class _Reader:
             raise UsageError(f"{self.where((*path, 'label'))}: a label is text, not {given['label']!r} (quote it).")
         name: str = given["use"]
         spec = self.spec(kind, name, path)
-        section: KeyPath = (SECTIONS[kind], name)
+        section = self.section(kind, spec, name)
         common = self.mapping(section)
         if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
             raise UsageError(f"{self.where(path)}: only methods have a budget of their own.")
@@ -176,6 +176,16 @@ class _Reader:
         for options, swept in _sweep(spec.config, both):
             label = _label(given.get("label", name), swept if "label" in given else {**own, **swept})
             yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path, section)
+
+    def section(self, kind: Kind, spec: Spec, name: str) -> KeyPath:
+        """Where the suite has options for all entries of this component, which may be written with its distribution."""
+        given = [key for key in self.mapping((SECTIONS[kind],)) if self.registry.find(kind, key) is spec]
+        if len(given) > 1:
+            place = self.where((SECTIONS[kind], given[1]))
+            raise UsageError(
+                f"{place}: '{given[0]}' and '{given[1]}' are the same {kind}: put its options in one of them."
+            )
+        return (SECTIONS[kind], *(given or [name]))
 
     def component(self, spec: Spec, options: Any, where: Any, label: str, place: str) -> Component:
         parsed: Any = parse(spec.config, options, where, owner=spec.name)

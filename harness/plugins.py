@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points, requires
@@ -132,9 +133,12 @@ class Plugins:
 
     def notify(self, hook: str, event: object) -> None:
         """Tell every observer. One that raises is named in a line on standard error, which a cell's process has in its
-        log: once for each thing it says, as it may say it of every step. The others are still told."""
+        log: once for each thing it says, as it may say it of every step. The others are still told.
+
+        Each gets an event of its own: what it makes of the mappings in it reaches neither the records nor the others.
+        """
         for origin, implementation in self.implementations(hook):
-            if self.call(hook, origin, implementation, event):
+            if self.call(hook, origin, implementation, deepcopy(event)):
                 continue
             problem = self.problems.pop()
             if problem not in self.problems:

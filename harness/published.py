@@ -25,9 +25,9 @@ class Published:
     note: str = ""
     metric: str = "accuracy"
 
-    def stated_by(self, kind: str, name: str) -> Published:
-        """The same, of the component that states it."""
-        return replace(self, setting={kind: name, **self.setting})
+    def stated_by(self, kind: str, name: str, distribution: str) -> Published:
+        """The same, of the component that states it, and of no stranger's that has its name."""
+        return replace(self, setting={kind: name, f"{kind}@": distribution, **self.setting})
 
     def matches(self, facts: Mapping[str, Any], metric: str) -> bool:
         return metric == self.metric and all(facts.get(key) == value for key, value in self.setting.items())
@@ -46,7 +46,7 @@ def facts(cell: Mapping[str, Any], evaluator: Mapping[str, Any]) -> dict[str, An
     found: dict[str, Any] = {}
     parts = {kind: cell.get(kind) or {} for kind in ("method", "backbone", "dataset")} | {"evaluator": evaluator}
     for kind, component in parts.items():
-        found[kind] = component.get("name")
+        found |= {kind: component.get("name"), f"{kind}@": component.get("distribution")}
         found |= {f"{kind}.{key}": value for key, value in (component.get("options") or {}).items()}
     return found | {f"budget.{key}": value for key, value in (cell.get("budget") or {}).items()}
 

@@ -36,12 +36,17 @@ class Spec:
         """Its name where another distribution has registered the same."""
         return f"{self.origin.distribution}:{self.name}"
 
+    @property
+    def unique(self) -> str:
+        """A name that no other of its kind can have: the plain one is kept for those that come with harness."""
+        return self.name if self.origin.distribution in bundled() else self.qualified
+
     def load(self) -> Any:
         """Import and return what `target` names. Raises UsageError that names the plugin if that fails."""
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except Exception as error:  # whatever a stranger's module raises
+        except (Exception, SystemExit) as error:  # whatever a stranger's module raises
             reason = (
                 str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
             )
@@ -76,7 +81,12 @@ class Registry:
 
     def published(self) -> list[Published]:
         """What all components state."""
-        return [each.stated_by(kind, spec.name) for kind in KINDS for spec in self.all(kind) for each in spec.published]
+        return [
+            each.stated_by(kind, spec.name, spec.origin.distribution)
+            for kind in KINDS
+            for spec in self.all(kind)
+            for each in spec.published
+        ]
 
     def find(self, kind: Kind, name: str) -> Spec | None:
         """What a plain name or `distribution:name` means, or None."""

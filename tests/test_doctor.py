@@ -36,7 +36,9 @@ def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, t
     install(tmp_path, "raises", "raise RuntimeError('bad day')")
     install(tmp_path, "gone", f"{register}('gone', 'nowhere:Gone')")
     install(tmp_path, "same", f"{register}('idle', 'harness_toy.parts:Idle')")
-    install(tmp_path, "needy", register, needs="numpy<1")
+    install(tmp_path, "needy", register, needs="numpy<1,>=0.5")
+    install(tmp_path, "leaves", f"{register}('leaves', 'leaving:Gone')")
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(0)")
     install(tmp_path, "future", "", needs="rep-harness[contract-99]")
     (tmp_path / "cache").touch()
     env = {
@@ -57,12 +59,13 @@ def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, t
     assert "--no-plugins=gone" in advice("gone", "cannot be loaded: No module named 'nowhere'")
     assert "'plugin-same:idle'" in advice("same", "is registered by")
     assert "'harness-toy:idle'" in advice("toy", "is registered by")
-    assert "pip install 'numpy<1'" in advice("requirements", "is installed (plugin-needy needs it)")
+    assert "--no-plugins=leaves" in advice("leaves", "cannot be loaded: SystemExit: 0")
+    assert "pip install 'numpy<1,>=0.5'" in advice("requirements", "is installed (plugin-needy needs it)")
     assert advice("future", "needs contract 99") == "pip install -U rep-harness plugin-future"
     assert 'pip install "rep-harness[all]"' in advice("executors", "none")
     assert f"{tmp_path}/cache is a file" in advice("cache", "data")
     assert "Unset OMP_NUM_THREADS" in advice("cores", "OMP_NUM_THREADS=512")
-    assert len(wrong) == 9
+    assert len(wrong) == 10
 
 
 def test_a_cache_that_cannot_be_written_is_found(tmp_path: Path) -> None:
@@ -97,6 +100,7 @@ def test_a_device_is_wrong_if_it_cannot_compute() -> None:
     [
         (False, True, None, ""),
         (True, True, "", ""),
+        (True, True, "0", "nvidia-smi"),  # as a scheduler sets it
         (True, False, None, "pytorch.org"),
         (True, True, None, "nvidia-smi"),
     ],

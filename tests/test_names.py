@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.cache import cache_folder
+from harness.options import NoOptions
+from harness.plugins import Origin
+from harness.published import Published, facts
+from harness.registry import Spec
 from tests.conftest import SUITE, Harness, install
 
 TWICE = """\
@@ -64,3 +69,34 @@ def test_show_takes_the_qualified_name_and_a_bundled_one_stays(harness: Harness,
     assert "the method 'idle' is ambiguous: write 'harness-toy:idle' or 'plugin-mine:idle'." in said
     said = harness("new", "method", "idle", env=twice, code=2).stderr
     assert "there is a method 'idle' already, of plugin 'toy'" in said
+
+
+def test_options_of_a_component_are_found_under_either_of_its_names(
+    harness: Harness, suite: Callable[[str], Path]
+) -> None:
+    asked = SUITE.replace("[classify, idle]", "[simclr]").replace("[0, 1]", "[0]")
+    sections = ("simclr: {temperature: 0.125}", "'rep-harness-simclr:simclr': {temperature: 0.125}")
+    for method in ("[simclr]", "['rep-harness-simclr:simclr']"):
+        for section in sections:
+            path = suite(f"{asked.replace('[simclr]', method)}methods: {{{section}}}\n")
+            [cell] = json.loads(harness("plan", path, "--json").stdout)["cells"]
+            assert cell["method"]["options"]["temperature"] == 0.125
+    said = harness("plan", suite(f"{asked}methods: {{{', '.join(sections)}}}\n"), code=2).stderr
+    assert "'simclr' and 'rep-harness-simclr:simclr' are the same method: put its options in one of them." in said
+
+
+def test_what_is_published_of_one_is_not_shown_with_a_strangers_of_its_name() -> None:
+    stated = Published({"dataset": "blobs"}, 0.5, "A paper").stated_by("method", "idle", "harness-toy")
+    cell = {"method": {"name": "idle", "distribution": "harness-toy"}, "dataset": {"name": "blobs"}}
+    assert stated.matches(facts(cell, {}), "accuracy")
+    cell["method"]["distribution"] = "plugin-mine"
+    assert not stated.matches(facts(cell, {}), "accuracy")
+
+
+def test_data_sets_of_one_name_have_folders_of_their_own() -> None:
+    ours, theirs = (
+        Spec("dataset", "digits", "a:B", NoOptions, Origin("digits", distribution, "1.0"))
+        for distribution in ("rep-harness-datasets", "plugin-mine")
+    )
+    assert ours.unique == "digits"
+    assert cache_folder(ours.unique) != cache_folder(theirs.unique)

@@ -46,8 +46,13 @@ def run_finished(event):
 RAISING = """
 from harness import hookimpl
 
+def spoil(cell):
+    cell["method"]["label"] = "spoilt"
+    cell["method"].pop("options")
+
 @hookimpl
 def cell_started(event):
+    spoil(event.cell)
     raise RuntimeError("no network:\\n\\x1b[31m  try later")
 
 @hookimpl
@@ -56,6 +61,8 @@ def step_logged(event):
 
 @hookimpl
 def cell_finished(event):
+    spoil(event.cell)
+    event.metrics.clear()
     raise SystemExit("enough")
 
 @hookimpl
@@ -98,6 +105,9 @@ def test_observers_are_told_of_all_and_those_that_raise_are_named_and_stop_nothi
     assert {event["steps"] for event in steps} == {30}
     assert all({"loss", "accuracy"} == set(event["metrics"]) for event in steps)
     [record] = Store(tmp_path / "results" / "toy").records()
+    assert record.cell["method"]["label"] == "classify"  # whatever another observer made of what it was told
+    assert "options" in record.cell["method"]
+    assert "Leaderboard: results/toy/leaderboard.md" in done.stdout
     [evaluation] = record.evaluations.values()
     accuracy = evaluation["metrics"]["accuracy"]["value"]
     assert finished["metrics"] == {"nearest accuracy": accuracy}

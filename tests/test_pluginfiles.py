@@ -106,7 +106,7 @@ def test_an_empty_variable_names_no_plugin_files(harness: Harness) -> None:
 def test_a_plugin_is_not_asked_for_names_that_are_no_hooks(harness: Harness, tmp_path: Path) -> None:
     for name, source in (("lazy", LAZY), ("proxy", PROXY)):
         (tmp_path / f"{name}.py").write_text(PLAIN.replace("NAME", f"of_{name}") + source)
-    install(tmp_path, "object", OBJECT, entry="whole = plugin_object:mine\nmodule")
+    install(tmp_path, "object", OBJECT, entry="whole = plugin_object:mine\n[other]\nmodule")
     path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
     files = ("--plugin", "lazy.py", "--plugin", "proxy.py")
     listed = harness("list", "methods", *files, env={"PYTHONPATH": path})
@@ -116,7 +116,12 @@ def test_a_plugin_is_not_asked_for_names_that_are_no_hooks(harness: Harness, tmp
 
 def test_a_hook_that_cannot_be_looked_up_is_a_problem_of_its_plugin(harness: Harness, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PLAIN.replace("NAME", "mine"))
-    install(tmp_path, "object", OBJECT.replace("server", "cell_started"), entry="whole = plugin_object:mine\nmodule")
+    install(
+        tmp_path,
+        "object",
+        OBJECT.replace("server", "cell_started"),
+        entry="whole = plugin_object:mine\n[other]\nmodule",
+    )
     path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
     listed = harness("list", "methods", "--plugin", "mine.py", env={"PYTHONPATH": path})
     assert re.search(r"^mine\b.* mine.py$", listed.stdout, re.MULTILINE)

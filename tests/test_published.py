@@ -90,7 +90,7 @@ def test_what_the_bundled_plugins_state_could_match_a_record(each: Published) ->
         if kind in {**each.protocol, **each.setting}
         for name in fields_of(registry().get(kind, {**each.protocol, **each.setting}[kind]).config)
     }
-    known = {*KINDS, *options, *(f"budget.{name}" for name in fields_of(Budget))}
+    known = {*KINDS, *(f"{kind}@" for kind in KINDS), *options, *(f"budget.{name}" for name in fields_of(Budget))}
     assert {*each.setting, *each.protocol} <= known
     assert 0 < each.value < 1
     assert {"dataset", "evaluator", "method"} <= set(each.setting)

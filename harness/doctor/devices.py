@@ -22,6 +22,7 @@ def look() -> Iterator[Finding]:
     except (ImportError, OSError) as error:  # a library of another build
         yield Finding(AREA, "torch", f"cannot be imported: {error}", "Install torch again: pip install -U torch")
         return
+    yield Finding(AREA, "torch", torch.__version__)
     yield used(torch.device("cpu"), "cpu", f"{torch.get_num_threads()} threads")
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
@@ -50,7 +51,7 @@ def fault_of(device: torch.device) -> str:
     try:
         got = (torch.ones(8, 8, device=device) @ torch.ones(8, 8, device=device)).sum().item()
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for a device
-        return f"cannot be used: {str(error).splitlines()[0]}"
+        return f"cannot be used: {(str(error).splitlines() or [type(error).__name__])[0]}"
     return "" if got == 8**3 else f"computes wrongly: {got} instead of {8**3}"
 
 
@@ -58,7 +59,7 @@ def no_cuda(*, present: bool, built: bool, hidden: str | None) -> Finding:
     """CUDA is not available to torch. `present`: the system has a GPU; `built`: torch could use one."""
     if not present:
         return Finding(AREA, "cuda", "no GPU: cells run on the processor")
-    if hidden is not None:
+    if hidden in ("", "-1", "NoDevFiles"):
         return Finding(AREA, "cuda", f"hidden by {HIDES}={hidden!r}")
     if not built:
         advice = "Install a torch that is built for CUDA: https://pytorch.org/get-started"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
@@ -24,7 +25,6 @@ FILES = 256  # a run holds about ten per cell under way
 def look() -> Iterator[Finding]:
     yield python(platform.python_version(), metadata(CORE)["Requires-Python"])
     yield Finding(AREA, CORE, f"{version(CORE)}, contract {CONTRACT}")
-    yield Finding(AREA, "torch", version("torch"))
     yield requirements([CORE, *dict.fromkeys(map(distribution, found()))])
     yield cores()
     yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
@@ -41,11 +41,12 @@ def requirements(distributions: Iterable[str]) -> Finding:
     missing = sorted({problem for name in distributions for problem in unmet(name)})
     if not missing:
         return Finding(AREA, "requirements", "all are met")
-    named = " ".join(f"'{problem.partition(',')[0]}'" for problem in missing)
-    return Finding(AREA, "requirements", "; ".join(missing), f"pip install {named}")
+    named = shlex.join(dict.fromkeys(requirement for requirement, _ in missing))
+    return Finding(AREA, "requirements", "; ".join(map(", ".join, missing)), f"pip install {named}")
 
 
-def unmet(name: str) -> Iterator[str]:
+def unmet(name: str) -> Iterator[tuple[str, str]]:
+    """Each requirement, and what is the matter with it."""
     try:
         asked = [Requirement(each) for each in requires(name) or ()]
     except (PackageNotFoundError, ValueError):  # damaged metadata are among the plugins' problems
@@ -55,9 +56,9 @@ def unmet(name: str) -> Iterator[str]:
             plain = f"{each.name}{each.specifier}"
             try:
                 if not each.specifier.contains(version(each.name), prereleases=True):
-                    yield f"{plain}, but {version(each.name)} is installed ({name} needs it)"
+                    yield plain, f"but {version(each.name)} is installed ({name} needs it)"
             except PackageNotFoundError:
-                yield f"{plain}, which is not installed ({name} needs it)"
+                yield plain, f"which is not installed ({name} needs it)"
 
 
 def cores() -> Finding:

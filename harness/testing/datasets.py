@@ -46,7 +46,8 @@ class DatasetSubject:
     component: Component
 
     def make(self) -> Dataset:
-        made: Dataset = self.component.spec.load()(self.component.config, cache_folder(self.component.spec.name))
+        spec = self.component.spec
+        made: Dataset = spec.load()(self.component.config, cache_folder(spec.unique))
         return made
 
     @cached_property
