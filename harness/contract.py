@@ -2,11 +2,61 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+CORE = "rep-harness"
+
 CONTRACT = 1
 """Raised when a plugin that keeps to the contract before would no longer work, and for nothing else.
 
 A plugin's distribution states the contract it was written for as an extra of its requirement,
-``dependencies = ["rep-harness[contract-1]"]``, so that it is known before any of its code runs.
+``dependencies = ["rep-harness[contract-1]"]``, so that it is known before any of its code runs. Of several that it
+names, as it works with each, one is enough. Every contract that is in use is an extra in our pyproject.toml.
 """
 
 EXTRA = "contract-"
+
+
+def unmet(requirements: Sequence[str] | None) -> str:
+    """What a plugin's distribution asks of ours and does not get: another version, or another contract. "" if nothing.
+
+    An installer sees to the version; but not where a plugin, or we, were put in place by other means.
+    """
+    pattern = r"rep[-_.]+harness\s*[\[(<>=!~]"  # those that say more than the name
+    ours = [each for each in requirements or () if re.match(pattern, each, re.IGNORECASE)]
+    return unfit(ours) if ours else ""
+
+
+def unfit(ours: Sequence[str]) -> str:
+    """What of these requirements is not met."""
+    from packaging.requirements import InvalidRequirement, Requirement  # most plugins take any version
+
+    wanted: list[str] = []
+    contracts: set[str] = set()
+    for text in ours:
+        try:
+            each = Requirement(text)
+        except InvalidRequirement:
+            return f"'{text}', which is no requirement"
+        if each.marker is not None and not each.marker.evaluate({"extra": ""}):
+            continue
+        if not each.specifier.contains(version(CORE), prereleases=True):
+            wanted.append(f"{each}, but this is {CORE} {version(CORE)}")
+        contracts |= stated(each)
+    if contracts and str(CONTRACT) not in contracts:
+        wanted.append(f"contract {' or '.join(sorted(contracts))}, but this is contract {CONTRACT}")
+    return " and ".join(wanted)
+
+
+def stated(requirement: Requirement) -> set[str]:
+    """The contracts that a requirement names as extras, however they are spelt."""
+    from packaging.utils import canonicalize_name
+
+    extras = map(canonicalize_name, requirement.extras)
+    return {extra.removeprefix(EXTRA) for extra in extras if extra.startswith(EXTRA)}

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points, requires, version
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import Distribution, EntryPoint, entry_points, requires
+from types import ModuleType
+from typing import Any
 
 import pluggy
 
-from harness import hookspecs, pluginfiles
-from harness.contract import CONTRACT, EXTRA
+from harness import contract, hooks, hookspecs, pluginfiles
 from harness.errors import UsageError, nearest, shown
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
+from harness.interruption import Interrupted
 
 GROUP = "harness"
-CORE = "rep-harness"
+CORE = contract.CORE
 NO_PLUGINS = "HARNESS_NO_PLUGINS"  # names, parted by commas; jobs inherit it from the command that starts them
 NOT_BUNDLED = "all"  # stands for every plugin that is not one of ours
 
@@ -59,37 +57,61 @@ class Plugins:
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
         self.origins: dict[str, Origin] = {}
+        self.sources: dict[str, object] = {}
         self.blocked: list[Origin] = []
         self.problems: list[Problem] = []
+
+    @contextmanager
+    def reporting(self, origin: Origin, what: str) -> Iterator[None]:
+        """Whatever a stranger's code raises inside is a problem of its plugin; what stops us by a signal goes on."""
+        try:
+            yield
+        except (KeyboardInterrupt, GeneratorExit, Interrupted):
+            raise
+        except BaseException as error:  # noqa: BLE001 (it must not spread, whatever it derives from)
+            self.problems.append(Problem(origin, f"{what} {type(error).__name__}: {error}"))
 
     def load(self, entry: EntryPoint) -> None:
         """Load and register what `entry` names, under "distribution:name": two may share an entry-point name."""
         origin = origin_of(entry)
-        try:
-            if wants := unmet(entry.dist.requires if entry.dist else None):
+        with self.reporting(origin, "cannot be imported:"):
+            if wants := contract.unmet(entry.dist.requires if entry.dist else None):
                 self.problems.append(Problem(origin, f"needs {wants}", f"pip install -U {CORE} {origin.distribution}"))
                 return
-            plugin = entry.load()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a stranger's module raises is reported)
-            self.problems.append(Problem(origin, f"cannot be imported: {type(error).__name__}: {error}"))
-            return
-        self.add(plugin, origin)
+            self.add(entry.load(), origin)
 
     def add(self, plugin: object, origin: Origin) -> None:
-        """Register a loaded plugin; refuse it whole if one of its hooks is misspelt or misdeclared."""
+        """Register a loaded plugin, once; refuse it whole if one of its hooks is misspelt or misdeclared."""
         key = f"{origin.distribution}:{origin.plugin}"
-        if mistake := misdeclared(plugin):
-            self.problems.append(Problem(origin, mistake))
-            return
+        with self.reporting(origin, "cannot be used:"):
+            found = hooks.functions(plugin)
+            marked = {name: each for name, each in found.items() if hooks.marked(each)}
+            mistake = self._repeated(key, plugin) or hooks.misdeclared(plugin, marked) or self._register(key, marked)
+            if mistake:
+                self.problems.append(Problem(origin, mistake))
+                return
+            self.origins[key], self.sources[key] = origin, plugin
+            self.problems += [Problem(origin, each) for each in hooks.overlooked(found, marked)]
+
+    def _repeated(self, key: str, plugin: object) -> str:
+        """Which plugin this one is again, or ""."""
+        for other, origin in self.origins.items():
+            if other == key or self.sources[other] is plugin:
+                return f"is not used, as its {'name' if other == key else 'module'} is that of {origin}"
+        return ""
+
+    def _register(self, key: str, marked: Mapping[str, Any]) -> str:
+        """Why not, or "". Of a plugin, pluggy is given the hooks alone: it would look at all that there is."""
+        module = ModuleType(key)
+        vars(module).update(marked)
         try:
-            self.manager.register(plugin, key)
+            self.manager.register(module, key)
             self.manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
+        except pluggy.PluginValidationError as error:
             if self.manager.has_plugin(key):
                 self.manager.unregister(name=key)
-            self.problems.append(Problem(origin, " ".join(str(error).split())))
-            return
-        self.origins[key] = origin
+            return " ".join(str(error).split())
+        return ""
 
     def hooks_of(self, origin: Origin) -> list[str]:
         """The names of the hooks that a loaded plugin implements."""
@@ -104,12 +126,10 @@ class Plugins:
 
     def call(self, hook: str, origin: Origin, implementation: Any, argument: Any) -> bool:
         """Call one implementation with the hook's one argument (or none, if it asks for none)."""
-        try:
+        with self.reporting(origin, f"{hook} raised"):
             implementation.function(*([argument] if implementation.argnames else []))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 (a plugin's failure is reported and must not spread)
-            self.problems.append(Problem(origin, f"{hook} raised {type(error).__name__}: {error}"))
-            return False
-        return True
+            return True
+        return False
 
     def notify(self, hook: str, event: object) -> None:
         """Tell every observer. One that raises is named in a line on standard error, which a cell's process has in its
@@ -129,53 +149,6 @@ class Plugins:
 def origin_of(entry: EntryPoint) -> Origin:
     metadata: Any = entry.dist.metadata if entry.dist else {}  # parsed at each look; an installation may be damaged
     return Origin(entry.name, metadata.get("Name") or "unknown", metadata.get("Version") or "?")
-
-
-def unmet(requirements: Sequence[str] | None) -> str:
-    """What a plugin's distribution asks of ours and does not get: another version, or another contract. "" if nothing.
-
-    An installer sees to the version; but not where a plugin, or we, were put in place by other means.
-    """
-    wanted = []
-    for each in asked(requirements):
-        if not each.specifier.contains(version(CORE), prereleases=True):
-            wanted.append(f"{each}, but this is {CORE} {version(CORE)}")
-        wanted += [f"contract {number}, but this is contract {CONTRACT}" for number in contracts(each)]
-    return " and ".join(wanted)
-
-
-def asked(requirements: Sequence[str] | None) -> list[Requirement]:
-    """The requirements of a distribution on ours that say more than its name and that count here."""
-    ours = [each for each in requirements or () if re.match(r"rep[-_.]harness\s*[\[(<>=!~]", each, re.IGNORECASE)]
-    if not ours:
-        return []
-    from packaging.requirements import Requirement  # most plugins take any version
-
-    needed = map(Requirement, ours)
-    return [each for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
-
-
-def contracts(requirement: Requirement) -> list[str]:
-    """The contracts, but for ours, that a requirement names as extras."""
-    stated = [extra.removeprefix(EXTRA) for extra in sorted(requirement.extras) if extra.startswith(EXTRA)]
-    return [number for number in stated if number != str(CONTRACT)]
-
-
-def misdeclared(plugin: object) -> str:
-    """What is wrong with the hooks of a plugin, or "": pluggy's own words name its innards, not the right name."""
-    known = {name: each for name, each in vars(hookspecs).items() if hasattr(each, f"{GROUP}_spec")}
-    for name in dir(plugin):
-        hook: Any = getattr(plugin, name, None)
-        if not isinstance(getattr(hook, f"{GROUP}_impl", None), dict):
-            continue
-        if name not in known:
-            return f"there is no hook '{name}'.{nearest(name, known)}"
-        given, takes = (list(inspect.signature(each).parameters) for each in (hook, known[name]))
-        if not set(given) <= set(takes):
-            return f"{name} takes ({', '.join(takes)}), not ({', '.join(given)})"
-        if inspect.isgeneratorfunction(hook) or inspect.iscoroutinefunction(hook):
-            return f"{name} is a generator or a coroutine, whose body a call does not run; it must be a plain function"
-    return ""
 
 
 @cache

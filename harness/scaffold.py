@@ -10,6 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Literal, get_args
 
+import yaml
+
 from harness.contract import CONTRACT
 from harness.errors import UsageError
 from harness.registry import KINDS, Registry
@@ -47,8 +49,11 @@ def check_name(kind: New, name: str, known: Registry) -> None:
             f"'{name}' is no name for a plugin: lower-case letters, digits, '-' and '_' inside, beginning with a "
             f"letter, at most {LONGEST}; no path and no word of Python's."
         )
-    if kind in KINDS and (spec := known.find(kind, name)):
-        raise UsageError(f"there is a {kind} '{name}' already, of {spec.origin}: choose another name.")
+    if (read := yaml.safe_load(name)) != name:
+        raise UsageError(f"'{name}' is no name for a plugin: YAML reads it as {read}, which a suite cannot name.")
+    for spec in known.all(kind) if kind in KINDS else ():
+        if spec.name == name:
+            raise UsageError(f"there is a {kind} '{name}' already, of {spec.origin}: choose another name.")
     if find_spec(module_of(name)):
         raise UsageError(f"there is a module '{module_of(name)}' already: choose another name than '{name}'.")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import plugins
+from harness import contract, plugins
 from tests.conftest import SUITE, Harness, install
 
 
@@ -197,12 +197,16 @@ def test_jobs_inherit_what_is_blocked(harness: Harness, suite: Callable[[str], P
         ("Rep_Harness[all]>=99", False),
         ("rep-harness>=99; python_version < '3'", True),
         ("rep-harness-x>=99", True),
+        ("rep-harness[contract-1]", True),
+        ("rep-harness[contract-1,contract-2]", True),
+        ("rep-harness[contract_99]", False),
+        ("Rep--Harness[Contract.99]", False),
     ],
 )
 def test_a_plugin_for_another_version_of_ours_is_refused(wants: str, met: bool) -> None:
-    assert (plugins.unmet(["torch>=99", wants]) == "") == met
-    assert plugins.unmet([f"{wants.partition(';')[0]}; extra == 'test'"]) == ""
-    assert plugins.unmet(None) == ""
+    assert (contract.unmet(["torch>=99", wants]) == "") == met
+    assert contract.unmet([f"{wants.partition(';')[0]}; extra == 'test'"]) == ""
+    assert contract.unmet(None) == ""
 
 
 def test_a_plugin_with_damaged_metadata_stops_no_other(harness: Harness, tmp_path: Path) -> None:
@@ -212,7 +216,7 @@ def test_a_plugin_with_damaged_metadata_stops_no_other(harness: Harness, tmp_pat
     path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
     listed = harness("list", "methods", env={"PYTHONPATH": path})
     assert "idle" in listed.stdout
-    assert "plugin 'odd' (plugin-odd 2.0): cannot be imported: InvalidRequirement" in listed.stderr
+    assert "plugin 'odd' (plugin-odd 2.0): needs 'rep-harness>=>1', which is no requirement\n" in listed.stderr
     assert "plugin 'bare' (" in listed.stderr
 
 

@@ -36,7 +36,7 @@ def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, t
     install(tmp_path, "raises", "raise RuntimeError('bad day')")
     install(tmp_path, "gone", f"{register}('gone', 'nowhere:Gone')")
     install(tmp_path, "same", f"{register}('idle', 'harness_toy.parts:Idle')")
-    install(tmp_path, "needy", "", needs="numpy<1,>=0.5")
+    install(tmp_path, "needy", register, needs="numpy<1,>=0.5")
     install(tmp_path, "leaves", f"{register}('leaves', 'leaving:Gone')")
     (tmp_path / "leaving.py").write_text("import sys\nsys.exit(0)")
     install(tmp_path, "future", "", needs="rep-harness[contract-99]")

@@ -67,6 +67,8 @@ def test_show_takes_the_qualified_name_and_a_bundled_one_stays(harness: Harness,
     assert "from: plugin-mine 2.0" in harness("show", "method", "plugin-mine:simclr", env=twice).stdout
     said = harness("show", "method", "idle", env=twice, code=2).stderr
     assert "the method 'idle' is ambiguous: write 'harness-toy:idle' or 'plugin-mine:idle'." in said
+    said = harness("new", "method", "idle", env=twice, code=2).stderr
+    assert "there is a method 'idle' already, of plugin 'toy'" in said
 
 
 def test_options_of_a_component_are_found_under_either_of_its_names(

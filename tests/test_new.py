@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
 
+from harness.contract import CONTRACT
 from harness.registry import KINDS
 from harness.scaffold import NEW, rendered
 from tests.conftest import Harness
@@ -58,6 +60,12 @@ def test_a_wheel_of_ours_has_all_that_is_written_from(tmp_path: Path) -> None:
     assert templates <= set(names)
 
 
+def test_the_contract_that_a_new_plugin_states_is_an_extra_of_ours() -> None:
+    stated = re.findall(r"rep-harness\[(.*?)\]", rendered("method", "first")["pyproject.toml"])
+    assert stated == [f"contract-{CONTRACT}"]
+    assert stated[0] in (metadata("rep-harness").get_all("Provides-Extra") or [])
+
+
 @pytest.mark.parametrize("kind", NEW)
 def test_a_new_plugin_is_formatted_and_leaves_nothing_to_fill_in(kind: str, harness: Harness, tmp_path: Path) -> None:
     harness("new", kind, "first")
@@ -72,7 +80,9 @@ def test_a_new_plugin_is_formatted_and_leaves_nothing_to_fill_in(kind: str, harn
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["", "../up", "/etc", "a/b", "A", "1a", "a--b", "a-", "a b", "a.b", "class", "x" * 51])
+@pytest.mark.parametrize(
+    "name", ["", "../up", "/etc", "a/b", "A", "1a", "a--b", "a-", "a b", "a.b", "class", "x" * 51, "on", "null"]
+)
 def test_a_name_that_is_none_is_refused(name: str, harness: Harness, tmp_path: Path) -> None:
     said = harness("new", "method", name, code=2).stderr
     assert said.startswith(f"harness: '{name}' is no name for a plugin: ")
@@ -90,6 +100,11 @@ def test_what_is_there_is_not_touched(harness: Harness, tmp_path: Path) -> None:
     assert (
         "notes.txt: is there already" in harness("new", "method", "x", "--directory", mine / "notes.txt", code=2).stderr
     )
+
+
+def test_the_next_command_can_be_pasted(harness: Harness) -> None:
+    said = harness("new", "method", "first", "--directory", "my dir").stdout
+    assert "\nNext: cd 'my dir/harness-first' && pip install" in said
 
 
 def test_names_that_are_taken_and_kinds_that_are_none(harness: Harness, tmp_path: Path) -> None:

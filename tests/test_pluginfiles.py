@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import SUITE, Harness
+import pytest
+
+from tests.conftest import SUITE, Harness, install
 
 MINE = """\
 from harness import Method, hookimpl
@@ -17,6 +22,37 @@ class Mine(Method): pass
 @hookimpl
 def register_methods(register):
     register("idle", "mine:Mine", summary="of a file")
+"""
+PLAIN = """\
+from harness import hookimpl
+
+@hookimpl
+def register_methods(register):
+    register("NAME", "mine:Mine")
+"""
+LAZY = """
+def __dir__(): return ["Heavy", "hookimpl", "register_methods"]
+
+def __getattr__(name): raise ImportError(name)
+"""
+PROXY = """
+class Proxy:
+    def __getattr__(self, name): raise RuntimeError("outside of a context")
+    __class__ = property(__getattr__)
+
+current = Proxy()
+"""
+OBJECT = """\
+from harness import hookimpl
+
+class Mine:
+    server = property(lambda self: 1 / 0)
+
+    @hookimpl
+    def register_methods(self, register):
+        register("of_object", "mine:Mine")
+
+mine = Mine()
 """
 BOTH = SUITE.replace("classify, idle", "{use: mine.py:idle, label: mine}, harness-toy:idle").replace("[0, 1]", "[0]")
 
@@ -49,3 +85,97 @@ def test_a_plugin_file_that_is_none_is_one_line(harness: Harness, tmp_path: Path
     assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: ZeroDivisionError: division by zero\n"
     (tmp_path / "my-plugin.py").touch()
     assert "must be named as a module" in harness("list", "--plugin", "my-plugin.py", code=2).stderr
+    (tmp_path / "__main__.py").touch()
+    command = [sys.executable, "-c", "from harness.cli import main; main()", "list", "--plugin", "__main__.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # as the script `harness`
+    assert done.returncode == 2
+    assert done.stderr.startswith("harness: --plugin __main__.py: must be named as a module")
+
+
+@pytest.mark.parametrize("value", ["foo.py", "[1]", "{}", "[" * 100_000])
+def test_a_variable_that_names_no_plugin_files_is_one_line(value: str, harness: Harness) -> None:
+    said = harness("list", env={"HARNESS_PLUGIN_FILES": value}, code=2).stderr
+    assert said.startswith("harness: HARNESS_PLUGIN_FILES must be a JSON list of paths, as --plugin makes it, not ")
+    assert said.count("\n") == 1
+
+
+def test_an_empty_variable_names_no_plugin_files(harness: Harness) -> None:
+    assert "idle" in harness("list", "methods", env={"HARNESS_PLUGIN_FILES": ""}).stdout
+
+
+def test_a_plugin_is_not_asked_for_names_that_are_no_hooks(harness: Harness, tmp_path: Path) -> None:
+    for name, source in (("lazy", LAZY), ("proxy", PROXY)):
+        (tmp_path / f"{name}.py").write_text(PLAIN.replace("NAME", f"of_{name}") + source)
+    install(tmp_path, "object", OBJECT, entry="whole = plugin_object:mine\n[other]\nmodule")
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    files = ("--plugin", "lazy.py", "--plugin", "proxy.py")
+    listed = harness("list", "methods", *files, env={"PYTHONPATH": path})
+    assert re.findall(r"^of_\w+", listed.stdout, re.MULTILINE) == ["of_lazy", "of_object", "of_proxy"]
+    assert listed.stderr == ""
+
+
+def test_a_hook_that_cannot_be_looked_up_is_a_problem_of_its_plugin(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLAIN.replace("NAME", "mine"))
+    install(
+        tmp_path,
+        "object",
+        OBJECT.replace("server", "cell_started"),
+        entry="whole = plugin_object:mine\n[other]\nmodule",
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    listed = harness("list", "methods", "--plugin", "mine.py", env={"PYTHONPATH": path})
+    assert re.search(r"^mine\b.* mine.py$", listed.stdout, re.MULTILINE)
+    assert "'whole' (plugin-object 2.0): cannot be used: ZeroDivisionError: division by zero" in listed.stderr
+
+
+def test_a_plugin_file_that_raises_what_is_no_exception_is_one_line(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("class Panic(BaseException): pass\nraise Panic('no way')\n")
+    said = harness("list", "--plugin", "mine.py", code=2).stderr
+    assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: Panic: no way\n"
+
+
+def test_a_plugin_that_is_given_twice_is_used_once(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLAIN.replace("NAME", "mine"))
+    install(tmp_path, "double", PLAIN.replace("NAME", "double"), entry="one = plugin_double\ntwo")
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    files = ("--plugin", "mine.py", "--plugin", tmp_path / "mine.py")
+    listed = harness("list", "methods", *files, env={"PYTHONPATH": path})
+    assert re.findall(r"^(?:mine|double)\b", listed.stdout, re.MULTILINE) == ["double", "mine"]
+    assert listed.stderr == (
+        "warning: plugin 'two' (plugin-double 2.0): is not used, as its module is that of plugin 'one' "
+        "(plugin-double 2.0)\n"
+    )
+
+
+def test_two_plugin_files_that_would_be_one_module_are_refused(harness: Harness, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(PLAIN)
+    said = harness("list", "--plugin", "a/mine.py", "--plugin", "b/mine.py", code=2).stderr
+    assert said == "harness: --plugin b/mine.py: is named as a/mine.py is; both would be the module 'mine'.\n"
+    named = json.dumps([f"{tmp_path}/{folder}/mine.py" for folder in ("a", "b")])
+    listed = harness("list", "methods", env={"HARNESS_PLUGIN_FILES": named})
+    assert re.search(r"^NAME\b.* mine.py$", listed.stdout, re.MULTILINE)
+    assert "is not used, as its name is that of plugin 'mine' (mine.py file " in listed.stderr
+
+
+def test_a_link_to_a_plugin_file_is_the_module_that_it_is_called(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "json.py").write_text(PLAIN)
+    (tmp_path / "mine.py").symlink_to(tmp_path / "kept" / "json.py")
+    listed = harness("list", "methods", "--plugin", "mine.py")
+    assert re.search(r"^NAME\b.* mine.py$", listed.stdout, re.MULTILINE)
+    assert listed.stderr == ""
+
+
+def test_a_plugin_that_implements_nothing_is_named(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    found = json.loads(harness("plugins", "--plugin", "mine.py", "--json").stdout)["plugins"]
+    [mine] = [each for each in found if each["distribution"] == "mine.py"]
+    assert (mine["status"], mine["problems"]) == ("loaded", ["implements no hook"])
+    (tmp_path / "mine.py").write_text(PLAIN.replace("@hookimpl\n", "def cell_started(event): ...\n"))
+    said = harness("list", "--plugin", "mine.py").stderr
+    assert re.findall(r"\): (.*)", said) == [
+        "register_methods is not marked with harness.hookimpl",
+        "cell_started is not marked with harness.hookimpl",
+    ]

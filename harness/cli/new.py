@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -27,4 +28,4 @@ def new(
     if kind not in NEW:
         raise UsageError(f"there is no kind '{kind}'.{nearest(kind, NEW)}")
     folder = create(kind, name, directory, registry())
-    print(f"Wrote {folder}\nNext: cd {folder} && pip install -e '.[test]' && pytest")
+    print(f"Wrote {folder}\nNext: cd {quote(str(folder))} && pip install -e '.[test]' && pytest")

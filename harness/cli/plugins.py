@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from harness.cli.listing import drawn
 from harness.contract import CONTRACT
+from harness.pluginfiles import use
 from harness.plugins import Origin
 from harness.registry import KINDS, Registry, registry
 
 
-def plugins(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    plugin: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
+    ] = None,
+) -> None:
     """Show which distribution brought which plugin, what each registers, and what is blocked or broken."""
+    use(plugin)
     entries = list(described(registry()))
     if as_json:
         print(json.dumps({"contract": CONTRACT, "plugins": entries}, indent=1, ensure_ascii=False))
