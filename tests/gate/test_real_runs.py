@@ -185,3 +185,11 @@ def test_the_tables_of_the_page_are_made_from_what_was_measured() -> None:
     )
     assert done.stdout == PAGE
     assert PAGE.count("<!-- table: ") == 3
+
+
+def test_what_was_measured_is_what_the_page_claims() -> None:
+    measured = json.loads((ROOT / "perf" / "results" / "gate-runs.json").read_text(encoding="utf-8"))
+    assert len(measured["honest"]) >= 10
+    assert {run["exit_code"] for run in measured["honest"].values()} == {0}
+    assert len(measured["faults"]) == 3
+    assert all(run["exit_code"] == 1 and run["alarms"] for run in measured["faults"].values())
