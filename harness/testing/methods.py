@@ -144,11 +144,8 @@ def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
 def it_runs_on_a_gpu(subject: MethodSubject) -> None:
     """Loss, gradient, step and features on a GPU, where there is one."""
     for device in devices.accelerators():
-        try:
+        with devices.runs_on(device):
             _use(subject, subject.build(), device)
-        except RuntimeError as error:  # NotImplementedError, of an operation without a kernel, is one
-            said = " ".join(str(error).split())[:140]
-            raise Fault(f"on {device.type}: {said}", devices.ADVICE) from error
 
 
 def _use(subject: MethodSubject, method: Method, device: torch.device | None = None) -> None:
