@@ -14,6 +14,7 @@ class Job:
     name: str
     command: tuple[str, ...]
     log: str  # file that takes standard output and error
+    devices: int = 1  # that it uses at the same time
 
 
 @dataclass(frozen=True)
