@@ -25,8 +25,8 @@ TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)\.tmp")
 class DamagedError(UsageError):
     """A file that holds something else than what was written."""
 
-    def __init__(self, path: Path | str, reason: str) -> None:
-        super().__init__(f"{path}: is damaged ({reason}); 'harness run' sets it aside and runs its cell again.")
+    def __init__(self, path: Path | str, reason: str, then: str = "sets it aside and runs its cell again") -> None:
+        super().__init__(f"{path}: is damaged ({reason}); 'harness run' {then}.")
         self.path = Path(path)
         self.reason = reason
 
@@ -42,10 +42,10 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     try:
         yield temporary
         if durable:
-            _sync(temporary)
+            sync(temporary)
         temporary.replace(path)
         if durable:
-            _sync(path.parent)
+            sync(path.parent)
     except OSError as error:
         if error.filename is not None:
             raise
@@ -54,7 +54,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Have the system write all that it holds of a file or folder, whoever wrote it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -69,9 +69,9 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
         temporary.write_bytes(content)
 
 
-def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True, indent: int | None = 1) -> None:
     """Write an object with its format and a checksum: a flipped bit may leave valid JSON with another score."""
-    text = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False).removesuffix("\n}")
+    text = json.dumps({"format": FORMAT, **value}, indent=indent, ensure_ascii=False).removesuffix("}").rstrip("\n")
     body = text.encode(errors="backslashreplace")  # a file name that is no UTF-8 becomes an escape of JSON
     write_bytes(path, body + CHECK + f'{zlib.crc32(body):08x}"\n}}'.encode(), durable=durable)
 

@@ -1,0 +1,196 @@
+"""Copies of the small JSON files of finished cells, many in one file, for whoever reads all cells of a folder.
+
+leases/compacted/<n>/cells.json   copies of the records of some cells; of several of one cell the last counts
+leases/compacted/changed/<id>     this cell may be another since it was copied: its own files are read
+
+The cells' own files stay: whoever removes the copies loses nothing but time. Whoever is about to write to a cell's
+folder says so first (`changing`). Copies are made under the cell's lease, and only then is `changed` taken back. They
+are among the leases, as a process that has claimed a cell has just changed that folder, so that NFS looks anew for what
+is in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from harness import lease
+from harness.cellfolder import CellFolder
+from harness.files import ANY, DamagedError, broken, misfit, read_json, sync, write_json
+from harness.reading import CELL, EVALUATION, TRAINING, Report, read_record, warn
+from harness.records import CellRecord
+
+SHARED = ("method", "backbone", "dataset", "budget", "suite_budget", "provenance", "evaluator")
+"""What records of many cells have in common: each is written once into a file, and counted."""
+SECONDS = lease.STALE_SECONDS / 5  # that cells are held while they are copied: a lease without sign of life goes stale
+RECORD = {"cell": CELL, "training": TRAINING, "evaluations": {ANY: EVALUATION}}
+
+
+class Copies:
+    """Those of one results folder. Files that were read are kept in memory: they never change."""
+
+    def __init__(self, leases: Path) -> None:
+        self.leases = leases
+        self.folder = leases / "compacted"
+        self.changed = self.folder / "changed"
+        self._read: dict[tuple[Path, int, int], dict[str, CellRecord]] = {}
+
+    def valid(self, report: Report = warn) -> Mapping[str, CellRecord]:
+        """By id, the records of the cells whose own files need not be read. If a file of copies is damaged there are
+        none: an older copy may be in another."""
+        changed = set(_names(self.changed))  # before the copies: what was copied meanwhile is as good as new
+        found: dict[str, CellRecord] = {}
+        try:
+            for path in self.files():
+                found |= self._records(path)
+        except DamagedError as damage:
+            report(damage)
+            return {}
+        return {id_: record for id_, record in found.items() if id_ not in changed}
+
+    def files(self) -> list[Path]:
+        """In the order in which they were made."""
+        numbers = sorted(int(name) for name in _names(self.folder) if name.isdecimal() and len(name) < 10)
+        return [self.folder / f"{number:06}" / "cells.json" for number in numbers]
+
+    def _records(self, path: Path) -> dict[str, CellRecord]:
+        try:
+            found = path.stat()
+        except FileNotFoundError:  # is being made, or who made it was killed
+            return {}
+        key = (path, found.st_ino, found.st_size)
+        if key not in self._read:
+            self._read[key] = _unpack(path)
+        return self._read[key]
+
+    def changing(self, id_: str) -> None:
+        """Say that a cell's own files count from now on; to be called again after a change that no lease covers."""
+        if not self.folder.exists():
+            return  # nothing was ever copied
+        self.changed.mkdir(exist_ok=True)
+        with suppress(FileExistsError):  # it was said already
+            os.close(os.open(self.changed / id_, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+            sync(self.changed)
+
+    def compact(self, cells: Path) -> Iterator[int]:
+        """Copy the cells that are finished, are not held by any process, and have no valid copy; how many at a time."""
+        self.changed.mkdir(parents=True, exist_ok=True)
+        left = iter(sorted(set(_names(cells)) - set(self.valid())))
+        while True:
+            with ExitStack() as stack:
+                held = dict(self._hold(left, cells, stack))
+                if not held:
+                    return
+                self._write({id_: record for id_, (_, record) in held.items()})
+                for id_, (mine, _) in held.items():
+                    if mine.beat():  # or another machine took this process for dead, and has changed the cell since
+                        (self.changed / id_).unlink(missing_ok=True)
+            yield len(held)
+
+    def _hold(
+        self, left: Iterator[str], cells: Path, stack: ExitStack
+    ) -> Iterator[tuple[str, tuple[lease.Lease, CellRecord]]]:
+        """The next cells that can be copied, for as long as leases stay fresh."""
+        until = time.monotonic() + SECONDS
+        for id_ in left:
+            taken = lease.claim(self.leases / f"{id_}.json")
+            if taken is None:
+                continue
+            stack.callback(taken.release)
+            record = finished(CellFolder(cells / id_))
+            if record is None:
+                taken.release()
+            else:
+                yield id_, (taken, record)
+            if time.monotonic() > until:
+                return
+
+    def _write(self, records: Mapping[str, CellRecord]) -> None:
+        number = max((int(path.parent.name) for path in self.files()), default=0) + 1
+        while True:
+            folder = self.folder / f"{number:06}"
+            try:
+                folder.mkdir()  # of several processes, one makes it
+                break
+            except FileExistsError:
+                number += 1
+        write_json(folder / "cells.json", _pack(records), indent=None)
+        sync(self.folder)
+
+
+def finished(folder: CellFolder) -> CellRecord | None:
+    """The record of a cell that is trained, whose last attempt ended well, and of which nothing is damaged."""
+    damages: list[DamagedError] = []
+    record = read_record(str(folder.folder), damages.append)
+    if damages or record is None or record.training is None or record.failure or folder.checkpoint.exists():
+        return None
+    sealed = [(folder.model, record.training.get("model"))]
+    sealed += [
+        (folder.evaluation(id_).with_suffix(".npz"), each.get("units")) for id_, each in record.evaluations.items()
+    ]
+    return None if any(broken(path, seal) for path, seal in sealed) else record
+
+
+def _names(folder: Path) -> list[str]:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return os.listdir(folder)  # noqa: PTH208 (as in reading.py)
+    return []
+
+
+def _pack(records: Mapping[str, CellRecord]) -> dict[str, Any]:
+    parts: dict[str, int] = {}
+
+    def pack(value: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            key: parts.setdefault(json.dumps(held, ensure_ascii=False), len(parts))
+            if key in SHARED and isinstance(held, dict)
+            else held
+            for key, held in value.items()
+        }
+
+    cells = {
+        id_: {
+            "cell": pack(record.cell),
+            "training": pack(record.training or {}),
+            "evaluations": {evaluator: pack(each) for evaluator, each in record.evaluations.items()},
+        }
+        for id_, record in records.items()
+    }
+    return {"parts": list(map(json.loads, parts)), "cells": cells}
+
+
+def _unpack(path: Path) -> dict[str, CellRecord]:
+    """Raises DamagedError."""
+    try:
+        value = read_json(
+            path, {"parts": list, "cells": {ANY: {"cell": dict, "training": dict, "evaluations": {ANY: dict}}}}
+        )
+    except DamagedError as damage:
+        raise _damaged(path, damage.reason) from damage
+    parts, found = (value or {}).get("parts", []), {}
+
+    def unpack(packed: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: parts[held] if key in SHARED and type(held) is int else held for key, held in packed.items()}
+
+    for id_, saved in (value or {}).get("cells", {}).items():
+        try:
+            record = {
+                "cell": unpack(saved["cell"]),
+                "training": unpack(saved["training"]),
+                "evaluations": {evaluator: unpack(each) for evaluator, each in saved["evaluations"].items()},
+            }
+        except IndexError as error:
+            raise _damaged(path, "it lacks a part") from error
+        if reason := misfit(record, RECORD):
+            raise _damaged(path, reason)
+        found[id_] = CellRecord(id_, record["cell"], record["training"], record["evaluations"], None)
+    return found
+
+
+def _damaged(path: Path, reason: str) -> DamagedError:
+    return DamagedError(path, reason, "sets the copies aside; the cells' own files are read")
