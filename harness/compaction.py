@@ -16,12 +16,14 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from harness import lease
 from harness.cellfolder import CellFolder
-from harness.files import ANY, DamagedError, broken, misfit, read_json, sync, write_json
+from harness.files import ANY, DamagedError, broken, misfit, read_json, set_aside, sync, write_json
 from harness.reading import CELL, EVALUATION, TRAINING, Report, read_record, warn
 from harness.records import CellRecord
 
@@ -29,6 +31,15 @@ SHARED = ("method", "backbone", "dataset", "budget", "suite_budget", "provenance
 """What records of many cells have in common: each is written once into a file, and counted."""
 SECONDS = lease.STALE_SECONDS / 5  # that cells are held while they are copied: a lease without sign of life goes stale
 RECORD = {"cell": CELL, "training": TRAINING, "evaluations": {ANY: EVALUATION}}
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A cell that is being copied, and what was said of its having changed."""
+
+    lease: lease.Lease
+    record: CellRecord
+    said: str | None
 
 
 class Copies:
@@ -73,9 +84,23 @@ class Copies:
         if not self.folder.exists():
             return  # nothing was ever copied
         self.changed.mkdir(exist_ok=True)
-        with suppress(FileExistsError):  # it was said already
-            os.close(os.open(self.changed / id_, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-            sync(self.changed)
+        (self.changed / id_).write_text(uuid4().hex)  # another text each time, for whoever copies it just now
+        sync(self.changed)
+
+    def repair(self) -> Iterator[str]:
+        """Set all copies aside if a file of them is damaged, and say so."""
+        damages: list[DamagedError] = []
+        self.valid(damages.append)
+        for damage in damages:
+            if aside := set_aside(self.folder):
+                what = f"all copies are set aside as {aside.name}, no cell is lost."
+                yield f"{damage.path}: is damaged ({damage.reason}); {what}"
+
+    def _said(self, id_: str) -> str | None:
+        try:
+            return (self.changed / id_).read_text()
+        except FileNotFoundError:
+            return None
 
     def compact(self, cells: Path) -> Iterator[int]:
         """Copy the cells that are finished, are not held by any process, and have no valid copy; how many at a time."""
@@ -86,15 +111,13 @@ class Copies:
                 held = dict(self._hold(left, cells, stack))
                 if not held:
                     return
-                self._write({id_: record for id_, (_, record) in held.items()})
-                for id_, (mine, _) in held.items():
-                    if mine.beat():  # or another machine took this process for dead, and has changed the cell since
+                self._write({id_: each.record for id_, each in held.items()})
+                for id_, each in held.items():  # one that was changed meanwhile says another thing now
+                    if each.said is not None and each.lease.beat() and self._said(id_) == each.said:
                         (self.changed / id_).unlink(missing_ok=True)
             yield len(held)
 
-    def _hold(
-        self, left: Iterator[str], cells: Path, stack: ExitStack
-    ) -> Iterator[tuple[str, tuple[lease.Lease, CellRecord]]]:
+    def _hold(self, left: Iterator[str], cells: Path, stack: ExitStack) -> Iterator[tuple[str, _Held]]:
         """The next cells that can be copied, for as long as leases stay fresh."""
         until = time.monotonic() + SECONDS
         for id_ in left:
@@ -102,11 +125,12 @@ class Copies:
             if taken is None:
                 continue
             stack.callback(taken.release)
+            said = self._said(id_)  # before its files are read
             record = finished(CellFolder(cells / id_))
             if record is None:
                 taken.release()
             else:
-                yield id_, (taken, record)
+                yield id_, _Held(taken, record, said)
             if time.monotonic() > until:
                 return
 

@@ -15,11 +15,8 @@ from harness.store import ATTEMPT, CELL, EVALUATION, TRAINING, CellFolder, Store
 
 def repair(store: Store, plan: Plan) -> Iterator[str]:
     """Set aside what is damaged in the cells that no process runs; a message for each file."""
-    lost: list[DamagedError] = []
-    copies, begun = store.copies.valid(lost.append), store.begun()
-    for damage in lost:
-        if aside := set_aside(store.copies.folder):
-            yield f"{damage.path}: is damaged ({damage.reason}); all copies are set aside as {aside.name}, no cell is lost."
+    yield from store.copies.repair()
+    copies, begun = store.copies.valid(), store.begun()
     for id_, cell in plan.cells.items():
         if id_ not in begun:
             continue

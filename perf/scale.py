@@ -1,9 +1,9 @@
 """What planning, leasing and reading cost at 100 to 100,000 cells: uv run python perf/scale.py [CELLS ...]
 
-The records are invented; the files are as many as a run leaves. Each step runs in a process of its own. The machine may
-be shared: CPU seconds stand beside wall seconds, and of several runs the least counts. A preloaded library
-(perf/metadata.c, built with cc) counts the calls that look up or change names in the results folder, and makes each take
-a millisecond more, as a file system on a network does.
+The records are invented; the files are as many as a run leaves. Each step runs in a process of its own. The machine
+may be shared: CPU seconds stand beside wall seconds, and of several runs the least counts. A preloaded library
+(perf/metadata.c, built with cc) counts the calls that look up or change names in the results folder, and makes each
+take a millisecond more, as a file system on a network does.
 """
 
 from __future__ import annotations

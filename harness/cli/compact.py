@@ -26,6 +26,8 @@ def compact(
     if not store.begun():
         raise UsageError(f"{folder}: holds no results.")
     store.sweep()
+    for message in store.copies.repair():
+        typer.echo(message, err=True)
     copied = sum(store.compact())
     copies = len(store.copies.valid())
     typer.echo(f"{copied:,} cells copied; {copies:,} of {len(store.begun()):,} are read from copies.")
