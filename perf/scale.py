@@ -8,6 +8,7 @@ take a millisecond more, as a file system on a network does.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,21 @@ from harness.store import Store
 HERE = Path(__file__).parent
 SIZES = (100, 1000, 10_000, 100_000)
 SLOW = 1000  # the number of cells of the folder that is read with a millisecond for each call
+PAUSE = 1000  # microseconds
 LEASES = 2000
+LEASE = "lease"
+NO_WORK = """\
+name: nothing
+matrix: {{method: [untrained], backbone: [conv4], dataset: [digits], seed: [{seeds}]}}
+budget: {{steps: 1}}
+evaluators: {{knn: {{}}}}
+"""
 
 
 class Timer:
-    """Wall and CPU seconds of what is done inside."""
+    """Wall and CPU seconds of what is done inside, and how many leases were got."""
+
+    got = 0
 
     def __enter__(self) -> Timer:
         self.wall, self.cpu = time.perf_counter(), time.process_time()
@@ -45,7 +56,7 @@ class Timer:
         self.wall, self.cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
 
     def as_json(self) -> dict[str, float]:
-        return {"wall": self.wall, "cpu": self.cpu}
+        return {"wall": self.wall, "cpu": self.cpu} | ({"got": self.got} if self.got else {})
 
 
 # Steps: each prepares what it needs and times the rest.
@@ -119,13 +130,18 @@ def read_records(_: Path, results: Path) -> Timer:
     return timer
 
 
-def lease_alone(_: Path, results: Path) -> Timer:
-    store = Store(results)
-    with Timer() as timer:
-        for number in range(LEASES):
-            taken = lease.claim(store.lease(f"{number:016x}"), "run", "001")
-            assert taken
-            taken.release()
+def lease_all(_: Path, results: Path) -> Timer:
+    """Claims each of some cells in turn, as another process does at the same time, or by itself: how many it got."""
+    store, timer = Store(results), Timer()
+    go = results / "leases" / "go"
+    while not go.exists():
+        time.sleep(0.001)
+    with timer:
+        taken = [lease.claim(store.lease(f"{number:016x}"), "run", "001") for number in range(LEASES)]
+        timer.got = sum(each is not None for each in taken)
+        for each in taken:
+            if each:
+                each.release()
     return timer
 
 
@@ -145,25 +161,44 @@ COMMANDS: dict[str, list[str]] = {  # SUITE and RESULTS are put in
     "harness plan, all done": ["plan", "SUITE", "--results", "RESULTS"],
     "harness run, all done": ["run", "SUITE", "--results", "RESULTS", "--device", "cpu"],
     "harness leaderboard": ["leaderboard", "RESULTS"],
+    "harness report": ["report", "RESULTS"],
 }
+COMPACT = "harness compact"
+READ_ALL = (*list(STEPS)[5:], *list(COMMANDS)[1:])  # what copies make a difference to
 
 
-def step(name: str, suite: Path, results: Path, pause: int | None = None) -> dict[str, Any]:
-    """One step in a process of its own; counted where there is a pause of so many microseconds, which may be 0."""
-    counts = results.parent / "counts.txt"
+def timed(name: str, suite: Path, results: Path, pause: int | None = None) -> dict[str, Any]:
+    """A step or command in a process of its own: wall and CPU seconds, and of a command the memory that it held.
+
+    With a `pause` in microseconds, which may be 0, each call that is counted takes so much longer.
+    """
+    if name in STEPS:
+        arguments = [sys.executable, __file__, "--step", name, str(suite), str(results)]
+    else:
+        given = COMMANDS.get(name, ["compact", "RESULTS"])
+        given = [each.replace("SUITE", str(suite)).replace("RESULTS", str(results)) for each in given]
+        arguments = [str(Path(sys.executable).with_name("harness")), *given]
+    counts, output = results.parent / "counts.txt", results.parent / "output.txt"
     counts.unlink(missing_ok=True)
-    environment = dict(os.environ)
-    if pause is not None:
-        environment |= preload(results, counts, pause)
-    arguments = [sys.executable, __file__, "--step", name, str(suite), str(results)]
-    done = subprocess.run(arguments, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout)
+    environment = os.environ | ({} if pause is None else preload(results, counts, pause))
+    started = time.perf_counter()
+    with output.open("wb") as told:
+        process = subprocess.Popen(arguments, env=environment, stdout=told)
+        _, status, used = os.wait4(process.pid, 0)  # memory is that of the process, and not of the largest so far
+    if status:
+        raise RuntimeError(f"{arguments} left with {status}")
+    if name in STEPS:
+        found: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    else:
+        cpu = used.ru_utime + used.ru_stime
+        found = {"wall": time.perf_counter() - started, "cpu": cpu, "megabytes": used.ru_maxrss / 2**10}
     return found | ({"calls": read_counts(counts)} if pause is not None else {})
 
 
 def preload(results: Path, counts: Path, pause: int) -> dict[str, str]:
     library = Path(tempfile.gettempdir()) / "harness-perf-metadata.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, HERE / "metadata.c", "-ldl"], check=True)
+    if not library.exists() or library.stat().st_mtime < (HERE / "metadata.c").stat().st_mtime:
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, HERE / "metadata.c", "-ldl"], check=True)
     names = {"LD_PRELOAD": str(library), "SCALE_PREFIX": str(results), "SCALE_COUNTS": str(counts)}
     return names | {"SCALE_MICROSECONDS": str(pause)}
 
@@ -176,66 +211,116 @@ def read_counts(file: Path) -> dict[str, int]:
     return dict(counts)
 
 
-def command(arguments: list[str], suite: Path, results: Path) -> dict[str, float]:
-    """Wall and CPU seconds of `harness`, and the memory that it held at most."""
-    given = [each.replace("SUITE", str(suite)).replace("RESULTS", str(results)) for each in arguments]
-    wall = time.perf_counter()
-    command_ = [str(Path(sys.executable).with_name("harness")), *given]
-    process = subprocess.Popen(command_, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    assert status == 0, (given, status)
-    cpu = used.ru_utime + used.ru_stime
-    return {"wall": time.perf_counter() - wall, "cpu": cpu, "megabytes": used.ru_maxrss / 2**10}
-
-
-def least(runs: list[dict[str, float]]) -> dict[str, float]:
+def least(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The least wall and the least CPU seconds."""
     return {key: min(run[key] for run in runs) for key in runs[0]}
 
 
-def weigh(results: Path) -> dict[str, Any]:
-    """Files, folders and bytes of a results folder."""
-    files = folders = size = 0
-    for _, inside, names in os.walk(results):
-        folders += len(inside)
-        files += len(names)
-    for each in (results / "plans").glob("*"):
-        size += each.stat().st_size
-    return {"files": files, "folders": folders, "plan_bytes": size}
+def weigh(results: Path) -> dict[str, int]:
+    """Files and folders of a results folder, bytes of its plan, and of the JSON files of its cells."""
+    found: Counter[str] = Counter()
+    for folder, inside, names in os.walk(results):
+        found["folders"] += len(inside)
+        found["files"] += len(names)
+        found["json_bytes"] += sum(Path(folder, name).stat().st_size for name in names if name[-5:] == ".json")
+    found["plan_bytes"] = sum(path.stat().st_size for path in (results / "plans").glob("*.jsonl"))
+    return dict(found)
 
 
 def measure(folder: Path, cells: int) -> dict[str, Any]:
     suite, results = write_suite(folder / "suite.yaml", cells), folder / "results"
-    write_results(results, planned(suite), large_files=True)
-    repeats = 2 if cells >= 100_000 else 3
-    found: dict[str, Any] = {"suite_bytes": suite.stat().st_size, "steps": {}, "commands": {}}
-    for name in STEPS:
-        found["steps"][name] = least([step(name, suite, results) for _ in range(repeats)])
-        print(f"{cells:>7} {name:40} {found['steps'][name]}", flush=True)
-    for name, arguments in COMMANDS.items():
-        found["commands"][name] = least([command(arguments, suite, results) for _ in range(repeats)])
-        print(f"{cells:>7} {name:40} {found['commands'][name]}", flush=True)
+    if not results.exists():
+        write_results(results, planned(suite), large_files=True)
+    repeats = 1 if cells >= 100_000 else 3
+    found: dict[str, Any] = {"repeats": repeats, "suite_bytes": suite.stat().st_size}
+
+    def take(layout: str, names: Iterable[str]) -> None:
+        found[layout] = {}
+        for name in names:
+            found[layout][name] = least([timed(name, suite, results) for _ in range(repeats)])
+            if cells == SLOW:
+                found[layout][name]["calls"] = timed(name, suite, results, 0)["calls"]
+                found[layout][name]["slow"] = timed(name, suite, results, PAUSE)["wall"]
+            print(f"{cells:>7} {layout:10} {name:40} {found[layout][name]}", flush=True)
+
+    take("plain", [*STEPS, *COMMANDS])
     found |= weigh(results)
     if cells == SLOW:
-        for name in STEPS:
-            found["steps"][name]["calls"] = step(name, suite, results, 0)["calls"]
-            found["steps"][name]["slow_wall"] = step(name, suite, results, 1000)["wall"]
-            print(f"{cells:>7} {name:40} {found['steps'][name]}", flush=True)
+        found["leases"] = leases(results)
+        found["compact counted"] = timed(COMPACT, suite, results, PAUSE)
+        shutil.rmtree(results / "leases" / "compacted")
+    found["compact"] = timed(COMPACT, suite, results)
+    found["compacted_bytes"] = sum(path.stat().st_size for path in results.glob("leases/compacted/*/cells.json"))
+    take("compacted", READ_ALL)
     return found
 
 
-def main(sizes: list[int]) -> None:
+def leases(results: Path) -> dict[str, Any]:
+    """By one process and by two at once, each of which tries to have all: wall and CPU seconds, how many each got."""
+    found: dict[str, Any] = {"cells": LEASES}
+    (results / "leases").mkdir(exist_ok=True)
+    go, counts = results / "leases" / "go", results.parent / "counts.txt"
+    for name, number, pause in (("one", 1, None), ("two", 2, None), ("one, counted", 1, 0), ("two, slow", 2, PAUSE)):
+        counts.unlink(missing_ok=True)
+        environment = os.environ | ({} if pause is None else preload(results, counts, pause))
+        arguments = [sys.executable, __file__, "--step", LEASE, "none", str(results)]
+        runs = [subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(number)]
+        time.sleep(3)  # until each has started and waits
+        go.touch()
+        told = [json.loads(run.communicate()[0]) for run in runs]
+        go.unlink()
+        assert sum(each["got"] for each in told) == LEASES, told
+        found[name] = {"processes": told} | ({"calls": read_counts(counts)} if pause is not None else {})
+        print(f"leases, {name}: {found[name]}", flush=True)
+    return found
+
+
+def whole_cells(folder: Path) -> dict[str, Any]:
+    """What a run and its jobs call for one more cell, which learns nothing and is scored once."""
+    counted = []
+    for cells in (2, 6):
+        suite, results, counts = folder / f"{cells}.yaml", folder / f"cells-{cells}", folder / "counts.txt"
+        suite.write_text(NO_WORK.format(seeds=", ".join(map(str, range(cells)))), encoding="utf-8")
+        counts.unlink(missing_ok=True)
+        arguments = ["run", str(suite), "--results", str(results), "--device", "cpu", "--workers", "1"]
+        subprocess.run(
+            [Path(sys.executable).with_name("harness"), *arguments],
+            env=os.environ | preload(results, counts, 0),
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        counted.append(read_counts(counts))
+    fewer, more = counted
+    return {kind: (more[kind] - fewer[kind]) / 4 for kind in more}
+
+
+def main(sizes: list[int], folder: Path | None) -> None:
     found = {}
     for cells in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            found[str(cells)] = measure(Path(folder), cells)
-    from machine import describe  # imports torch, which would count as this process's memory and so as its children's
+        with tempfile.TemporaryDirectory() as temporary:
+            found[str(cells)] = measure(folder or Path(temporary), cells)
+    target = HERE / "results" / "scale.json"
+    written = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {"sizes": {}}
+    with tempfile.TemporaryDirectory() as temporary:
+        whole = whole_cells(Path(temporary)) if SLOW in sizes else written["whole_cell"]
+    from machine import describe  # imports torch, and a child's memory would begin with this process's
 
-    content = json.dumps({"machine": describe(), "sizes": found}, indent=1)
-    (HERE / "results" / "scale.json").write_text(content + "\n", encoding="utf-8")
+    content = {
+        "machine": describe(),
+        "pause_microseconds": PAUSE,
+        "slow_cells": SLOW,
+        "whole_cell": whole,
+        "sizes": dict(sorted((written["sizes"] | found).items(), key=lambda item: int(item[0]))),
+    }
+    target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--step"]:
-        print(json.dumps(STEPS[sys.argv[2]](Path(sys.argv[3]), Path(sys.argv[4])).as_json()))
+        print(json.dumps((STEPS | {LEASE: lease_all})[sys.argv[2]](Path(sys.argv[3]), Path(sys.argv[4])).as_json()))
     else:
-        main([int(each) for each in sys.argv[1:]] or list(SIZES))
+        parser = argparse.ArgumentParser(description=__doc__)
+        parser.add_argument("cells", type=int, nargs="*", default=SIZES, help="sizes; others of the results are kept")
+        parser.add_argument("--folder", type=Path, help="holds results/ of that size already, and is kept")
+        given = parser.parse_args()
+        main(list(given.cells), given.folder)
