@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -56,7 +57,7 @@ class Timer:
         self.wall, self.cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
 
     def as_json(self) -> dict[str, float]:
-        return {"wall": self.wall, "cpu": self.cpu} | ({"got": self.got} if self.got else {})
+        return {"wall": self.wall, "cpu": self.cpu, "got": self.got}
 
 
 # Steps: each prepares what it needs and times the rest.
@@ -131,13 +132,14 @@ def read_records(_: Path, results: Path) -> Timer:
 
 
 def lease_all(_: Path, results: Path) -> Timer:
-    """Claims each of some cells in turn, as another process does at the same time, or by itself: how many it got."""
-    store, timer = Store(results), Timer()
+    """Tries to claim all of some cells, as another process may do at the same time: how many it got."""
+    store, timer, order = Store(results), Timer(), list(range(LEASES))
+    random.Random(os.getpid()).shuffle(order)  # in the same order, whoever is a little ahead would get all
     go = results / "leases" / "go"
     while not go.exists():
         time.sleep(0.001)
     with timer:
-        taken = [lease.claim(store.lease(f"{number:016x}"), "run", "001") for number in range(LEASES)]
+        taken = [lease.claim(store.lease(f"{number:016x}"), "run", "001") for number in order]
         timer.got = sum(each is not None for each in taken)
         for each in taken:
             if each:
@@ -295,24 +297,20 @@ def whole_cells(folder: Path) -> dict[str, Any]:
 
 
 def main(sizes: list[int], folder: Path | None) -> None:
-    found = {}
+    target = HERE / "results" / "scale.json"
+    content: dict[str, Any] = {"sizes": {}}
     for cells in sizes:
         with tempfile.TemporaryDirectory() as temporary:
-            found[str(cells)] = measure(folder or Path(temporary), cells)
-    target = HERE / "results" / "scale.json"
-    written = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {"sizes": {}}
-    with tempfile.TemporaryDirectory() as temporary:
-        whole = whole_cells(Path(temporary)) if SLOW in sizes else written["whole_cell"]
+            found = {str(cells): measure(folder or Path(temporary), cells)}
+            whole = {"whole_cell": whole_cells(Path(temporary))} if cells == SLOW else {}
+        if target.exists():  # as it is now
+            content = json.loads(target.read_text(encoding="utf-8"))
+        content |= {"pause_microseconds": PAUSE, "slow_cells": SLOW, **whole}
+        content["sizes"] = dict(sorted((content["sizes"] | found).items(), key=lambda item: int(item[0])))
+        target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     from machine import describe  # imports torch, and a child's memory would begin with this process's
 
-    content = {
-        "machine": describe(),
-        "pause_microseconds": PAUSE,
-        "slow_cells": SLOW,
-        "whole_cell": whole,
-        "sizes": dict(sorted((written["sizes"] | found).items(), key=lambda item: int(item[0]))),
-    }
-    target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    target.write_text(json.dumps({"machine": describe()} | content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
