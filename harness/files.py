@@ -37,7 +37,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     Without `durable` there is no fsync: for what means nothing after the machine went down.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{machine()}-{os.getpid()}.tmp")
     try:
         yield temporary
@@ -52,6 +52,12 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say for which file
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Look before: to look costs less than to try, as a file system on a network may know without asking its server."""
+    if not path.exists():
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -35,7 +35,6 @@ SIZES = (100, 1000, 10_000, 100_000)
 SLOW = 1000  # the number of cells of the folder that is read with a millisecond for each call
 PAUSE = 1000  # microseconds
 LEASES = 2000
-LEASE = "lease"
 NO_WORK = """\
 name: nothing
 matrix: {{method: [untrained], backbone: [conv4], dataset: [digits], seed: [{seeds}]}}
@@ -131,7 +130,7 @@ def read_records(_: Path, results: Path) -> Timer:
     return timer
 
 
-def lease_all(_: Path, results: Path) -> Timer:
+def lease_all(results: Path, *, release: bool) -> Timer:
     """Tries to claim all of some cells, as another process may do at the same time: how many it got."""
     store, timer, order = Store(results), Timer(), list(range(LEASES))
     random.Random(os.getpid()).shuffle(order)  # in the same order, whoever is a little ahead would get all
@@ -139,11 +138,11 @@ def lease_all(_: Path, results: Path) -> Timer:
     while not go.exists():
         time.sleep(0.001)
     with timer:
-        taken = [lease.claim(store.lease(f"{number:016x}"), "run", "001") for number in order]
-        timer.got = sum(each is not None for each in taken)
-        for each in taken:
-            if each:
-                each.release()
+        for number in order:
+            if taken := lease.claim(store.lease(f"{number:016x}"), "run", "001"):
+                timer.got += 1
+                if release:
+                    taken.release()
     return timer
 
 
@@ -233,7 +232,7 @@ def measure(folder: Path, cells: int) -> dict[str, Any]:
     suite, results = write_suite(folder / "suite.yaml", cells), folder / "results"
     if not results.exists():
         write_results(results, planned(suite), large_files=True)
-    repeats = 1 if cells >= 100_000 else 3
+    repeats = 1 if cells >= 10_000 else 3
     found: dict[str, Any] = {"repeats": repeats, "suite_bytes": suite.stat().st_size}
 
     def take(layout: str, names: Iterable[str]) -> None:
@@ -258,20 +257,24 @@ def measure(folder: Path, cells: int) -> dict[str, Any]:
 
 
 def leases(results: Path) -> dict[str, Any]:
-    """By one process and by two at once, each of which tries to have all: wall and CPU seconds, how many each got."""
+    """One process claims and gives back each cell; two at once try to claim all: wall and CPU seconds, who got how
+    many."""
     found: dict[str, Any] = {"cells": LEASES}
     (results / "leases").mkdir(exist_ok=True)
     go, counts = results / "leases" / "go", results.parent / "counts.txt"
     for name, number, pause in (("one", 1, None), ("two", 2, None), ("one, counted", 1, 0), ("two, slow", 2, PAUSE)):
         counts.unlink(missing_ok=True)
         environment = os.environ | ({} if pause is None else preload(results, counts, pause))
-        arguments = [sys.executable, __file__, "--step", LEASE, "none", str(results)]
+        arguments = [sys.executable, __file__, "--lease", "release" if number == 1 else "keep", str(results)]
         runs = [subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(number)]
         time.sleep(3)  # until each has started and waits
         go.touch()
         told = [json.loads(run.communicate()[0]) for run in runs]
         go.unlink()
-        assert sum(each["got"] for each in told) == LEASES, told
+        if sum(each["got"] for each in told) != LEASES or len(list(results.glob("leases/*.json"))) % LEASES:
+            raise RuntimeError(f"a lease was given twice or not at all: {told}")
+        for path in results.glob("leases/*.json"):
+            path.unlink()
         found[name] = {"processes": told} | ({"calls": read_counts(counts)} if pause is not None else {})
         print(f"leases, {name}: {found[name]}", flush=True)
     return found
@@ -315,7 +318,9 @@ def main(sizes: list[int], folder: Path | None) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--step"]:
-        print(json.dumps((STEPS | {LEASE: lease_all})[sys.argv[2]](Path(sys.argv[3]), Path(sys.argv[4])).as_json()))
+        print(json.dumps(STEPS[sys.argv[2]](Path(sys.argv[3]), Path(sys.argv[4])).as_json()))
+    elif sys.argv[1:2] == ["--lease"]:
+        print(json.dumps(lease_all(Path(sys.argv[3]), release=sys.argv[2] == "release").as_json()))
     else:
         parser = argparse.ArgumentParser(description=__doc__)
         parser.add_argument("cells", type=int, nargs="*", default=SIZES, help="sizes; others of the results are kept")
