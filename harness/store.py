@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from harness import lease, planfile
 from harness.cellfolder import CellFolder, Status
@@ -111,10 +112,10 @@ class Store:
         begun, copies = self.begun(), self.copies.valid()
         for id_, cell in plan.cells.items():
             described = {"format": FORMAT, **cell.as_json()}
-            if id_ not in begun or (id_ in copies and copies[id_].cell == described):
+            if id_ not in begun or (id_ in copies and _same(copies[id_].cell, described)):
                 continue
             folder = self.cell(id_)
-            if folder.training.exists() and read_json(folder.cell) != described:
+            if folder.training.exists() and not _same(read_json(folder.cell) or {}, described):
                 with self.changing(id_):
                     write_json(folder.cell, cell.as_json())
             if folder.is_done(plan.evaluators_of(cell)) and folder.failure():
@@ -175,3 +176,16 @@ class Store:
         own = ((id_, copies.get(id_)) for id_ in sorted(self.begun()))
         read = (copy or read_record(f"{self.folder}/cells/{id_}", report) for id_, copy in own)
         return [record for record in read if record]
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two descriptions of a cell say the same, wherever in a suite it stands: to insert a line there must not
+    write the files of all cells anew."""
+    return _placeless(one) == _placeless(other)
+
+
+def _placeless(described: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: {name: each for name, each in value.items() if name != "where"} if isinstance(value, dict) else value
+        for key, value in described.items()
+    }
