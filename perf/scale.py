@@ -19,15 +19,23 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from synthetic import planned, write_results, write_suite
 
 from harness import lease
+from harness.cells import Cell
 from harness.damage import repair
+from harness.executors import Ended, Executor, Job, Resources
+from harness.files import write_json
+from harness.jobs import PREPARE
+from harness.plan import Plan
 from harness.planfile import PlanFile
+from harness.progress import Progress
 from harness.registry import registry
+from harness.running import run
 from harness.store import Store
 
 HERE = Path(__file__).parent
@@ -280,6 +288,81 @@ def leases(results: Path) -> dict[str, Any]:
     return found
 
 
+class Instant(Executor):
+    """Jobs that are over when they are submitted: what is left is the run. `spent`: CPU seconds that are not its."""
+
+    capacity = 256
+
+    def __init__(self, store: Store, plan: Plan) -> None:
+        super().__init__(None, Resources("cpu", None))
+        self.store, self.plan, self.spent = store, plan, 0.0
+        self.over: list[Ended] = []
+
+    def submit(self, job: Job) -> None:
+        before = time.process_time()
+        if job.name == PREPARE:
+            write_json(Path(job.command[-1]), {"errors": []})
+        else:
+            one = replace(self.plan, cells={job.name: self.plan.cells[job.name]})
+            write_results(self.store.folder, one, large_files=True)
+        self.over.append(Ended(job.name, 0))
+        self.spent += time.process_time() - before
+
+    def poll(self, timeout: float) -> list[Ended]:  # noqa: ARG002 (an executor's)
+        over, self.over = self.over, []
+        return over
+
+    def cancel(self) -> None:
+        """Nothing runs."""
+
+    close = cancel
+
+
+class Silent:
+    """A display that shows nothing."""
+
+    def preparing(self) -> None: ...
+    def warn(self, message: str) -> None: ...
+    def update(self, progress: Progress) -> None: ...
+    def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None: ...
+
+
+def feed(folder: Path) -> dict[str, Any]:
+    """What a run takes for each cell to submit it, see it end and read its record: CPU seconds, and calls."""
+    results, counts = folder / "feed", folder / "counts.txt"
+    found, counted = [], []
+    for how, pause in (("run", None), ("run", 0), ("write", 0)):
+        shutil.rmtree(results, ignore_errors=True)
+        counts.unlink(missing_ok=True)
+        environment = os.environ | ({} if pause is None else preload(results, counts, pause))
+        arguments = [
+            sys.executable,
+            __file__,
+            "--feed",
+            how,
+            str(write_suite(folder / "feed.yaml", SLOW)),
+            str(results),
+        ]
+        found.append(float(subprocess.run(arguments, env=environment, check=True, stdout=subprocess.PIPE).stdout))
+        counted.append(0 if pause is None else sum(read_counts(counts).values()))
+    return {"cells": SLOW, "cpu_per_cell": found[0] / SLOW, "calls_per_cell": (counted[1] - counted[2]) / SLOW}
+
+
+def fed(how: str, suite: Path, results: Path) -> float:
+    """CPU seconds of a run whose jobs take no time; or only what those jobs write is written."""
+    plan, store = planned(suite), Store(results)
+    if how == "write":
+        for id_, cell in plan.cells.items():
+            write_results(results, replace(plan, cells={id_: cell}), large_files=True)
+        return 0.0
+    executor = Instant(store, plan)
+    with Timer() as timer:
+        statuses = run(plan, store, executor, Silent())
+    if set(statuses.values()) != {"done"}:
+        raise RuntimeError(f"not all cells are done: {Counter(statuses.values())}")
+    return timer.cpu - executor.spent
+
+
 def whole_cells(folder: Path) -> dict[str, Any]:
     """What a run and its jobs call for one more cell, which learns nothing and is scored once."""
     counted = []
@@ -305,7 +388,8 @@ def main(sizes: list[int], folder: Path | None) -> None:
     for cells in sizes:
         with tempfile.TemporaryDirectory() as temporary:
             found = {str(cells): measure(folder or Path(temporary), cells)}
-            whole = {"whole_cell": whole_cells(Path(temporary))} if cells == SLOW else {}
+            folder_ = Path(temporary)
+            whole = {"whole_cell": whole_cells(folder_), "feed": feed(folder_)} if cells == SLOW else {}
         if target.exists():  # as it is now
             content = json.loads(target.read_text(encoding="utf-8"))
         content |= {"pause_microseconds": PAUSE, "slow_cells": SLOW, **whole}
@@ -319,6 +403,8 @@ def main(sizes: list[int], folder: Path | None) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--step"]:
         print(json.dumps(STEPS[sys.argv[2]](Path(sys.argv[3]), Path(sys.argv[4])).as_json()))
+    elif sys.argv[1:2] == ["--feed"]:
+        print(fed(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])))
     elif sys.argv[1:2] == ["--lease"]:
         print(json.dumps(lease_all(Path(sys.argv[3]), release=sys.argv[2] == "release").as_json()))
     else:
