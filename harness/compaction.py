@@ -11,26 +11,22 @@ is in it.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from harness import lease
 from harness.cellfolder import CellFolder
-from harness.files import ANY, DamagedError, broken, misfit, read_json, set_aside, sync, write_json
-from harness.reading import CELL, EVALUATION, TRAINING, Report, read_record, warn
+from harness.files import DamagedError, broken, set_aside, sync, write_json
+from harness.packing import pack, unpack
+from harness.reading import Report, read_record, warn
 from harness.records import CellRecord
 
-SHARED = ("method", "backbone", "dataset", "budget", "suite_budget", "provenance", "evaluator")
-"""What records of many cells have in common: each is written once into a file, and counted."""
 SECONDS = lease.STALE_SECONDS / 5  # that cells are held while they are copied: a lease without sign of life goes stale
-RECORD = {"cell": CELL, "training": TRAINING, "evaluations": {ANY: EVALUATION}}
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class Copies:
             return {}
         key = (path, found.st_ino, found.st_size)
         if key not in self._read:
-            self._read[key] = _unpack(path)
+            self._read[key] = unpack(path)
         return self._read[key]
 
     def changing(self, id_: str) -> None:
@@ -143,7 +139,7 @@ class Copies:
                 break
             except FileExistsError:
                 number += 1
-        write_json(folder / "cells.json", _pack(records), indent=None)
+        write_json(folder / "cells.json", pack(records), indent=None)
         sync(self.folder)
 
 
@@ -164,57 +160,3 @@ def _names(folder: Path) -> list[str]:
     with suppress(FileNotFoundError, NotADirectoryError):
         return os.listdir(folder)  # noqa: PTH208 (as in reading.py)
     return []
-
-
-def _pack(records: Mapping[str, CellRecord]) -> dict[str, Any]:
-    parts: dict[str, int] = {}
-
-    def pack(value: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            key: parts.setdefault(json.dumps(held, ensure_ascii=False), len(parts))
-            if key in SHARED and isinstance(held, dict)
-            else held
-            for key, held in value.items()
-        }
-
-    cells = {
-        id_: {
-            "cell": pack(record.cell),
-            "training": pack(record.training or {}),
-            "evaluations": {evaluator: pack(each) for evaluator, each in record.evaluations.items()},
-        }
-        for id_, record in records.items()
-    }
-    return {"parts": list(map(json.loads, parts)), "cells": cells}
-
-
-def _unpack(path: Path) -> dict[str, CellRecord]:
-    """Raises DamagedError."""
-    try:
-        value = read_json(
-            path, {"parts": list, "cells": {ANY: {"cell": dict, "training": dict, "evaluations": {ANY: dict}}}}
-        )
-    except DamagedError as damage:
-        raise _damaged(path, damage.reason) from damage
-    parts, found = (value or {}).get("parts", []), {}
-
-    def unpack(packed: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: parts[held] if key in SHARED and type(held) is int else held for key, held in packed.items()}
-
-    for id_, saved in (value or {}).get("cells", {}).items():
-        try:
-            record = {
-                "cell": unpack(saved["cell"]),
-                "training": unpack(saved["training"]),
-                "evaluations": {evaluator: unpack(each) for evaluator, each in saved["evaluations"].items()},
-            }
-        except IndexError as error:
-            raise _damaged(path, "it lacks a part") from error
-        if reason := misfit(record, RECORD):
-            raise _damaged(path, reason)
-        found[id_] = CellRecord(id_, record["cell"], record["training"], record["evaluations"], None)
-    return found
-
-
-def _damaged(path: Path, reason: str) -> DamagedError:
-    return DamagedError(path, reason, "sets the copies aside; the cells' own files are read")
