@@ -19,7 +19,7 @@ from harness.options import fields_of
 from harness.published import Published
 from harness.registry import KINDS, registry
 from tests.conftest import SUITE, Harness, install
-from tests.test_leaderboard import component, evaluation, metric, record
+from tests.records import component, evaluation, metric, record
 
 KNN = Published(
     {"method": "simclr", "dataset": "glyphs", "evaluator": "knn", "evaluator.k": 5, "budget.steps": 400},
