@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,7 +50,8 @@ def times(scale: Mapping[str, Any]) -> list[str]:
             if any(taken):
                 shown = [f"{seconds(each['cpu'])} ({seconds(each['wall'])})" if each else "–" for each in taken]
                 lines.append(f"| {title} | {' | '.join(shown)} |")
-    made = [f"{seconds(size['compact']['cpu'])} ({seconds(size['compact']['wall'])})" for size in sizes.values()]
+    compact = [size["compact"] for size in sizes.values()]
+    made = [f"{seconds(each['cpu'])} ({seconds(each['wall'])})" if each else "–" for each in compact]
     return [*lines, f"| harness compact, once | {' | '.join(made)} |"]
 
 
@@ -60,13 +62,14 @@ def files(scale: Mapping[str, Any]) -> list[str]:
         "the plan, MB": lambda size: size["plan_bytes"] / 1e6,
         "files, thousands": lambda size: size["files"] / 1e3,
         "folders, thousands": lambda size: size["folders"] / 1e3,
-        "JSON files of cells, MB": lambda size: size["json_bytes"] / 1e6,
+        "JSON files of cells, MB": lambda size: (size["json_bytes"] or math.nan) / 1e6,
         "copies, MB": lambda size: size["compacted_bytes"] / 1e6,
         "`harness leaderboard` holds, MB": lambda size: size["plain"]["harness leaderboard"]["megabytes"],
     }
     lines = [f"| | {' | '.join(f'{int(size):,}' for size in sizes)} |", f"|---|{'---:|' * len(sizes)}"]
     for name, value in rows.items():
-        lines.append(f"| {name} | {' | '.join(f'{value(size):,.1f}' for size in sizes.values())} |")
+        shown = (f"{value(size):,.1f}".replace("nan", "–") for size in sizes.values())
+        lines.append(f"| {name} | {' | '.join(shown)} |")
     return lines
 
 
