@@ -15,10 +15,13 @@ from harness.store import ATTEMPT, CELL, EVALUATION, TRAINING, CellFolder, Store
 
 def repair(store: Store, plan: Plan) -> Iterator[str]:
     """Set aside what is damaged in the cells that no process runs; a message for each file."""
-    begun = store.begun()
-    for id_ in plan.cells:
+    yield from store.copies.repair()
+    copies, begun = store.copies.valid(), store.begun()
+    for id_, cell in plan.cells.items():
         if id_ not in begun:
             continue
+        if id_ in copies and plan.evaluators_of(cell).keys() <= copies[id_].evaluations.keys():
+            continue  # nothing will use its files, and its copy was made of whole ones
         folder = store.cell(id_)
         folder.sweep()
         if not any(damaged(folder)):
@@ -28,6 +31,7 @@ def repair(store: Store, plan: Plan) -> Iterator[str]:
             continue  # who runs it is writing to it
         try:
             for path, reason in list(damaged(folder)):  # again, now that nobody else writes
+                store.copies.changing(id_)
                 if aside := set_aside(path):
                     yield f"{path}: {reason}; set aside as {aside.name}, its cell runs again."
         finally:

@@ -17,6 +17,7 @@ from harness.errors import shown
 from harness.progress import Progress, last_step
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress
+LOOKING = 19  # times as long as it took to look at all running cells passes before the next look: their logs are files
 MARK = len("interrupted")  # the longest status
 
 
@@ -57,6 +58,7 @@ class LiveDisplay(PlainDisplay):
     def __enter__(self) -> Self:
         self.live = Live(console=self.console, refresh_per_second=4, transient=True)
         self.live.start()
+        self.next = 0.0
         return self
 
     def __exit__(
@@ -65,6 +67,14 @@ class LiveDisplay(PlainDisplay):
         self.live.stop()
 
     def update(self, progress: Progress) -> None:
+        started = time.monotonic()
+        if started < self.next:
+            return
+        self._draw(progress)
+        now = time.monotonic()
+        self.next = now + LOOKING * (now - started)
+
+    def _draw(self, progress: Progress) -> None:
         done = len(progress.took) + sum(map(progress.share, progress.begun))
         running = Table.grid(padding=(0, 2))
         running.add_column(no_wrap=True, overflow="ellipsis")

@@ -27,8 +27,8 @@ TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)\.tmp")
 class DamagedError(UsageError):
     """A file that holds something else than what was written."""
 
-    def __init__(self, path: Path | str, reason: str) -> None:
-        super().__init__(f"{path}: is damaged ({reason}); 'harness run' sets it aside and runs its cell again.")
+    def __init__(self, path: Path | str, reason: str, then: str = "sets it aside and runs its cell again") -> None:
+        super().__init__(f"{path}: is damaged ({reason}); 'harness run' {then}.")
         self.path = Path(path)
         self.reason = reason
 
@@ -39,15 +39,15 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     Without `durable` there is no fsync: for what means nothing after the machine went down.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{machine()}-{os.getpid()}.tmp")
     try:
         yield temporary
         if durable:
-            _sync(temporary)
+            sync(temporary)
         temporary.replace(path)
         if durable:
-            _sync(path.parent)
+            sync(path.parent)
     except OSError as error:
         if error.filename is not None:
             raise
@@ -56,7 +56,13 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Look before: to look costs less than to try, as a file system on a network may know without asking its server."""
+    if not path.exists():
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def sync(path: Path) -> None:
     """Have the system write all that it holds of a file or folder, whoever wrote it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -71,9 +77,9 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
         temporary.write_bytes(content)
 
 
-def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
+def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True, indent: int | None = 1) -> None:
     """Write an object with its format and a checksum: a flipped bit may leave valid JSON with another score."""
-    text = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False).removesuffix("\n}")
+    text = json.dumps({"format": FORMAT, **value}, indent=indent, ensure_ascii=False).removesuffix("}").rstrip("\n")
     body = text.encode(errors="backslashreplace")  # a file name that is no UTF-8 becomes an escape of JSON
     write_bytes(path, body + CHECK + f'{zlib.crc32(body):08x}"\n}}'.encode(), durable=durable)
 

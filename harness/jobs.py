@@ -92,6 +92,7 @@ def _cell(given: argparse.Namespace) -> int:
         since = given.since or int(given.attempt.stem)
         if given.attempt.exists() or folder.ended_since(since, plan.evaluators_of(cell)):
             return NOT_RUN
+        store.copies.changing(given.id)
         folder.sweep(foreign=True)
         return supervise(work, Limits(given.timeout, given.memory), mine.beat, conclude).exit_code
     finally:

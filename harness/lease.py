@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from harness.files import make_folder
 from harness.processes import alive, machine, process_start
 
 BEAT_SECONDS = 10.0  # between two signs of life
@@ -63,7 +64,7 @@ def claim(path: Path, run: str = "", attempt: str = "") -> Lease | None:
     pid = os.getpid()
     said = {"host": socket.gethostname(), "machine": machine(), "pid": pid, "began": process_start(pid)}
     content = json.dumps({**said, "run": run, "attempt": attempt}).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{machine()}-{pid}.tmp")
     temporary.write_bytes(content)
     try:

@@ -207,7 +207,8 @@ class _Work:
         outcome = _read(attempt)
         if outcome is None:  # it was killed, or could not begin
             outcome = self._why(ended.exit_code, attempt.with_suffix(".log")).as_json(attempt)
-            write_json(attempt, outcome)
+            with self.store.changing(id_):
+                write_json(attempt, outcome)
         self._whose(id_)  # a job that died after its last word still holds its cell
         self.progress.end(id_)
         self._tell(id_, outcome)

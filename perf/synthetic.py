@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.cells import FORMAT
 from harness.config import load_suite
+from harness.files import CHECK
 from harness.plan import Plan
 from harness.registry import registry
 from harness.store import Store
 
+CONTENT = b"invented"
+SEAL = {"bytes": len(CONTENT), "crc32": f"{zlib.crc32(CONTENT):08x}"}
 PROVENANCE = {
     "harness": "0",
     "torch": "0",
@@ -45,13 +49,20 @@ def write_suite(file: Path, cells: int, methods: int = 10) -> Path:
     return file
 
 
-def write_results(folder: Path, plan: Plan) -> Store:
-    """A results folder in which every cell of `plan` is done, without the models and per-unit values."""
+def write_results(folder: Path, plan: Plan, *, large_files: bool = False) -> Store:
+    """A results folder in which every cell of `plan` is done, without the models and per-unit values.
+
+    With `large_files` these and the logs are there as well, a few bytes each, so that there are as many files as a run
+    leaves.
+    """
     store = Store(folder)
     draw = random.Random(0)
     for id_, cell in plan.cells.items():
         left = store.cell(id_)
         _write(left.cell, cell.as_json())
+        if large_files:
+            for path in (left.model, left.steps, left.attempt(1).with_suffix(".log")):
+                _touch(path)
         training = {
             "seconds": 1.0,
             "steps": 100,
@@ -59,7 +70,8 @@ def write_results(folder: Path, plan: Plan) -> Store:
             "images_per_second": 12800.0,
             "peak_memory_mb": 300.0,
         }
-        _write(left.training, {**training, "metrics": {"loss": 1.0}, "provenance": PROVENANCE})
+        sealed = {"model": SEAL} if large_files else {}
+        _write(left.training, {**sealed, **training, "metrics": {"loss": 1.0}, "provenance": PROVENANCE})
         _write(left.next_attempt(), {"status": "ok", "message": ""})
         for evaluator, component in plan.evaluators.items():
             metric = {
@@ -70,9 +82,12 @@ def write_results(folder: Path, plan: Plan) -> Store:
                 "higher_is_better": True,
                 "protocol": "inductive",
             }
+            if large_files:
+                _touch(left.evaluation(evaluator).with_suffix(".npz"))
             _write(
                 left.evaluation(evaluator),
                 {
+                    **({"units": SEAL} if large_files else {}),
                     "label": component.label,
                     "evaluator": component.as_json(),
                     "seconds": 0.1,
@@ -89,5 +104,10 @@ def planned(suite: Path) -> Plan:
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
     """As the store writes, but without waiting for the disk."""
+    text = json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False).removesuffix("\n}")
+    _touch(path, text.encode() + CHECK + f'{zlib.crc32(text.encode()):08x}"\n}}'.encode())
+
+
+def _touch(path: Path, content: bytes = CONTENT) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"format": FORMAT, **value}, indent=1, ensure_ascii=False), encoding="utf-8")
+    path.write_bytes(content)

@@ -25,6 +25,7 @@ COMMANDS = {  # in the order of `harness --help`
     "show": "harness.cli.show:show",
     "leaderboard": "harness.cli.leaderboard:leaderboard",
     "report": "harness.cli.report:report",
+    "compact": "harness.cli.compact:compact",
     "new": "harness.cli.new:new",
     "doctor": "harness.cli.doctor:doctor",
     "baseline": "harness.cli.baseline:baseline",

@@ -18,10 +18,9 @@ from harness.files import write_bytes
 from harness.gate.settings import Gate
 from harness.naming import default_results
 from harness.plan import Plan
-from harness.records import CellRecord
 from harness.registry import registry
 from harness.running import Options
-from harness.store import Store, read_record
+from harness.store import Store
 
 if TYPE_CHECKING:
     from harness.gate.report import Report
@@ -41,7 +40,7 @@ def run_of(folder: Path) -> Snapshot:
 
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder.")
-    return snapshot(_records(Store(folder)), str(folder))
+    return snapshot(Store(folder).found(), str(folder))
 
 
 def run_suite(
@@ -62,12 +61,7 @@ def run_suite(
             f"{reused} cells were done before, by the same versions; if code has changed since, run with --fresh.",
             soft_wrap=True,
         )
-    return suite.gate, snapshot(of_plan(_records(store), plan), str(file))
-
-
-def _records(store: Store) -> list[CellRecord]:
-    """Less what is damaged, which is warned of; that none is left is for the verdicts to say, in every format."""
-    return [record for each in sorted((store.folder / "cells").glob("*")) if (record := read_record(str(each)))]
+    return suite.gate, snapshot(of_plan(store.found(), plan), str(file))
 
 
 def tell(

@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",
     "leaderboard": "Make the leaderboard of a results folder from its records.",
     "report": "Make one HTML page of a results folder, to open from disk, send or print.",
+    "compact": "Copy the small files of finished cells into few large ones, from which all cells are read faster.",
     "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
     "doctor": "Look for what is wrong with environment, devices, plugins and data, and say what to do.",
     "baseline": "Make a baseline of a results folder: scores by seed, versions, hardware.",

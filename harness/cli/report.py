@@ -36,7 +36,7 @@ def report(
         raise UsageError(f"{folder}: there is no such folder.")
     gc.disable()  # as for a leaderboard
     store = Store(folder)
-    records = store.records() if list(folder.glob("cells/*")) else []
+    records = store.records() if store.begun() else []
     text = render(records, folder, registry().published(), features=features)
     path = output or folder / "report.html"
     write(path, text.encode())

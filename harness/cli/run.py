@@ -100,7 +100,7 @@ def run(
     store = Store(results or default_results(loaded.name))
     console = Console(highlight=False, markup=False)
     statuses = execute(loaded, plan, store, console, options, device, workers, executor)
-    if list(store.folder.glob("cells/*/cell.json")):
+    if any(store.folder.glob("cells/*/cell.json")):
         show_leaderboard(store, console)
     failed = conclude(statuses, plan, store, console, started)
     raise typer.Exit(1 if failed else 0)

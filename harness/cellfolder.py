@@ -1,0 +1,87 @@
+"""One cell's folder: its files, and what they say of the cell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.files import DamagedError, read_json, sweep
+from harness.outcome import Status as Ending
+from harness.reading import ATTEMPT, attempt_files, failure_of, number_of, read_record
+from harness.records import CellRecord
+
+Status = Literal["todo", "running", "done"] | Ending
+
+
+class CellFolder:
+    """What one cell leaves behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cell = folder / "cell.json"
+        self.training = folder / "training.json"
+        self.model = folder / "model.safetensors"
+        self.steps = folder / "steps.jsonl"
+        self.checkpoint = folder / "checkpoint.pt"
+        self.profile = folder / "profile"
+        self.evaluations = folder / "evaluations"
+        self.attempts = folder / "attempts"
+
+    def evaluation(self, evaluator: str) -> Path:
+        return self.evaluations / f"{evaluator}.json"
+
+    def missing(self, evaluators: Iterable[str]) -> list[str]:
+        """The evaluators that have not scored this cell."""
+        return [evaluator for evaluator in evaluators if not self.evaluation(evaluator).exists()]
+
+    def is_done(self, evaluators: Iterable[str]) -> bool:
+        return self.training.exists() and not self.missing(evaluators)
+
+    def next_number(self) -> int:
+        """One more than that of any attempt so far."""
+        try:
+            names = os.listdir(self.attempts)  # noqa: PTH208 (as in reading.py)
+        except (FileNotFoundError, NotADirectoryError):
+            return 1
+        return max(map(number_of, names), default=0) + 1
+
+    def attempt(self, number: int) -> Path:
+        """Where a job says how it ended; its log is beside it."""
+        return self.attempts / f"{number:03}.json"
+
+    def next_attempt(self) -> Path:
+        return self.attempt(self.next_number())
+
+    def failure(self, since: int = 0) -> dict[str, Any] | None:
+        """How the latest attempt failed, if it did; only attempts from number `since` on."""
+        found = attempt_files(str(self.attempts))
+        if not found or number_of(found[-1]) < since:
+            return None
+        try:
+            return failure_of(read_json(found[-1], ATTEMPT))
+        except DamagedError as damage:
+            return {"status": "failed", "message": str(damage)}
+
+    def status(self, evaluators: Iterable[str]) -> Status:
+        """Whether some process runs it now is not told by its folder."""
+        if self.is_done(evaluators):
+            return "done"
+        failure = self.failure()
+        return failure["status"] if failure else "todo"
+
+    def ended_since(self, attempt: int, evaluators: Iterable[str]) -> bool:
+        """Whether it is done, or an attempt of that number or a later one has failed: what was interrupted goes on."""
+        if self.is_done(evaluators):
+            return True
+        failure = self.failure(since=attempt)
+        return failure is not None and failure["status"] != "interrupted"
+
+    def sweep(self, *, foreign: bool = False) -> None:
+        """Remove temporary files that a dead process left."""
+        sweep((self.folder, self.evaluations, self.attempts), foreign=foreign)
+
+    def record(self) -> CellRecord | None:
+        """None if the folder holds no cell."""
+        return read_record(str(self.folder))

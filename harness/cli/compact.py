@@ -1,0 +1,33 @@
+"""`harness compact`: a results folder that is read with few operations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.leaderboard import only_results
+from harness.errors import UsageError
+from harness.store import Store
+
+
+def compact(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", help="a results folder  [default: the only one in results/]", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Copy the small files of finished cells into few large ones, from which all cells are read faster."""
+    folder = folder or only_results("compact")
+    store = Store(folder)
+    if not store.begun():
+        raise UsageError(f"{folder}: holds no results.")
+    store.sweep()
+    for message in store.copies.repair():
+        typer.echo(message, err=True)
+    copied = sum(store.compact())
+    copies = len(store.copies.valid())
+    typer.echo(f"{copied:,} cells copied; {copies:,} of {len(store.begun()):,} are read from copies.")

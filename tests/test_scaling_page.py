@@ -1,0 +1,41 @@
+"""The tables of docs/scaling.md are what perf/render_scale.py makes of the committed results."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "scaling.md"
+
+
+@pytest.fixture(scope="module")
+def render() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("perf_render_scale", ROOT / "perf" / "render_scale.py")
+    assert specification
+    assert specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_are_made_from_the_committed_results(render: ModuleType) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == render.filled(text)
+    assert [name for _, name, _ in render.MARKED.findall(text)] == [
+        "machine",
+        "times",
+        "files",
+        "calls",
+        "leases",
+        "engines",
+    ]
+
+
+def test_all_sizes_are_measured() -> None:
+    found = json.loads((ROOT / "perf" / "results" / "scale.json").read_text(encoding="utf-8"))
+    assert list(found["sizes"]) == ["100", "1000", "10000", "100000"]
