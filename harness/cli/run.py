@@ -118,7 +118,7 @@ def execute(
 ) -> dict[str, str]:
     """Run what is left of a suite's plan; how its cells stand then. Leaves with exit code 130 if it is interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
-    resources = Resources(check_device(device), workers, tuple(modules(plan)))
+    resources = Resources(check_device(device), workers, tuple(modules(plan)), store.folder)
     if suite.executor is None:
         spec = registry().get("executor", executor)
         engine: Executor = spec.load()(spec.config(), resources)
