@@ -87,7 +87,7 @@ class Executor:
         raise NotImplementedError
 
     def cancel(self) -> None:
-        """End all jobs, waiting and running, adopted ones too: SIGTERM, and some ten seconds to save their state and say so."""
+        """End all jobs, waiting, running and adopted: SIGTERM, and some ten seconds to save their state and say so."""
         raise NotImplementedError
 
     def kill(self) -> None:
