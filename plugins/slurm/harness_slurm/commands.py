@@ -1,0 +1,44 @@
+"""SLURM's own commands. There may be no accounting (`sacct`), so the queue alone is asked."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable
+
+from harness import UsageError
+
+OVER = frozenset(("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT"))
+"""States in which a job stays. A preempted one or one that lost its node is on its way back into the queue."""
+
+SECONDS = 60  # for a command; a busy controller takes its time
+
+
+def need() -> None:
+    """Raises UsageError where there is no SLURM."""
+    for name in ("sbatch", "squeue", "scancel"):
+        if shutil.which(name) is None:
+            raise UsageError(f"executor slurm: there is no `{name}` on this machine. Run where jobs can be submitted.")
+
+
+def states(name: str) -> dict[str, str] | None:
+    """All jobs with this name and their states, in one call; None if the controller does not answer.
+
+    SLURM forgets what has ended after a while (MinJobAge, five minutes by default).
+    """
+    command = ["squeue", "--me", f"--name={name}", "--states=all", "--array", "--noheader", "--format=%i|%T"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+    if done.returncode:
+        return None
+    return dict(line.strip().split("|", 1) for line in done.stdout.splitlines())
+
+
+def cancel(identities: Iterable[str], *options: str) -> None:
+    """Ends jobs: those that wait at once, those that run by SIGTERM and, after KillWait, SIGKILL."""
+    arguments = sorted(identities)
+    for first in range(0, len(arguments), 1000):
+        command = ["scancel", "--quiet", *options, *arguments[first : first + 1000]]
+        subprocess.run(command, capture_output=True, check=False, timeout=SECONDS)

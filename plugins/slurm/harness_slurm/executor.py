@@ -1,0 +1,195 @@
+"""Jobs on a cluster: submitted in arrays, watched by one `squeue` for all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
+from itertools import islice, takewhile
+from pathlib import Path
+from shlex import quote
+
+from submitit import SlurmExecutor
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+from harness import GRACE_SECONDS, Ended, Executor, Job, Resources, UsageError
+from harness_slurm import SlurmConfig, commands, submissions
+from harness_slurm.task import Task
+
+ASK_SECONDS = 2.0  # between two questions to the controller
+WARNING_SECONDS = 60  # before the time limit, at which a cell saves its state
+REQUEUES = 100  # by time limits; a cell for which so many do not suffice is stuck
+ARRAY = 1000  # jobs in one; SLURM's own limit is 1001 where nobody has changed it
+DIED = 137  # exit code of a job that had begun and could not say how it ended
+
+
+class Slurm(Executor):
+    """`waiting` is here, `submitted` with SLURM: jobs by SLURM's number for them."""
+
+    def __init__(self, config: SlurmConfig, resources: Resources) -> None:
+        super().__init__(config, resources)
+        commands.need()
+        self.gpus = gpus(config, resources)
+        self.at_once = config.at_once or resources.workers
+        folder: Path | None = getattr(resources, "folder", None)
+        self.temporary = Path(tempfile.mkdtemp(prefix="harness-slurm-")) if folder is None else None
+        self.folder = self.temporary or (Path(folder or ".") / "engines" / "slurm").absolute()
+        self.name = f"harness-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
+        self.waiting: deque[Job] = deque()
+        self.submitted: dict[str, Job] = {}
+        self.caps: dict[str, int] = {}  # of arrays
+        self.asked = 0.0
+
+    @property
+    def running(self) -> dict[str, str]:
+        begun = (identity for identity in self.submitted if submissions.has_begun(self.folder, identity))
+        return {self.submitted[identity].name: identity for identity in begun}
+
+    @running.setter
+    def running(self, value: object) -> None:
+        """The base class sets it."""
+
+    def submit(self, job: Job) -> None:
+        self.waiting.append(job)
+
+    def adopt(self) -> Collection[Job]:
+        self.submitted |= dict(submissions.left(self.folder))
+        for identity, job in self.submitted.items():
+            submissions.remember(self.folder, identity, job)
+        return list(self.submitted.values())
+
+    def detach(self) -> None:
+        self._send(limited=False)
+        for identity, job in self.submitted.items():
+            submissions.leave(self.folder, identity, job)
+
+    def poll(self, timeout: float) -> list[Ended]:
+        self._send()
+        deadline = time.monotonic() + timeout
+        while True:
+            if time.monotonic() - self.asked >= ASK_SECONDS and (ended := self._ended()):
+                return ended
+            if (left := deadline - time.monotonic()) <= 0:
+                return []
+            time.sleep(min(left, 0.1))
+
+    def cancel(self) -> None:
+        self.waiting.clear()
+        self._end_all(GRACE_SECONDS + 4)
+        self.kill()
+
+    def kill(self) -> None:
+        self.waiting.clear()
+        if self.submitted:
+            commands.cancel(self.submitted, "--batch", "--signal=KILL")  # those that run; SLURM ends what they started
+            self._end_all(60)
+
+    def close(self) -> None:
+        self.kill()
+        if self.temporary:
+            shutil.rmtree(self.temporary, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):  # another run has files there
+                self.folder.rmdir()
+
+    def _end_all(self, seconds: float) -> None:
+        """Cancel what there is and wait until SLURM says that it has ended."""
+        commands.cancel(self.submitted)
+        deadline = time.monotonic() + seconds
+        while self.submitted and time.monotonic() < deadline:
+            self._ended()
+            time.sleep(0.2)
+
+    def _send(self, *, limited: bool = True) -> None:
+        """Submit what waits, in arrays of jobs that want the same, while the cap leaves room."""
+        while self.waiting and (room := self._room() if limited else len(self.waiting)) > 0:
+            devices = self.waiting[0].devices
+            alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), ARRAY))  # noqa: B023
+            for identity, job in zip(self._array(alike, devices, room), alike, strict=True):
+                self.submitted[identity] = job
+                submissions.remember(self.folder, identity, job)
+                self.waiting.popleft()
+
+    def _room(self) -> int:
+        """How many jobs a further array may run at a time."""
+        if self.at_once is None:
+            return len(self.waiting)
+        alive = Counter(identity.partition("_")[0] for identity in self.submitted)
+        return self.at_once - sum(min(count, self.caps.get(array, 1)) for array, count in alive.items())
+
+    def _array(self, jobs: list[Job], devices: int, cap: int) -> Iterable[str]:
+        """SLURM's numbers for jobs that are submitted together. Raises UsageError with SLURM's words if it refuses."""
+        logging.getLogger("submitit").setLevel(logging.CRITICAL)  # what it would log is raised as well
+        engine = SlurmExecutor(self.folder, max_num_timeout=REQUEUES, python=f"exec {quote(sys.executable)}")
+        engine.update_parameters(**self._parameters(devices), array_parallelism=cap)
+        try:
+            with engine.batch():
+                sent = [engine.submit(Task(self._command(job), job.log, str(self.folder))) for job in jobs]
+        except (FailedJobError, FailedSubmissionError) as error:
+            raise UsageError(f"executor slurm: {' '.join(str(error).split())}") from None
+        self.caps[sent[0].job_id.partition("_")[0]] = cap
+        return [job.job_id for job in sent]
+
+    def _parameters(self, devices: int) -> dict[str, object]:
+        """As submitit names them. The script is replaced by the job (`exec`), which is then what SLURM signals."""
+        config = self.config
+        asked = {
+            "partition": config.partition,
+            "account": config.account,
+            "qos": config.qos,
+            "constraint": config.constraint,
+            "mem": None if config.memory_gb is None else f"{round(config.memory_gb * 1024)}M",
+            "gpus_per_node": self.gpus * devices or None,
+        }
+        return {
+            **{name: value for name, value in asked.items() if value is not None},
+            "job_name": self.name,
+            "nodes": 1,
+            "cpus_per_task": config.cpus,
+            "time": config.minutes,
+            "stderr_to_stdout": True,
+            "use_srun": False,
+            "additional_parameters": {"signal": f"B:USR2@{WARNING_SECONDS}", "requeue": True},
+        }
+
+    def _command(self, job: Job) -> tuple[str, ...]:
+        device = "cuda" if self.gpus else "cpu"
+        return (*job.command, "--device", device, "--threads", str(max(1, self.config.cpus // job.devices)))
+
+    def _ended(self) -> list[Ended]:
+        """Which jobs SLURM no longer has, or has only the end of."""
+        self.asked = time.monotonic()
+        states = commands.states(self.name) if self.submitted else {}
+        if states is None:  # no answer is no news
+            return []
+        over = [identity for identity in self.submitted if states.get(identity, "COMPLETED") in commands.OVER]
+        return [self._end(identity, states.get(identity, "gone")) for identity in over]
+
+    def _end(self, identity: str, state: str) -> Ended:
+        job = self.submitted.pop(identity)
+        code = submissions.exit_code(self.folder, identity)
+        if code is None:
+            code = DIED if submissions.has_begun(self.folder, identity) else 1
+            Path(job.log).parent.mkdir(parents=True, exist_ok=True)
+            with Path(job.log).open("a") as log:
+                log.write(f"SLURM says of its job {identity}: {state}\n")
+        submissions.forget(self.folder, identity)
+        return Ended(job.name, code)
+
+
+def gpus(config: SlurmConfig, resources: Resources) -> int:
+    """How many GPUs each device of a cell is. Raises UsageError where what is asked for makes no sense."""
+    device = resources.device
+    if device.startswith("cuda:"):
+        raise UsageError(f"--device {device}: SLURM chooses the GPU; say --device cuda.")
+    if device == "cuda" and config.gpus == 0:
+        raise UsageError("--device cuda: the executor's option is `gpus: 0`.")
+    if device == "cpu":
+        return 0
+    return 1 if config.gpus is None else config.gpus

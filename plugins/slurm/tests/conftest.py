@@ -1,0 +1,172 @@
+"""A SLURM of one's own: a controller and two nodes of one core each on this machine, for the time of a module."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
+NODES = ("n1", "n2")
+CONF = """\
+ClusterName=tests
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
+CredType=cred/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/%n.pid
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SwitchType=switch/none
+MpiDefault=none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+ReturnToService=2
+SlurmdTimeout=10
+KillWait=10
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=1
+{nodes}
+PartitionName=main Nodes={names} Default=YES State=UP MaxTime=60
+"""
+
+
+class Cluster:
+    """Its processes are children of this one, and those they start carry its configuration in their environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.chmod(0o755)
+        (folder / "state").mkdir()
+        (folder / "munge.key").write_bytes(os.urandom(128))
+        (folder / "munge.key").chmod(0o600)
+        self.conf = folder / "slurm.conf"
+        ports = free_ports(1 + len(NODES))
+        host = socket.gethostname()
+        nodes = "\n".join(
+            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=1 RealMemory=4000"
+            for name, port in zip(NODES, ports[1:], strict=True)
+        )
+        self.conf.write_text(
+            CONF.format(
+                folder=folder, host=host, port=ports[0], user=getpass.getuser(), nodes=nodes, names=",".join(NODES)
+            )
+        )
+        self.env = {**os.environ, "SLURM_CONF": str(self.conf)}
+        self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self) -> None:
+        names = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+        self._daemon(
+            "munged", "munged", "-F", *(f"--{option}={self.folder}/munge.{end}" for option, end in names.items())
+        )
+        wait_for((self.folder / "munge.socket").exists, "munged")
+        self._daemon("slurmctld", "slurmctld", "-D", "-c")
+        for name in NODES:
+            self.start_node(name)
+        wait_for(lambda: self.idle() == set(NODES), f"two idle nodes; see {self.folder}")
+
+    def start_node(self, name: str) -> None:
+        self._daemon(name, "slurmd", "-D", "-N", name, NODE=name)
+
+    def _daemon(self, name: str, *command: str, **env: str) -> None:
+        with (self.folder / f"{name}.out").open("ab") as log:
+            path = "/usr/sbin:/sbin:" + os.environ["PATH"]
+            self.daemons[name] = subprocess.Popen(
+                command, env={**self.env, **env, "PATH": path}, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def call(self, *command: str) -> str:
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    def idle(self) -> set[str]:
+        done = subprocess.run(
+            ["sinfo", "-h", "-N", "-t", "idle", "-o", "%N"], env=self.env, capture_output=True, text=True, check=False
+        )
+        return set(done.stdout.split())
+
+    def lose(self, name: str) -> None:
+        """A node dies: its daemon and all that runs there."""
+        self.daemons.pop(name).kill()
+        for pid, env in environments():
+            if env.get("SLURM_CONF") == str(self.conf) and name in (env.get("NODE"), env.get("SLURMD_NODENAME")):
+                kill(pid)
+
+    def stop(self) -> None:
+        for daemon in self.daemons.values():
+            daemon.kill()
+            daemon.wait()
+        while pids := [pid for pid, env in environments() if env.get("SLURM_CONF") == str(self.conf)]:
+            for pid in pids:
+                kill(pid)
+            time.sleep(0.05)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def environments() -> Iterator[tuple[int, dict[str, str]]]:
+    """With which each living process but this one was started."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (path / "environ").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if int(path.name) != os.getpid() and text:
+            yield int(path.name), dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not in {seconds:g} s")
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    path = "/usr/sbin:/sbin:" + os.environ["PATH"]
+    if missing := [name for name in NEEDED if shutil.which(name, path=path) is None]:
+        pytest.skip(f"there is no SLURM here ({', '.join(missing)}); see plugins/slurm/README.md")
+    pytest.importorskip("submitit", reason="uv sync --extra slurm")
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix="slurm-")))
+    before = os.environ.get("SLURM_CONF")
+    try:
+        cluster.start()
+        os.environ["SLURM_CONF"] = str(cluster.conf)
+        yield cluster
+    finally:
+        cluster.stop()
+        os.environ.pop("SLURM_CONF", None)
+        if before is not None:
+            os.environ["SLURM_CONF"] = before
+        shutil.rmtree(cluster.folder, ignore_errors=True)
