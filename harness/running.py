@@ -78,6 +78,11 @@ def run(
         display.warn(message)
     path = store.write_plan(plan)
     adopted = {job.name: _Submitted.of(job, store) for job in executor.adopt() if job.name in plan.cells}
+    if options.fresh and adopted:
+        raise UsageError(
+            f"--fresh: jobs of an earlier run have not been waited for ({len(adopted)} cells). Run without --fresh "
+            "first; interrupted then, it ends them."
+        )
     wanted = {"todo", "running", *options.retry}
     left = [id_ for id_, status in store.statuses(plan).items() if options.fresh or status in wanted or id_ in adopted]
     mistakes: list[str] = []
