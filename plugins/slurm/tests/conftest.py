@@ -170,3 +170,39 @@ def cluster() -> Iterator[Cluster]:
         if before is not None:
             os.environ["SLURM_CONF"] = before
         shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """`harness run` of a suite of the toy plugin, in a folder of its own."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def start(self, *arguments: str, steps: int = 30, seconds: float = 0, seeds: int = 2) -> subprocess.Popen[str]:
+        """`seconds` per step."""
+        suite = self.folder / "benchmarks.yaml"
+        suite.write_text(SUITE.format(steps=steps, seconds=seconds, seeds=list(range(seeds))))
+        command = [sys.executable, "-m", "harness", "run", str(suite), "--device", "cpu", *arguments]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, *arguments: str, code: int = 0, **suite: float) -> str:
+        """To its end; what it said."""
+        return finish(self.start(*arguments, **suite), code)  # type: ignore[arg-type]  # steps and seeds are whole
+
+    def results(self, name: str = "toy") -> Path:
+        return self.folder / "results" / name
+
+    def leases(self) -> dict[str, dict[str, Any]]:
+        """The owners of the cells that run."""
+        return {path.stem: json.loads(path.read_text()) for path in self.results().glob("running/*.json")}
+
+    def attempts(self, cell: str) -> list[str]:
+        """Their statuses, in order."""
+        files = sorted(self.results().glob(f"cells/{cell}/attempts/*.json"), key=lambda path: int(path.stem))
+        return [json.loads(path.read_text())["status"] for path in files]
+
+    def training(self, cell: str) -> dict[str, Any]:
+        return json.loads((self.results() / "cells" / cell / "training.json").read_text())  # type: ignore[no-any-return]
