@@ -159,6 +159,11 @@ class CellFolder:
     def next_attempt(self) -> Path:
         return self.attempt(self.next_number())
 
+    def latest(self, since: Path) -> Path:
+        """The last attempt that says how it ended, if it is `since` or a later one; else `since`."""
+        found = attempt_files(str(self.attempts))
+        return Path(found[-1]) if found and _number(found[-1]) > _number(since.name) else since
+
     def failure(self, since: int = 0) -> dict[str, Any] | None:
         """How the latest attempt failed, if it did; only attempts from number `since` on."""
         found = attempt_files(str(self.attempts))
@@ -250,12 +255,12 @@ class Store:
                 write_json(attempt, Outcome("ok", "the suite asks for no more").as_json(attempt))
                 folder.checkpoint.unlink(missing_ok=True)
 
-    def bury(self, id_: str, content: bytes) -> bool:
+    def bury(self, id_: str, content: bytes, why: str = "its process died, and its run with it") -> bool:
         """Take the cell from a dead owner, whose attempt was interrupted. Of several runs that try, one does."""
         number = str(lease.owner(content).get("attempt", ""))
         attempt = self.cell(id_).attempts / f"{number}.json"
         if number.isdigit() and attempt.parent.exists() and not attempt.exists():
-            write_json(attempt, Outcome("interrupted", "its process died, and its run with it").as_json(attempt))
+            write_json(attempt, Outcome("interrupted", why).as_json(attempt))
         return lease.bury(self.lease(id_), content)
 
     def forget(self, id_: str) -> bool:
