@@ -18,7 +18,7 @@ from shlex import quote
 from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-from harness import GRACE_SECONDS, Ended, Executor, Job, Resources, UsageError
+from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness_slurm import SlurmConfig, commands, submissions
 from harness_slurm.task import Task
 
@@ -32,12 +32,14 @@ DIED = 137  # exit code of a job that had begun and could not say how it ended
 class Slurm(Executor):
     """`waiting` is here, `submitted` with SLURM: jobs by SLURM's number for them."""
 
+    capabilities = Capabilities(detaches=True)
+
     def __init__(self, config: SlurmConfig, resources: Resources) -> None:
         super().__init__(config, resources)
         commands.need()
         self.gpus = gpus(config, resources)
         self.at_once = config.at_once or resources.workers
-        folder: Path | None = getattr(resources, "folder", None)
+        folder = resources.folder
         self.temporary = Path(tempfile.mkdtemp(prefix="harness-slurm-")) if folder is None else None
         self.folder = self.temporary or (Path(folder or ".") / "engines" / "slurm").absolute()
         self.name = f"harness-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
@@ -66,8 +68,7 @@ class Slurm(Executor):
 
     def detach(self) -> None:
         self._send(limited=False)
-        for identity, job in self.submitted.items():
-            submissions.leave(self.folder, identity, job)
+        self.close()
 
     def poll(self, timeout: float) -> list[Ended]:
         self._send()
@@ -91,7 +92,9 @@ class Slurm(Executor):
             self._end_all(60)
 
     def close(self) -> None:
-        self.kill()
+        """What has not been cancelled goes on."""
+        for identity, job in self.submitted.items():
+            submissions.leave(self.folder, identity, job)
         if self.temporary:
             shutil.rmtree(self.temporary, ignore_errors=True)
         else:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
 NODES = ("n1", "n2")
+TOY = Path(__file__).parents[3] / "tests" / "toy"
+SUITE = """\
+name: toy
+matrix:
+  method: [classify]
+  backbone: [flat]
+  dataset: [blobs]
+  seed: {seeds}
+budget: {{steps: {steps}, batch_size: 32, lr: 0.1}}
+methods:
+  classify: {{seconds: {seconds}}}
+evaluators:
+  nearest: {{}}
+"""
 CONF = """\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -157,7 +175,6 @@ def cluster() -> Iterator[Cluster]:
     path = "/usr/sbin:/sbin:" + os.environ["PATH"]
     if missing := [name for name in NEEDED if shutil.which(name, path=path) is None]:
         pytest.skip(f"there is no SLURM here ({', '.join(missing)}); see plugins/slurm/README.md")
-    pytest.importorskip("submitit", reason="uv sync --extra slurm")
     cluster = Cluster(Path(tempfile.mkdtemp(prefix="slurm-")))
     before = os.environ.get("SLURM_CONF")
     try:
@@ -170,3 +187,67 @@ def cluster() -> Iterator[Cluster]:
         if before is not None:
             os.environ["SLURM_CONF"] = before
         shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """`harness run` of a suite of the toy plugin, in a folder of its own."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def start(self, *arguments: str, steps: int = 30, seconds: float = 0, seeds: int = 2) -> subprocess.Popen[str]:
+        """`seconds` are for each step."""
+        suite = self.folder / "benchmarks.yaml"
+        suite.write_text(SUITE.format(steps=steps, seconds=seconds, seeds=list(range(seeds))))
+        command = [sys.executable, "-m", "harness", "run", str(suite), "--device", "cpu", *arguments]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def wait(self, process: subprocess.Popen[str], code: int = 0) -> str:
+        """To its end; what it said."""
+        said, _ = process.communicate(timeout=180)
+        assert process.returncode == code, said
+        assert "Traceback" not in said
+        return said
+
+    def results(self, name: str = "toy") -> Path:
+        return self.folder / "results" / name
+
+    def running(self) -> dict[str, int]:
+        """The cells that train now, and their processes."""
+        leases = {path.stem: json.loads(path.read_text()) for path in self.results().glob("leases/[!.]*.json")}
+        logged = {
+            cell for cell in leases if (path := self._cell(cell) / "steps.jsonl").exists() and path.stat().st_size
+        }
+        return {cell: leases[cell]["pid"] for cell in logged}
+
+    def attempts(self, cell: str) -> list[str]:
+        """Their statuses, in order."""
+        files = sorted(self._cell(cell).glob("attempts/*.json"), key=lambda path: int(path.stem))
+        return [json.loads(path.read_text())["status"] for path in files]
+
+    def cells(self, name: str = "toy") -> list[str]:
+        return sorted(path.name for path in (self.results(name) / "cells").iterdir())
+
+    def training(self, cell: str) -> dict[str, Any]:
+        return json.loads((self._cell(cell) / "training.json").read_text())  # type: ignore[no-any-return]
+
+    def metrics(self, name: str = "toy") -> dict[str, Any]:
+        """Of every evaluator and cell, all digits."""
+        files = self.results(name).glob("cells/*/evaluations/*.json")
+        return {f"{path.parts[-3]} {path.stem}": json.loads(path.read_text())["metrics"] for path in files}
+
+    def _cell(self, cell: str) -> Path:
+        return self.results() / "cells" / cell
+
+
+@pytest.fixture
+def runs(cluster: Cluster, tmp_path: Path) -> Runs:
+    info = tmp_path / "site" / "harness_toy-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-toy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[harness]\ntoy = harness_toy\n")
+    path = os.pathsep.join(map(str, (info.parent, TOY)))
+    return Runs(tmp_path, {**cluster.env, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "300"})
