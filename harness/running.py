@@ -273,7 +273,7 @@ class _Work:
         if outcome is None:  # it was killed, or could not begin
             outcome = self._why(ended.exit_code, job.attempt.with_suffix(".log")).as_json(attempt)
             write_json(attempt, outcome)
-        self._whose(id_)  # a job that died after its last word still holds its cell
+        self._release(id_, job)
         self.progress.end(id_)
         self._tell(id_, outcome)
 
@@ -283,6 +283,12 @@ class _Work:
         if not seen or not lease.is_of(seen[0], job.run, int(job.attempt.stem)):
             return None
         return self.store.cell(id_).attempt(int(lease.owner(seen[0])["attempt"]))
+
+    def _release(self, id_: str, job: _Submitted) -> None:
+        """A job that died still holds its cell. On another machine nobody would see that it has ended for a while."""
+        seen = lease.signs(self.store.lease(id_))
+        if seen and lease.is_of(seen[0], job.run, int(job.attempt.stem)):
+            self.store.bury(id_, seen[0])
 
     def _why(self, exit_code: int, log: Path) -> Outcome:
         """What became of a job that could not say so itself."""
