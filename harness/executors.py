@@ -68,10 +68,11 @@ class Executor:
         """Accept a job; it may wait."""
         raise NotImplementedError
 
-    def adopt(self) -> Collection[Job]:
-        """Take over the cells' jobs that an earlier run submitted for this results folder and that have not ended, as
-        they were submitted. From then on they are in `running`, once they run, and `poll` reports their ends, also one
-        between the two runs. Called once, before the first `submit`.
+    def adopt(self, cells: Collection[str]) -> Collection[Job]:  # noqa: ARG002 (none is there)
+        """Take over the jobs with these names that an earlier run submitted for this results folder and that have not
+        ended, as they were submitted. From then on they are in `running`, once they run, and `poll` reports their
+        ends, also one between the two runs; all others are not this run's to cancel. Called once, before the first
+        `submit`.
         """
         return ()
 

@@ -77,7 +77,7 @@ def run(
     for message in repair(store, plan):
         display.warn(message)
     path = store.write_plan(plan)
-    adopted = {job.name: _Submitted.of(job, store) for job in executor.adopt() if job.name in plan.cells}
+    adopted = {job.name: _Submitted.of(job, store) for job in executor.adopt(plan.cells)}
     if options.fresh and adopted:
         raise UsageError(
             f"--fresh: jobs of an earlier run have not been waited for ({len(adopted)} cells). Run without --fresh "
@@ -259,9 +259,7 @@ class _Work:
         self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices))
 
     def _end(self, ended: Ended) -> None:
-        id_, job = ended.name, self.submitted.pop(ended.name, None)
-        if job is None:  # of another plan's, adopted with ours
-            return
+        id_, job = ended.name, self.submitted.pop(ended.name)
         holding = self._holding(id_, job)
         if ended.exit_code == jobs.NOT_RUN and not holding:
             # what it would have written may be there, from who has run it

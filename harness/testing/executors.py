@@ -158,7 +158,9 @@ def detached_jobs_are_adopted(subject: ExecutorSubject) -> None:
         executor.detach()
         later = subject.make(folder)
         try:
-            found = [(job.name, tuple(job.command)) for job in later.adopt()]
+            if later.adopt(["another"]):
+                raise Fault("`adopt` gives a job that it was not asked for", "leave the jobs of other cells alone")
+            found = [(job.name, tuple(job.command)) for job in later.adopt([held.job.name])]
             if found != [(held.job.name, held.job.command)]:
                 raise Fault(f"of a job that was left, `adopt` gives {found}", "write jobs down in `resources.folder`")
             held.release()

@@ -60,8 +60,8 @@ class Slurm(Executor):
     def submit(self, job: Job) -> None:
         self.waiting.append(job)
 
-    def adopt(self) -> Collection[Job]:
-        self.submitted |= dict(submissions.left(self.folder))
+    def adopt(self, cells: Collection[str]) -> Collection[Job]:
+        self.submitted |= {identity: job for identity, job in submissions.left(self.folder) if job.name in cells}
         for identity, job in self.submitted.items():
             submissions.remember(self.folder, identity, job)
         return list(self.submitted.values())

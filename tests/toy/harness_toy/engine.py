@@ -67,11 +67,11 @@ class Engine(Executor):
             folder.rename(folder.with_name(f"{folder.name}.ended-{time.time_ns()}"))
         return [Ended(name, code) for name, code in codes.items()]
 
-    def adopt(self):
+    def adopt(self, cells):
         jobs = []
         for file in self.folder.glob("*/job.json"):
             name, command, log = json.loads(file.read_text())
-            if command[0] == "cell" and ".ended-" not in file.parent.name:
+            if name in cells and ".ended-" not in file.parent.name:
                 self.running[name] = file.parent
                 jobs.append(Job(name, tuple(command), log))
         self.held.unlink(missing_ok=True)
