@@ -50,8 +50,8 @@ class Slurm(Executor):
 
     @property
     def running(self) -> dict[str, str]:
-        begun = (identity for identity in self.submitted if submissions.has_begun(self.folder, identity))
-        return {self.submitted[identity].name: identity for identity in begun}
+        begun = submissions.begun(self.folder)
+        return {job.name: identity for identity, job in self.submitted.items() if identity in begun}
 
     @running.setter
     def running(self, value: object) -> None:

@@ -33,6 +33,11 @@ def end(folder: Path, identity: str, code: int) -> None:
     write(folder / f"{identity}.exit", str(code))
 
 
+def begun(folder: Path) -> set[str]:
+    """The jobs that have begun, by one look at the folder: a question for each would be slow on a network's disk."""
+    return {path.stem for path in folder.glob("*.exit")}
+
+
 def has_begun(folder: Path, identity: str) -> bool:
     return (folder / f"{identity}.exit").exists()
 

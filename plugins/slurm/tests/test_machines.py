@@ -88,6 +88,17 @@ def test_a_preempted_cell_saves_its_state_and_is_queued_again(cluster: Cluster, 
         assert runs.training(cell)["resumed_at"] > 0
 
 
+def test_a_run_of_some_cells_leaves_the_jobs_of_the_others_alone(cluster: Cluster, runs: Runs) -> None:
+    runs.wait(runs.start(*SLURM, "--detach", steps=60, seconds=0.1, seeds=3))
+    submitted = runs.results() / "engines" / "slurm"
+    process = runs.start(*SLURM, "--only", "seed=0", steps=60, seconds=0.1, seeds=3)
+    wait_for(lambda: any(f'"pid": {process.pid}' in path.read_text() for path in submitted.glob("*.json")), "a run")
+    process.send_signal(signal.SIGTERM)
+    runs.wait(process, 130)
+    assert len(cluster.call("squeue", "-h", "-r", "-t", "PD,R", "-o", "%i").split()) == 2
+    assert "3 of 3 cells done" in runs.wait(runs.start(*SLURM, steps=60, seeds=3))
+
+
 def test_a_lost_machine_is_waited_for_until_its_lease_is_stale(cluster: Cluster, runs: Runs) -> None:
     runs.env["HARNESS_STALE_SECONDS"] = STALE
     process = runs.start(*SLURM, "--checkpoint-every", "5steps", steps=60, seconds=0.1)
