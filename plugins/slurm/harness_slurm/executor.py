@@ -136,6 +136,7 @@ class Slurm(Executor):
                 sent = [engine.submit(Task(self._command(job), job.log, str(self.folder))) for job in jobs]
         except (FailedJobError, FailedSubmissionError) as error:
             raise UsageError(f"executor slurm: {' '.join(str(error).split())}") from None
+        submissions.drop(sent[0].paths.submission_file)
         self.caps[sent[0].job_id.partition("_")[0]] = cap
         return [job.job_id for job in sent]
 

@@ -33,6 +33,14 @@ def end(folder: Path, identity: str, code: int) -> None:
     write(folder / f"{identity}.exit", str(code))
 
 
+def drop(script: Path) -> None:
+    """Remove the script of an array, which SLURM has read, and submitit's link to it."""
+    for link in script.parent.glob(".submission_file_*"):
+        if link.is_symlink() and link.resolve() == script.resolve():
+            link.unlink()
+    script.unlink(missing_ok=True)
+
+
 def begun(folder: Path) -> set[str]:
     """The jobs that have begun, by one look at the folder: a question for each would be slow on a network's disk."""
     return {path.stem for path in folder.glob("*.exit")}
