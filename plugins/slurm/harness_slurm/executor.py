@@ -20,10 +20,10 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness_slurm import SlurmConfig, commands, submissions
+from harness_slurm.asks import gpus, parameters
 from harness_slurm.task import Task
 
 ASK_SECONDS = 2.0  # between two questions to the controller
-WARNING_SECONDS = 60  # before the time limit, at which a cell saves its state
 REQUEUES = 100  # by time limits; a cell for which so many do not suffice is stuck
 ARRAY = 1000  # jobs in one; SLURM's own limit is 1001 where nobody has changed it
 DIED = 137  # exit code of a job that had begun and could not say how it ended
@@ -50,7 +50,7 @@ class Slurm(Executor):
 
     @property
     def running(self) -> dict[str, str]:
-        begun = submissions.begun(self.folder)
+        begun = submissions.begun(self.folder) if self.submitted else ()
         return {job.name: identity for identity, job in self.submitted.items() if identity in begun}
 
     @running.setter
@@ -111,7 +111,7 @@ class Slurm(Executor):
 
     def _send(self, *, limited: bool = True) -> None:
         """Submit what waits, in arrays of jobs that want the same, while the cap leaves room."""
-        while self.waiting and (room := self._room() if limited else len(self.waiting)) > 0:
+        while self.waiting and (room := self._room() if limited else self._most()) > 0:
             devices = self.waiting[0].devices
             alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), ARRAY))  # noqa: B023
             for identity, job in zip(self._array(alike, devices, room), alike, strict=True):
@@ -119,18 +119,28 @@ class Slurm(Executor):
                 submissions.remember(self.folder, identity, job)
                 self.waiting.popleft()
 
+    def _most(self) -> int:
+        """How many jobs an array may run at a time if there is no other."""
+        return len(self.waiting) if self.at_once is None else self.at_once
+
     def _room(self) -> int:
-        """How many jobs a further array may run at a time."""
+        """How many a further array may, besides those that there are."""
         if self.at_once is None:
-            return len(self.waiting)
+            return self._most()
         alive = Counter(identity.partition("_")[0] for identity in self.submitted)
-        return self.at_once - sum(min(count, self.caps.get(array, 1)) for array, count in alive.items())
+        return self.at_once - sum(min(count, self.caps.get(array, count)) for array, count in alive.items())
 
     def _array(self, jobs: list[Job], devices: int, cap: int) -> Iterable[str]:
-        """SLURM's numbers for jobs that are submitted together. Raises UsageError with SLURM's words if it refuses."""
+        """SLURM's numbers for jobs that are submitted together. Their script is replaced by the job (`exec`), which is
+        then what SLURM signals.
+
+        Raises UsageError with SLURM's words if it refuses.
+        """
         logging.getLogger("submitit").setLevel(logging.CRITICAL)  # what it would log is raised as well
         engine = SlurmExecutor(self.folder, max_num_timeout=REQUEUES, python=f"exec {quote(sys.executable)}")
-        engine.update_parameters(**self._parameters(devices), array_parallelism=cap)
+        engine.update_parameters(
+            **parameters(self.config, self.gpus * devices), job_name=self.name, array_parallelism=cap
+        )
         try:
             with engine.batch():
                 sent = [engine.submit(Task(self._command(job), job.log, str(self.folder))) for job in jobs]
@@ -139,28 +149,6 @@ class Slurm(Executor):
         submissions.drop(sent[0].paths.submission_file)
         self.caps[sent[0].job_id.partition("_")[0]] = cap
         return [job.job_id for job in sent]
-
-    def _parameters(self, devices: int) -> dict[str, object]:
-        """As submitit names them. The script is replaced by the job (`exec`), which is then what SLURM signals."""
-        config = self.config
-        asked = {
-            "partition": config.partition,
-            "account": config.account,
-            "qos": config.qos,
-            "constraint": config.constraint,
-            "mem": None if config.memory_gb is None else f"{round(config.memory_gb * 1024)}M",
-            "gpus_per_node": self.gpus * devices or None,
-        }
-        return {
-            **{name: value for name, value in asked.items() if value is not None},
-            "job_name": self.name,
-            "nodes": 1,
-            "cpus_per_task": config.cpus,
-            "time": config.minutes,
-            "stderr_to_stdout": True,
-            "use_srun": False,
-            "additional_parameters": {"signal": f"B:USR2@{WARNING_SECONDS}", "requeue": True},
-        }
 
     def _command(self, job: Job) -> tuple[str, ...]:
         device = "cuda" if self.gpus else "cpu"
@@ -179,21 +167,9 @@ class Slurm(Executor):
         job = self.submitted.pop(identity)
         code = submissions.exit_code(self.folder, identity)
         if code is None:
-            code = DIED if submissions.has_begun(self.folder, identity) else 1
+            code = DIED if identity in submissions.begun(self.folder) else 1
             Path(job.log).parent.mkdir(parents=True, exist_ok=True)
             with Path(job.log).open("a") as log:
                 log.write(f"SLURM says of its job {identity}: {state}\n")
         submissions.forget(self.folder, identity)
         return Ended(job.name, code)
-
-
-def gpus(config: SlurmConfig, resources: Resources) -> int:
-    """How many GPUs each device of a cell is. Raises UsageError where what is asked for makes no sense."""
-    device = resources.device
-    if device.startswith("cuda:"):
-        raise UsageError(f"--device {device}: SLURM chooses the GPU; say --device cuda.")
-    if device == "cuda" and config.gpus == 0:
-        raise UsageError("--device cuda: the executor's option is `gpus: 0`.")
-    if device == "cpu":
-        return 0
-    return 1 if config.gpus is None else config.gpus

@@ -42,12 +42,8 @@ def drop(script: Path) -> None:
 
 
 def begun(folder: Path) -> set[str]:
-    """The jobs that have begun, by one look at the folder: a question for each would be slow on a network's disk."""
-    return {path.stem for path in folder.glob("*.exit")}
-
-
-def has_begun(folder: Path, identity: str) -> bool:
-    return (folder / f"{identity}.exit").exists()
+    """The jobs that have begun."""
+    return {name.removesuffix(".exit") for name in os.listdir(folder) if name.endswith(".exit")}  # noqa: PTH208 (speed)
 
 
 def exit_code(folder: Path, identity: str) -> int | None:
@@ -59,20 +55,28 @@ def exit_code(folder: Path, identity: str) -> int | None:
 
 
 def remember(folder: Path, identity: str, job: Job) -> None:
-    """For a later run."""
+    """For a later run, if this one dies."""
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "began": process_start(os.getpid())}
-    write(folder / f"{identity}.json", json.dumps({"owner": owner, "job": asdict(job)}))
+    _note(folder, identity, owner, job)
 
 
 def leave(folder: Path, identity: str, job: Job) -> None:
     """Any later run may have it."""
-    write(folder / f"{identity}.json", json.dumps({"owner": None, "job": asdict(job)}))
+    _note(folder, identity, None, job)
+
+
+def _note(folder: Path, identity: str, owner: dict[str, object] | None, job: Job) -> None:
+    if job.command[0] == "cell":  # what prepares a run is of no use to another
+        write(folder / f"{identity}.json", json.dumps({"owner": owner, "job": asdict(job)}))
 
 
 def left(folder: Path) -> Iterator[tuple[str, Job]]:
     """What runs that are over have submitted and not seen end. A run on another host must have said so itself."""
     for path in sorted(folder.glob("*.json")):
-        said = json.loads(path.read_text())
+        try:
+            said = json.loads(path.read_text())
+        except (FileNotFoundError, ValueError):  # its run lives and has just seen its end
+            continue
         owner = said["owner"]
         if owner is None or (owner["host"] == socket.gethostname() and not alive(owner["pid"], owner["began"])):
             yield path.stem, Job(**{**said["job"], "command": tuple(said["job"]["command"])})
@@ -80,9 +84,6 @@ def left(folder: Path) -> Iterator[tuple[str, Job]]:
 
 def forget(folder: Path, identity: str) -> None:
     """Its end has been reported. Only of a job that said nothing is kept what submitit wrote of it."""
-    said = exit_code(folder, identity) is not None
-    (folder / f"{identity}.json").unlink(missing_ok=True)
-    for path in folder.glob(f"{identity}_*"):
-        if said or path.suffix != ".out":
-            path.unlink(missing_ok=True)
-    (folder / f"{identity}.exit").unlink(missing_ok=True)
+    log = [f"{identity}_0_log.out"] if exit_code(folder, identity) is not None else []
+    for name in (f"{identity}_submitted.pkl", f"{identity}_0_result.pkl", *log, f"{identity}.json", f"{identity}.exit"):
+        (folder / name).unlink(missing_ok=True)

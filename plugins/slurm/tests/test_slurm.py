@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,8 @@ from harness.testing.held import HeldJob
 
 pytest.importorskip("harness_slurm", reason="uv sync --extra slurm")
 from harness_slurm import SlurmConfig, commands
-from harness_slurm.executor import Slurm, gpus
+from harness_slurm.asks import gpus, parameters
+from harness_slurm.executor import Slurm
 
 from .conftest import NODES, Cluster, Runs, kill, wait_for
 
@@ -162,12 +162,9 @@ def test_without_slurm_there_is_a_message(runs: Runs, tmp_path: Path) -> None:
 
 
 def test_gpus_are_asked_for_each_device() -> None:
-    engine = Slurm(SlurmConfig(gpus=2, memory_gb=1.5, partition="a100"), Resources("auto", None))
-    try:
-        asked: dict[str, Any] = engine._parameters(devices=4)
-    finally:
-        engine.close()
+    asked = parameters(SlurmConfig(memory_gb=1.5, partition="a100"), gpus=8)
     assert (asked["gpus_per_node"], asked["mem"], asked["partition"]) == (8, "1536M", "a100")
+    assert "gpus_per_node" not in parameters(SlurmConfig(), gpus=0)
     assert gpus(SlurmConfig(), Resources("auto", None)) == gpus(SlurmConfig(), Resources("cuda", None)) == 1
     assert gpus(SlurmConfig(gpus=2), Resources("cpu", None)) == 0
     for device, config in (("cuda:1", SlurmConfig()), ("cuda", SlurmConfig(gpus=0))):
