@@ -30,8 +30,8 @@ class Machines(Cluster):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        grace = self.conf.read_text().replace("Default=YES", "Default=YES PriorityTier=1 GraceTime=20")
-        self.conf.write_text(grace + PREEMPTION)
+        text = self.conf.read_text().replace("Default=YES", "Default=YES PriorityTier=1")
+        self.conf.write_text(text + PREEMPTION)
 
     def start_node(self, name: str) -> None:
         namespaces = ("unshare", "--pid", "--fork", "--mount-proc", "--uts", "--kill-child")
@@ -66,7 +66,7 @@ def cells_on(cluster: Cluster, node: str) -> dict[str, int]:
 
 
 def test_a_killed_worker_on_another_machine_is_known_at_once(cluster: Cluster, runs: Runs) -> None:
-    process = runs.start(*SLURM, steps=60, seconds=0.1)
+    process = runs.start(*SLURM, steps=120, seconds=0.1)
     wait_for(lambda: len(runs.running()) == 2, "two cells that train")
     [(victim, pid)] = cells_on(cluster, "n1").items()
     os.kill(pid, signal.SIGKILL)
@@ -79,7 +79,7 @@ def test_a_killed_worker_on_another_machine_is_known_at_once(cluster: Cluster, r
 
 
 def test_a_preempted_cell_saves_its_state_and_is_queued_again(cluster: Cluster, runs: Runs) -> None:
-    process = runs.start(*SLURM, steps=60, seconds=0.1)
+    process = runs.start(*SLURM, steps=120, seconds=0.1)
     wait_for(lambda: len(runs.running()) == 2, "two cells that train")
     cluster.call("sbatch", "--partition=urgent", "--array=0-1", "--output=/dev/null", "--wrap", "sleep 1")
     assert "2 of 2 cells done" in runs.wait(process)
@@ -89,19 +89,19 @@ def test_a_preempted_cell_saves_its_state_and_is_queued_again(cluster: Cluster, 
 
 
 def test_a_run_of_some_cells_leaves_the_jobs_of_the_others_alone(cluster: Cluster, runs: Runs) -> None:
-    runs.wait(runs.start(*SLURM, "--detach", steps=60, seconds=0.1, seeds=3))
+    runs.wait(runs.start(*SLURM, "--detach", steps=120, seconds=0.1, seeds=3))
     submitted = runs.results() / "engines" / "slurm"
-    process = runs.start(*SLURM, "--only", "seed=0", steps=60, seconds=0.1, seeds=3)
-    wait_for(lambda: any(f'"pid": {process.pid}' in path.read_text() for path in submitted.glob("*.json")), "a run")
+    process = runs.start(*SLURM, "--only", "seed=0", steps=120, seconds=0.1, seeds=3)
+    wait_for(lambda: any(f'"pid": {process.pid},' in path.read_text() for path in submitted.glob("*.json")), "a run")
     process.send_signal(signal.SIGTERM)
     runs.wait(process, 130)
     assert len(cluster.call("squeue", "-h", "-r", "-t", "PD,R", "-o", "%i").split()) == 2
-    assert "3 of 3 cells done" in runs.wait(runs.start(*SLURM, steps=60, seeds=3))
+    assert "3 of 3 cells done" in runs.wait(runs.start(*SLURM, steps=120, seeds=3))
 
 
 def test_a_lost_machine_is_waited_for_until_its_lease_is_stale(cluster: Cluster, runs: Runs) -> None:
     runs.env["HARNESS_STALE_SECONDS"] = STALE
-    process = runs.start(*SLURM, "--checkpoint-every", "5steps", steps=60, seconds=0.1)
+    process = runs.start(*SLURM, "--checkpoint-every", "5steps", steps=120, seconds=0.1)
     wait_for(lambda: len(list(runs.results().glob("cells/*/checkpoint.pt"))) == 2, "two checkpoints")
     [victim] = cells_on(cluster, "n2")
     cluster.lose("n2")
