@@ -157,7 +157,7 @@ class Slurm(Executor):
     def _ended(self) -> list[Ended]:
         """Which jobs SLURM no longer has, or has only the end of."""
         self.asked = time.monotonic()
-        states = commands.states(self.name) if self.submitted else {}
+        states = commands.states(self.name, self.submitted) if self.submitted else {}
         if states is None:  # no answer is no news
             return []
         over = [identity for identity in self.submitted if states.get(identity, "COMPLETED") in commands.OVER]

@@ -152,6 +152,9 @@ def test_at_once_is_kept_over_all_arrays(tmp_path: Path) -> None:
 def test_slurms_own_words_are_the_message(runs: Runs) -> None:
     said = runs.wait(runs.start(*SLURM, "--executor-option", "partition=none"), 2)
     assert "invalid partition specified: none" in said
+    said = runs.wait(runs.start(*SLURM, "--executor-option", "minutes=100"), 2)  # more than the partition's 60
+    assert "SLURM would never begin the job" in said
+    assert "PartitionTimeLimit" in said
     said = runs.wait(runs.start(*SLURM, "--device", "cuda"), 2)  # the later --device counts
     assert "sbatch: error:" in said
 
