@@ -7,13 +7,23 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from harness import Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness.config import load_suite
-from harness.files import read_json
+from harness.display import PlainDisplay
+from harness.files import read_json, write_json
+from harness.lease import claim
+from harness.outcome import Outcome
 from harness.plan import Plan
 from harness.registry import registry
+from harness.running import Options, run
 from harness.store import CellFolder, Store
+from harness.submitted import Submitted
 from harness.testing import check_executor
 from tests.conftest import SUITE, Harness
 from tests.test_faults import Write
@@ -86,6 +96,66 @@ def test_a_detached_run_is_attached_to_and_its_jobs_may_be_started_again(
     attempts = sorted(ends(store.cell(id_)) for id_ in store.begun())
     assert attempts == [[again, ("ok", "")], [("ok", "")]]
     assert not list(store.folder.glob("leases/*.json"))
+
+
+class Fake(Executor):
+    """Its jobs end as they are said to, and write nothing."""
+
+    capabilities = Capabilities(detaches=True)
+    capacity = 1
+
+    def __init__(self, left: Mapping[Job, int] | None = None) -> None:
+        super().__init__(None, Resources("cpu", None))
+        self.left = left or {}
+        self.jobs: list[Job] = []
+        self.ended: list[Ended] = []
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+        if job.command[0] == "prepare":
+            write_json(Path(job.command[3]), {"errors": []})
+            Path(job.log).touch()
+        self.ended.append(Ended(job.name, int(job.command[0] == "cell")))
+
+    def adopt(self, cells: Collection[str]) -> Collection[Job]:
+        found = {job: code for job, code in self.left.items() if job.name in cells}
+        self.ended += [Ended(job.name, code) for job, code in found.items()]
+        return list(found)
+
+    def poll(self, timeout: float) -> list[Ended]:  # noqa: ARG002
+        ended, self.ended = self.ended, []
+        return ended
+
+
+def test_a_run_takes_over_what_is_left_submits_the_rest_and_reads_the_latest_attempt(
+    suite: Write, tmp_path: Path
+) -> None:
+    plan = Plan.of(load_suite(suite(SUITE.replace("[classify, idle]", "[idle]").replace("1]", "1, 2]")), registry()))
+    store, display = Store(tmp_path / "results"), PlainDisplay(Console(quiet=True))
+    one, two, three = plan.cells
+    first = Fake()
+    assert run(plan, store, first, display, Options(detach=True)) == dict.fromkeys(plan.cells, "submitted")
+    given = {job.name: job for job in first.jobs}
+    for number, outcome in ((1, Outcome("interrupted")), (2, Outcome("oom", "in its second life"))):
+        attempt = store.cell(two).attempt(number)
+        write_json(attempt, outcome.as_json(attempt))
+    second = Fake({given[one]: 75, given[two]: 1})  # another job has the first cell; the third was lost
+    assert run(plan, store, second, display) == {one: "failed", two: "oom", three: "failed"}
+    assert [job.name for job in second.jobs] == ["prepare", three, one]
+    with pytest.raises(UsageError, match=r"--fresh: jobs of an earlier run have not been waited for \(1 cells\)"):
+        run(plan, store, Fake({given[one]: 0}), display, Options(fresh=True))
+
+
+def test_a_cell_is_free_once_its_job_has_ended_on_whatever_machine(suite: Write, tmp_path: Path) -> None:
+    plan = Plan.of(load_suite(suite(ONE), registry()))
+    store, [id_] = Store(tmp_path / "results"), plan.cells
+    job = Submitted(store.cell(id_).attempt(1), "elsewhere.1.2.3", 1)
+    for run_of_it, left in (("elsewhere.1.2.3", False), ("elsewhere.4.5.6", True)):
+        mine = claim(store.lease(id_), run_of_it, "001")
+        assert mine
+        store.lease(id_).write_text(json.dumps({**json.loads(mine.content), "machine": "00000000"}))
+        job.release(store, id_)
+        assert store.lease(id_).exists() == left
 
 
 def test_an_engine_that_keeps_the_contract_conforms() -> None:
