@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import logging
 import shutil
 import sys
@@ -142,13 +143,20 @@ class Slurm(Executor):
             **parameters(self.config, self.gpus * devices), job_name=self.name, array_parallelism=cap
         )
         try:
-            with engine.batch():
+            with contextlib.redirect_stderr(io.StringIO()), engine.batch():
                 sent = [engine.submit(Task(self._command(job), job.log, str(self.folder))) for job in jobs]
         except (FailedJobError, FailedSubmissionError) as error:
             raise UsageError(f"executor slurm: {' '.join(str(error).split())}") from None
-        submissions.drop(sent[0].paths.submission_file)
+        self._tidy(sent[0].paths.submission_file)
         self.caps[sent[0].job_id.partition("_")[0]] = cap
         return [job.job_id for job in sent]
+
+    def _tidy(self, script: Path) -> None:
+        """Of a script SLURM has its own copy; submitit keeps it and a link to it."""
+        script.unlink(missing_ok=True)
+        for link in self.folder.glob(".submission_file_*"):
+            if not link.exists():
+                link.unlink(missing_ok=True)
 
     def _command(self, job: Job) -> tuple[str, ...]:
         device = "cuda" if self.gpus else "cpu"

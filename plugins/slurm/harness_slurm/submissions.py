@@ -33,14 +33,6 @@ def end(folder: Path, identity: str, code: int) -> None:
     write(folder / f"{identity}.exit", str(code))
 
 
-def drop(script: Path) -> None:
-    """Remove the script of an array, which SLURM has read, and submitit's link to it."""
-    for link in script.parent.glob(".submission_file_*"):
-        if link.is_symlink() and link.resolve() == script.resolve():
-            link.unlink()
-    script.unlink(missing_ok=True)
-
-
 def begun(folder: Path) -> set[str]:
     """The jobs that have begun."""
     return {name.removesuffix(".exit") for name in os.listdir(folder) if name.endswith(".exit")}  # noqa: PTH208 (speed)
