@@ -23,6 +23,7 @@ from harness.plugins import installed
 from harness.processes import oom_kills
 from harness.progress import Progress
 from harness.store import ATTEMPT, Store
+from harness.submitted import Submitted
 from harness.supervisor import Limits
 
 POLL_SECONDS = 0.5
@@ -77,7 +78,12 @@ def run(
     for message in repair(store, plan):
         display.warn(message)
     path = store.write_plan(plan)
-    adopted = {job.name: _Submitted.of(job, store) for job in executor.adopt() if job.name in plan.cells}
+    adopted = {job.name: Submitted.of(job, store) for job in executor.adopt() if job.name in plan.cells}
+    if options.fresh and adopted:
+        raise UsageError(
+            f"--fresh: jobs of an earlier run have not been waited for ({len(adopted)} cells). Run without --fresh "
+            "first; interrupted then, it ends them."
+        )
     wanted = {"todo", "running", *options.retry}
     left = [id_ for id_, status in store.statuses(plan).items() if options.fresh or status in wanted or id_ in adopted]
     mistakes: list[str] = []
@@ -106,22 +112,6 @@ def devices_of(cell: Cell) -> int:  # noqa: ARG001 (a cell trains on one, so far
     return Job.devices
 
 
-@dataclass(frozen=True)
-class _Submitted:
-    """A cell's job at the executor: its first attempt, the run that submitted it, and what counts as ended for it."""
-
-    attempt: Path
-    run: str
-    since: int
-
-    @classmethod
-    def of(cls, job: Job, store: Store) -> _Submitted:
-        """From its command line; the folder of results may have had another path there."""
-        given = jobs.read(job.command)
-        attempt = store.cell(job.name).attempts / given.attempt.name
-        return cls(attempt, given.run, given.since or int(attempt.stem))
-
-
 class _Work:
     """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run."""
 
@@ -132,7 +122,7 @@ class _Work:
         executor: Executor,
         display: Display,
         options: Options,
-        adopted: Mapping[str, _Submitted],
+        adopted: Mapping[str, Submitted],
     ) -> None:
         self.plan = plan.absolute()  # a job may run in another folder
         self.progress = progress
@@ -247,9 +237,8 @@ class _Work:
     def _start(self, id_: str) -> None:
         attempt = self.store.cell(id_).next_attempt().absolute()
         attempt.parent.mkdir(parents=True, exist_ok=True)
-        self.submitted[id_] = _Submitted(attempt, self.run, self.since[id_])
-        ticket = ("--attempt", str(attempt), "--since", str(self.since[id_]), "--run", self.run)
-        command = (jobs.CELL, str(self.plan), id_, *ticket, *self.options.arguments())
+        job = self.submitted[id_] = Submitted(attempt, self.run, self.since[id_])
+        command = (jobs.CELL, str(self.plan), id_, *job.arguments(), *self.options.arguments())
         devices = devices_of(self.progress.plan.cells[id_])
         self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices))
 
@@ -257,13 +246,13 @@ class _Work:
         id_, job = ended.name, self.submitted.pop(ended.name, None)
         if job is None:  # of another plan's, adopted with ours
             return
-        holding = self._holding(id_, job)
-        if ended.exit_code == jobs.NOT_RUN and not holding:
+        held = job.held(self.store, id_)
+        if ended.exit_code == jobs.NOT_RUN and not held:
             # what it would have written may be there, from who has run it
             self.progress.back(id_)
             self.waiting.append(id_)
             return
-        attempt = holding or self.store.cell(id_).latest(job.attempt)
+        attempt = held or self.store.cell(id_).latest(job.attempt)
         outcome = _read(attempt)
         if outcome is None:  # it was killed, or could not begin
             outcome = self._why(ended.exit_code, job.attempt.with_suffix(".log")).as_json(attempt)
@@ -271,13 +260,6 @@ class _Work:
         self._whose(id_)  # a job that died after its last word still holds its cell
         self.progress.end(id_)
         self._tell(id_, outcome)
-
-    def _holding(self, id_: str, job: _Submitted) -> Path | None:
-        """The attempt for which a job that has ended still holds its cell: it did run, whatever its exit code says."""
-        seen = lease.signs(self.store.lease(id_))
-        if not seen or not lease.is_of(seen[0], job.run, int(job.attempt.stem)):
-            return None
-        return self.store.cell(id_).attempt(int(lease.owner(seen[0])["attempt"]))
 
     def _why(self, exit_code: int, log: Path) -> Outcome:
         """What became of a job that could not say so itself."""
