@@ -96,6 +96,7 @@ class Slurm(Executor):
         """What has not been cancelled goes on."""
         for identity, job in self.submitted.items():
             submissions.leave(self.folder, identity, job)
+        self.submitted.clear()
         if self.temporary:
             shutil.rmtree(self.temporary, ignore_errors=True)
         else:

@@ -60,7 +60,10 @@ _child: list[int] = []  # not a field, which would travel with the task
 
 def _has_ended(pid: int) -> bool:
     """Whether this child has ended; its exit code stays there for its waiter."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # who waits for it has taken it
+        return True
 
 
 def _pass_on(number: int, _frame: FrameType | None) -> None:
