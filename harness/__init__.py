@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.data.transforms import augment
     from harness.errors import UsageError, nearest
     from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
-    from harness.executors import Ended, Executor, Job, Resources
+    from harness.executors import Capabilities, Ended, Executor, Job, Resources
     from harness.hookspecs import Register, hookimpl
     from harness.jobs import run_job
     from harness.options import NoOptions, option
@@ -44,7 +44,7 @@ _LAZY = {
     "augment": "harness.data.transforms",
     **dict.fromkeys(("UsageError", "nearest"), "harness.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.events"),
-    **dict.fromkeys(("Ended", "Executor", "Job", "Resources"), "harness.executors"),
+    **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.hookspecs"),
     "run_job": "harness.jobs",
     **dict.fromkeys(("NoOptions", "option"), "harness.options"),
@@ -59,6 +59,7 @@ __all__ = [
     "GRACE_SECONDS",
     "Augmentation",
     "Backbone",
+    "Capabilities",
     "CellFinished",
     "CellStarted",
     "Classifier",

@@ -54,6 +54,11 @@ class CellFolder:
     def next_attempt(self) -> Path:
         return self.attempt(self.next_number())
 
+    def latest(self, since: Path) -> Path:
+        """The last attempt that says how it ended, if it is `since` or a later one; else `since`."""
+        found = attempt_files(str(self.attempts))
+        return Path(found[-1]) if found and number_of(found[-1]) > number_of(since.name) else since
+
     def failure(self, since: int = 0) -> dict[str, Any] | None:
         """How the latest attempt failed, if it did; only attempts from number `since` on."""
         found = attempt_files(str(self.attempts))

@@ -190,7 +190,7 @@ class _Reader:
     def component(self, spec: Spec, options: Any, where: Any, label: str, place: str) -> Component:
         parsed: Any = parse(spec.config, options, where, owner=spec.name)
         try:
-            component = Component(spec, _resolve_paths(parsed, self.document.file.parent), label, place)
+            component = Component(spec, resolve_paths(parsed, self.document.file.parent), label, place)
             _ = component.identity  # a missing file is found here, not in the middle of a run
         except UsageError as error:
             raise UsageError(f"{place}: {label}: {error}") from error
@@ -381,7 +381,7 @@ def _short(value: Any) -> str:
     )
 
 
-def _resolve_paths(config: Any, folder: Path) -> Any:
+def resolve_paths(config: Any, folder: Path) -> Any:
     """Relative paths are meant from the suite's folder, not from where the command happens to run."""
     paths = {
         field.name: folder / _expanded(value)

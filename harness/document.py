@@ -60,6 +60,15 @@ def read(file: Path, budget: str | None = None) -> Document:
     return Document(file, _resolve(document), document.lines) if "${" in text else document
 
 
+def scalar(text: str, where: str) -> Any:
+    """One value, as a suite would have it: "60" is a number. Raises UsageError if it is not YAML."""
+    try:
+        return _text_keys(_parse(text)[1]) if text.strip() else None
+    except (yaml.YAMLError, RecursionError) as error:
+        problem = getattr(error, "problem", None) or "not a value"
+        raise UsageError(f"{where}: not valid YAML: {problem} (quote it).") from error
+
+
 def _chosen(document: Document, budget: str | None) -> Document:
     try:
         values = named.choose(document.values, budget)

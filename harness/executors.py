@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from harness.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,16 @@ class Resources:
     device: str  # "auto", "cpu", "cuda" or "cuda:N"
     workers: int | None  # jobs at a time; None: the executor decides
     modules: tuple[str, ...] = ()  # what the jobs will import, for an executor that can load it ahead
+    folder: Path | None = None  # the results folder, where an executor may keep what a later run needs to `adopt`
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an executor can do, as far as it knows before it is given a job."""
+
+    devices: int | None = None  # the most that one job can have; None: not known
+    detaches: bool = False  # its jobs live on when `harness run` ends
+    shared_files: bool = True  # its jobs see the results folder
 
 
 class Executor:
@@ -39,9 +52,10 @@ class Executor:
 
     `running`: the jobs that have been started and have not ended, by name; what they map to is the executor's own.
     `capacity`: how many jobs it wants to have at a time, None for all at once. Where several runs share the work, what
-    has not been submitted is free for the others.
+    has not been submitted is free for the others. `capabilities` may depend on the options: set it in `__init__`, then.
     """
 
+    capabilities: Capabilities = Capabilities()
     running: Mapping[str, Any]
     capacity: int | None = None
 
@@ -54,12 +68,27 @@ class Executor:
         """Accept a job; it may wait."""
         raise NotImplementedError
 
+    def adopt(self, cells: Collection[str]) -> Collection[Job]:  # noqa: ARG002 (none is there)
+        """Take over the jobs with these names that an earlier run submitted for this results folder and that have not
+        ended, as they were submitted. From then on they are in `running`, once they run, and `poll` reports their
+        ends, also one between the two runs; all others are not this run's to cancel. Called once, before the first
+        `submit`.
+        """
+        return ()
+
+    def detach(self) -> None:
+        """Leave all jobs to themselves; a later run may `adopt` them. Called instead of `cancel` and `close`.
+
+        Raises UsageError where the jobs cannot live on.
+        """
+        raise UsageError("--detach: the jobs of this executor end with the command that submitted them.")
+
     def poll(self, timeout: float) -> list[Ended]:
         """Jobs that have ended since the last call; waits up to `timeout` seconds for one."""
         raise NotImplementedError
 
     def cancel(self) -> None:
-        """End all jobs, waiting and running: SIGTERM, and some ten seconds to save their state and say so."""
+        """End all jobs, waiting, running and adopted: SIGTERM, and some ten seconds to save their state and say so."""
         raise NotImplementedError
 
     def kill(self) -> None:

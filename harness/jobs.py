@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +16,29 @@ from harness.interval import DEFAULT, Interval
 from harness.memory import use_huge_pages
 
 if TYPE_CHECKING:
+    from harness.lease import Lease
     from harness.outcome import Outcome
+    from harness.store import Store
 
 PREPARE = "prepare"
 CELL = "cell"
 NOT_RUN = 75  # exit code of a job whose cell another process runs or has run (EX_TEMPFAIL of sysexits.h)
+WAIT_SECONDS = 0.5  # between two looks at an earlier life of the same job
 
 
 def run_job(arguments: Sequence[str]) -> int:
     """Run one job in this process, as the command `harness` would with these arguments; its exit code."""
+    given = read(arguments)
+    use_huge_pages()
+    try:
+        return _prepare(given) if given.job == PREPARE else _cell(given)
+    except UsageError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return 2
+
+
+def read(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line of a job. Leaves with exit code 2 if it is none."""
     parser = argparse.ArgumentParser(prog="harness", description=__doc__)
     jobs = parser.add_subparsers(dest="job", required=True)
     for name in (PREPARE, CELL):
@@ -40,13 +57,7 @@ def run_job(arguments: Sequence[str]) -> int:
             job.add_argument("--checkpoint-every", type=Interval.parse, default=Interval.parse(DEFAULT))
         job.add_argument("--device", default="cpu")
         job.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args(arguments)
-    use_huge_pages()
-    try:
-        return _prepare(given) if given.job == PREPARE else _cell(given)
-    except UsageError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        return 2
+    return parser.parse_args(arguments)
 
 
 def _prepare(given: argparse.Namespace) -> int:
@@ -62,8 +73,7 @@ def _prepare(given: argparse.Namespace) -> int:
 
 def _cell(given: argparse.Namespace) -> int:
     """Run a cell that nobody runs or has run since this job was planned."""
-    from harness import lease  # all this takes time to import, which `harness --help` must not
-    from harness.files import write_json
+    from harness.files import write_json  # all this takes time to import, which `harness --help` must not
     from harness.planfile import PlanFile
     from harness.registry import registry
     from harness.store import Store
@@ -80,20 +90,46 @@ def _cell(given: argparse.Namespace) -> int:
         every = given.checkpoint_every
         return run_cell(plan, cell, folder, given.device, given.threads, profile=given.profile, every=every)
 
-    mine = lease.claim(store.lease(given.id), given.run, given.attempt.stem)
-    if mine is None:
+    taken = _take(store, given)
+    if taken is None:
         return NOT_RUN
+    mine, attempt = taken
 
     def conclude(outcome: Outcome) -> None:
-        write_json(given.attempt, outcome.as_json(given.attempt))
+        write_json(attempt, outcome.as_json(attempt))
         mine.release()
 
     try:
         since = given.since or int(given.attempt.stem)
-        if given.attempt.exists() or folder.ended_since(since, plan.evaluators_of(cell)):
+        if attempt.exists() or folder.ended_since(since, plan.evaluators_of(cell)):
             return NOT_RUN
         store.copies.changing(given.id)
+        if attempt != given.attempt:  # what it prints goes where it went before
+            with suppress(OSError):  # a file system without links
+                os.link(given.attempt.with_suffix(".log"), attempt.with_suffix(".log"))
         folder.sweep(foreign=True)
         return supervise(work, Limits(given.timeout, given.memory), mine.beat, conclude).exit_code
     finally:
         mine.release()
+
+
+def _take(store: Store, given: argparse.Namespace) -> tuple[Lease, Path] | None:
+    """The cell and its attempt; None if another job has it.
+
+    An engine may start a job again with the same command line: then the first life's attempt has been interrupted and
+    this is a further one, or its lease is still there. That is waited for until its owner is dead, and buried.
+    """
+    from harness import lease
+
+    path, watch, first = store.lease(given.id), lease.Watch(given.run), int(given.attempt.stem)
+    while True:
+        attempt = store.cell(given.id).next_attempt() if given.attempt.exists() else given.attempt
+        if mine := lease.claim(path, given.run, attempt.stem):
+            return mine, attempt
+        seen = lease.signs(path)
+        if seen and not lease.is_of(seen[0], given.run, first):
+            return None
+        if seen and watch.is_dead(path, seen):
+            store.bury(given.id, seen[0], "its process died, and the job was started again")
+        elif seen:
+            time.sleep(WAIT_SECONDS)

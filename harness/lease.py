@@ -103,6 +103,14 @@ def owner(content: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def is_of(content: bytes, run: str, attempt: int) -> bool:
+    """Whether the job that a run made for this attempt holds a lease. Its engine may have started it again, for a
+    further attempt; a run makes no second job for a cell before the first has ended."""
+    said = owner(content)
+    number = str(said.get("attempt", ""))
+    return bool(run) and said.get("run") == run and number.isdecimal() and int(number) >= attempt
+
+
 def new_run() -> str:
     """A name for this process's run, by which others on this machine see whether it lives."""
     return f"{machine()}.{os.getpid()}.{process_start(os.getpid())}.{uuid4().hex[:8]}"

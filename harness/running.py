@@ -23,6 +23,7 @@ from harness.plugins import installed
 from harness.processes import oom_kills
 from harness.progress import Progress
 from harness.store import ATTEMPT, Store
+from harness.submitted import Submitted
 from harness.supervisor import Limits
 
 POLL_SECONDS = 0.5
@@ -46,13 +47,14 @@ class Display(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """How to run. `retry`: which statuses of earlier attempts run again."""
+    """How to run. `retry`: which statuses of earlier attempts run again. `detach`: submit what is left, and no more."""
 
     fresh: bool = False
     profile: bool = False
     retry: Collection[str] = FAILURES
     limits: Limits = field(default_factory=Limits)
     checkpoint_every: str = DEFAULT
+    detach: bool = False
 
     def __post_init__(self) -> None:
         Interval.parse(self.checkpoint_every)  # a mistake ends the run before anything is loaded
@@ -66,7 +68,8 @@ class Options:
 def run(
     plan: Plan, store: Store, executor: Executor, display: Display, options: Options | None = None
 ) -> dict[str, str]:
-    """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards.
+    """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards; for one that
+    `detach` leaves to the executor, "submitted".
 
     Raises UsageError, before anything trains or is forgotten, with all mistakes that preparing found.
     """
@@ -75,28 +78,53 @@ def run(
     for message in repair(store, plan):
         display.warn(message)
     path = store.write_plan(plan)
+    adopted = {job.name: Submitted.of(job, store) for job in executor.adopt(plan.cells)}
+    if options.fresh and adopted:
+        raise UsageError(
+            f"--fresh: jobs of an earlier run have not been waited for ({len(adopted)} cells). Run without --fresh "
+            "first; interrupted then, it ends them."
+        )
     wanted = {"todo", "running", *options.retry}
-    left = [id_ for id_, status in store.statuses(plan).items() if options.fresh or status in wanted]
+    left = [id_ for id_, status in store.statuses(plan).items() if options.fresh or status in wanted or id_ in adopted]
+    mistakes: list[str] = []
+    submitted: Collection[str] = ()
     if left:
-        work = _Work(path, Progress(plan, store, left), executor, display, options)
+        work = _Work(path, Progress(plan, store, left), executor, display, options, adopted)
         try:
-            work.prepare()
-            work.forget(left if options.fresh else ())
-            work.go()
+            mistakes = work.prepare()
+            if not mistakes:
+                work.forget(left if options.fresh else ())
+                submitted = work.leave() if options.detach else work.go()
         except BaseException:
             work.stop()
             raise
+    if mistakes:  # what an earlier run has submitted goes on
+        raise UsageError("\n".join(mistakes))
     store.bring_up_to_date(plan)
-    after: dict[str, str] = dict(store.statuses(plan))
-    installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
+    after = {**store.statuses(plan), **dict.fromkeys(submitted, "submitted")}
+    if not options.detach:
+        installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
     return after
+
+
+def devices_of(cell: Cell) -> int:  # noqa: ARG001 (a cell trains on one, so far)
+    """How many devices its job uses at the same time."""
+    return Job.devices
 
 
 class _Work:
     """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run."""
 
-    def __init__(self, plan: Path, progress: Progress, executor: Executor, display: Display, options: Options) -> None:
-        self.plan = plan
+    def __init__(
+        self,
+        plan: Path,
+        progress: Progress,
+        executor: Executor,
+        display: Display,
+        options: Options,
+        adopted: Mapping[str, Submitted],
+    ) -> None:
+        self.plan = plan.absolute()  # a job may run in another folder
         self.progress = progress
         self.store = progress.store
         self.executor = executor
@@ -105,30 +133,37 @@ class _Work:
         self.run = lease.new_run()
         self.watch = lease.Watch(self.run)
         self.oom_kills = oom_kills()
-        self.waiting = deque(progress.left)
-        self.submitted: dict[str, Path] = {}  # their attempts
+        self.waiting = deque(id_ for id_ in progress.left if id_ not in adopted)
+        self.submitted = dict(adopted)
         self.elsewhere: list[str] = []
+        self.early: list[Ended] = []  # adopted ones that ended while the data was prepared
         begun = self.store.begun()
         self.since = {id_: self.store.cell(id_).next_number() if id_ in begun else 1 for id_ in self.waiting}
+        self.since |= {id_: job.since for id_, job in adopted.items()}
 
-    def prepare(self) -> None:
+    def prepare(self) -> list[str]:
+        """The mistakes that it found."""
+        if not self.waiting:  # the runs that submitted all others have done so
+            return []
         self.display.preparing()
-        found = self.store.prepared(self.plan, self.run)
+        found = self.store.prepared(self.plan, self.run).absolute()
         found.parent.mkdir(parents=True, exist_ok=True)
         log = found.with_suffix(".log")
         command = (jobs.PREPARE, str(self.plan), "--found", str(found))
         self.executor.submit(Job(jobs.PREPARE, command, str(log)))
-        while not (ended := self.executor.poll(POLL_SECONDS)):
-            pass
+        ended: dict[str, int] = {}
+        while jobs.PREPARE not in ended:
+            ended |= {each.name: each.exit_code for each in self.executor.poll(POLL_SECONDS)}
+        code = ended.pop(jobs.PREPARE)
+        self.early = [Ended(*each) for each in ended.items()]
         result = read_json(found)
         found.unlink(missing_ok=True)
         if result is None:  # killed, say, by one data set: its cells will say so, and the others go on
-            cause = by_exit(ended[0].exit_code).message
+            cause = by_exit(code).message
             self.display.warn(f"the data could not be prepared ({cause}); see {log}.")
-            return
+            return []
         log.unlink(missing_ok=True)
-        if result["errors"]:
-            raise UsageError("\n".join(result["errors"]))
+        return list(result["errors"])
 
     def forget(self, cells: Collection[str]) -> None:
         for id_ in cells:
@@ -137,9 +172,19 @@ class _Work:
             else:
                 self.display.warn(f"{self.progress.plan.cells[id_].name()}: is kept, because another run has it now.")
 
-    def go(self) -> None:
+    def leave(self) -> Collection[str]:
+        """Submit all that no other run has; what the executor has then."""
+        for ended in self.early:
+            self._end(ended)
+        self._submit(None)
+        return self.submitted
+
+    def go(self) -> Collection[str]:
+        """Until all have ended, here or elsewhere; nothing is left to the executor."""
+        for ended in self.early:
+            self._end(ended)
         while self.waiting or self.submitted or self.elsewhere:
-            self._submit()
+            self._submit(self.executor.capacity)
             for name in self.executor.running:
                 if name in self.submitted:
                     self.progress.begin(name)
@@ -152,6 +197,7 @@ class _Work:
             self.waiting.extend(self.elsewhere)  # to look again
             self.elsewhere = []
             self.display.update(self.progress)
+        return ()
 
     def stop(self) -> None:
         """End all jobs: gently, and at once if that is interrupted."""
@@ -164,9 +210,8 @@ class _Work:
         for id_ in self.submitted:
             self._whose(id_)
 
-    def _submit(self) -> None:
+    def _submit(self, capacity: int | None) -> None:
         """Give the executor as much as it takes; it must not hold what another run could do."""
-        capacity = self.executor.capacity
         for _ in range(len(self.waiting)):
             if capacity is not None and len(self.submitted) >= capacity:
                 return
@@ -190,34 +235,30 @@ class _Work:
         return "ended" if self.store.cell(id_).ended_since(self.since[id_], evaluators) else "free"
 
     def _start(self, id_: str) -> None:
-        attempt = self.store.cell(id_).next_attempt()
+        attempt = self.store.cell(id_).next_attempt().absolute()
         attempt.parent.mkdir(parents=True, exist_ok=True)
-        self.submitted[id_] = attempt
-        ticket = ("--attempt", str(attempt), "--since", str(self.since[id_]), "--run", self.run)
-        command = (jobs.CELL, str(self.plan), id_, *ticket, *self.options.arguments())
-        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log"))))
+        job = self.submitted[id_] = Submitted(attempt, self.run, self.since[id_])
+        command = (jobs.CELL, str(self.plan), id_, *job.arguments(), *self.options.arguments())
+        devices = devices_of(self.progress.plan.cells[id_])
+        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices))
 
     def _end(self, ended: Ended) -> None:
-        id_, attempt = ended.name, self.submitted.pop(ended.name)
-        if ended.exit_code == jobs.NOT_RUN and not self._began(id_, attempt):
+        id_, job = ended.name, self.submitted.pop(ended.name)
+        held = job.held(self.store, id_)
+        if ended.exit_code == jobs.NOT_RUN and not held:
             # what it would have written may be there, from who has run it
             self.progress.back(id_)
             self.waiting.append(id_)
             return
+        attempt = held or self.store.cell(id_).latest(job.attempt)
         outcome = _read(attempt)
         if outcome is None:  # it was killed, or could not begin
-            outcome = self._why(ended.exit_code, attempt.with_suffix(".log")).as_json(attempt)
+            outcome = self._why(ended.exit_code, job.attempt.with_suffix(".log")).as_json(attempt)
             with self.store.changing(id_):
                 write_json(attempt, outcome)
-        self._whose(id_)  # a job that died after its last word still holds its cell
+        job.release(self.store, id_)
         self.progress.end(id_)
         self._tell(id_, outcome)
-
-    def _began(self, id_: str, attempt: Path) -> bool:
-        """Whether a job that has ended still holds its cell: then it did run, whatever its exit code says."""
-        seen = lease.signs(self.store.lease(id_))
-        said = lease.owner(seen[0]) if seen else {}
-        return (said.get("run"), said.get("attempt")) == (self.run, attempt.stem)
 
     def _why(self, exit_code: int, log: Path) -> Outcome:
         """What became of a job that could not say so itself."""

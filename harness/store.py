@@ -124,13 +124,13 @@ class Store:
                     write_json(attempt, Outcome("ok", "the suite asks for no more").as_json(attempt))
                 folder.checkpoint.unlink(missing_ok=True)
 
-    def bury(self, id_: str, content: bytes) -> bool:
+    def bury(self, id_: str, content: bytes, why: str = "its process died, and its run with it") -> bool:
         """Take the cell from a dead owner, whose attempt was interrupted. Of several runs that try, one does."""
         number = str(lease.owner(content).get("attempt", ""))
         attempt = self.cell(id_).attempts / f"{number}.json"
         if number.isdigit() and attempt.parent.exists() and not attempt.exists():
             with self.changing(id_):
-                write_json(attempt, Outcome("interrupted", "its process died, and its run with it").as_json(attempt))
+                write_json(attempt, Outcome("interrupted", why).as_json(attempt))
         return lease.bury(self.lease(id_), content)
 
     def forget(self, id_: str) -> bool:

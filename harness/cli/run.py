@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,11 +15,12 @@ from rich.text import Text
 
 from harness.cells import Cell
 from harness.cli import complete
+from harness.cli.executor import check_device, engine_of, modules, options_of, require
 from harness.cli.listing import report
 from harness.config import Suite, load_suite
 from harness.display import display_for, duration
 from harness.errors import UsageError
-from harness.executors import Executor, Resources
+from harness.executors import Resources
 from harness.files import write_bytes
 from harness.interval import DEFAULT
 from harness.naming import default_results
@@ -83,8 +83,22 @@ def run(
     ] = DEFAULT,
     profile: Annotated[bool, typer.Option("--profile", help="profile ten training steps of each cell")] = False,
     executor: Annotated[
-        str, typer.Option(help="where cells run, unless the suite says", autocompletion=complete.executors)
-    ] = "local",
+        str | None,
+        typer.Option(
+            help="where cells run; by default as the suite says, or local",
+            autocompletion=complete.executors,
+            show_default=False,
+        ),
+    ] = None,
+    executor_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="an option of the executor, over the suite's; repeatable", show_default=False
+        ),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="submit what is left, and leave; run again without to attach")
+    ] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
     ] = None,
@@ -94,12 +108,16 @@ def run(
     started = time.monotonic()
     known = registry()
     report(known)
-    options = Options(fresh, profile, parse_retry(retry), Limits(timeout, memory), checkpoint_every)
+    options = Options(fresh, profile, parse_retry(retry), Limits(timeout, memory), checkpoint_every, detach)
+    given = options_of(executor_option or [])
     loaded = load_suite(suite, known, budget)
     plan = Plan.of(loaded).only(selection(only or []))
     store = Store(results or default_results(loaded.name))
     console = Console(highlight=False, markup=False)
-    statuses = execute(loaded, plan, store, console, options, device, workers, executor)
+    statuses = execute(loaded, plan, store, console, options, device, workers, executor, given)
+    if detach:
+        tell_detached(statuses, console)
+        return
     if any(store.folder.glob("cells/*/cell.json")):
         show_leaderboard(store, console)
     failed = conclude(statuses, plan, store, console, started)
@@ -114,25 +132,25 @@ def execute(
     options: Options,
     device: str,
     workers: int | None,
-    executor: str = "local",
+    executor: str | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """Run what is left of a suite's plan; how its cells stand then. Leaves with exit code 130 if it is interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
-    resources = Resources(check_device(device), workers, tuple(modules(plan)))
-    if suite.executor is None:
-        spec = registry().get("executor", executor)
-        engine: Executor = spec.load()(spec.config(), resources)
-    else:
-        engine = suite.executor.spec.load()(suite.executor.config, resources)
-    before = Counter(store.statuses(plan).values())
-    shared = f", {before['running']} in another run" if before["running"] else ""
-    console.print(
-        f"{suite.name}: {len(plan.cells)} cells, {before['done']} already done{shared}; results in {store.folder}",
-        soft_wrap=True,
-    )
+    resources = Resources(check_device(device), workers, tuple(modules(plan)), store.folder)
+    name, engine = engine_of(suite, executor, given or {}, resources)
+    end = engine.close
     try:
+        require(engine, name, plan, options)
+        before = Counter(store.statuses(plan).values())
+        shared = f", {before['running']} in another run" if before["running"] else ""
+        console.print(
+            f"{suite.name}: {len(plan.cells)} cells, {before['done']} already done{shared}; results in {store.folder}",
+            soft_wrap=True,
+        )
         with display_for(console) as display:
-            return run_plan(plan, store, engine, display, options)
+            statuses = run_plan(plan, store, engine, display, options)
+        end = engine.detach if options.detach else engine.close
     except KeyboardInterrupt:
         console.print(
             "Interrupted. What is done is kept, and trainings go on from their last checkpoint: run the same command "
@@ -141,7 +159,19 @@ def execute(
         )
         raise typer.Exit(130) from None
     finally:
-        engine.close()
+        end()
+    return statuses
+
+
+def tell_detached(statuses: Mapping[str, str], console: Console) -> None:
+    """Say what goes on without this command."""
+    number = Counter(statuses.values())
+    others = f", {number['running']} in another run" if number["running"] else ""
+    console.print(
+        f"{number['submitted']} of {len(statuses)} cells are submitted, {number['done']} done{others}. They go on "
+        "without this command; the same one without --detach attaches to them.",
+        soft_wrap=True,
+    )
 
 
 def conclude(statuses: Mapping[str, str], plan: Plan, store: Store, console: Console, started: float) -> list[str]:
@@ -160,19 +190,6 @@ def why(folder: CellFolder, status: str, cell: Cell) -> Text:
     log = max(folder.attempts.glob("*.log"), key=lambda path: (len(path.stem), path.stem), default=None)
     hint = "another run has it" if status == "running" else f"see {log}" if log else "not started"
     return Text.assemble((status, "red"), f": {cell.name()}; {hint}")
-
-
-def check_device(device: str) -> str:
-    """Raises UsageError for a device that is none."""
-    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", device):
-        raise UsageError(f"--device is auto, cpu, cuda or cuda:N, not '{device}'.")
-    return device
-
-
-def modules(plan: Plan) -> Iterable[str]:
-    """The modules that hold the components of a plan."""
-    components = [part for cell in plan.cells.values() for part in (cell.method, cell.backbone, cell.dataset)]
-    return sorted({part.spec.target.partition(":")[0] for part in (*components, *plan.evaluators.values())})
 
 
 def show_leaderboard(store: Store, console: Console) -> None:

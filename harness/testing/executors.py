@@ -7,12 +7,13 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.cells import Component
+from harness.errors import UsageError
 from harness.executors import Executor, Job, Resources
 from harness.jobs import CELL
 from harness.testing import declared
@@ -39,13 +40,18 @@ class ExecutorSubject:
     @contextmanager
     def started(self) -> Iterator[tuple[Executor, Path]]:
         """An executor of its own, and a folder for what its jobs read and write."""
-        executor: Executor = self.component.spec.load()(self.component.config, Resources("cpu", 2))
         with tempfile.TemporaryDirectory(prefix="harness-jobs-") as folder:
+            executor = self.make(Path(folder))
             try:
                 yield executor, Path(folder)
             finally:
                 executor.kill()
                 executor.close()
+
+    def make(self, folder: Path) -> Executor:
+        """An executor for what would be this results folder."""
+        executor: Executor = self.component.spec.load()(self.component.config, Resources("cpu", 2, folder=folder))
+        return executor
 
 
 def trivial(folder: Path, name: str = "trivial") -> Job:
@@ -139,6 +145,32 @@ def cancel_ends_all_jobs(subject: ExecutorSubject) -> None:
                 raise Fault("a waiting job starts after `cancel`", "forget the waiting jobs")
 
 
+def detached_jobs_are_adopted(subject: ExecutorSubject) -> None:
+    """Where `capabilities` say that jobs live on, another executor of that folder finds and reports those that `detach`
+    left; where not, `detach` refuses."""
+    with subject.started() as (executor, folder), HeldJob(folder, "left") as held:
+        if not executor.capabilities.detaches:
+            with suppress(UsageError):
+                executor.detach()
+                raise Fault("`detach` leaves jobs, but `capabilities` say that none live on", "let it raise UsageError")
+            return
+        begin(executor, held)
+        executor.detach()
+        later = subject.make(folder)
+        try:
+            if later.adopt(["another"]):
+                raise Fault("`adopt` gives a job that it was not asked for", "leave the jobs of other cells alone")
+            found = [(job.name, tuple(job.command)) for job in later.adopt([held.job.name])]
+            if found != [(held.job.name, held.job.command)]:
+                raise Fault(f"of a job that was left, `adopt` gives {found}", "write jobs down in `resources.folder`")
+            held.release()
+            if (code := finish(later, "left")["left"]) != 2:
+                raise Fault(f"an adopted job that ends with 2 is reported with {code}", "keep its exit code for `poll`")
+        finally:
+            later.kill()
+            later.close()
+
+
 NEEDED = (jobs_run_and_write_their_logs,)
 CHECKS = (
     *declared.EVERY,
@@ -146,4 +178,5 @@ CHECKS = (
     running_names_what_runs,
     a_killed_job_hurts_no_other,
     cancel_ends_all_jobs,
+    detached_jobs_are_adopted,
 )

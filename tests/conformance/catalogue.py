@@ -91,6 +91,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "running names what runs": "Nameless",
         "a killed job hurts no other": "Signless",
         "cancel ends all jobs": "Lingering",
+        "detached jobs are adopted": "Boasting",
     },
     "observer": {
         "it observes something": "mute",

@@ -32,7 +32,7 @@ METHODS = (
 BACKBONES = "Good NoWidth OtherWidth Whole Centred Unused Unseeded Plain Threads Reseeding Drawing OnTheCpu"
 DATASETS = "Good Floats KnownNovel EmptyClass Overlapping Unseeded NoFingerprint WordyAugmentation Doubling Seeding"
 EVALUATORS = "Good Unscorable Truncated Sampling WinningTies Training NoGradient Seeding OnTheCpu"
-EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering"
+EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
 
 
 @hookimpl

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness import Ended, Executor
+from harness import Capabilities, Ended, Executor
 
 
 class Good(Executor):
@@ -97,3 +97,12 @@ class Lingering(Good):
 
     def cancel(self):
         self.waiting.clear()
+
+
+class Boasting(Good):
+    """says that its jobs live on, and does not find them again"""
+
+    capabilities = Capabilities(detaches=True)
+
+    def detach(self):
+        """As it must."""

@@ -51,6 +51,13 @@ class NearestConfig:
     split: str = option("test", "which split to score")
 
 
+@dataclass(frozen=True)
+class EngineConfig:
+    hold: bool = option(False, "keep cells waiting until a later run adopts them")
+    restarted: Path | None = option(None, "start jobs that are killed once more, and make this file before")
+    shared: bool = option(True, "whether its jobs see the results folder")
+
+
 @hookimpl
 def register_methods(register: Register) -> None:
     register(
@@ -77,3 +84,8 @@ def register_datasets(register: Register) -> None:
 def register_evaluators(register: Register) -> None:
     register("nearest", "harness_toy.parts:Nearest", NearestConfig, summary="nearest class mean")
     register("failing", "harness_toy.parts:Failing", summary="an evaluator that raises")
+
+
+@hookimpl
+def register_executors(register: Register) -> None:
+    register("engine", "harness_toy.engine:Engine", EngineConfig, summary="jobs that outlive their run")

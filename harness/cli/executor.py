@@ -1,0 +1,73 @@
+"""The executor of a run: chosen by the command line, else by the suite; and whether it can do what is asked of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.config import Suite, resolve_paths
+from harness.document import scalar
+from harness.errors import UsageError
+from harness.executors import Executor, Resources
+from harness.options import KeyPath, as_plain, parse
+from harness.plan import Plan
+from harness.registry import registry
+from harness.running import Options, devices_of
+
+DEFAULT = "local"
+OPTION = "--executor-option"
+
+
+def options_of(arguments: Iterable[str]) -> dict[str, Any]:
+    """--executor-option partition=gpu -> {"partition": "gpu"}; the last of a name counts. Raises UsageError."""
+    given = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{OPTION} is written KEY=VALUE, not '{argument}'.")
+        given[key] = scalar(value, f"{OPTION} {key}")
+    return given
+
+
+def engine_of(suite: Suite, name: str | None, given: Mapping[str, Any], resources: Resources) -> tuple[str, Executor]:
+    """Its name, and an executor with the suite's options if it is the suite's, and the given ones over them.
+
+    Raises UsageError for a name that is none, and for options that its `Config` refuses.
+    """
+    own = suite.executor
+    spec = registry().get("executor", name or DEFAULT) if name or own is None else own.spec
+    options = as_plain(own.config) if own is not None and own.spec is spec else {}
+
+    def where(path: KeyPath) -> str:
+        return f"{OPTION} {path[0]}" if path and path[0] in given else f"executor {spec.name}"
+
+    config: Any = parse(spec.config, options | dict(given), where, owner=spec.name)
+    return spec.name, spec.load()(resolve_paths(config, Path.cwd()), resources)
+
+
+def require(executor: Executor, name: str, plan: Plan, options: Options) -> None:
+    """Raises UsageError if an executor cannot do what a run asks of it."""
+    able = executor.capabilities
+    if not able.shared_files:
+        raise UsageError(f"executor {name}: its jobs do not see the results folder, by which alone results travel.")
+    if options.detach and not able.detaches:
+        raise UsageError(f"--detach: jobs of the executor {name} end with the command that submits them.")
+    largest = max(plan.cells.values(), key=devices_of)
+    if able.devices is not None and devices_of(largest) > able.devices:
+        needed = f"{largest.name()} needs {devices_of(largest)} devices"
+        raise UsageError(f"executor {name}: {needed}, and a job of it can have {able.devices}.")
+
+
+def check_device(device: str) -> str:
+    """Raises UsageError for a device that is none."""
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", device):
+        raise UsageError(f"--device is auto, cpu, cuda or cuda:N, not '{device}'.")
+    return device
+
+
+def modules(plan: Plan) -> Iterable[str]:
+    """The modules that hold the components of a plan."""
+    components = [part for cell in plan.cells.values() for part in (cell.method, cell.backbone, cell.dataset)]
+    return sorted({part.spec.target.partition(":")[0] for part in (*components, *plan.evaluators.values())})

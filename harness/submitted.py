@@ -1,0 +1,45 @@
+"""A cell's job at an executor, as its command line says, perhaps of an earlier run; and the attempts that it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import jobs, lease
+from harness.executors import Job
+from harness.store import Store
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """`attempt`: the job's first, of the run `run`; its engine may start it again, for further ones. `since`: the
+    attempts from this number on count when it looks whether the cell has ended."""
+
+    attempt: Path
+    run: str
+    since: int
+
+    @classmethod
+    def of(cls, job: Job, store: Store) -> Submitted:
+        """What an adopted job's command says; where that was written, the results folder may have had another path."""
+        given = jobs.read(job.command)
+        attempt = store.cell(job.name).attempts / given.attempt.name
+        return cls(attempt, given.run, given.since or int(attempt.stem))
+
+    def arguments(self) -> tuple[str, ...]:
+        """As `harness cell` takes them."""
+        return ("--attempt", str(self.attempt), "--since", str(self.since), "--run", self.run)
+
+    def held(self, store: Store, id_: str) -> Path | None:
+        """The attempt for which the job, which has ended, still holds its cell: it did run, whatever its exit code."""
+        seen = lease.signs(store.lease(id_))
+        if not seen or not lease.is_of(seen[0], self.run, int(self.attempt.stem)):
+            return None
+        return store.cell(id_).attempt(int(lease.owner(seen[0])["attempt"]))
+
+    def release(self, store: Store, id_: str) -> None:
+        """Give back the cell that the job, which has ended, still holds. From another machine nobody would see for a
+        while that it has."""
+        seen = lease.signs(store.lease(id_))
+        if seen and lease.is_of(seen[0], self.run, int(self.attempt.stem)):
+            store.bury(id_, seen[0])

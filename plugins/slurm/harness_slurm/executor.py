@@ -1,0 +1,184 @@
+"""Jobs on a cluster: submitted in arrays, watched by one `squeue` for all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
+from itertools import islice, takewhile
+from pathlib import Path
+from shlex import quote
+
+from submitit import SlurmExecutor
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError
+from harness_slurm import SlurmConfig, commands, submissions
+from harness_slurm.asks import gpus, parameters
+from harness_slurm.task import Task
+
+ASK_SECONDS = 2.0  # between two questions to the controller
+REQUEUES = 100  # by time limits; a cell for which so many do not suffice is stuck
+ARRAY = 1000  # jobs in one; SLURM's own limit is 1001 where nobody has changed it
+DIED = 137  # exit code of a job that had begun and could not say how it ended
+
+
+class Slurm(Executor):
+    """`waiting` is here, `submitted` with SLURM: jobs by SLURM's number for them."""
+
+    capabilities = Capabilities(detaches=True)
+
+    def __init__(self, config: SlurmConfig, resources: Resources) -> None:
+        super().__init__(config, resources)
+        commands.need()
+        self.gpus = gpus(config, resources)
+        self.at_once = config.at_once or resources.workers
+        folder = resources.folder
+        self.temporary = Path(tempfile.mkdtemp(prefix="harness-slurm-")) if folder is None else None
+        self.folder = self.temporary or (Path(folder or ".") / "engines" / "slurm").absolute()
+        self.name = f"harness-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
+        self.waiting: deque[Job] = deque()
+        self.submitted: dict[str, Job] = {}
+        self.caps: dict[str, int] = {}  # of arrays
+        self.asked = 0.0
+
+    @property
+    def running(self) -> dict[str, str]:
+        begun = submissions.begun(self.folder) if self.submitted else ()
+        return {job.name: identity for identity, job in self.submitted.items() if identity in begun}
+
+    @running.setter
+    def running(self, value: object) -> None:
+        """The base class sets it."""
+
+    def submit(self, job: Job) -> None:
+        self.waiting.append(job)
+
+    def adopt(self, cells: Collection[str]) -> Collection[Job]:
+        self.submitted |= {identity: job for identity, job in submissions.left(self.folder) if job.name in cells}
+        for identity, job in self.submitted.items():
+            submissions.remember(self.folder, identity, job)
+        return list(self.submitted.values())
+
+    def detach(self) -> None:
+        self._send(limited=False)
+        self.close()
+
+    def poll(self, timeout: float) -> list[Ended]:
+        self._send()
+        deadline = time.monotonic() + timeout
+        while True:
+            if time.monotonic() - self.asked >= ASK_SECONDS and (ended := self._ended()):
+                return ended
+            if (left := deadline - time.monotonic()) <= 0:
+                return []
+            time.sleep(min(left, 0.1))
+
+    def cancel(self) -> None:
+        self.waiting.clear()
+        self._end_all(GRACE_SECONDS + 4)
+        self.kill()
+
+    def kill(self) -> None:
+        self.waiting.clear()
+        if self.submitted:
+            commands.cancel(self.submitted, "--batch", "--signal=KILL")  # those that run; SLURM ends what they started
+            self._end_all(60)
+
+    def close(self) -> None:
+        """What has not been cancelled goes on."""
+        for identity, job in self.submitted.items():
+            submissions.leave(self.folder, identity, job)
+        self.submitted.clear()
+        if self.temporary:
+            shutil.rmtree(self.temporary, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):  # another run has files there
+                self.folder.rmdir()
+
+    def _end_all(self, seconds: float) -> None:
+        """Cancel what there is and wait until SLURM says that it has ended."""
+        commands.cancel(self.submitted)
+        deadline = time.monotonic() + seconds
+        while self.submitted and time.monotonic() < deadline:
+            self._ended()
+            time.sleep(0.2)
+
+    def _send(self, *, limited: bool = True) -> None:
+        """Submit what waits, in arrays of jobs that want the same, while the cap leaves room."""
+        while self.waiting and (room := self._room() if limited else self._most()) > 0:
+            devices = self.waiting[0].devices
+            alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), ARRAY))  # noqa: B023
+            for identity, job in zip(self._array(alike, devices, room), alike, strict=True):
+                self.submitted[identity] = job
+                submissions.remember(self.folder, identity, job)
+                self.waiting.popleft()
+
+    def _most(self) -> int:
+        """How many jobs an array may run at a time if there is no other."""
+        return len(self.waiting) if self.at_once is None else self.at_once
+
+    def _room(self) -> int:
+        """How many a further array may, besides those that there are."""
+        if self.at_once is None:
+            return self._most()
+        alive = Counter(identity.partition("_")[0] for identity in self.submitted)
+        return self.at_once - sum(min(count, self.caps.get(array, count)) for array, count in alive.items())
+
+    def _array(self, jobs: list[Job], devices: int, cap: int) -> Iterable[str]:
+        """SLURM's numbers for jobs that are submitted together. Their script is replaced by the job (`exec`), which is
+        then what SLURM signals.
+
+        Raises UsageError with SLURM's words if it refuses.
+        """
+        logging.getLogger("submitit").setLevel(logging.CRITICAL)  # what it would log is raised as well
+        engine = SlurmExecutor(self.folder, max_num_timeout=REQUEUES, python=f"exec {quote(sys.executable)}")
+        engine.update_parameters(
+            **parameters(self.config, self.gpus * devices), job_name=self.name, array_parallelism=cap
+        )
+        try:
+            with contextlib.redirect_stderr(io.StringIO()), engine.batch():
+                sent = [engine.submit(Task(self._command(job), job.log, str(self.folder))) for job in jobs]
+        except (FailedJobError, FailedSubmissionError) as error:
+            raise UsageError(f"executor slurm: {' '.join(str(error).split())}") from None
+        self._tidy(sent[0].paths.submission_file)
+        self.caps[sent[0].job_id.partition("_")[0]] = cap
+        return [job.job_id for job in sent]
+
+    def _tidy(self, script: Path) -> None:
+        """Of a script SLURM has its own copy; submitit keeps it and a link to it."""
+        script.unlink(missing_ok=True)
+        for link in self.folder.glob(".submission_file_*"):
+            if not link.exists():
+                link.unlink(missing_ok=True)
+
+    def _command(self, job: Job) -> tuple[str, ...]:
+        device = "cuda" if self.gpus else "cpu"
+        return (*job.command, "--device", device, "--threads", str(max(1, self.config.cpus // job.devices)))
+
+    def _ended(self) -> list[Ended]:
+        """Which jobs SLURM no longer has, or has only the end of."""
+        self.asked = time.monotonic()
+        states = commands.states(self.name, self.submitted) if self.submitted else {}
+        if states is None:  # no answer is no news
+            return []
+        over = [identity for identity in self.submitted if states.get(identity, "COMPLETED") in commands.OVER]
+        return [self._end(identity, states.get(identity, "gone")) for identity in over]
+
+    def _end(self, identity: str, state: str) -> Ended:
+        job = self.submitted.pop(identity)
+        code = submissions.exit_code(self.folder, identity)
+        if code is None:
+            code = DIED if identity in submissions.begun(self.folder) else 1
+            Path(job.log).parent.mkdir(parents=True, exist_ok=True)
+            with Path(job.log).open("a") as log:
+                log.write(f"SLURM says of its job {identity}: {state}\n")
+        submissions.forget(self.folder, identity)
+        return Ended(job.name, code)
