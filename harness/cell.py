@@ -18,6 +18,7 @@ from safetensors.torch import load_model, save_model
 
 from harness import building
 from harness.cells import Cell, Component
+from harness.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.components import Method, Metric, Trained
 from harness.data.splits import Data
 from harness.errors import UsageError
@@ -32,7 +33,7 @@ from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
 from harness.store import CellFolder, Store
-from harness.training import checkpoint_step, seed_all, train, unchanged_by_failure, use_precision
+from harness.training import seed_all, train, use_precision
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # torch's allocators, CUDA's libraries
 
