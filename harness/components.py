@@ -78,7 +78,7 @@ class Method(nn.Module):
         """Raises UsageError if so many devices, more than one, cannot share its batches. Default: any number, of a
         method that says it is `distributed`."""
         if not self.distributed:
-            raise UsageError("this method is not made for several devices: leave 'devices' out of its budget.")
+            raise UsageError(f"this method is not made for {devices} devices: leave 'devices' out of its budget.")
 
 
 def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:

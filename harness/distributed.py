@@ -60,6 +60,11 @@ def mean_of_ranks(scalars: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     return dict(zip(scalars, means / ranks(), strict=True))
 
 
+def agreed(said: bool) -> bool:
+    """What rank 0 says: what ranks do at a step must not depend on which of them heard of a signal, or when."""
+    return bool(same_on_all(torch.tensor(said, dtype=torch.uint8)))
+
+
 def _part(number: int) -> tuple[int, int]:
     """Where this rank's part of so many samples begins, and its length."""
     length, left = divmod(number, ranks())

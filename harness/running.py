@@ -195,7 +195,8 @@ class _Work:
         self.submitted[id_] = attempt
         ticket = ("--attempt", str(attempt), "--since", str(self.since[id_]), "--run", self.run)
         command = (jobs.CELL, str(self.plan), id_, *ticket, *self.options.arguments())
-        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log"))))
+        devices = self.progress.plan.cells[id_].budget.devices
+        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices))
 
     def _end(self, ended: Ended) -> None:
         id_, attempt = ended.name, self.submitted.pop(ended.name)

@@ -19,6 +19,7 @@ from harness.budget import Budget
 from harness.checkpoint import load_checkpoint, save_checkpoint
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
+from harness.distributed import agreed, mean_of_ranks, rank, ranks
 from harness.interruption import Interrupted, asked, postponed
 from harness.interval import DEFAULT, Interval
 from harness.profiling import profiled
@@ -60,7 +61,8 @@ def train(
     A profile goes into `profile`.
 
     Raises FloatingPointError as soon as a logged loss, or in the end a weight, is not finite; and Interrupted, with a
-    checkpoint saved, after the step in which the job was told to stop.
+    checkpoint saved, after the step in which the job was told to stop. Of several ranks, the first one decides, saves
+    and logs.
     """
     batches = method.batches
     if batches is None:
@@ -69,14 +71,19 @@ def train(
     optimizer = make_optimizer(method, budget)
     first, before = load_checkpoint(checkpoint, method, optimizer)
     method.train()
-    loss_of = torch.compile(method.loss) if budget.compile else method.loss
+    loss_of: Callable[[Any], Any] = torch.compile(method.loss) if budget.compile else method.loss
+    if ranks() > 1:
+        from harness.parallel import data_parallel  # takes a second to import
+
+        loss_of = data_parallel(method, first)
     started = saved = time.monotonic()
     saved_step = first
     metrics: Mapping[str, float] = {}
     logger = BlockLogger(steps, log)
+    leads = rank() == 0
     with postponed(), profiled(profile, source.device) as stepped:
         for step in range(first, steps):
-            seed_all(derive_seed(source.seed, "step", step))
+            seed_all(derive_seed(source.seed, "step", step, *([] if leads else [rank()])))
             set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
             batch = batches.draw(source, step)
             with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
@@ -88,12 +95,13 @@ def train(
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
-            due = asked() or every.over(step + 1 - saved_step, time.monotonic() - saved)
-            if due and step + 1 < steps:
+            stop = agreed(asked())
+            due = stop or every.over(step + 1 - saved_step, time.monotonic() - saved)
+            if leads and due and step + 1 < steps:
                 metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
                 save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
                 saved, saved_step = time.monotonic(), step + 1
-            if asked():
+            if stop:
                 raise Interrupted(f"saved after step {saved_step} of {steps}")
     metrics = logger.flush() or metrics
     if not all(weight.isfinite().all() for weight in method.parameters()):  # what the last update did, no loss tells
@@ -159,13 +167,13 @@ class BlockLogger:
         self.steps = steps
         self.log = log
         self.every = max(1, math.ceil(steps / LOGGED_STEPS))
-        self.pending: list[tuple[int, dict[str, Tensor]]] = []
+        self.pending: list[tuple[int, Mapping[str, Tensor]]] = []
         self.fetched = time.monotonic()
 
     def add(self, step: int, scalars: Mapping[str, Tensor]) -> Mapping[str, float] | None:
         """Keep the scalars of a step; the latest metrics if it was time to fetch."""
         if step % self.every == 0 or step == self.steps - 1:
-            self.pending.append((step, {name: value.detach() for name, value in scalars.items()}))
+            self.pending.append((step, mean_of_ranks({name: value.detach() for name, value in scalars.items()})))
         return self.flush() if time.monotonic() - self.fetched > LOG_SECONDS else None
 
     def flush(self) -> Mapping[str, float] | None:

@@ -54,8 +54,8 @@ class SplitNorm(nn.Module):
 
     @torch.no_grad()
     def follow_all(self, before: list[Tensor], splits: int) -> None:
-        """Running statistics as if one device had seen the parts of all in order: what each device adds to them, weighed
-        down by what later ones add. (Those of a norm without momentum, a plain average, come out a little otherwise.)"""
+        """Running statistics as if one device had seen the parts of all in order: what each device adds, weighed down
+        by what later ones add. (Those of a norm without momentum, a plain average, come out a little otherwise.)"""
         kept = (1 - (self.norm.momentum or 0.0)) ** splits
         for buffer, start in zip(self.norm.buffers(), before, strict=True):
             found = gather(buffer[None])
