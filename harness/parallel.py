@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +23,10 @@ def data_parallel(method: Method, step: int) -> Callable[[Any], Any]:
     if bool((gather(torch.tensor([step])) != step).any()):
         raise RuntimeError("the devices' processes found different checkpoints")
     synchronise_norms(method)
-    # by its forward, DistributedDataParallel knows when to average gradients; buffers are equal on all ranks already
-    return DistributedDataParallel(_Loss(method), broadcast_buffers=False, find_unused_parameters=True)
+    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # its successor is too young
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")  # kernels of one channel
+    # its forward tells it when to average gradients; the loss leaves buffers that are equal on all ranks
+    return DistributedDataParallel(_Loss(method), broadcast_buffers=False)
 
 
 class _Loss(nn.Module):

@@ -63,7 +63,7 @@ class SplitNorm(nn.Module):
                 total = start
                 for own in found:
                     total = kept * total + own - kept * start
-                buffer.copy_(total)
+                buffer.data.copy_(total)  # the backward pass keeps the buffer itself, though it does not use it
             else:
                 buffer.copy_(start + (found - start).sum(0))
 
