@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.data.splits import Data, Split, require_classes
     from harness.data.streaming import Streamed
     from harness.data.transforms import augment
+    from harness.distributed import gather, own_part, ranks, same_on_all
     from harness.errors import UsageError, nearest
     from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
     from harness.executors import Capabilities, Ended, Executor, Job, Resources
@@ -42,6 +43,7 @@ _LAZY = {
     **dict.fromkeys(("Data", "Split", "require_classes"), "harness.data.splits"),
     "Streamed": "harness.data.streaming",
     "augment": "harness.data.transforms",
+    **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.distributed"),
     **dict.fromkeys(("UsageError", "nearest"), "harness.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.events"),
     **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.executors"),
@@ -91,15 +93,19 @@ __all__ = [
     "augment",
     "class_means",
     "draw_episodes",
+    "gather",
     "gather_episodes",
     "hookimpl",
     "nearest",
     "option",
+    "own_part",
     "preload",
     "process_start",
+    "ranks",
     "require_classes",
     "require_episodes",
     "run_job",
+    "same_on_all",
 ]
 
 

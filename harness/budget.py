@@ -26,6 +26,7 @@ class Budget:
     compile: bool = option(
         False, "compile the loss with torch.compile: a minute at first, then often faster on a GPU", identity=False
     )
+    devices: int = option(1, "devices that share each batch of a training, a process each", identity=False)
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
@@ -40,6 +41,10 @@ class Budget:
             raise ValueError("weight_decay must not be negative")
         if not 0 <= self.momentum < 1:
             raise ValueError("momentum must be at least 0 and less than 1")
+        if not 1 <= self.devices <= 1024:
+            raise ValueError("devices must be between 1 and 1024")
+        if self.devices > 1 and self.compile:
+            raise ValueError("compile works on one device only")
         if not 0 <= self.warmup < 1:
             raise ValueError("warmup is a share of the steps: 0 <= warmup < 1")
 

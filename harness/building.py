@@ -10,6 +10,7 @@ from harness.components import Dataset, Evaluator, Method
 from harness.data.batches import Source, derive_seed
 from harness.data.splits import Data
 from harness.errors import ENVIRONMENT, UsageError
+from harness.norms import synchronise_norms
 
 
 def load_data(component: Component, device: torch.device) -> Data:
@@ -39,8 +40,8 @@ def build_evaluator(component: Component) -> Evaluator:
     return evaluator
 
 
-def source_of(cell: Cell, data: Data) -> Source:
-    return Source(data, cell.budget.batch_size, cell.seed)
+def source_of(cell: Cell, data: Data, rank: int = 0) -> Source:
+    return Source(data, cell.budget.batch_size, cell.seed, rank, cell.budget.devices)
 
 
 def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> None:
@@ -49,6 +50,9 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> None:
     if cell.budget.compile and not method.compiles:
         where = cell.method.where
         raise UsageError(f"{where}: {cell.method.label} cannot be compiled: leave 'compile' out of its budget.")
+    if (devices := cell.budget.devices) > 1 and method.batches is not None:
+        _placed(cell.method.where, cell, lambda: method.check_devices(devices))
+        _placed(cell.backbone.where or cell.method.where, cell, lambda: synchronise_norms(method))
     if method.batches is not None:
         batches = method.batches
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))

@@ -8,7 +8,6 @@ import math
 import sys
 import time
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from safetensors.torch import load_model, save_model
 
 from harness import building
 from harness.cells import Cell, Component
+from harness.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.components import Method, Metric, Trained
 from harness.data.splits import Data
 from harness.errors import UsageError
@@ -26,13 +26,14 @@ from harness.files import broken, npz, read_json, replacing, seal, set_aside, wr
 from harness.interval import Interval
 from harness.memory import keep_freed_memory
 from harness.outcome import Outcome, Status
+from harness.peers import RankError, together
 from harness.plan import Plan
 from harness.planfile import PlanFile
 from harness.plugins import installed
 from harness.provenance import provenance
 from harness.registry import registry
 from harness.store import CellFolder, Store
-from harness.training import checkpoint_step, seed_all, train, unchanged_by_failure, use_precision
+from harness.training import seed_all, train, use_precision
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # torch's allocators, CUDA's libraries
 
@@ -80,7 +81,7 @@ def run_cell(
     """Train a cell, unless it is trained, and let each evaluator of its plan score it that has not."""
     keep_freed_memory()
     torch.set_num_threads(threads)
-    failures = _run(cell, plan.evaluators_of(cell), folder, torch.device(device), threads, profile, every)
+    failures = _run(plan, cell, folder, torch.device(device), threads, profile, every)
     if not failures:
         folder.checkpoint.unlink(missing_ok=True)
         return Outcome("ok")
@@ -99,7 +100,9 @@ def words_of(error: Exception) -> str:
 
 
 def status_of(error: Exception) -> Status:
-    """Whether memory was what it lacked."""
+    """Whether memory was what it lacked; of another rank, what became of that."""
+    if isinstance(error, RankError):
+        return error.status
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return "oom"
     if isinstance(error, OSError):
@@ -109,8 +112,8 @@ def status_of(error: Exception) -> Status:
 
 
 def _run(
+    plan: PlanFile,
     cell: Cell,
-    evaluators: Mapping[str, Component],
     folder: CellFolder,
     device: torch.device,
     threads: int,
@@ -127,12 +130,14 @@ def _run(
         data = building.load_data(cell.dataset, device)
         method = building.build_method(cell, data)
         if not _load(method, folder, device):
-            _train(cell, method, data, folder, origin, folder.profile if profile else None, every)
+            with together(plan, cell, folder.checkpoint, device, threads):
+                _train(cell, method, data, folder, origin, folder.profile if profile else None, every)
     except Exception as error:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
         return [error]
     method.eval()
     trained = Trained(method, data)
     failures: list[Exception] = []
+    evaluators = plan.evaluators_of(cell)
     for id_ in folder.missing(evaluators):
         try:
             _evaluate(evaluators[id_], id_, trained, folder, origin)

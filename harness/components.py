@@ -17,6 +17,7 @@ from harness.data.augmentation import Augmentation
 from harness.data.batches import Batches
 from harness.data.splits import Data, Split
 from harness.data.streaming import Images, picked
+from harness.errors import UsageError
 
 Classifier = Callable[[Tensor], Tensor]
 """Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""
@@ -40,6 +41,7 @@ class Method(nn.Module):
     batches: Batches | None = None  # None: nothing to train
     adapts_on: ClassVar[Literal["features", "images"]] = "features"  # what `adapt` sees
     compiles: ClassVar[bool] = True  # whether torch.compile can take `loss`
+    distributed: ClassVar[bool] = False  # whether parts of a batch on several devices learn what the batch on one does
     transductive: bool = False  # whether queries of one episode influence each other's predictions (trap: name it)
 
     def __init__(self, backbone: nn.Module, config: Any, data: Data) -> None:  # noqa: ARG002 (part of the contract)
@@ -71,6 +73,12 @@ class Method(nn.Module):
 
     def check_ways(self, ways: int) -> None:
         """Raises UsageError if `adapt` cannot take so many classes. Default: any number."""
+
+    def check_devices(self, devices: int) -> None:
+        """Raises UsageError if so many devices, more than one, cannot share its batches. Default: any number, of a
+        method that says it is `distributed`."""
+        if not self.distributed:
+            raise UsageError(f"this method is not made for {devices} devices: leave 'devices' out of its budget.")
 
 
 def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:

@@ -107,11 +107,6 @@ def run(
     return after
 
 
-def devices_of(cell: Cell) -> int:  # noqa: ARG001 (a cell trains on one, so far)
-    """How many devices its job uses at the same time."""
-    return Job.devices
-
-
 class _Work:
     """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run."""
 
@@ -239,7 +234,7 @@ class _Work:
         attempt.parent.mkdir(parents=True, exist_ok=True)
         job = self.submitted[id_] = Submitted(attempt, self.run, self.since[id_])
         command = (jobs.CELL, str(self.plan), id_, *job.arguments(), *self.options.arguments())
-        devices = devices_of(self.progress.plan.cells[id_])
+        devices = self.progress.plan.cells[id_].budget.devices
         self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices))
 
     def _end(self, ended: Ended) -> None:

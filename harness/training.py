@@ -3,28 +3,23 @@ goes on from a checkpoint equals one that was never stopped."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import io
 import math
-import pickle
 import random
-import sys
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from harness.budget import Budget
+from harness.checkpoint import load_checkpoint, save_checkpoint
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
-from harness.files import set_aside, write_bytes
+from harness.distributed import agreed, mean_of_ranks, rank, ranks
 from harness.interruption import Interrupted, asked, postponed
 from harness.interval import DEFAULT, Interval
 from harness.profiling import profiled
@@ -66,7 +61,8 @@ def train(
     A profile goes into `profile`.
 
     Raises FloatingPointError as soon as a logged loss, or in the end a weight, is not finite; and Interrupted, with a
-    checkpoint saved, after the step in which the job was told to stop.
+    checkpoint saved, after the step in which the job was told to stop. Of several ranks, the first one decides, saves
+    and logs.
     """
     batches = method.batches
     if batches is None:
@@ -75,14 +71,19 @@ def train(
     optimizer = make_optimizer(method, budget)
     first, before = load_checkpoint(checkpoint, method, optimizer)
     method.train()
-    loss_of = torch.compile(method.loss) if budget.compile else method.loss
+    loss_of: Callable[[Any], Any] = torch.compile(method.loss) if budget.compile else method.loss
+    if ranks() > 1:
+        from harness.parallel import data_parallel  # takes a second to import
+
+        loss_of = data_parallel(method, first)
     started = saved = time.monotonic()
     saved_step = first
     metrics: Mapping[str, float] = {}
     logger = BlockLogger(steps, log)
+    leads = rank() == 0
     with postponed(), profiled(profile, source.device) as stepped:
         for step in range(first, steps):
-            seed_all(derive_seed(source.seed, "step", step))
+            seed_all(derive_seed(source.seed, "step", step, *([] if leads else [rank()])))
             set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
             batch = batches.draw(source, step)
             with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
@@ -94,12 +95,13 @@ def train(
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
-            due = asked() or every.over(step + 1 - saved_step, time.monotonic() - saved)
-            if due and step + 1 < steps:
+            stop = agreed(asked())
+            due = stop or every.over(step + 1 - saved_step, time.monotonic() - saved)
+            if leads and due and step + 1 < steps:
                 metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
                 save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
                 saved, saved_step = time.monotonic(), step + 1
-            if asked():
+            if stop:
                 raise Interrupted(f"saved after step {saved_step} of {steps}")
     metrics = logger.flush() or metrics
     if not all(weight.isfinite().all() for weight in method.parameters()):  # what the last update did, no loss tells
@@ -165,13 +167,13 @@ class BlockLogger:
         self.steps = steps
         self.log = log
         self.every = max(1, math.ceil(steps / LOGGED_STEPS))
-        self.pending: list[tuple[int, dict[str, Tensor]]] = []
+        self.pending: list[tuple[int, Mapping[str, Tensor]]] = []
         self.fetched = time.monotonic()
 
     def add(self, step: int, scalars: Mapping[str, Tensor]) -> Mapping[str, float] | None:
         """Keep the scalars of a step; the latest metrics if it was time to fetch."""
         if step % self.every == 0 or step == self.steps - 1:
-            self.pending.append((step, {name: value.detach() for name, value in scalars.items()}))
+            self.pending.append((step, mean_of_ranks({name: value.detach() for name, value in scalars.items()})))
         return self.flush() if time.monotonic() - self.fetched > LOG_SECONDS else None
 
     def flush(self) -> Mapping[str, float] | None:
@@ -185,86 +187,3 @@ class BlockLogger:
         self.pending.clear()
         self.fetched = time.monotonic()
         return metrics
-
-
-def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optimizer: torch.optim.Optimizer) -> None:
-    buffer = io.BytesIO()
-    state = {"step": step, "seconds": seconds, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save(state, buffer)
-    write_bytes(path, buffer.getvalue())
-
-
-def checkpoint_step(path: Path) -> int:
-    """How many steps a checkpoint holds; 0 without one. One that is damaged is set aside."""
-    if not path.exists():
-        return 0
-    try:
-        return int(read_checkpoint(path, torch.device("cpu"))["step"])
-    except Exception as error:  # noqa: BLE001 (a damaged file raises whatever its parts run into)
-        give_up(path, error)
-        return 0
-
-
-def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    """What `save_checkpoint` wrote. Raises zipfile.BadZipFile if it was changed since: torch would not notice.
-
-    It runs nothing: with weights_only, torch refuses a pickle that holds more than tensors and plain values.
-    """
-    with zipfile.ZipFile(path) as archive:
-        if (damaged := archive.testzip()) is not None:
-            raise zipfile.BadZipFile(f"'{damaged}' does not have its checksum")
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    return state
-
-
-def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
-    """The step to go on with and the seconds spent so far; (0, 0) without a checkpoint.
-
-    One that is damaged or of another network is set aside, and method and optimizer are left as they were.
-    """
-    if not path.exists():
-        return 0, 0.0
-    try:
-        with unchanged_by_failure(method, optimizer):
-            state = read_checkpoint(path, next(method.parameters()).device)
-            method.load_state_dict(state["method"])
-            optimizer.load_state_dict(state["optimizer"])
-            for weight, kept in optimizer.state.items():
-                if any(value.shape not in ((), weight.shape) for value in kept.values() if isinstance(value, Tensor)):
-                    raise ValueError("the optimizer's state has other shapes than the weights")
-            return int(state["step"]), float(state["seconds"])
-    except Exception as error:  # noqa: BLE001 (as in checkpoint_step)
-        give_up(path, error)
-        return 0, 0.0
-
-
-class Stateful(Protocol):
-    """A network or an optimizer."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any: ...
-
-
-@contextlib.contextmanager
-def unchanged_by_failure(*holders: Stateful) -> Iterator[None]:
-    """If what is inside fails, put the states back: loading writes what fits before it says what does not."""
-    before = copy.deepcopy([holder.state_dict() for holder in holders])
-    try:
-        yield
-    except BaseException:
-        for holder, state in zip(holders, before, strict=True):
-            holder.load_state_dict(state)
-        raise
-
-
-def give_up(path: Path, error: Exception) -> None:
-    """Set aside a checkpoint that cannot be used, and say so: training begins anew. Raises what is not its fault."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError | PermissionError):
-        raise error
-    reason = " ".join(str(error).split()).partition(". ")[0][:150]
-    if isinstance(error, pickle.UnpicklingError):
-        reason = "it holds more than tensors and plain values"
-    if aside := set_aside(path):
-        what = "is damaged or of another network"
-        print(f"harness: {path}: {what} ({reason}); set aside as {aside.name}", file=sys.stderr)

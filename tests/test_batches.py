@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
@@ -34,6 +37,52 @@ def test_a_batch_depends_on_seed_and_step_alone(batches: Views | Labelled | Epis
     assert torch.equal(flat(5, 7), first)  # whatever the global generator does
     assert not torch.equal(flat(5, 8), first)
     assert not torch.equal(flat(6, 7), first)
+
+
+EVERYTHING = Augmentation(
+    crop=(0.3, 1.0), flip=0.5, rotate=20, translate=0.1, scale=(0.8, 1.2), jitter=0.5, gray=0.3, blur=0.5, solarise=0.3
+)
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize(
+    "batches",
+    [
+        Views(2, EVERYTHING),
+        Labelled(EVERYTHING),
+        Episodes(4, 1, 2, tasks=8),
+        Episodes(4, 2, 3, divided="classes"),
+    ],
+    ids=["views", "labelled", "tasks", "classes"],
+)
+def test_the_parts_of_several_ranks_are_the_batch_of_one(batches: Views | Labelled | Episodes, ranks: int) -> None:
+    def parts(drawn: Any) -> list[torch.Tensor]:
+        if isinstance(batches, Views):
+            return [drawn]
+        if isinstance(batches, Labelled):
+            return [part[None] for part in drawn]
+        by_class = batches.divided == "classes"
+        return [part if by_class else part.transpose(0, 1) for part in drawn]
+
+    for step in range(8):
+        whole = parts(batches.draw(SOURCE, step))
+        own = [parts(batches.draw(replace(SOURCE, rank=rank, ranks=ranks), step)) for rank in range(ranks)]
+        for number, expected in enumerate(whole):
+            torch.testing.assert_close(torch.cat([each[number] for each in own], 1), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("batches", "what"),
+    [
+        (Views(2), "a batch of 16"),
+        (Episodes(4, 1, 2, tasks=2), "2 tasks"),
+        (Episodes(4, 1, 2, divided="classes"), "4 cl"),
+    ],
+    ids=["views", "tasks", "classes"],
+)
+def test_what_cannot_be_divided_evenly_is_refused(batches: Views | Episodes, what: str) -> None:
+    with pytest.raises(UsageError, match=f"^{what}.* cannot be divided evenly over 3 devices"):
+        batches.check(replace(SOURCE, ranks=3))
 
 
 def test_the_global_generator_is_left_alone() -> None:

@@ -19,9 +19,10 @@ from torch import nn
 from harness import Augmentation, Data, Metric, Trained, Views
 from harness import training as loop
 from harness.budget import Budget, merge
+from harness.checkpoint import load_checkpoint
 from harness.data.batches import Source
 from harness.interval import Interval
-from harness.training import load_checkpoint, make_optimizer, rate_factor, steps_of, train
+from harness.training import make_optimizer, rate_factor, steps_of, train
 
 
 def fresh(seed: int = 0) -> tuple[Classify, Source]:

@@ -103,21 +103,8 @@ def test_solarise() -> None:
 
 
 def test_jitter_is_its_four_changes_one_after_the_other_in_each_samples_order() -> None:
-    seen: dict[str, torch.Tensor] = {}
-
-    class Recorded(Draw):
-        def orders(self, number: int) -> torch.Tensor:
-            seen["orders"] = super().orders(number)
-            return seen["orders"]
-
-        def uniform(self, low: float, high: float, *more: int) -> torch.Tensor:
-            drawn = super().uniform(low, high, *more)
-            seen.setdefault("amounts", torch.empty(0, 6))
-            if not more:
-                seen["amounts"] = torch.cat([seen["amounts"], drawn[None]])
-            return drawn
-
-    ours = transforms.jitter(IMAGES.clone(), 0.5, Recorded(6, torch.Generator().manual_seed(3)))
+    amounts, orders = Draw(6, torch.Generator().manual_seed(3)).shakes(0.5, 3)
+    ours = transforms.jitter(IMAGES.clone(), amounts, orders)
     changes = [
         reference.adjust_brightness,
         reference.adjust_contrast,
@@ -125,8 +112,8 @@ def test_jitter_is_its_four_changes_one_after_the_other_in_each_samples_order() 
         reference.adjust_hue,
     ]
     for number, image in enumerate(IMAGES):
-        for change in seen["orders"][number].tolist():
-            image = changes[change](image, float(seen["amounts"][change, number]))  # noqa: PLW2901 (step by step)
+        for change in orders[number].tolist():
+            image = changes[change](image, float(amounts[change][number]))  # noqa: PLW2901 (step by step)
         torch.testing.assert_close(ours[number], image, atol=1e-5, rtol=0)
 
 
@@ -159,7 +146,7 @@ def test_what_is_not_chosen_stays_and_both_ways_of_choosing_agree() -> None:
 @pytest.mark.parametrize("name", ["flip", "gray", "blur", "solarise", "jitter"])
 def test_nothing_chosen_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As happens to small batches; pictures need not be square."""
-    monkeypatch.setattr(Draw, "chance", lambda draw, _: torch.zeros(draw.number, dtype=torch.bool))
+    monkeypatch.setattr(Draw, "chances", lambda draw, _: torch.zeros(draw.number, dtype=torch.bool))
     images = torch.rand(2, 3, 24, 31)
     assert torch.equal(augment(images, Augmentation(**{name: 0.5}), torch.Generator().manual_seed(0)), images)
 

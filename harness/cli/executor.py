@@ -14,7 +14,7 @@ from harness.executors import Executor, Resources
 from harness.options import KeyPath, as_plain, parse
 from harness.plan import Plan
 from harness.registry import registry
-from harness.running import Options, devices_of
+from harness.running import Options
 
 DEFAULT = "local"
 OPTION = "--executor-option"
@@ -54,9 +54,9 @@ def require(executor: Executor, name: str, plan: Plan, options: Options) -> None
         raise UsageError(f"executor {name}: its jobs do not see the results folder, by which alone results travel.")
     if options.detach and not able.detaches:
         raise UsageError(f"--detach: jobs of the executor {name} end with the command that submits them.")
-    largest = max(plan.cells.values(), key=devices_of)
-    if able.devices is not None and devices_of(largest) > able.devices:
-        needed = f"{largest.name()} needs {devices_of(largest)} devices"
+    largest = max(plan.cells.values(), key=lambda cell: cell.budget.devices)
+    if able.devices is not None and largest.budget.devices > able.devices:
+        needed = f"{largest.name()} needs {largest.budget.devices} devices"
         raise UsageError(f"executor {name}: {needed}, and a job of it can have {able.devices}.")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
+from functools import lru_cache, partial
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,17 +14,23 @@ from harness.data.augmentation import Augmentation
 from harness.data.episodes import EpisodeIndices, draw_episodes, require_episodes
 from harness.data.splits import Data, require_classes
 from harness.data.streaming import AHEAD, Images, Streamed, read_ahead
-from harness.data.transforms import augment
+from harness.data.transforms import Draw, augment_with
 from harness.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where batches are drawn from: the data, the batch size of the budget, and the cell's seed."""
+    """Where batches are drawn from: the data, the batch size of the budget, and the cell's seed.
+
+    Of `ranks` processes that train together, this is number `rank`: it draws its part of the batch that one process
+    would draw alone.
+    """
 
     data: Data
     batch_size: int
     seed: int
+    rank: int = 0
+    ranks: int = 1
 
     @property
     def device(self) -> torch.device:
@@ -38,14 +44,19 @@ class Source:
     def steps_per_epoch(self) -> int:
         return len(self.data.train) // self.batch_size
 
+    def own(self, number: int) -> slice:
+        """This rank's part of `number` things that are divided over the ranks."""
+        length = number // self.ranks
+        return slice(self.rank * length, (self.rank + 1) * length)
+
     def indices(self, step: int, device: torch.device | None = None) -> Tensor:
-        """The samples of step `step`: every epoch visits a fresh permutation, less the last incomplete batch."""
+        """This rank's samples of a step: every epoch visits a fresh permutation, less the last incomplete batch."""
         epoch, position = divmod(step, self.steps_per_epoch)
         order = _permutation(len(self.data.train), derive_seed(self.seed, "order", epoch), device or self.device)
-        return order[position * self.batch_size : (position + 1) * self.batch_size]
+        return order[position * self.batch_size : (position + 1) * self.batch_size][self.own(self.batch_size)]
 
     def images(self, step: int) -> Tensor:
-        """uint8 (batch_size, C, H, W): the images of step `step`."""
+        """uint8 (N, C, H, W): the images at `indices`."""
         images = self.data.train.images
         where = torch.device("cpu") if isinstance(images, Streamed) else self.device
         read_ahead(images, (self.indices(each, where) for each in _from(step)))
@@ -106,7 +117,8 @@ class Views:
         pixels = source.data.pixels(source.images(step))
         strength = self.augmentation.over(source.data.augmentation)
         generator = source.generator("views", step)
-        views = [augment(pixels, strength, generator) for _ in range(self.number)]
+        draw = partial(Draw, source.batch_size, generator, source.own(source.batch_size))
+        views = [augment_with(draw(), pixels, strength) for _ in range(self.number)]
         return source.data.normalize(torch.stack(views))
 
 
@@ -129,20 +141,29 @@ class Labelled:
     def draw(self, source: Source, step: int) -> LabelledBatch:
         pixels = source.data.pixels(source.images(step))
         strength = self.augmentation.over(source.data.augmentation)
-        views = augment(pixels, strength, source.generator("views", step))
+        draw = Draw(source.batch_size, source.generator("views", step), source.own(source.batch_size))
+        views = augment_with(draw, pixels, strength)
         return LabelledBatch(source.data.normalize(views), source.data.train.labels[source.indices(step)])
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """`tasks` few-shot tasks of the training classes: an EpisodeBatch. Not augmented, as in the papers."""
+    """`tasks` few-shot tasks of the training classes: an EpisodeBatch. Not augmented, as in the papers.
+
+    `divided`: what each of several devices gets a part of, the tasks or the classes of every task; labels are the same.
+    """
 
     ways: int
     shots: int
     queries: int
     tasks: int = 1
+    divided: Literal["tasks", "classes"] = "tasks"
 
     def check(self, source: Source) -> None:
+        if self.divided == "tasks":
+            _require_parts(source, self.tasks, f"{self.tasks} tasks")
+        else:
+            _require_parts(source, self.ways, f"{self.ways} classes of a task")
         require_episodes(source.data.train, "train", self.ways, self.shots, self.queries)
 
     def images_per_step(self, source: Source) -> int:  # noqa: ARG002 (the interface of all batches)
@@ -154,7 +175,13 @@ class Episodes:
     def indices(self, source: Source, step: int) -> EpisodeIndices:
         generator = source.generator("episodes", step, torch.device("cpu"))
         by_class = source.data.train.by_class
-        return draw_episodes(by_class, self.ways, self.shots, self.queries, self.tasks, generator)
+        drawn = draw_episodes(by_class, self.ways, self.shots, self.queries, self.tasks, generator)
+        if source.ranks == 1:
+            return drawn
+        if self.divided == "tasks":
+            return EpisodeIndices(*(part[source.own(self.tasks)] for part in drawn))
+        own = source.own(self.ways)  # support and queries go class by class
+        return EpisodeIndices(*(part.unflatten(1, (self.ways, -1))[:, own].flatten(1) for part in drawn))
 
     def draw(self, source: Source, step: int) -> EpisodeBatch:
         images = source.data.train.images
@@ -182,3 +209,9 @@ def _require_batch(source: Source) -> None:
             f"the budget's batch_size is {source.batch_size}, but the split 'train' has only "
             f"{len(source.data.train)} samples."
         )
+    _require_parts(source, source.batch_size, f"a batch of {source.batch_size}")
+
+
+def _require_parts(source: Source, number: int, what: str) -> None:
+    if number % source.ranks:
+        raise UsageError(f"{what} cannot be divided evenly over {source.ranks} devices.")

@@ -19,7 +19,11 @@ TRIES = 10  # boxes drawn for a random crop before it is the whole picture
 
 def augment(pixels: Tensor, strength: Augmentation, generator: torch.Generator) -> Tensor:
     """One random view of each image: float (N, C, H, W) in [0, 1] -> the same shape and range."""
-    draw = Draw(len(pixels), generator)
+    return augment_with(Draw(len(pixels), generator), pixels, strength)
+
+
+def augment_with(draw: Draw, pixels: Tensor, strength: Augmentation) -> Tensor:
+    """`augment` of those images of a batch that `draw` draws for."""
     given = pixels
     mirrored = draw.chance(strength.flip) if strength.flip else None
     if strength.crop:
@@ -31,7 +35,9 @@ def augment(pixels: Tensor, strength: Augmentation, generator: torch.Generator) 
     if pixels is given:
         pixels = pixels.clone()  # what follows writes in place
     if strength.jitter:
-        pixels = some(pixels, draw.chance(0.8), lambda part, rows: jitter(part, strength.jitter or 0.0, draw.of(rows)))
+        shaken = draw.chances(0.8)
+        amounts, orders = draw.of(shaken).shakes(strength.jitter, pixels.shape[1])
+        pixels = some(pixels, shaken[draw.own], lambda part, _: jitter(part, amounts, orders))
     if strength.gray and pixels.shape[1] == 3:
         pixels = some(pixels, draw.chance(strength.gray), lambda part, _: colour.luminance(part).expand_as(part))
     if strength.blur:
@@ -60,27 +66,47 @@ def some(
 
 
 class Draw:
-    """Random parameters, one per sample."""
+    """Random parameters for the `own` ones of `number` samples: what each sample gets does not depend on which are."""
 
-    def __init__(self, number: int, generator: torch.Generator) -> None:
+    def __init__(self, number: int, generator: torch.Generator, own: slice = slice(None)) -> None:
         self.number = number
         self.generator = generator
+        self.own = own
 
-    def of(self, rows: Tensor) -> Draw:
-        """For some of the samples only."""
-        return Draw(len(rows), self.generator)
+    def of(self, chosen: Tensor) -> Draw:
+        """For the `chosen` ones of all samples (number,), or for all where `some` changes all."""
+        if chosen.device.type != "cpu":
+            return self
+        before, within = (int(chosen[part].sum()) for part in (slice(self.own.start or 0), self.own))
+        return Draw(int(chosen.sum()), self.generator, slice(before, before + within))
 
-    def uniform(self, low: float, high: float, *more: int) -> Tensor:
-        """(N, *more)"""
+    def everywhere(self, low: float, high: float, *more: int) -> Tensor:
+        """For all samples, not the own ones alone: (number, *more)"""
         device = self.generator.device
         return low + (high - low) * torch.rand(self.number, *more, generator=self.generator, device=device)
 
+    def uniform(self, low: float, high: float, *more: int) -> Tensor:
+        """(N, *more)"""
+        return self.everywhere(low, high, *more)[self.own]
+
+    def chances(self, probability: float) -> Tensor:
+        """For all samples (number,)"""
+        return self.everywhere(0, 1) < probability
+
     def chance(self, probability: float) -> Tensor:
-        return self.uniform(0, 1) < probability
+        return self.chances(probability)[self.own]
 
     def orders(self, number: int) -> Tensor:
         """A random permutation of 0 .. number - 1 for each sample: (N, number)."""
         return self.uniform(0, 1, number).argsort(1)
+
+    def shakes(self, strength: float, channels: int) -> tuple[list[Tensor], Tensor]:
+        """Amounts of `jitter`, .8 s for brightness, contrast and saturation, .2 s for hue, and the order of each."""
+        spread = 0.8 * strength
+        amounts = [self.uniform(max(0.0, 1 - spread), 1 + spread) for _ in range(3)]
+        amounts.append(self.uniform(-0.2 * strength, 0.2 * strength))
+        amounts = amounts if channels == 3 else amounts[:2]
+        return amounts, self.orders(len(amounts))
 
     def boxes(self, share: tuple[float, float], height: int, width: int) -> Tensor:
         """Random resized crops, (N, 4): top, left, height, width.
@@ -108,18 +134,13 @@ class Draw:
         return angle, shift, zoom, torch.deg2rad(self.uniform(-1, 1) * (strength.shear or 0.0))
 
 
-def jitter(pixels: Tensor, strength: float, draw: Draw) -> Tensor:
-    """Brightness, contrast, saturation (.8 s each) and hue (.2 s), in an order of each sample's own. `pixels` may be
-    overwritten."""
-    spread = 0.8 * strength
-    amounts = [draw.uniform(max(0.0, 1 - spread), 1 + spread) for _ in range(3)]
-    amounts.append(draw.uniform(-0.2 * strength, 0.2 * strength))
-    changes = [colour.brightness, colour.contrast, colour.saturation, colour.hue]
-    if pixels.shape[1] != 3:
-        changes, amounts = changes[:2], amounts[:2]
-    for place in draw.orders(len(changes)).unbind(1):
-        for number, (change, amount) in enumerate(zip(changes, amounts, strict=True)):
-            pixels = some(pixels, place == number, partial(_by_amount, change, amount))
+def jitter(pixels: Tensor, amounts: list[Tensor], orders: Tensor) -> Tensor:
+    """Brightness, contrast and, of colours, saturation and hue, by each sample's `amounts` and in its order, (N, 2) or
+    (N, 4). `pixels` may be overwritten."""
+    changes = (colour.brightness, colour.contrast, colour.saturation, colour.hue)
+    for place in orders.unbind(1):
+        for number, amount in enumerate(amounts):
+            pixels = some(pixels, place == number, partial(_by_amount, changes[number], amount))
     return pixels
 
 

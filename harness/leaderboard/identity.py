@@ -28,21 +28,19 @@ def comparable(record: CellRecord, by: By = "method") -> dict[str, Any]:
     return {
         "dataset": identity(cell["dataset"]),
         OTHER[by]: identity(cell[OTHER[by]]),
-        "budget": cell.get("suite_budget"),
+        "budget": _decides(cell.get("suite_budget") or {}),
         "harness": cell.get("harness"),
     }
 
 
 def contestant(record: CellRecord, by: By = "method") -> dict[str, Any]:
     """What two cells of a table must share to be seeds of one row."""
-    budget = {key: value for key, value in (record.cell.get("budget") or {}).items() if key not in HOW}
-    return {by: identity(record.cell[by]), "budget": budget}
+    return {by: identity(record.cell[by]), "budget": _decides(record.cell.get("budget") or {})}
 
 
 def everywhere(record: CellRecord, by: By) -> str:
     """Equal for what is the same row on other data, where the suite's budget may be another."""
-    own = {key: value for key, value in own_budget(record.cell).items() if key not in HOW}
-    return canonical({by: identity(record.cell[by]), "budget": own})
+    return canonical({by: identity(record.cell[by]), "budget": _decides(own_budget(record.cell))})
 
 
 def identity(component: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +49,10 @@ def identity(component: Mapping[str, Any]) -> dict[str, Any]:
     decides = component.get("decides", options)
     named = {key: component.get(key) for key in ("name", "distribution", "version", "fingerprint")}
     return {**named, "options": {key: value for key, value in options.items() if key in decides}}
+
+
+def _decides(budget: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in budget.items() if key not in HOW}
 
 
 def own_budget(cell: Mapping[str, Any]) -> dict[str, Any]:

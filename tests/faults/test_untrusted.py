@@ -13,10 +13,10 @@ from markdown_it import MarkdownIt
 from safetensors.torch import load_model, save_model
 
 from harness import UsageError
+from harness.checkpoint import checkpoint_step, give_up, unchanged_by_failure
 from harness.document import MOST_RESOLVED, read
 from harness.leaderboard import render
 from harness.leaderboard.text import clean
-from harness.training import checkpoint_step, give_up, unchanged_by_failure
 from tests.conftest import SUITE
 from tests.faults.making import Exploit
 from tests.records import component, metric, record

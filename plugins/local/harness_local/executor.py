@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
@@ -31,12 +32,18 @@ class Slot:
     threads: int
 
 
+def joined(slots: Sequence[Slot]) -> Slot:
+    """Several places as one, for a job with as many devices."""
+    gpus = [slot.gpu for slot in slots if slot.gpu is not None]
+    return Slot(slots[0].device, ",".join(gpus) if gpus else None, sum(slot.threads for slot in slots))
+
+
 @dataclass(frozen=True)
 class Started:
-    """A job's process in its slot; `began` tells it from a later one with its number."""
+    """A job's process in its slots; `began` tells it from a later one with its number."""
 
     process: ForkServerProcess
-    slot: Slot
+    slots: Sequence[Slot]
     began: str
 
     def watched(self) -> bool:
@@ -69,7 +76,8 @@ class Local(Executor):
 
     def __init__(self, config: LocalConfig, resources: Resources) -> None:
         super().__init__(config, resources)
-        self.free = deque(slots(resources, config.workers_per_gpu))
+        self.slots = slots(resources, config.workers_per_gpu)
+        self.free = deque(self.slots)
         self.capacity = 2 * len(self.free)  # one waits for each that runs, so that no slot has to
         self.waiting: deque[Job] = deque()
         self.running: dict[str, Started] = {}
@@ -78,6 +86,9 @@ class Local(Executor):
         self.context.set_forkserver_preload(["harness_local.preload"])
 
     def submit(self, job: Job) -> None:
+        gpus = len({slot.gpu for slot in self.slots})
+        if self.slots[0].gpu is not None and job.devices > gpus:
+            raise UsageError(f"a cell's budget has devices: {job.devices}, but there are {gpus} GPUs for it.")
         self.waiting.append(job)
         self._start()
 
@@ -92,7 +103,7 @@ class Local(Executor):
             if job.ended():
                 job.kill()  # what it has left
                 del self.running[name]
-                self.free.append(job.slot)
+                self.free.extend(job.slots)
                 ended.append(Ended(name, job.process.exitcode or 0))
         self._start()
         return ended
@@ -120,10 +131,15 @@ class Local(Executor):
             time.sleep(0.02)
 
     def _start(self) -> None:
-        while self.waiting and self.free:
-            job, slot = self.waiting.popleft(), self.free.popleft()
-            process = self._fork(job, slot)
-            self.running[job.name] = Started(process, slot, process_start(process.pid or 0))
+        while self.waiting and len(self.free) >= self._needs(self.waiting[0]):
+            job = self.waiting.popleft()
+            taken = [self.free.popleft() for _ in range(self._needs(job))]
+            process = self._fork(job, joined(taken))
+            self.running[job.name] = Started(process, taken, process_start(process.pid or 0))
+
+    def _needs(self, job: Job) -> int:
+        """How many slots it takes: a GPU for each device; processes on a CPU share what there is."""
+        return job.devices if self.slots[0].gpu is not None else min(job.devices, len(self.slots))
 
     def _fork(self, job: Job, slot: Slot) -> ForkServerProcess:
         for number in range(STARTS):

@@ -14,6 +14,7 @@ class MetaLearner(Method):
     """A backbone and a head of `ways` outputs. A task of fewer classes uses the first outputs."""
 
     name: str
+    distributed: ClassVar[bool] = True
     compiles: ClassVar[bool] = False  # gradients of gradients, and clones that recurse in a compiled module
     config: ANILConfig
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness import Backbone, Data, Method, UsageError, Views
+from harness import Backbone, Data, Method, UsageError, Views, gather, own_part, same_on_all
 from harness_moco import MoCoConfig
 from harness_moco.momentum import follow, frozen_copy, split_norms
 
@@ -20,6 +20,7 @@ class MoCo(Method):
     that follows it slowly; `encode` uses the encoder itself."""
 
     config: MoCoConfig
+    distributed: ClassVar[bool] = True
     queue: Tensor  # (queue_size, projection_dim), rows of length 1
     place: Tensor  # where the next key goes
 
@@ -41,17 +42,24 @@ class MoCo(Method):
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
         self.newest_keys = torch.empty(0, config.projection_dim)  # of the last batch, on their way to the queue
 
+    def check_devices(self, devices: int) -> None:
+        if self.config.bn_splits > 1 and self.config.bn_splits % devices:
+            raise UsageError(f"moco's bn_splits is {self.config.bn_splits}, no multiple of {devices} devices.")
+
     def loss(self, views: Tensor) -> Tensor:
         """`views`: (2, N, C, H, W), queries and keys of N images."""
         queries = F.normalize(self.head(self.backbone(views[0])).float(), dim=1)
         self.newest_keys = self.keys(views[1])
-        return info_nce(queries, self.newest_keys, self.queue, self.config.temperature)
+        return info_nce(queries, own_part(self.newest_keys), self.queue, self.config.temperature)
 
     @torch.no_grad()
     def keys(self, images: Tensor) -> Tensor:
-        """Keys (N, D) of length 1. Shuffled (section 3.3), lest a query and its key share batch-norm statistics."""
-        order = torch.randperm(len(images), device=images.device)
-        return F.normalize(self.key_network(images[order]).float(), dim=1)[order.argsort()]
+        """Keys (N, D) of length 1, on several devices those of all. Shuffled (section 3.3), over the devices as well,
+        lest a query and its key share batch-norm statistics."""
+        images = gather(images)
+        order = same_on_all(torch.randperm(len(images), device=images.device))
+        keys = F.normalize(self.key_network(images[own_part(order)]).float(), dim=1)
+        return gather(keys)[order.argsort()]
 
     def after_step(self, step: int, steps: int) -> None:  # noqa: ARG002 (v2's momentum is constant)
         """The key network follows, then the keys join the queue: never before the loss that they belong to."""

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from harness import gather, ranks
+
 
 def frozen_copy(*networks: nn.Module) -> nn.Sequential:
     """The networks one after the other, with weights of their own that start equal and have no gradient."""
@@ -23,7 +25,12 @@ def follow(keys: Iterable[Tensor], queries: Iterable[Tensor], momentum: float) -
 
 
 class SplitNorm(nn.Module):
-    """A batch norm that, while training, sees `splits` near-equal parts of a batch apart, as one GPU each would."""
+    """A batch norm that, while training, sees `splits` near-equal parts of a batch apart, as one GPU each would.
+
+    Of several devices, each has its share of the parts.
+    """
+
+    keeps_norms = True  # the harness does not synchronise it over devices
 
     def __init__(self, norm: nn.modules.batchnorm._BatchNorm, splits: int) -> None:
         super().__init__()
@@ -35,10 +42,30 @@ class SplitNorm(nn.Module):
     def forward(self, batch: Tensor) -> Tensor:
         if not self.training:
             return self.norm(batch)
-        splits = max(1, min(self.splits, len(batch) // 2))  # one sample alone has no variance
+        splits = max(1, min(self.splits // ranks(), len(batch) // 2))  # one sample alone has no variance
         least, longer = divmod(len(batch), splits)
         sizes = [least + 1] * longer + [least] * (splits - longer)
-        return torch.cat([self.norm(part) for part in batch.split(sizes)])  # tensor_split has a far slower gradient
+        before = [buffer.clone() for buffer in self.norm.buffers()] if ranks() > 1 else []
+        parts = batch.split(sizes)  # tensor_split has a far slower gradient
+        normalised = torch.cat([self.norm(part) for part in parts])
+        if before:
+            self.follow_all(before, splits)
+        return normalised
+
+    @torch.no_grad()
+    def follow_all(self, before: list[Tensor], splits: int) -> None:
+        """Running statistics as if one device had seen the parts of all in order: what each device adds, weighed down
+        by what later ones add. (Those of a norm without momentum, a plain average, come out a little otherwise.)"""
+        kept = (1 - (self.norm.momentum or 0.0)) ** splits
+        for buffer, start in zip(self.norm.buffers(), before, strict=True):
+            found = gather(buffer[None])
+            if buffer.is_floating_point():
+                total = start
+                for own in found:
+                    total = kept * total + own - kept * start
+                buffer.data.copy_(total)  # the backward pass keeps the buffer itself, though it does not use it
+            else:
+                buffer.copy_(start + (found - start).sum(0))
 
 
 def split_norms(network: nn.Module, splits: int) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from itertools import chain
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness import Backbone, Data, Method, Views
+from harness import Backbone, Data, Method, Views, gather
 from harness_moco import MoCoV3Config
 from harness_moco.momentum import follow, frozen_copy
 
@@ -20,6 +20,7 @@ class MoCoV3(Method):
     algorithm 1). Keys come from a copy of encoder and projector that follows them ever more slowly."""
 
     config: MoCoV3Config
+    distributed: ClassVar[bool] = True
 
     def __init__(self, backbone: nn.Module, config: MoCoV3Config, data: Data) -> None:
         super().__init__(backbone, config, data)
@@ -35,7 +36,8 @@ class MoCoV3(Method):
         """`views`: (2, N, C, H, W). Each view passes apart, with batch-norm statistics of its own."""
         q1, q2 = (self.predictor(self.projector(self.backbone(view))) for view in views)
         with torch.no_grad():
-            k1, k2 = (self.key_network(view) for view in views)
+            k1, k2 = (gather(self.key_network(view)) for view in views)
+        q1, q2 = gather(q1), gather(q2)
         return contrast(q1, k2, self.config.temperature) + contrast(q2, k1, self.config.temperature)
 
     def after_step(self, step: int, steps: int) -> None:

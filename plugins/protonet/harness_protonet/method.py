@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from learn2learn.nn import PrototypicalClassifier
 from torch import Tensor, nn
 
-from harness import Classifier, Data, EpisodeBatch, Episodes, Method, class_means
+from harness import Classifier, Data, EpisodeBatch, Episodes, Method, class_means, gather
 from harness_protonet import Config
 
 
 class ProtoNet(Method):
     """A logit is minus the squared distance of a query to the mean feature of a class (Snell et al. 2017, eq. 2)."""
 
+    distributed: ClassVar[bool] = True
+
     def __init__(self, backbone: nn.Module, config: Config, data: Data) -> None:
         super().__init__(backbone, config, data)
-        self.batches = Episodes(config.ways, config.shots, config.queries)
+        self.batches = Episodes(config.ways, config.shots, config.queries, divided="classes")
 
     def loss(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """Cross-entropy of the queries of one episode, and their accuracy."""
         support, labels, query, targets = (part[0] for part in batch)
         # in one forward: batch norm must see support and query as one batch
         features = self.backbone(torch.cat([support, query])).float()
-        logits = PrototypicalClassifier(features[: len(support)], labels)(features[len(support) :])
+        known, asked = gather(features[: len(support)]), gather(features[len(support) :])
+        labels, targets = gather(labels), gather(targets)  # each of several devices has some of the classes
+        logits = PrototypicalClassifier(known, labels)(asked)
         return {"loss": F.cross_entropy(logits, targets), "accuracy": (logits.argmax(1) == targets).float().mean()}
 
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness import Backbone, Data, Method, Views
+from harness import Backbone, Data, Method, Views, gather
 from harness_simclr import Config
 
 
@@ -16,6 +16,7 @@ class SimCLR(Method):
     """Contrast two views of each image with all other images of the batch (Chen et al. 2020, arXiv:2002.05709)."""
 
     config: Config
+    distributed: ClassVar[bool] = True
 
     def __init__(self, backbone: nn.Module, config: Config, data: Data) -> None:
         super().__init__(backbone, config, data)
@@ -26,6 +27,7 @@ class SimCLR(Method):
     def loss(self, views: Tensor) -> Tensor:
         """`views`: (2, N, C, H, W). Both views pass as one batch, so that they share batch-norm statistics."""
         z = self.projector(self.backbone(views.flatten(0, 1)))
+        z = gather(z.unflatten(0, views.shape[:2]), 1).flatten(0, 1)  # of several devices: view by view, as of one
         return nt_xent(z, self.config.temperature)
 
 

@@ -5,7 +5,7 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness import Backbone, Data, Method, Views
+from harness import Backbone, Data, Method, Views, gather
 from harness_simsiam import Config
 
 
@@ -26,7 +26,7 @@ class SimSiam(Method):
         """`views`: (2, N, C, H, W). Each passes apart, with batch-norm statistics of its own."""
         z1, z2 = (self.projector(self.backbone(view)) for view in views)
         p1, p2 = self.predictor(z1), self.predictor(z2)
-        spread = F.normalize(z1.detach().float(), dim=1).std(0).mean() * z1.shape[1] ** 0.5
+        spread = F.normalize(gather(z1.detach()).float(), dim=1).std(0).mean() * z1.shape[1] ** 0.5
         return {"loss": (distance(p1, z2) + distance(p2, z1)) / 2, "spread": spread}  # a spread near 0: collapsed
 
 

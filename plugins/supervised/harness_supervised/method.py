@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import ClassVar, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from harness_supervised import Config
 
 class Supervised(Method):
     """A linear classifier of the training classes on the backbone, trained end to end with cross-entropy."""
+
+    distributed: ClassVar[bool] = True
 
     def __init__(self, backbone: nn.Module, config: Config, data: Data) -> None:
         super().__init__(backbone, config, data)

@@ -1,0 +1,102 @@
+"""What a training leaves now and then to go on from: read without running anything, set aside where it is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import pickle
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from harness.components import Method
+from harness.files import set_aside, write_bytes
+
+
+def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optimizer: torch.optim.Optimizer) -> None:
+    buffer = io.BytesIO()
+    state = {"step": step, "seconds": seconds, "method": method.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def checkpoint_step(path: Path) -> int:
+    """How many steps a checkpoint holds; 0 without one. One that is damaged is set aside."""
+    if not path.exists():
+        return 0
+    try:
+        return int(read_checkpoint(path, torch.device("cpu"))["step"])
+    except Exception as error:  # noqa: BLE001 (a damaged file raises whatever its parts run into)
+        give_up(path, error)
+        return 0
+
+
+def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """What `save_checkpoint` wrote. Raises zipfile.BadZipFile if it was changed since: torch would not notice.
+
+    It runs nothing: with weights_only, torch refuses a pickle that holds more than tensors and plain values.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if (damaged := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"'{damaged}' does not have its checksum")
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state
+
+
+def load_checkpoint(path: Path, method: Method, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+    """The step to go on with and the seconds spent so far; (0, 0) without a checkpoint.
+
+    One that is damaged or of another network is set aside, and method and optimizer are left as they were.
+    """
+    if not path.exists():
+        return 0, 0.0
+    try:
+        with unchanged_by_failure(method, optimizer):
+            state = read_checkpoint(path, next(method.parameters()).device)
+            method.load_state_dict(state["method"])
+            optimizer.load_state_dict(state["optimizer"])
+            for weight, kept in optimizer.state.items():
+                if any(value.shape not in ((), weight.shape) for value in kept.values() if isinstance(value, Tensor)):
+                    raise ValueError("the optimizer's state has other shapes than the weights")
+            return int(state["step"]), float(state["seconds"])
+    except Exception as error:  # noqa: BLE001 (as in checkpoint_step)
+        give_up(path, error)
+        return 0, 0.0
+
+
+class Stateful(Protocol):
+    """A network or an optimizer."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any: ...
+
+
+@contextlib.contextmanager
+def unchanged_by_failure(*holders: Stateful) -> Iterator[None]:
+    """If what is inside fails, put the states back: loading writes what fits before it says what does not."""
+    before = copy.deepcopy([holder.state_dict() for holder in holders])
+    try:
+        yield
+    except BaseException:
+        for holder, state in zip(holders, before, strict=True):
+            holder.load_state_dict(state)
+        raise
+
+
+def give_up(path: Path, error: Exception) -> None:
+    """Set aside a checkpoint that cannot be used, and say so: training begins anew. Raises what is not its fault."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError | PermissionError):
+        raise error
+    reason = " ".join(str(error).split()).partition(". ")[0][:150]
+    if isinstance(error, pickle.UnpicklingError):
+        reason = "it holds more than tensors and plain values"
+    if aside := set_aside(path):
+        what = "is damaged or of another network"
+        print(f"harness: {path}: {what} ({reason}); set aside as {aside.name}", file=sys.stderr)

@@ -1,0 +1,216 @@
+"""The processes of a training on several devices: a cell's own is rank 0 and starts the others while it trains.
+
+They are of the job's process group, so whatever ends the job ends them, and they end by themselves when rank 0 is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from harness.cells import Cell
+from harness.errors import UsageError
+from harness.outcome import Status
+from harness.planfile import PlanFile
+
+LEAVE_SECONDS = 10.0  # that the other ranks have to end, once rank 0 has
+NOTICE_SECONDS = 5.0  # in which a rank that died shows, after its peers have lost it
+POLL_SECONDS = 0.05
+
+
+class RankError(Exception):
+    """What ended another rank, and so the training."""
+
+    def __init__(self, message: str, status: Status) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Rank:
+    """One of the ranks that were started."""
+
+    number: int
+    process: subprocess.Popen[bytes]
+    said: Path
+
+    def error(self) -> RankError | None:
+        """Why it has ended, if it has and not well."""
+        code = self.process.poll()
+        if not code:
+            return None
+        if self.said.exists():
+            said = json.loads(self.said.read_text(encoding="utf-8"))
+            return RankError(f"device {self.number}: {said['message']}", said["status"])
+        if code < 0:
+            name = signal.Signals(-code).name
+            return RankError(f"the process of device {self.number} was ended by {name}", "killed")
+        return RankError(f"the process of device {self.number} ended with {code}", "failed")
+
+
+@contextmanager
+def together(plan: PlanFile, cell: Cell, checkpoint: Path, device: torch.device, threads: int) -> Iterator[None]:
+    """Inside, this process is rank 0 of as many as the cell's budget has devices; with one, nothing happens.
+
+    The devices are the first GPUs that this process sees, or the CPU, whose `threads` are shared out. Raises UsageError
+    if there are too few GPUs, and RankError in place of what is raised inside because another rank has ended.
+    """
+    number = cell.budget.devices
+    if number == 1:
+        yield
+        return
+    if device.type == "cuda" and torch.cuda.device_count() < number:
+        raise UsageError(f"the budget's devices are {number}, but there are {torch.cuda.device_count()} GPUs.")
+    with tempfile.TemporaryDirectory(prefix="harness-ranks-") as name:
+        folder = Path(name)
+        share = max(1, threads // number)
+        started: list[Rank] = []
+        try:
+            started += (
+                _start(each, number, folder, plan, cell, checkpoint, device, share) for each in range(1, number)
+            )
+            _await(started, folder)
+            torch.set_num_threads(share)
+            join(folder, 0, number, device)
+            yield
+        except Exception as error:
+            if died := _died(started):
+                raise died from error
+            raise
+        finally:
+            patience = LEAVE_SECONDS if dist.is_initialized() else 0.0
+            if dist.is_initialized():
+                dist.destroy_process_group()
+            torch.set_num_threads(threads)
+            _end(started, patience)
+
+
+def join(folder: Path, rank: int, ranks: int, device: torch.device) -> None:
+    """Become one of the ranks that meet in `folder`. Waits for all."""
+    if sys.platform == "linux":
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all are on this machine, whose name may resolve to nothing
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(rank)
+    dist.init_process_group(backend, init_method=f"file://{folder}/met", rank=rank, world_size=ranks)
+
+
+def _start(
+    rank: int,
+    ranks: int,
+    folder: Path,
+    plan: PlanFile,
+    cell: Cell,
+    checkpoint: Path,
+    device: torch.device,
+    threads: int,
+) -> Rank:
+    command = [sys.executable, "-m", "harness.peers", str(plan.path), cell.id, str(checkpoint), str(folder)]
+    options = ["--rank", str(rank), "--ranks", str(ranks), "--device", device.type, "--threads", str(threads)]
+    process = subprocess.Popen([*command, *options, "--parent", str(os.getpid())], stdin=subprocess.DEVNULL)
+    return Rank(rank, process, folder / f"{rank}.json")
+
+
+def _await(started: Sequence[Rank], folder: Path) -> None:
+    """Wait until all ranks have loaded data and network: whoever is missed at a meeting is waited for very long."""
+    while not all((folder / f"{each.number}.ready").exists() for each in started):
+        for each in started:
+            if each.process.poll() is not None:
+                raise each.error() or RankError(f"the process of device {each.number} ended early", "failed")
+        time.sleep(POLL_SECONDS)
+
+
+def _died(started: Sequence[Rank]) -> RankError | None:
+    """The error of a rank that has ended by itself; waits a little for one to show."""
+    deadline = time.monotonic() + NOTICE_SECONDS
+    while time.monotonic() < deadline:
+        for each in started:
+            if error := each.error():
+                return error
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _end(started: Sequence[Rank], patience: float) -> None:
+    deadline = time.monotonic() + patience
+    for each in started:
+        try:
+            each.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            each.process.kill()
+            each.process.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The life of another rank: it trains as rank 0 does, and leaves nothing."""
+    parser = argparse.ArgumentParser(prog="harness.peers", description=__doc__)
+    for name in ("plan", "id", "checkpoint", "folder"):
+        parser.add_argument(name, type=str if name == "id" else Path)
+    for name in ("rank", "ranks", "threads", "parent"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--device", required=True)
+    given = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # rank 0 hears of it, and all stop after the same step
+    threading.Thread(target=_leave_with, args=(given.parent,), daemon=True).start()
+    try:
+        _train(given)
+    except Exception as error:  # noqa: BLE001 (rank 0 says it)
+        from harness.cell import status_of, words_of
+
+        traceback.print_exc()
+        message: Mapping[str, Any] = {"status": status_of(error), "message": words_of(error)}
+        (given.folder / f"{given.rank}.json").write_text(json.dumps(message), encoding="utf-8")
+        sys.stderr.flush()
+        os._exit(1)  # not to wait for peers that wait for this one
+    return 0
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _train(given: argparse.Namespace) -> None:
+    from harness import building
+    from harness.interruption import Interrupted
+    from harness.memory import keep_freed_memory
+    from harness.registry import registry
+    from harness.training import train, use_precision
+
+    keep_freed_memory()
+    torch.set_num_threads(given.threads)
+    cell = PlanFile(given.plan, registry()).cell(given.id)
+    use_precision(cell.budget.precision)
+    device = torch.device(given.device, given.rank) if given.device == "cuda" else torch.device(given.device)
+    data = building.load_data(cell.dataset, device)
+    method = building.build_method(cell, data)
+    (given.folder / f"{given.rank}.ready").touch()
+    join(given.folder, given.rank, given.ranks, device)
+    try:
+        train(method, building.source_of(cell, data, given.rank), cell.budget, given.checkpoint, lambda *_: None)
+    except Interrupted:
+        pass
+    finally:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

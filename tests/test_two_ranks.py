@@ -1,0 +1,60 @@
+"""Two devices learn from the halves of a batch what one learns from the whole: loss, gradients, statistics, queue."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.two_ranks import BROKEN, CASES, STEPS, Case, Learned, learned
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Learned]]:
+    folder = tmp_path_factory.mktemp("ranks")
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.two_ranks", str(folder), str(rank)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    for process in started:
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+def differences(case: Case, found: Learned) -> dict[str, float]:
+    """Of all that is learned, what is not as with one device, relative to its size. (Some gradients are 0.)"""
+    expected = learned(case)
+    assert expected.keys() == found.keys()
+    return {
+        name: gap
+        for name, value in expected.items()
+        if (gap := float((found[name].double() - value.double()).norm() / (value.double().norm() + 1e-4))) > 1e-9
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_two_devices_learn_what_one_does(case: Case, of_two: list[dict[str, Learned]]) -> None:
+    torch.set_num_threads(1)
+    for found in of_two:
+        assert differences(case, found[case.name]) == {}
+    slopes = [value for name, value in of_two[0][case.name].items() if name.startswith(f"{STEPS - 1} slope")]
+    assert len(slopes) > 8
+    assert all(bool(slope.any()) for slope in slopes)
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.name)
+def test_the_comparison_finds_what_peers_got_wrong(case: Case, of_two: list[dict[str, Learned]]) -> None:
+    whole = Case(case.method, case.options)
+    assert max(differences(whole, of_two[0][case.name]).values()) > 1e-4

@@ -1,0 +1,150 @@
+"""What one process learns from a batch, or two from its halves: everything in float64, to be compared exactly.
+
+`python -m tests.two_ranks FOLDER RANK` is one of two; it writes FOLDER/RANK.pt.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+
+from harness import Augmentation, Data, Method, Split
+from harness.data.batches import Source
+from harness.distributed import _Gather, mean_of_ranks, own_part, ranks
+from harness.parallel import data_parallel
+from harness.registry import registry
+
+STEPS = 3
+BATCH = 16
+Learned = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Case:
+    method: str
+    options: dict[str, Any] = field(default_factory=dict)
+    broken: str = ""  # what is taken away, to see that the comparison finds it
+
+    @property
+    def name(self) -> str:
+        return " ".join([self.method, *(f"{key}={value}" for key, value in self.options.items()), self.broken]).strip()
+
+
+EPISODES = {"ways": 4, "queries": 2, "tasks": 4}
+CASES = [
+    Case("simclr", {"temperature": 0.2}),
+    Case("moco", {"queue_size": 24, "bn_splits": 4}),
+    Case("moco", {"queue_size": 24, "bn_splits": 1}),
+    Case("moco_v3", {"hidden_dim": 16, "projection_dim": 8}),
+    Case("simsiam", {"projection_dim": 8, "hidden_dim": 4}),
+    Case("supervised"),
+    Case("protonet", {"ways": 6, "shots": 2, "queries": 3}),
+    *(Case("maml", {**EPISODES, "engine": engine}) for engine in ("learn2learn", "functional", "vmap")),
+    Case("maml", {**EPISODES, "batch_norm": "transductive", "first_order": True}),
+    Case("anil", EPISODES),
+]
+BROKEN = [
+    Case("simclr", {"temperature": 0.2}, "gradients stay on their rank"),
+    Case("simclr", {"temperature": 0.2}, "negatives of the own rank only"),
+    Case("supervised", {}, "batch norm of the own rank only"),
+    Case("moco", {"queue_size": 24, "bn_splits": 4}, "each rank shuffles for itself"),
+]
+
+
+def learned(case: Case, rank: int = 0) -> Learned:
+    """Losses, gradients, weights and buffers of some steps."""
+    with _without(case.broken):
+        return _learned(case, rank)
+
+
+def _learned(case: Case, rank: int) -> Learned:
+    torch.manual_seed(0)
+    method = _method(case).double().train()
+    batches = method.batches
+    assert batches is not None
+    source = Source(data(), BATCH, 1, rank, ranks())
+    loss_of: Callable[[Any], Any] = method.loss
+    if ranks() > 1:
+        parallel = data_parallel if "batch norm" not in case.broken else _without_synchronised_norms
+        loss_of = parallel(method, 0)
+    optimizer = torch.optim.SGD([weight for weight in method.parameters() if weight.requires_grad], 0.1, 0.9)
+    found: Learned = {}
+    for step in range(STEPS):
+        torch.manual_seed(step + 100 * rank)
+        batch = _double(batches.draw(source, step))
+        with mock.patch.object(Tensor, "float", Tensor.double):  # losses go on in float32 otherwise
+            loss = loss_of(batch)
+        scalars = loss if isinstance(loss, dict) else {"loss": loss}
+        optimizer.zero_grad()
+        scalars["loss"].backward()
+        with mock.patch.object(Tensor, "float", Tensor.double):
+            found |= {f"{step} {name}": value for name, value in mean_of_ranks(scalars).items()}
+        found |= {
+            f"{step} slope of {name}": weight.grad.clone()
+            for name, weight in method.named_parameters()
+            if weight.grad is not None
+        }
+        optimizer.step()
+        method.after_step(step, STEPS)
+    return {name: value.detach().clone() for name, value in (found | method.state_dict()).items()}
+
+
+def data() -> Data:
+    """12 classes of 8 noisy pictures each, 3 x 16 x 16."""
+    generator = torch.Generator().manual_seed(3)
+    patterns = torch.randint(0, 200, (12, 1, 3, 16, 16), generator=generator)
+    images = (patterns + torch.randint(0, 56, (12, 8, 3, 16, 16), generator=generator)).flatten(0, 1).to(torch.uint8)
+    train = Split(images, torch.arange(12).repeat_interleave(8), tuple("abcdefghijkl"))
+    return Data.of({"train": train}, Augmentation(flip=0.5, crop=(0.5, 1.0), jitter=0.4), torch.device("cpu"))
+
+
+def _method(case: Case) -> Method:
+    known = registry()
+    conv4, spec = known.get("backbone", "conv4"), known.get("method", case.method)
+    backbone = conv4.load()(conv4.config(width=4), (3, 16, 16))
+    return cast(Method, spec.load()(backbone, spec.config(**case.options), data()))
+
+
+def _double(batch: Any) -> Any:
+    if isinstance(batch, Tensor):
+        return batch.double() if batch.is_floating_point() else batch
+    return type(batch)(*map(_double, batch))
+
+
+def _without_synchronised_norms(method: nn.Module, step: int) -> Callable[[Any], Any]:
+    with mock.patch("harness.parallel.synchronise_norms"):
+        return data_parallel(cast(Method, method), step)
+
+
+@contextmanager
+def _without(what: str) -> Iterator[None]:
+    own = lambda tensor, dim=0: tensor  # noqa: E731, ARG005 (in the place of `gather`)
+    patches = {
+        "gradients stay on their rank": mock.patch.object(
+            _Gather, "backward", staticmethod(lambda _, slope: own_part(slope)[0])
+        ),
+        "negatives of the own rank only": mock.patch("harness_simclr.method.gather", own),
+        "each rank shuffles for itself": mock.patch("harness_moco.method.same_on_all", own),
+    }
+    if what not in patches:
+        yield
+        return
+    with patches[what]:
+        yield
+
+
+if __name__ == "__main__":
+    from harness.peers import join
+
+    torch.set_num_threads(1)
+    folder, number = Path(sys.argv[1]), int(sys.argv[2])
+    join(folder, number, 2, torch.device("cpu"))
+    torch.save({case.name: learned(case, number) for case in [*CASES, *BROKEN]}, folder / f"{number}.pt")
