@@ -1,4 +1,4 @@
-"""A connection to a Ray cluster, or a Ray of our own; nothing that Ray would tell the terminal."""
+"""Ray, as far as it is used here: a cluster to connect to, tasks on it, and nothing that it would tell the terminal."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from harness import UsageError
+from harness_ray.cell import work
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # or it reports to its makers, and says so
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # or workers of `uv run harness` install everything anew
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # or lines of its daemons' logs come between ours
 
 import ray
+from ray.exceptions import RayError, RayTaskError
 
 STORE_BYTES = 10**8  # for Ray's objects: ours are exit codes
+
+Task = Any  # Ray's reference to what one returns
+
+
+class Lost(Exception):  # noqa: N818 (no error of who starts the task)
+    """A task whose worker or node was lost."""
 
 
 class Cluster:
@@ -34,6 +44,7 @@ class Cluster:
             "include_dashboard": False,
             "object_store_memory": STORE_BYTES,
             "_temp_dir": self.folder,
+            "_system_config": {"kill_child_processes_on_worker_exit": False},  # they save their state, and end
         }
         handler = signal.getsignal(signal.SIGTERM)
         try:
@@ -41,15 +52,45 @@ class Cluster:
         except Exception as error:  # whatever Ray raises where it cannot connect or start
             self.close()
             where = f"the Ray cluster at '{address}' cannot be used" if address else "Ray cannot be started"
-            raise UsageError(f"{where}: {in_words(error)}") from error
-        signal.signal(signal.SIGTERM, handler)  # Ray has set its own, which ends the process
+            raise UsageError(f"{where}: {first_line(error)}") from error
+        finally:
+            signal.signal(signal.SIGTERM, handler)  # Ray has set its own, which ends the process
+        self._work: Any = ray.remote(work)
 
     def has_gpus(self) -> bool:
         return bool(ray.cluster_resources().get("GPU"))
 
-    def nodes(self) -> list[Mapping[str, float]]:
-        """What each living node has, in Ray's terms: CPU, GPU, memory in bytes."""
-        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    def has_room(self, needs: Mapping[str, float]) -> bool:
+        """Whether a living node could run a task with these needs, if it ran no other."""
+        terms = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return any(all(node.get(terms[key], 0) >= amount for key, amount in needs.items()) for node in nodes)
+
+    def start(self, needs: Mapping[str, float], *arguments: Any) -> Task:
+        """A task that does `cell.work` with these arguments, once."""
+        return self._work.options(max_retries=0, **needs).remote(*arguments)
+
+    def ended(self, tasks: Collection[Task], timeout: float = 0, *, all_: bool = False) -> list[Task]:
+        """Those that have ended; waits for one of them, or for all, at most so many seconds."""
+        if not tasks:
+            return []
+        ray.wait(list(tasks), num_returns=len(tasks) if all_ else 1, timeout=timeout)
+        ended: list[Task] = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)[0]
+        return ended
+
+    def exit_code(self, task: Task) -> int:
+        """What an ended task returned. Raises Lost, or OSError if it could not start the process of its job."""
+        try:
+            code: Any = ray.get(task)
+        except RayTaskError as error:
+            raise OSError(last_line(error)) from error
+        except RayError as error:
+            raise Lost(first_line(error)) from error
+        return int(code)
+
+    def ask(self, task: Task) -> None:
+        """Ask a task to stop its job; a second time, to kill it. One that waits will not start."""
+        ray.cancel(task)
 
     def close(self) -> None:
         ray.shutdown()
@@ -61,7 +102,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_words(error: BaseException) -> str:
-    """The first line of what Ray says, which may be long."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def first_line(error: BaseException) -> str:
+    """Of what Ray says, which may be long."""
+    return _lines(error)[0]
+
+
+def last_line(error: BaseException) -> str:
+    """Of a traceback: the error itself."""
+    return _lines(error)[-1]
+
+
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
