@@ -21,6 +21,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 STORE_BYTES = 10**8  # for Ray's objects: ours are exit codes
+WORKERS = {"RAY_kill_child_processes_on_worker_exit": "false"}  # a cell saves its state first, and ends by itself
 
 Task = Any  # Ray's reference to what one returns
 
@@ -44,11 +45,12 @@ class Cluster:
             "include_dashboard": False,
             "object_store_memory": STORE_BYTES,
             "_temp_dir": self.folder,
-            "_system_config": {"kill_child_processes_on_worker_exit": False},  # they save their state, and end
         }
+        chosen = {"address": address} if address else own
+        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         handler = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(**({"address": address} if address else own), log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(**chosen, **quiet, runtime_env={"env_vars": WORKERS})
         except Exception as error:  # whatever Ray raises where it cannot connect or start
             self.close()
             where = f"the Ray cluster at '{address}' cannot be used" if address else "Ray cannot be started"

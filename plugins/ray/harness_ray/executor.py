@@ -79,7 +79,7 @@ class Ray(Executor):
     def _exit_code(self, task: Task, job: Job) -> int | None:
         """Of a task that has ended; None if its job has been started again."""
         try:
-            return self.cluster.exit_code(task)
+            code = self.cluster.exit_code(task)
         except OSError as error:
             self._say(job, f"could not be started: {error}")
             return 1
@@ -91,6 +91,13 @@ class Ray(Executor):
             self._say(job, f"lost, and started again: {error}")
             self.submit(job)
             return None
+        if (
+            code == os.EX_TEMPFAIL
+            and self.losses[job.name]
+            and not Path(self.folder, job.log).with_suffix(".json").exists()
+        ):
+            return KILLED  # the lost one could not even say so, and its lease keeps the cell from us
+        return code
 
     def _say(self, job: Job, words: str) -> None:
         """In the job's log, where `harness run` finds its last words."""
