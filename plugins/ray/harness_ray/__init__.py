@@ -17,7 +17,7 @@ class RayConfig:
     gpus: float | None = option(
         None, "GPUs for each device of a cell; below 1, cells share one; none: 1, if there are any"
     )
-    memory_gb: float | None = option(None, "memory that a cell is placed by; `harness run --memory` is what limits it")
+    memory_gb: float | None = option(None, "memory that a cell is placed by; what limits it is --memory")
     retries: int = option(3, "how often a cell is started again whose worker or node was lost")
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -22,6 +23,7 @@ from ray.exceptions import RayError, RayTaskError
 
 STORE_BYTES = 10**8  # for Ray's objects: ours are exit codes
 WORKERS = {"RAY_kill_child_processes_on_worker_exit": "false"}  # a cell saves its state first, and ends by itself
+LONGEST = 400  # letters of what Ray says
 
 Task = Any  # Ray's reference to what one returns
 
@@ -46,15 +48,16 @@ class Cluster:
             "object_store_memory": STORE_BYTES,
             "_temp_dir": self.folder,
         }
-        chosen = {"address": address} if address else own
-        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+        chosen: dict[str, Any] = {"address": address} if address else own
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         handler = signal.getsignal(signal.SIGTERM)
         try:
+            _knock(address)
             ray.init(**chosen, **quiet, runtime_env={"env_vars": WORKERS})
         except Exception as error:  # whatever Ray raises where it cannot connect or start
             self.close()
             where = f"the Ray cluster at '{address}' cannot be used" if address else "Ray cannot be started"
-            raise UsageError(f"{where}: {first_line(error)}") from error
+            raise UsageError(f"{where}: {' '.join(_lines(error))[:LONGEST]}") from error
         finally:
             signal.signal(signal.SIGTERM, handler)  # Ray has set its own, which ends the process
         self._work: Any = ray.remote(work)
@@ -98,6 +101,13 @@ class Cluster:
         ray.shutdown()
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _knock(address: str | None) -> None:
+    """Raises OSError if nobody answers there: Ray would try for two minutes, and say so all the time."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def cores() -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from harness_ray import RayConfig
 
 from harness import UsageError
+from harness.options import parse
+from harness.registry import registry
+
+PLUGIN = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
@@ -44,8 +50,15 @@ def test_a_device_is_ours_to_choose_and_the_gpu_is_rays() -> None:
         gpus_of_a_device(RayConfig(), "cuda:1", there_are=True)
 
 
+def test_the_readmes_suite_is_valid() -> None:
+    [block] = re.findall(r"```yaml\n(.*?)```", (PLUGIN / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    options = yaml.safe_load(block)["executor"]
+    spec = registry().get("executor", options.pop("use"))
+    config = parse(spec.config, options, lambda _: "README.md")
+    assert config == RayConfig(address="auto", gpus=0.25, cpus=2, memory_gb=8.0)
+
+
 def test_registration_loads_neither_ray_nor_torch() -> None:
     code = "import sys, harness_ray; print({'ray', 'torch', 'numpy'} & set(sys.modules))"
-    folder = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=PLUGIN, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
