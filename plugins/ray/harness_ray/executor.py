@@ -27,12 +27,13 @@ class Ray(Executor):
         self.running: dict[str, Job] = {}
         self.tasks: dict[Task, Job] = {}
         self.losses: Counter[str] = Counter()
+        self.again: set[Job] = set()
         self.folder = str(Path.cwd())
         self.environment = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
         self.cluster = Cluster(config.address, config.cpus * (resources.workers or 1))
         try:
             self.gpus = gpus_of_a_device(config, resources.device, self.cluster.has_gpus())
-            self._needs(devices=1)
+            self._require(self._needs(devices=1))
         except BaseException:
             self.cluster.close()
             raise
@@ -40,7 +41,9 @@ class Ray(Executor):
     def submit(self, job: Job) -> None:
         device = "cuda" if self.gpus else "cpu"
         command = [*job.command, "--device", device, "--threads", str(self.config.cpus)]
-        task = self.cluster.start(self._needs(job.devices), command, job.log, self.folder, self.environment)
+        needs = self._needs(job.devices)
+        self._require(needs)
+        task = self.cluster.start(needs, command, job.log, self.folder, self.environment)
         self.tasks[task] = job
 
     def poll(self, timeout: float) -> list[Ended]:
@@ -84,20 +87,22 @@ class Ray(Executor):
             self._say(job, f"could not be started: {error}")
             return 1
         except Lost as error:
-            self.losses[job.name] += 1
-            if self.losses[job.name] > self.config.retries:
-                self._say(job, f"lost for the last time: {error}")
-                return KILLED
-            self._say(job, f"lost, and started again: {error}")
-            self.submit(job)
-            return None
-        if (
-            code == os.EX_TEMPFAIL
-            and self.losses[job.name]
-            and not Path(self.folder, job.log).with_suffix(".json").exists()
-        ):
-            return KILLED  # the lost one could not even say so, and its lease keeps the cell from us
+            return self._lost(job, error)
+        said = Path(self.folder, job.log).with_suffix(".json").exists()
+        if code == os.EX_TEMPFAIL and job in self.again and not said:
+            return KILLED  # what was lost ended without a word, and still holds the cell
         return code
+
+    def _lost(self, job: Job, error: Lost) -> int | None:
+        """Start it again, where that is possible; else what it is reported with."""
+        self.losses[job.name] += 1
+        if self.losses[job.name] > self.config.retries or not self.cluster.has_room(self._needs(job.devices)):
+            self._say(job, f"lost: {error}")
+            return KILLED
+        self._say(job, f"lost, and started again: {error}")
+        self.again.add(job)
+        self.submit(job)
+        return None
 
     def _say(self, job: Job, words: str) -> None:
         """In the job's log, where `harness run` finds its last words."""
@@ -107,16 +112,15 @@ class Ray(Executor):
             print(f"harness: {words}", file=file)
 
     def _needs(self, devices: int) -> Mapping[str, float]:
-        """What a task asks Ray for; a cell on several devices has each of them to itself.
-
-        Raises UsageError if no node could ever run it: Ray would wait in silence.
-        """
+        """What a task asks Ray for; a cell on several devices has each of them to itself."""
         gpus = self.gpus if devices == 1 else devices * math.ceil(self.gpus)
         memory = {} if self.config.memory_gb is None else {"memory": self.config.memory_gb * 1e9}
-        needs = {"num_cpus": devices * self.config.cpus, "num_gpus": gpus, **memory}
+        return {"num_cpus": devices * self.config.cpus, "num_gpus": gpus, **memory}
+
+    def _require(self, needs: Mapping[str, float]) -> None:
+        """Raises UsageError if no node could ever run a task with these needs: Ray would wait in silence."""
         if not self.cluster.has_room(needs):
             raise UsageError(f"a cell needs {amounts(needs)}; no node of the Ray cluster has that.")
-        return needs
 
 
 def gpus_of_a_device(config: RayConfig, device: str, there_are: bool) -> float:
