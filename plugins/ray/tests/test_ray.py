@@ -68,7 +68,7 @@ def cluster(folder: str) -> Iterator[Any]:
         nodes.shutdown()
 
 
-def wait_for(condition: Callable[[], Any], otherwise: str, seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], Any], otherwise: str, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, otherwise
@@ -118,9 +118,8 @@ def test_ray_conforms(cluster: Any) -> None:
 def test_of_cells_that_lose_their_process_worker_or_node_the_first_alone_is_hurt(
     cluster: Any, folder: str, tmp_path: Path
 ) -> None:
-    """Whatever died, the results are those of `local` in the end."""
-    on_ray = SUITE + f"executor: {{use: ray, address: '{cluster.address}'}}\n"
-    process = run(tmp_path, on_ray)
+    """The others are started again, and their results are those of `local`."""
+    process = run(tmp_path, SUITE + f"executor: {{use: ray, address: '{cluster.address}'}}\n")
     wait_for(lambda: len(list(tmp_path.rglob("steps.jsonl"))) == 3, "three cells never train")
     workers = {pid: parent(pid) for pid in marked(folder, "harness_ray.cell")}
     [node] = cluster.worker_nodes
@@ -136,7 +135,7 @@ def test_of_cells_that_lose_their_process_worker_or_node_the_first_alone_is_hurt
     logs = [log.read_text() for log in tmp_path.rglob("attempts/001.log")]
     assert sum("lost, and started again" in log for log in logs) == 2
     assert not marked(folder, "harness_ray.cell")
-    assert "3 of 3 cells done" in output(run(tmp_path, on_ray))
     output(run(tmp_path, SUITE.replace("0.2", "0.0"), "--results", "local", "--workers", "2"))
-    assert len(metrics(tmp_path / "local")) == 3
-    assert metrics(tmp_path / "results" / "toy") == metrics(tmp_path / "local")
+    found, expected = metrics(tmp_path / "results" / "toy"), metrics(tmp_path / "local")
+    assert (len(found), len(expected)) == (2, 3)
+    assert found == {name: expected[name] for name in found}
