@@ -58,6 +58,19 @@ def test_the_readmes_suite_is_valid() -> None:
     assert config == RayConfig(address="auto", gpus=0.25, cpus=2, memory_gb=8.0)
 
 
+def test_an_address_where_nobody_answers_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    axes = "matrix: {method: [untrained], backbone: [conv4], dataset: [digits], seed: [0]}"
+    text = f"name: small\n{axes}\nbudget: {{steps: 1}}\nevaluators: {{knn: {{}}}}\n"
+    (tmp_path / "suite.yaml").write_text(text + "executor: {use: ray, address: '127.0.0.1:1'}\n")
+    command = [sys.executable, "-m", "harness", "run", "suite.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith("harness: the Ray cluster at '127.0.0.1:1' cannot be used: ")
+    assert line.endswith("Connection refused")
+
+
 def test_registration_loads_neither_ray_nor_torch() -> None:
     code = "import sys, harness_ray; print({'ray', 'torch', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=PLUGIN, capture_output=True, text=True, check=True)
