@@ -1,4 +1,4 @@
-"""Writes docs/faults.md: each fault of tests/faults/catalogue.py is met, and what is said is noted.
+"""Writes docs/faults.md: each fault of tests/faults/catalogue is met, and what is said is noted.
 
 `uv run python docs/faults.py`, from the root.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.faults.catalogue import Outcome
+    from tests.faults.meeting import Outcome
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "faults.md"
@@ -28,7 +28,8 @@ failed, 2 a mistake of the user's or of the environment's, found before anything
 
 def page() -> str:
     """The whole document."""
-    from tests.faults.catalogue import FAULTS, meet
+    from tests.faults.catalogue import FAULTS
+    from tests.faults.meeting import meet
 
     parts = [HEAD]
     for heading, faults in FAULTS.items():

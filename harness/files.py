@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 import zlib
@@ -19,6 +20,7 @@ from harness.processes import alive, machine
 
 CHECK = b',\n "check": "'  # what parts the content of a JSON file from its checksum
 ANY = "*"
+LARGEST = 1e100  # of the numbers in a shape: what is computed from them must stay finite
 TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)\.tmp")
 
 
@@ -108,6 +110,8 @@ def misfit(value: dict[str, Any], shape: Mapping[str, Any]) -> str:
             held = value.get(name)
             if not isinstance(held, dict if isinstance(inner, Mapping) else inner):
                 return f"its '{name}' is of another type" if name in value else f"it has no '{name}'"
+            if isinstance(held, int | float) and LARGEST < abs(held) < math.inf:
+                return f"its '{name}' is larger than any number that is measured"
             if isinstance(inner, Mapping) and (reason := misfit(held, inner)):
                 return f"in '{name}' {reason}"
     return ""

@@ -15,7 +15,7 @@ import torch
 from harness.doctor import data, devices, environment
 from harness.plugins import bundled
 from tests.conftest import Harness, install
-from tests.faults.catalogue import no_privilege
+from tests.faults.making import no_privilege
 
 
 def test_nothing_is_wrong_here_and_lines_are_short(harness: Harness, tmp_path: Path) -> None:

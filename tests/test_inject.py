@@ -12,7 +12,7 @@ from harness.leaderboard.inject import updated
 from harness.store import Store, write_json
 from tests import pages
 from tests.conftest import Harness
-from tests.test_leaderboard import quickstart
+from tests.records import quickstart
 
 MARKED = "# Mine\n\n<!-- leaderboard: results/toy -->\n<!-- end of leaderboard -->\n\nThe end.\n"
 

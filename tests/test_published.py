@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import html
 import io
@@ -18,7 +19,7 @@ from harness.options import fields_of
 from harness.published import Published
 from harness.registry import KINDS, registry
 from tests.conftest import SUITE, Harness, install
-from tests.test_leaderboard import component, evaluation, metric, record
+from tests.records import component, evaluation, metric, record
 
 KNN = Published(
     {"method": "simclr", "dataset": "glyphs", "evaluator": "knn", "evaluator.k": 5, "budget.steps": 400},
@@ -64,6 +65,17 @@ def test_the_same_protocol_is_said_to_be_the_same() -> None:
 def test_another_setting_shows_nothing(setting: dict[str, Any]) -> None:
     other = dataclasses.replace(KNN, setting={**KNN.setting, **setting})
     assert render(records(), published=[other]) == render(records())
+
+
+def test_csv_has_the_gap_to_the_nearest_protocol_on_the_lines_of_all_seeds() -> None:
+    far = dataclasses.replace(KNN, value=0.9, source="Far")
+    near = dataclasses.replace(KNN, value=0.8, source="Near", protocol={"budget.lr": 0.1})
+    later = dataclasses.replace(near, value=0.7, source="Later")
+    lines = list(csv.DictReader(io.StringIO(render(records(), "csv", [far, near, later]))))
+    assert [(line["published"], line["published_in"]) for line in lines] == [("0.8", "Near")] * 3
+    assert [float(line["gap"]) for line in lines] == pytest.approx([0.06] * 3)
+    (alone,) = {(line["published"], line["gap"]) for line in csv.DictReader(io.StringIO(render(records(), "csv")))}
+    assert alone == ("", "")
 
 
 def test_another_metric_shows_nothing() -> None:

@@ -18,7 +18,7 @@ from harness.leaderboard.tables import build
 from harness.leaderboard.text import letters
 from harness.leaderboard.view import View
 from harness.records import CellRecord
-from tests.test_leaderboard import component, metric, record
+from tests.records import component, metric, record
 
 FORMATS: tuple[Format, ...] = ("markdown", "csv", "html")
 

@@ -55,6 +55,23 @@ def test_values_of_another_type_are_damage_and_no_traceback(kind: str, results: 
     assert any("is of another type" in str(each) for each in damage)
 
 
+@pytest.mark.parametrize("number", [10**400, 1.7e308, -(10**101)], ids=["400 digits", "nearly infinite", "negative"])
+@pytest.mark.parametrize("what", ["value", "seconds"])
+def test_numbers_that_nothing_measures_are_damage_and_no_traceback(
+    what: str, number: float, results: Path, harness: Harness
+) -> None:
+    file = sorted(results.glob("cells/*/evaluations/*.json"))[0]
+    content = json.loads(file.read_text())
+    content.pop("check", None)
+    place = content if what == "seconds" else next(iter(content["metrics"].values()))
+    place[what] = number
+    file.write_text(json.dumps(content))
+    shown = harness("leaderboard", results)
+    assert shown.returncode == 0, shown.stderr
+    assert f"'{what}' is larger than any number that is measured" in shown.stderr
+    assert harness("report", results).returncode == 0
+
+
 def test_attempts_go_by_number_and_other_files_are_none(tmp_path: Path) -> None:
     folder = CellFolder(tmp_path)
     folder.attempts.mkdir()

@@ -34,8 +34,8 @@ from harness.report.units import units
 from harness.store import npz
 from tests import pages
 from tests.conftest import SUITE, Harness
+from tests.records import component, evaluation, hostile, metric, record
 from tests.test_inject import written
-from tests.test_leaderboard import component, evaluation, hostile, metric, record
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.report import render
 from tests.browser import CHROMIUM, Browser
-from tests.test_leaderboard import HOSTILE, component, record
+from tests.records import HOSTILE, component, record
 from tests.test_report import FAILED, beside, small
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

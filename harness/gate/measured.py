@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from harness.gate.rows import Row
-from harness.gate.significance import Test, paired_t, welch_t
 from harness.gate.snapshot import BySeed, Group
+from harness.significance import Test, paired_t, welch_t
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,6 @@ def _said(records: Sequence[CellRecord], names: Iterable[str]) -> Iterator[tuple
 def _joined(said: Iterable[tuple[str, object]]) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for key, value in said:
-        if value is not None:
+        if value not in (None, ""):  # a wheel knows no commit
             found.setdefault(clean(key), set()).add(clean(value))
     return {key: " / ".join(sorted(values, key=natural)) for key, values in sorted(found.items())}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.gate.rows import COMPARED, Row
-from harness.gate.significance import least_spreads
 from harness.leaderboard.text import MISSING, amount
+from harness.significance import least_spreads
 
 if TYPE_CHECKING:
     from harness.gate.report import Report

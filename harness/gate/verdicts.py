@@ -9,8 +9,8 @@ from harness.gate.changes import differences, why_not
 from harness.gate.measured import Measured, absent, by_ratio, by_seed, lacking
 from harness.gate.rows import Row
 from harness.gate.settings import Gate
-from harness.gate.significance import holm
 from harness.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot
+from harness.significance import holm
 
 SLACK = 1e-9  # 0.8 - 0.795 is more than 0.005 by a rounding error; exactly the tolerance is not more than it
 

@@ -25,7 +25,7 @@ def render(
 ) -> str:
     """Markdown or a self-contained HTML page of all tables, or CSV with one line per cell and metric.
 
-    Scores of a setting for which something is published are shown with it; CSV and pivoted tables leave that out.
+    Scores of a setting for which something is published are shown with it; pivoted tables leave that out.
     Raises UsageError if the view asks for a metric that no record has.
     """
     from harness.leaderboard.tables import build
@@ -34,7 +34,7 @@ def render(
     if format == "csv":
         from harness.leaderboard.tidy import to_csv
 
-        return to_csv(tables, pivot=view.pivot)
+        return to_csv(tables, published, pivot=view.pivot)
     from harness.leaderboard.sections import sections
 
     found = sections(tables, published, pivot=view.pivot)

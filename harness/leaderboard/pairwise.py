@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite
 
-from harness.gate.significance import holm, paired_t
 from harness.leaderboard.friedman import ALPHA
 from harness.leaderboard.grids import Cell, Grid
 from harness.leaderboard.tables import Column, Row, Table
 from harness.leaderboard.text import MISSING
+from harness.significance import holm, paired_t
 
 MOST = 16  # rows: more make no table that anyone reads
 TITLE = "Pairwise wins / ties / losses"

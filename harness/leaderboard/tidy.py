@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.pivot import mean_rank, pivoted
+from harness.leaderboard.references import Reference, references
 from harness.leaderboard.tables import Column, Row, Score, Table
+from harness.published import Published
 from harness.records import CellRecord
 
 if TYPE_CHECKING:
@@ -18,16 +20,24 @@ _TRAINING = {"seconds": "train_seconds", "images": "images_seen"} | {
 }
 COLUMNS = (
     *("comparable", "suite", "dataset", "backbone", "method", "seed", "evaluator", "metric", "value", "half_width"),
-    *("n", "unit", "higher_is_better", "protocol", "rank", "ties", "evaluate_seconds", *_TRAINING.values()),
+    *("n", "unit", "higher_is_better", "protocol", "rank", "ties", "published", "gap", "published_in"),
+    *("evaluate_seconds", *_TRAINING.values()),
     *("status", "message", "cell_id", "evaluator_id"),
 )
 
 
-def frame(tables: Sequence[Table]) -> pd.DataFrame:
-    """`comparable` is equal where lines may be compared; a cell without scores has one line, without a metric."""
+def frame(tables: Sequence[Table], published: Sequence[Published] = ()) -> pd.DataFrame:
+    """`comparable` is equal where lines may be compared; a cell without scores has one line, without a metric.
+
+    `gap` is the row's mean over seeds less what is published; of several such results, the one whose protocol differs
+    in the fewest facts, of these the first stated.
+    """
     import pandas as pd
 
-    lines = [line for table in tables for row in table.rows for cell in row.cells for line in _lines(table, row, cell)]
+    lines = []
+    for table in tables:
+        closest = _closest(references(table, published))
+        lines += [line for row in table.rows for cell in row.cells for line in _lines(table, row, cell, closest)]
     return pd.DataFrame(lines, columns=list(COLUMNS), dtype=object)
 
 
@@ -50,11 +60,22 @@ def pivot_frame(tables: Sequence[Table]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=columns, dtype=object)
 
 
-def to_csv(tables: Sequence[Table], *, pivot: bool = False) -> str:
-    return (pivot_frame if pivot else frame)(tables).to_csv(index=False, lineterminator="\n")
+def to_csv(tables: Sequence[Table], published: Sequence[Published] = (), *, pivot: bool = False) -> str:
+    made = pivot_frame(tables) if pivot else frame(tables, published)
+    return made.to_csv(index=False, lineterminator="\n")
 
 
-def _lines(table: Table, row: Row, cell: CellRecord) -> Iterator[dict[str, Any]]:
+def _closest(found: Sequence[Reference]) -> dict[tuple[int, int], Reference]:
+    """By row and column, which are told apart by identity."""
+    closest: dict[tuple[int, int], Reference] = {}
+    for each in sorted(found, key=lambda each: len(each.differences)):
+        closest.setdefault((id(each.row), id(each.column)), each)
+    return closest
+
+
+def _lines(
+    table: Table, row: Row, cell: CellRecord, closest: Mapping[tuple[int, int], Reference]
+) -> Iterator[dict[str, Any]]:
     training = cell.training or {}
     common = {
         "comparable": hashlib.sha256(table.key.encode()).hexdigest()[:12],
@@ -69,7 +90,9 @@ def _lines(table: Table, row: Row, cell: CellRecord) -> Iterator[dict[str, Any]]
     }
     scored = [i for i, column in enumerate(table.columns) if column.key[1] in _metrics(cell, column)]
     for i in scored:
-        yield {**common, **_measured(cell, table.columns[i]), **_placed(row.scores[i])}
+        column = table.columns[i]
+        beside = _beside(closest.get((id(row), id(column))))
+        yield {**common, **_measured(cell, column), **_placed(row.scores[i]), **beside}
     if not scored:
         yield common
 
@@ -88,6 +111,15 @@ def _measured(cell: CellRecord, column: Column) -> dict[str, Any]:
 def _placed(score: Score | None) -> dict[str, Any]:
     """The row's rank in the column and its groups of ties: the same on the lines of all its seeds."""
     return {"rank": score.rank, "ties": score.ties or None} if score else {}
+
+
+def _beside(reference: Reference | None) -> dict[str, Any]:
+    """What is published, and what the row's mean over seeds is beyond it."""
+    if reference is None:
+        return {}
+    other = reference.published
+    gap = reference.score.interval.mean - other.value
+    return {"published": other.value, "gap": gap, "published_in": other.source}
 
 
 def _metrics(cell: CellRecord, column: Column) -> Any:

@@ -34,7 +34,8 @@ from harness.planfile import PlanFile, dump
 from harness.registry import registry
 from harness.store import read_record
 from tests.conftest import SUITE
-from tests.faults.catalogue import arrays, here
+from tests.faults.making import arrays
+from tests.faults.meeting import here
 
 LONG = int(os.environ.get("HARNESS_FUZZ", "0"))
 QUICK = 10.0  # seconds for one document; the usual one takes milliseconds

@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from tests.faults.catalogue import FAULTS, Fault, all_faults, meet
+from tests.faults.catalogue import FAULTS, all_faults
+from tests.faults.meeting import Fault, meet
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")

@@ -18,8 +18,8 @@ from harness.leaderboard import render
 from harness.leaderboard.text import clean
 from harness.training import checkpoint_step, give_up, unchanged_by_failure
 from tests.conftest import SUITE
-from tests.faults.catalogue import Exploit
-from tests.test_leaderboard import component, metric, record
+from tests.faults.making import Exploit
+from tests.records import component, metric, record
 
 ROOT = Path(__file__).parent.parent.parent
 HOSTILE = (

@@ -1,0 +1,28 @@
+"""Faults that a user can meet, each triggered for real through the command line, and what is then said.
+
+tests/faults/test_messages.py asserts it; docs/faults.py writes docs/faults.md from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.faults.catalogue.data import DATA
+from tests.faults.catalogue.environment import ENVIRONMENT
+from tests.faults.catalogue.plugins import PLUGINS
+from tests.faults.catalogue.results import RESULTS
+from tests.faults.catalogue.suites import SUITES
+from tests.faults.meeting import Fault
+
+FAULTS: dict[str, tuple[Fault, ...]] = {
+    "Suites": SUITES,
+    "Data": DATA,
+    "Plugins": PLUGINS,
+    "Results and checkpoints": RESULTS,
+    "The environment and the command line": ENVIRONMENT,
+}
+
+
+def all_faults() -> Iterator[Fault]:
+    for faults in FAULTS.values():
+        yield from faults

@@ -1,0 +1,117 @@
+"""Data that is not what it should be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.faults.making import (
+    RUN,
+    SIDE,
+    Exploit,
+    bomb,
+    content,
+    data_suite,
+    half,
+    npz,
+    pictures,
+    raw_npz,
+)
+from tests.faults.meeting import Fault
+
+DATA = (
+    Fault("a data file that is not there", "there is no file", content(data_suite("npz, path: no.npz").encode())),
+    Fault("the home of nobody", "there is no user 'no.one'", content(data_suite("npz, path: ~no.one/a.npz").encode())),
+    Fault("a path of no letters", "must be path, not ''", content(data_suite("npz, path: ''").encode())),
+    Fault("a file that is no .npz", "is no .npz file", raw_npz(lambda _: b"some text"), RUN),
+    Fault("a truncated .npz", "is no .npz file", raw_npz(lambda data: data[: len(data) // 2]), RUN),
+    Fault("flipped bits in an .npz", "cannot be read", raw_npz(lambda data: data[:900] + b"x" * 9 + data[909:]), RUN),
+    Fault(
+        "Python objects in an .npz (a pickle)",
+        "Object arrays cannot be loaded",
+        npz(lambda parts: parts.update(train_labels=np.array([Exploit()] * 12, dtype=object))),
+        RUN,
+    ),
+    Fault("an array of another name", "Did you mean", npz(lambda p: p.update(train_image=p["train_images"])), RUN),
+    Fault("no training images", "has no 'train_images'", npz(lambda parts: parts.pop("train_images")), RUN),
+    Fault(
+        "pixels that are NaN",
+        "must be uint8, not float64",
+        npz(lambda parts: parts.update(train_images=np.full((12, SIDE, SIDE), np.nan))),
+        RUN,
+    ),
+    Fault(
+        "channels first",
+        "has its channels first",
+        npz(lambda parts: parts.update(train_images=np.zeros((12, 3, SIDE, SIDE), np.uint8))),
+        RUN,
+    ),
+    Fault(
+        "images of another shape in one split",
+        "all splits must have samples of one shape",
+        npz(lambda parts: parts.update(test_images=np.zeros((12, 20, 20), np.uint8))),
+        RUN,
+    ),
+    Fault("labels of another type", "must be integers", npz(lambda p: p.update(train_labels=np.zeros(12))), RUN),
+    Fault("too few labels", "has 12 samples, but", npz(lambda p: p.update(train_labels=np.arange(11))), RUN),
+    Fault("a label out of range", "must be in 0 .. 1", npz(lambda p: p.update(classes=np.array(["a", "b"]))), RUN),
+    Fault(
+        "a negative label",
+        "must be in 0 .. 2",
+        npz(lambda p: p.update(classes=np.array(["a", "b", "c"]), train_labels=np.arange(12) % 3 - 1)),
+        RUN,
+    ),
+    Fault(
+        "a class in 'test' alone",
+        "in 'test' but not in 'train'",
+        npz(lambda p: p.update(test_labels=p["test_labels"] + 1)),
+        RUN,
+    ),
+    Fault(
+        "no samples",
+        "must be (N, H, W)",
+        npz(lambda p: p.update(train_images=np.zeros((0, 8, 8), np.uint8), train_labels=np.zeros(0, int))),
+        RUN,
+    ),
+    Fault(
+        "one class",
+        "has one class only",
+        npz(lambda p: p.update(train_labels=np.zeros(12, int), test_labels=np.zeros(12, int))),
+        RUN,
+    ),
+    Fault(
+        "one class, for a classifier",
+        "has one class only",
+        npz(
+            lambda p: p.update(
+                train_labels=np.zeros(12, int), novel_images=p.pop("test_images"), novel_labels=p.pop("test_labels")
+            ),
+            "supervised",
+            "fewshot: {split: novel, ways: 3, shots: 1, queries: 2}",
+        ),
+        RUN,
+    ),
+    Fault(
+        "fewer samples of a class than shots and queries",
+        "need 3 classes of at least 6 samples; the split 'test' has 0",
+        npz(evaluator="fewshot: {split: test, ways: 3, shots: 1, queries: 5}"),
+        RUN,
+    ),
+    Fault(
+        "a folder that is not there", "there is no folder", content(data_suite("image_folder, path: pictures").encode())
+    ),
+    Fault("a picture cut short", "0.png cannot be read", pictures(lambda place: half(place / "train/ant/0.png")), RUN),
+    Fault(
+        "a text named .png",
+        "cannot be read as a picture",
+        pictures(lambda place: (place / "test/bee/1.png").write_text("no picture")),
+        RUN,
+    ),
+    Fault(
+        "a picture of 3,600,000,000 pixels in 100 bytes (a bomb)",
+        "decompression bomb",
+        pictures(lambda place: (place / "train/ant/0.png").write_bytes(bomb())),
+        RUN,
+    ),
+    Fault("a class without pictures", "has no pictures", pictures(lambda place: (place / "train/cow").mkdir()), RUN),
+    Fault("a folder that is no split", "Did you mean 'test'?", pictures(lambda p: (p / "tests").mkdir()), RUN),
+)
