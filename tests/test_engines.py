@@ -68,7 +68,7 @@ def test_a_job_that_is_started_again_goes_on_from_its_checkpoint(suite: Write, t
     again = "its process died, and the job was started again"
     told, *others = ends(folder)
     assert told[0] == "interrupted"
-    assert told[1].startswith("ended by SIGTERM; saved after step")
+    assert "saved after step" in told[1]
     assert others == [("interrupted", again), ("ok", "")]
     trained = read_json(folder.training)
     assert trained

@@ -162,7 +162,7 @@ def detached_jobs_are_adopted(subject: ExecutorSubject) -> None:
                 raise Fault("`adopt` gives a job that it was not asked for", "leave the jobs of other cells alone")
             found = [(job.name, tuple(job.command)) for job in later.adopt([held.job.name])]
             if found != [(held.job.name, held.job.command)]:
-                raise Fault(f"of a job that was left, `adopt` gives {found}", "write jobs down in `resources.folder`")
+                raise Fault("a job that was left is not what `adopt` gives", "write jobs down in `resources.folder`")
             held.release()
             if (code := finish(later, "left")["left"]) != 2:
                 raise Fault(f"an adopted job that ends with 2 is reported with {code}", "keep its exit code for `poll`")

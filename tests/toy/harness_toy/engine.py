@@ -30,7 +30,7 @@ class Engine(Executor):
     def __init__(self, config, resources):
         super().__init__(config, resources)
         self.folder = resources.folder.absolute() / "engine"
-        self.held = self.folder / "held"
+        self.held = self.folder / ".held"  # no job's name
         if not config.shared:
             self.capabilities = Capabilities(shared_files=False)
 
