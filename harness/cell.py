@@ -93,7 +93,9 @@ def run_cell(
 
 
 def words_of(error: Exception) -> str:
-    """Type and message, without the notes that it may carry."""
+    """Type and message, without the notes that it may carry; of another rank, its words."""
+    if isinstance(error, RankError):
+        return str(error)
     plain = traceback.TracebackException.from_exception(error)
     plain.__notes__ = None  # as where there are none
     return list(plain.format_exception_only())[-1].strip()

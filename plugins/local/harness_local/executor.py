@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from harness import GRACE_SECONDS, Ended, Executor, Job, Resources, UsageError, alive, process_start
+from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError, alive, process_start
 from harness_local import LocalConfig
 
 STARTS = 5  # of the fork server, before a run gives up
@@ -78,6 +78,8 @@ class Local(Executor):
         super().__init__(config, resources)
         self.slots = slots(resources, config.workers_per_gpu)
         self.free = deque(self.slots)
+        gpus = {slot.gpu for slot in self.slots if slot.gpu is not None}
+        self.capabilities = Capabilities(devices=len(gpus) or None)
         self.capacity = 2 * len(self.free)  # one waits for each that runs, so that no slot has to
         self.waiting: deque[Job] = deque()
         self.running: dict[str, Started] = {}
@@ -86,9 +88,6 @@ class Local(Executor):
         self.context.set_forkserver_preload(["harness_local.preload"])
 
     def submit(self, job: Job) -> None:
-        gpus = len({slot.gpu for slot in self.slots})
-        if self.slots[0].gpu is not None and job.devices > gpus:
-            raise UsageError(f"a cell's budget has devices: {job.devices}, but there are {gpus} GPUs for it.")
         self.waiting.append(job)
         self._start()
 
