@@ -272,7 +272,9 @@ class _Work:
             for evaluation in (record.evaluations.values() if record else [])
             for name, metric in evaluation["metrics"].items()
         }
-        installed().notify("cell_finished", CellFinished(cell.as_json(), outcome["status"], scores, folder.folder))
+        installed().notify(
+            "cell_finished", CellFinished(cell.as_json(), outcome["status"], scores, folder.folder.absolute())
+        )
         self.display.ended(cell, outcome["status"], outcome["message"], self.progress.took[id_])
 
     def _end_elsewhere(self, id_: str) -> None:

@@ -7,13 +7,16 @@ import os
 import resource
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 import torch
 
 from harness.doctor import data, devices, environment
-from harness.plugins import bundled
+from harness.doctor.plugins import components
+from harness.plugins import Plugins, bundled
+from harness.registry import Registry
 from tests.conftest import Harness, install
 from tests.faults.making import no_privilege
 
@@ -44,7 +47,7 @@ def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, t
     env = {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]),
         "HARNESS_CACHE": str(tmp_path / "cache" / "data"),
-        "HARNESS_NO_PLUGINS": ",".join(sorted(bundled() - {"rep-harness-tensorboard"})),  # which is not installed
+        "HARNESS_NO_PLUGINS": ",".join(sorted(bundled() & {each.name for each in distributions()})),
         "OMP_NUM_THREADS": "512",
     }
     report = json.loads(harness("doctor", "--json", env=env, code=1).stdout)
@@ -62,10 +65,15 @@ def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, t
     assert "--no-plugins=leaves" in advice("leaves", "cannot be loaded: SystemExit: 0")
     assert "pip install 'numpy<1,>=0.5'" in advice("requirements", "is installed (plugin-needy needs it)")
     assert advice("future", "needs contract 99") == "pip install -U rep-harness plugin-future"
-    assert 'pip install "rep-harness[all]"' in advice("executors", "none")
     assert f"{tmp_path}/cache is a file" in advice("cache", "data")
     assert "Unset OMP_NUM_THREADS" in advice("cores", "OMP_NUM_THREADS=512")
-    assert len(wrong) == 10
+    assert len(wrong) == 9
+
+
+def test_a_kind_without_a_component_is_found() -> None:
+    found = components(Registry(Plugins()), "executor")
+    assert (found.what, found.found) == ("executors", "none")
+    assert 'pip install "rep-harness[all]"' in found.advice
 
 
 def test_a_cache_that_cannot_be_written_is_found(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from torch import nn
 from harness import Augmentation, Data, Metric, Trained, Views
 from harness import training as loop
 from harness.budget import Budget, merge
-from harness.checkpoint import load_checkpoint
+from harness.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
 from harness.data.batches import Source
 from harness.interval import Interval
 from harness.training import make_optimizer, rate_factor, steps_of, train
@@ -91,14 +91,14 @@ def test_a_checkpoint_is_no_pickle_that_runs_code(tmp_path: Path) -> None:
 def test_a_flipped_bit_of_a_checkpoint_is_noticed_and_the_file_set_aside(tmp_path: Path) -> None:
     method, _ = fresh()
     path = tmp_path / "checkpoint.pt"
-    loop.save_checkpoint(path, 3, 1.0, method, make_optimizer(method, BUDGETS[0]))
-    assert loop.checkpoint_step(path) == 3
+    save_checkpoint(path, 3, 1.0, method, make_optimizer(method, BUDGETS[0]))
+    assert checkpoint_step(path) == 3
     content = bytearray(path.read_bytes())
     weights = method.head.weight.detach().numpy().tobytes()
     content[content.index(weights) + 5] ^= 16
     path.write_bytes(content)
     torch.load(path, weights_only=True)  # which notices nothing
-    assert loop.checkpoint_step(path) == 0
+    assert checkpoint_step(path) == 0
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt.damaged-1"]
 
 

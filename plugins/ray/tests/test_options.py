@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness_ray import RayConfig
 
 from harness import UsageError
 from harness.options import parse
 from harness.registry import registry
+
+pytest.importorskip("harness_ray", reason="uv sync --extra ray")
+from harness_ray import RayConfig
 
 PLUGIN = Path(__file__).parent.parent
 

@@ -1,6 +1,6 @@
 """SimSiam: exploring simple Siamese representation learning."""
 
-from typing import cast
+from typing import ClassVar, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +11,8 @@ from harness_simsiam import Config
 
 class SimSiam(Method):
     """Predict each view's projection from the other view (Chen and He 2021, arXiv:2011.10566, algorithm 1)."""
+
+    distributed: ClassVar[bool] = True  # each of several devices may have a part of the batch
 
     def __init__(self, backbone: nn.Module, config: Config, data: Data) -> None:
         super().__init__(backbone, config, data)
