@@ -130,15 +130,21 @@ class Local(Executor):
             time.sleep(0.02)
 
     def _start(self) -> None:
-        while self.waiting and len(self.free) >= self._needs(self.waiting[0]):
+        while self.waiting and (taken := self._room(self.waiting[0].devices)):
             job = self.waiting.popleft()
-            taken = [self.free.popleft() for _ in range(self._needs(job))]
+            for slot in taken:
+                self.free.remove(slot)
             process = self._fork(job, joined(taken))
             self.running[job.name] = Started(process, taken, process_start(process.pid or 0))
 
-    def _needs(self, job: Job) -> int:
-        """How many slots it takes: a GPU for each device; processes on a CPU share what there is."""
-        return job.devices if self.slots[0].gpu is not None else min(job.devices, len(self.slots))
+    def _room(self, devices: int) -> list[Slot]:
+        """Free slots for so many devices, or none: a GPU of its own for each; processes on a CPU share what there is."""
+        found = list(self.free)
+        if self.slots[0].gpu is None:
+            devices = min(devices, len(self.slots))
+        else:
+            found = list({slot.gpu: slot for slot in reversed(found)}.values())
+        return found[:devices] if len(found) >= devices else []
 
     def _fork(self, job: Job, slot: Slot) -> ForkServerProcess:
         for number in range(STARTS):

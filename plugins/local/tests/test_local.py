@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 from harness_local import LocalConfig
-from harness_local.executor import Local, Slot, slots
+from harness_local.executor import Local, Slot, joined, slots
 
 from harness import Job, Resources, UsageError
 
@@ -36,6 +38,25 @@ def test_a_gpu_that_is_not_there_is_refused(device: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "" if device == "cuda" else "0,1")
     with pytest.raises(UsageError, match=f"--device {device}: there is no such GPU"):
         slots(Resources(device, None))
+
+
+def test_a_job_of_two_devices_has_two_gpus_never_one_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    executor = Local(LocalConfig(workers_per_gpu=2), Resources("cuda", None))
+    assert executor.capabilities.devices == 2
+    for order in permutations(executor.slots):
+        executor.free = deque(order)
+        assert {slot.gpu for slot in executor._room(2)} == {"3", "5"}
+        assert len(executor._room(1)) == 1
+    executor.free = deque(slot for slot in executor.slots if slot.gpu == "3")
+    assert executor._room(2) == []
+    assert joined(executor.slots[:2]) == Slot("cuda", "3,5", sum(slot.threads for slot in executor.slots[:2]))
+
+
+def test_on_a_cpu_devices_are_processes_that_share_the_slots() -> None:
+    executor = Local(LocalConfig(), Resources("cpu", 1))
+    assert executor.capabilities.devices is None
+    assert executor._room(2) == executor.slots
 
 
 def test_jobs_end_with_their_exit_codes_and_their_words_in_their_logs(tmp_path: Path) -> None:
