@@ -138,7 +138,7 @@ class Local(Executor):
             self.running[job.name] = Started(process, taken, process_start(process.pid or 0))
 
     def _room(self, devices: int) -> list[Slot]:
-        """Free slots for so many devices, or none: a GPU of its own for each; on a CPU, processes share what there is."""
+        """Free slots for so many devices, or none: a GPU for each; on a CPU, processes share what there is."""
         found = list(self.free)
         if self.slots[0].gpu is None:
             devices = min(devices, len(self.slots))
