@@ -51,7 +51,7 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> None:
         where = cell.method.where
         raise UsageError(f"{where}: {cell.method.label} cannot be compiled: leave 'compile' out of its budget.")
     if (devices := cell.budget.devices) > 1 and method.batches is not None:
-        _placed(cell.method.where, cell, lambda: method.check_devices(devices))
+        _placed(cell.method.where, cell, lambda: method.check_devices(devices, cell.budget.batch_size))
         _placed(cell.backbone.where or cell.method.where, cell, lambda: synchronise_norms(method))
     if method.batches is not None:
         batches = method.batches

@@ -203,9 +203,14 @@ def _train(
             "images_per_second": done.images / done.seconds if done.seconds else None,
             "peak_memory_mb": peak_memory_mb(data.mean.device),
             "metrics": dict(done.metrics),
-            "provenance": origin,
+            "provenance": origin | {"device": on_devices(origin["device"], cell.budget.devices)},
         },
     )
+
+
+def on_devices(device: str, number: int) -> str:
+    """What a training ran on: the budget may say another number later, of a cell that is the same."""
+    return device if number == 1 else f"{number} × {device}"
 
 
 def keep_steps(path: Path, last: int) -> None:

@@ -4,9 +4,8 @@ leases/compacted/<n>/cells.json   copies of the records of some cells; of severa
 leases/compacted/changed/<id>     this cell may be another since it was copied: its own files are read
 
 The cells' own files stay: whoever removes the copies loses nothing but time. Whoever is about to write to a cell's
-folder says so first (`changing`). Copies are made under the cell's lease, and only then is `changed` taken back. They
-are among the leases, as a process that has claimed a cell has just changed that folder, so that NFS looks anew for what
-is in it.
+folder says so first (`changing`). Copies are made under the cell's lease, and only then is `changed` taken back. What
+an NFS client has cached of the folder it sees for some seconds more, as with the cells' own folders.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ class Copies:
             found = path.stat()
         except FileNotFoundError:  # is being made, or who made it was killed
             return {}
-        key = (path, found.st_ino, found.st_size)
+        key = (path, found.st_mtime_ns, found.st_size)
         if key not in self._read:
             self._read[key] = unpack(path)
         return self._read[key]
@@ -79,9 +78,10 @@ class Copies:
         """Say that a cell's own files count from now on; to be called again after a change that no lease covers."""
         if not self.folder.exists():
             return  # nothing was ever copied
-        self.changed.mkdir(exist_ok=True)
-        (self.changed / id_).write_text(uuid4().hex)  # another text each time, for whoever copies it just now
-        sync(self.changed)
+        with suppress(FileNotFoundError):  # all copies were set aside just now
+            self.changed.mkdir(exist_ok=True)
+            (self.changed / id_).write_text(uuid4().hex)  # another text each time, for whoever copies it just now
+            sync(self.changed)
 
     def repair(self) -> Iterator[str]:
         """Set all copies aside if a file of them is damaged, and say so."""
@@ -108,8 +108,10 @@ class Copies:
                 if not held:
                     return
                 self._write({id_: each.record for id_, each in held.items()})
-                for id_, each in held.items():  # one that was changed meanwhile says another thing now
-                    if each.said is not None and each.lease.beat() and self._said(id_) == each.said:
+                for id_, each in held.items():
+                    if not each.lease.beat():  # taken for dead: somebody else may have changed it, and copied it anew
+                        self.changing(id_)
+                    elif each.said is not None and self._said(id_) == each.said:  # and not of a change meanwhile
                         (self.changed / id_).unlink(missing_ok=True)
             yield len(held)
 
@@ -134,6 +136,7 @@ class Copies:
         number = max((int(path.parent.name) for path in self.files()), default=0) + 1
         while True:
             folder = self.folder / f"{number:06}"
+            self.changed.mkdir(parents=True, exist_ok=True)  # somebody may have set all aside
             try:
                 folder.mkdir()  # of several processes, one makes it
                 break

@@ -74,7 +74,7 @@ class Method(nn.Module):
     def check_ways(self, ways: int) -> None:
         """Raises UsageError if `adapt` cannot take so many classes. Default: any number."""
 
-    def check_devices(self, devices: int) -> None:
+    def check_devices(self, devices: int, batch_size: int) -> None:  # noqa: ARG002 (for who has parts of its own)
         """Raises UsageError if so many devices, more than one, cannot share its batches. Default: any number, of a
         method that says it is `distributed`."""
         if not self.distributed:

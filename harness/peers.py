@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from harness.errors import UsageError
 from harness.outcome import Status
 from harness.planfile import PlanFile
 
+PATIENCE = timedelta(minutes=10)  # of one that waits for the others, say while the first saves a checkpoint
 LEAVE_SECONDS = 10.0  # that the other ranks have to end, once rank 0 has
 NOTICE_SECONDS = 5.0  # in which a rank that died shows, after its peers have lost it
 POLL_SECONDS = 0.05
@@ -108,7 +110,7 @@ def join(folder: Path, rank: int, ranks: int, device: torch.device) -> None:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(rank)
-    dist.init_process_group(backend, init_method=f"file://{folder}/met", rank=rank, world_size=ranks)
+    dist.init_process_group(backend, init_method=f"file://{folder}/met", rank=rank, world_size=ranks, timeout=PATIENCE)
 
 
 def _start(

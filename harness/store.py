@@ -118,6 +118,8 @@ class Store:
             if folder.training.exists() and not _same(read_json(folder.cell) or {}, described):
                 with self.changing(id_):
                     write_json(folder.cell, cell.as_json())
+            elif id_ in copies:  # made of the cell as it was before who changed it could say so
+                self.copies.changing(id_)
             if folder.is_done(plan.evaluators_of(cell)) and folder.failure():
                 attempt = folder.next_attempt()
                 with self.changing(id_):

@@ -86,6 +86,7 @@ def test_two_devices_make_the_same_cell_and_its_scores(harness: Harness, tmp_pat
     assert two.training
     assert one.training
     assert (two.cell["budget"]["devices"], one.cell["budget"]["devices"]) == (2, 1)
+    assert [each.training["provenance"]["device"] for each in (two, one)] == ["2 × cpu", "cpu"]
     assert two.training["images"] == one.training["images"]
     assert two.training["metrics"]["loss"] == pytest.approx(one.training["metrics"]["loss"], rel=1e-3)
     (two_score,), (one_score,) = (each.evaluations.values() for each in (two, one))
@@ -117,7 +118,12 @@ def test_a_device_that_dies_ends_the_cell_and_a_signal_stops_all_after_one_step(
     run = start(tmp_path, LONG.replace("devices: 2", "devices: 1"))  # goes on from what two have learned
     assert before < saved(tmp_path)
     assert not second_ranks(tmp_path)
-    run.kill()
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) == 130
+    log = max(tmp_path.glob("results/cells/*/steps.jsonl")).read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in log]
+    assert steps == sorted(set(steps))
+    assert steps[0] == 1  # and not once more
 
 
 def ended(folder: Path) -> tuple[str, str]:
@@ -131,7 +137,7 @@ def test_what_cannot_be_divided_is_refused_with_its_line(harness: Harness, tmp_p
     refused = harness("run", *ARGUMENTS, "--results", "results", code=2)
     for says in (
         "this method is not made for 2 devices",
-        "moco's bn_splits is 3, no multiple of 2 devices",
+        "moco's bn_splits is 3: on 2 devices it must be a multiple of them",
         "a batch of 15 cannot be divided evenly over 2 devices",
     ):
         (line,) = [line for line in refused.stderr.splitlines() if says in line]

@@ -68,7 +68,7 @@ def learned(case: Case, rank: int = 0) -> Learned:
 def _learned(case: Case, rank: int) -> Learned:
     torch.manual_seed(0)
     method = _method(case).double().train()
-    method.check_devices(2)
+    method.check_devices(2, BATCH)
     batches = method.batches
     assert batches is not None
     source = Source(data(), BATCH, 1, rank, ranks())

@@ -42,9 +42,13 @@ class MoCo(Method):
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
         self.newest_keys = torch.empty(0, config.projection_dim)  # of the last batch, on their way to the queue
 
-    def check_devices(self, devices: int) -> None:
-        if self.config.bn_splits > 1 and self.config.bn_splits % devices:
-            raise UsageError(f"moco's bn_splits is {self.config.bn_splits}, no multiple of {devices} devices.")
+    def check_devices(self, devices: int, batch_size: int) -> None:
+        splits = self.config.bn_splits
+        if splits > 1 and (splits % devices or batch_size % splits or batch_size < 2 * splits):
+            raise UsageError(
+                f"moco's bn_splits is {splits}: on {devices} devices it must be a multiple of them, and a batch of "
+                f"{batch_size} that many equal parts of two or more."
+            )
 
     def loss(self, views: Tensor) -> Tensor:
         """`views`: (2, N, C, H, W), queries and keys of N images."""
