@@ -25,13 +25,21 @@ def need() -> None:
             raise UsageError(f"executor slurm: there is no `{name}` on this machine. Run where jobs can be submitted.")
 
 
-def states(name: str, own: Collection[str] = ()) -> dict[str, str] | None:
-    """All jobs with this name and their states, in one call; None if the controller does not answer. Raises UsageError
-    with SLURM's reason where one of our `own` could never begin.
+def states(names: Collection[str], own: Collection[str] = ()) -> dict[str, str] | None:
+    """All of this user's jobs with these names and their states, in one call; None if the controller does not
+    answer. Raises UsageError with SLURM's reason where one of our `own` could never begin.
 
     SLURM forgets what has ended after a while (MinJobAge, five minutes by default).
     """
-    command = ["squeue", "--me", f"--name={name}", "--states=all", "--array", "--noheader", "--format=%i|%T|%r"]
+    command = [
+        "squeue",
+        "--me",
+        f"--name={','.join(sorted(names))}",
+        "--states=all",
+        "--array",
+        "--noheader",
+        "--format=%i|%T|%r",
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     except subprocess.TimeoutExpired:

@@ -43,9 +43,10 @@ class Slurm(Executor):
         folder = resources.folder
         self.temporary = Path(tempfile.mkdtemp(prefix="harness-slurm-")) if folder is None else None
         self.folder = self.temporary or (Path(folder or ".") / "engines" / "slurm").absolute()
-        self.name = f"harness-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
+        self.name = f"harness-{hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:8]}"
         self.waiting: deque[Job] = deque()
         self.submitted: dict[str, Job] = {}
+        self.names: dict[str, str] = {}  # of adopted jobs, where another path or version has given them another one
         self.caps: dict[str, int] = {}  # of arrays
         self.asked = 0.0
 
@@ -62,9 +63,11 @@ class Slurm(Executor):
         self.waiting.append(job)
 
     def adopt(self, cells: Collection[str]) -> Collection[Job]:
-        self.submitted |= {identity: job for identity, job in submissions.left(self.folder) if job.name in cells}
+        for identity, job, name in submissions.left(self.folder):
+            if job.name in cells:
+                self.submitted[identity], self.names[identity] = job, name
         for identity, job in self.submitted.items():
-            submissions.remember(self.folder, identity, job)
+            submissions.remember(self.folder, identity, job, self._name(identity))
         return list(self.submitted.values())
 
     def detach(self) -> None:
@@ -95,7 +98,7 @@ class Slurm(Executor):
     def close(self) -> None:
         """What has not been cancelled goes on."""
         for identity, job in self.submitted.items():
-            submissions.leave(self.folder, identity, job)
+            submissions.leave(self.folder, identity, job, self._name(identity))
         self.submitted.clear()
         if self.temporary:
             shutil.rmtree(self.temporary, ignore_errors=True)
@@ -118,7 +121,7 @@ class Slurm(Executor):
             alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), ARRAY))  # noqa: B023
             for identity, job in zip(self._array(alike, devices, room), alike, strict=True):
                 self.submitted[identity] = job
-                submissions.remember(self.folder, identity, job)
+                submissions.remember(self.folder, identity, job, self.name)
                 self.waiting.popleft()
 
     def _most(self) -> int:
@@ -166,11 +169,16 @@ class Slurm(Executor):
     def _ended(self) -> list[Ended]:
         """Which jobs SLURM no longer has, or has only the end of."""
         self.asked = time.monotonic()
-        states = commands.states(self.name, self.submitted) if self.submitted else {}
+        names = {self._name(identity) for identity in self.submitted}
+        states = commands.states(names, self.submitted) if names else {}
         if states is None:  # no answer is no news
             return []
         over = [identity for identity in self.submitted if states.get(identity, "COMPLETED") in commands.OVER]
         return [self._end(identity, states.get(identity, "gone")) for identity in over]
+
+    def _name(self, identity: str) -> str:
+        """Under which `squeue` knows a job."""
+        return self.names.get(identity, self.name)
 
     def _end(self, identity: str, state: str) -> Ended:
         job = self.submitted.pop(identity)

@@ -177,4 +177,4 @@ def test_gpus_are_asked_for_each_device() -> None:
 
 def test_no_answer_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_CONF", "/dev/null")
-    assert commands.states("harness") is None
+    assert commands.states(["harness"]) is None
