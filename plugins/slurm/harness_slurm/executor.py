@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Iterable
 from itertools import islice, takewhile
 from pathlib import Path
@@ -47,7 +47,6 @@ class Slurm(Executor):
         self.waiting: deque[Job] = deque()
         self.submitted: dict[str, Job] = {}
         self.names: dict[str, str] = {}  # of adopted jobs, where another path or version has given them another one
-        self.caps: dict[str, int] = {}  # of arrays
         self.asked = 0.0
 
     @property
@@ -118,7 +117,8 @@ class Slurm(Executor):
         """Submit what waits, in arrays of jobs that want the same, while the cap leaves room."""
         while self.waiting and (room := self._room() if limited else self._most()) > 0:
             devices = self.waiting[0].devices
-            alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), ARRAY))  # noqa: B023
+            most = min(ARRAY, room) if limited else ARRAY  # SLURM's cap for an array is never raised again
+            alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), most))  # noqa: B023
             for identity, job in zip(self._array(alike, devices, room), alike, strict=True):
                 self.submitted[identity] = job
                 submissions.remember(self.folder, identity, job, self.name)
@@ -129,11 +129,8 @@ class Slurm(Executor):
         return len(self.waiting) if self.at_once is None else self.at_once
 
     def _room(self) -> int:
-        """How many a further array may, besides those that there are."""
-        if self.at_once is None:
-            return self._most()
-        alive = Counter(identity.partition("_")[0] for identity in self.submitted)
-        return self.at_once - sum(min(count, self.caps.get(array, count)) for array, count in alive.items())
+        """How many a further array may have, besides those that there are."""
+        return self._most() if self.at_once is None else self.at_once - len(self.submitted)
 
     def _array(self, jobs: list[Job], devices: int, cap: int) -> Iterable[str]:
         """SLURM's numbers for jobs that are submitted together. Their script is replaced by the job (`exec`), which is
@@ -152,7 +149,6 @@ class Slurm(Executor):
         except (FailedJobError, FailedSubmissionError) as error:
             raise UsageError(f"executor slurm: {' '.join(str(error).split())}") from None
         self._tidy(sent[0].paths.submission_file)
-        self.caps[sent[0].job_id.partition("_")[0]] = cap
         return [job.job_id for job in sent]
 
     def _tidy(self, script: Path) -> None:
