@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice, takewhile
 from pathlib import Path
 from shlex import quote
@@ -22,6 +22,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness_slurm import SlurmConfig, commands, submissions
 from harness_slurm.asks import gpus, parameters
+from harness_slurm.commands import NEVER, OVER
 from harness_slurm.task import Task
 
 ASK_SECONDS = 2.0  # between two questions to the controller
@@ -47,6 +48,7 @@ class Slurm(Executor):
         self.waiting: deque[Job] = deque()
         self.submitted: dict[str, Job] = {}
         self.names: dict[str, str] = {}  # of adopted jobs, where another path or version has given them another one
+        self.begun = False  # whether a job of this run ever has
         self.asked = 0.0
 
     @property
@@ -107,6 +109,7 @@ class Slurm(Executor):
 
     def _end_all(self, seconds: float) -> None:
         """Cancel what there is and wait until SLURM says that it has ended."""
+        self.begun = True  # there is nothing to refuse any more
         commands.cancel(self.submitted)
         deadline = time.monotonic() + seconds
         while self.submitted and time.monotonic() < deadline:
@@ -166,11 +169,25 @@ class Slurm(Executor):
         """Which jobs SLURM no longer has, or has only the end of."""
         self.asked = time.monotonic()
         names = {self._name(identity) for identity in self.submitted}
-        states = commands.states(names, self.submitted) if names else {}
+        states = commands.states(names) if names else {}
         if states is None:  # no answer is no news
             return []
-        over = [identity for identity in self.submitted if states.get(identity, "COMPLETED") in commands.OVER]
-        return [self._end(identity, states.get(identity, "gone")) for identity in over]
+        self.begun = self.begun or bool(self.running)
+        own = {identity: states.get(identity, ("gone", "")) for identity in self.submitted}
+        never = {each: reason for each, (state, reason) in own.items() if state == "PENDING" and reason in NEVER}
+        over = [identity for identity, (state, _) in own.items() if state == "gone" or state in OVER]
+        return [*self._refuse(never), *(self._end(identity, own[identity][0]) for identity in over)]
+
+    def _refuse(self, never: Mapping[str, str]) -> list[Ended]:
+        """Cancel jobs that would wait for ever, for these reasons. If nothing has begun, all are like them: raises
+        UsageError.
+        """
+        for identity, reason in never.items():
+            if not self.begun:
+                raise UsageError(f"executor slurm: SLURM would never begin the job {identity}: {reason}.")
+        if never:
+            commands.cancel(never)
+        return [self._end(identity, f"PENDING, {reason}; it is cancelled") for identity, reason in never.items()]
 
     def _name(self, identity: str) -> str:
         """Under which `squeue` knows a job."""
@@ -178,9 +195,9 @@ class Slurm(Executor):
 
     def _end(self, identity: str, state: str) -> Ended:
         job = self.submitted.pop(identity)
-        code = submissions.exit_code(self.folder, identity)
-        if code is None:
-            code = DIED if identity in submissions.begun(self.folder) else 1
+        said = submissions.exit_code(self.folder, identity)
+        code = said if said is not None else DIED if identity in submissions.begun(self.folder) else 1
+        if said is None or state.startswith("PENDING"):  # an earlier life may have said something
             Path(job.log).parent.mkdir(parents=True, exist_ok=True)
             with Path(job.log).open("a") as log:
                 log.write(f"SLURM says of its job {identity}: {state}\n")

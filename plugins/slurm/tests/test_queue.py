@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import Job, Resources
+from harness import Ended, Job, Resources, UsageError
 
 pytest.importorskip("harness_slurm", reason="uv sync --extra slurm")
 from harness_slurm import SlurmConfig, submissions
 from harness_slurm.executor import Slurm
+
+HELD = "launch failed requeued held"
 
 
 class Fake:
@@ -72,3 +74,26 @@ def test_jobs_are_asked_for_by_the_names_in_their_notes(
     assert "--name=harness-1,harness-2 " in fake.called("squeue")[-1]
     engine.close()  # leaves them as they were named
     assert [name for _, _, name in submissions.left(fake.folder)] == ["harness-1", "harness-2"]
+
+
+def test_a_job_that_would_never_begin_ends_the_run_if_no_other_has_begun(fake: Fake) -> None:
+    fake.left("7_0", "a")
+    fake.left("8_0", "b")
+    fake.says("squeue", rf"7_0|PENDING|PartitionNodeLimit\n8_0|PENDING|{HELD}\n")
+    engine = fake.engine()
+    engine.adopt(["a", "b"])
+    with pytest.raises(UsageError, match=f"SLURM would never begin the job 8_0: {HELD}"):
+        engine.poll(0)
+
+
+def test_a_job_that_would_never_begin_costs_its_cell_alone_if_another_has_begun(fake: Fake) -> None:
+    fake.left("7_0", "a")
+    fake.left("8_0", "b")
+    submissions.begin(fake.folder, "7_0")
+    fake.says("squeue", rf"7_0|RUNNING|None\n8_0|PENDING|{HELD}\n")
+    engine = fake.engine()
+    engine.adopt(["a", "b"])
+    assert engine.poll(0) == [Ended("b", 1)]
+    assert fake.called("scancel") == ["--quiet 8_0"]
+    assert f"job 8_0: PENDING, {HELD}" in (fake.results / "b.log").read_text()
+    assert list(engine.running) == ["a"]
