@@ -122,10 +122,14 @@ class Slurm(Executor):
             devices = self.waiting[0].devices
             most = min(ARRAY, room) if limited else ARRAY  # SLURM's cap for an array is never raised again
             alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), most))  # noqa: B023
-            for identity, job in zip(self._array(alike, devices, room), alike, strict=True):
-                self.submitted[identity] = job
-                submissions.remember(self.folder, identity, job, self.name)
+            sent = dict(zip(self._array(alike, devices, room), alike, strict=True))
+            self.submitted |= (
+                sent  # before the notes, which an interrupt or a full disk may end: they are cancelled then
+            )
+            for _ in sent:
                 self.waiting.popleft()
+            for identity, job in sent.items():
+                submissions.remember(self.folder, identity, job, self.name)
 
     def _most(self) -> int:
         """How many jobs an array may run at a time if there is no other."""

@@ -97,3 +97,18 @@ def test_a_job_that_would_never_begin_costs_its_cell_alone_if_another_has_begun(
     assert fake.called("scancel") == ["--quiet 8_0"]
     assert f"job 8_0: PENDING, {HELD}" in (fake.results / "b.log").read_text()
     assert list(engine.running) == ["a"]
+
+
+def test_jobs_whose_notes_cannot_be_written_are_cancelled(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    engine = fake.engine()
+    monkeypatch.setattr(engine, "_array", lambda *_: ["7_0", "7_1"])
+    monkeypatch.setattr(submissions, "remember", full)
+    engine.submit(fake.job("a"))
+    engine.submit(fake.job("b"))
+    with pytest.raises(OSError, match="no space left"):
+        engine.poll(0)
+    engine.cancel()
+    assert fake.called("scancel") == ["--quiet 7_0 7_1"]
