@@ -72,8 +72,14 @@ class Slurm(Executor):
         return list(self.submitted.values())
 
     def detach(self) -> None:
-        self._send(limited=False)
-        self.close()
+        """Raises UsageError with SLURM's words, and how much is submitted, where it refuses some."""
+        try:
+            self._send(limited=False)
+        except UsageError as error:
+            sent = len(self.submitted)
+            raise UsageError(f"{error} {sent} of {sent + len(self.waiting)} cells were submitted, and go on.") from None
+        finally:
+            self.close()
 
     def poll(self, timeout: float) -> list[Ended]:
         self._send()

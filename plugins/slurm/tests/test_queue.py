@@ -10,7 +10,7 @@ import pytest
 from harness import Ended, Job, Resources, UsageError
 
 pytest.importorskip("harness_slurm", reason="uv sync --extra slurm")
-from harness_slurm import SlurmConfig, submissions
+from harness_slurm import SlurmConfig, executor, submissions
 from harness_slurm.executor import Slurm
 
 HELD = "launch failed requeued held"
@@ -112,3 +112,21 @@ def test_jobs_whose_notes_cannot_be_written_are_cancelled(fake: Fake, monkeypatc
         engine.poll(0)
     engine.cancel()
     assert fake.called("scancel") == ["--quiet 7_0 7_1"]
+
+
+def test_a_detach_that_is_refused_says_what_is_submitted_and_leaves_it(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_the_second(jobs: list[Job], *_: object) -> list[str]:
+        if jobs[0].name == "b":
+            raise UsageError("executor slurm: QOSMaxSubmitJobPerUserLimit")
+        return ["7_0"]
+
+    engine = fake.engine()
+    monkeypatch.setattr(engine, "_array", refuse_the_second)
+    monkeypatch.setattr(executor, "ARRAY", 1)
+    engine.submit(fake.job("a"))
+    engine.submit(fake.job("b"))
+    with pytest.raises(UsageError, match=r"QOSMaxSubmitJobPerUserLimit 1 of 2 cells .* submitted"):
+        engine.detach()
+    assert [job.name for _, job, _ in submissions.left(fake.folder)] == ["a"]
