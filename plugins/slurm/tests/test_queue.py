@@ -10,7 +10,7 @@ import pytest
 from harness import Ended, Job, Resources, UsageError
 
 pytest.importorskip("harness_slurm", reason="uv sync --extra slurm")
-from harness_slurm import SlurmConfig, executor, submissions
+from harness_slurm import SlurmConfig, commands, executor, submissions
 from harness_slurm.executor import Slurm
 
 HELD = "launch failed requeued held"
@@ -130,3 +130,10 @@ def test_a_detach_that_is_refused_says_what_is_submitted_and_leaves_it(
     with pytest.raises(UsageError, match=r"QOSMaxSubmitJobPerUserLimit 1 of 2 cells .* submitted"):
         engine.detach()
     assert [job.name for _, job, _ in submissions.left(fake.folder)] == ["a"]
+
+
+def test_a_controller_that_does_not_answer_scancel_ends_nothing(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.says("scancel", "' && exec sleep 60 && printf '")
+    monkeypatch.setattr(commands, "SECONDS", 0.5)
+    commands.cancel([f"7_{number}" for number in range(1001)])
+    assert [len(line.split()) for line in fake.called("scancel")] == [1001, 2]
