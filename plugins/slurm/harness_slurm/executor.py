@@ -77,7 +77,9 @@ class Slurm(Executor):
             self._send(limited=False)
         except UsageError as error:
             sent = len(self.submitted)
-            raise UsageError(f"{error} {sent} of {sent + len(self.waiting)} cells were submitted, and go on.") from None
+            raise UsageError(
+                f"{error}; {sent} of {sent + len(self.waiting)} cells were submitted, and go on."
+            ) from None
         finally:
             self.close()
 
