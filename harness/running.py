@@ -131,7 +131,6 @@ class _Work:
         self.waiting = deque(id_ for id_ in progress.left if id_ not in adopted)
         self.submitted = dict(adopted)
         self.elsewhere: list[str] = []
-        self.early: list[Ended] = []  # adopted ones that ended while the data was prepared
         begun = self.store.begun()
         self.since = {id_: self.store.cell(id_).next_number() if id_ in begun else 1 for id_ in self.waiting}
         self.since |= {id_: job.since for id_, job in adopted.items()}
@@ -146,11 +145,13 @@ class _Work:
         log = found.with_suffix(".log")
         command = (jobs.PREPARE, str(self.plan), "--found", str(found))
         self.executor.submit(Job(jobs.PREPARE, command, str(log)))
-        ended: dict[str, int] = {}
-        while jobs.PREPARE not in ended:
-            ended |= {each.name: each.exit_code for each in self.executor.poll(POLL_SECONDS)}
-        code = ended.pop(jobs.PREPARE)
-        self.early = [Ended(*each) for each in ended.items()]
+        code = None
+        while code is None:
+            for ended in self.executor.poll(POLL_SECONDS):
+                if ended.name == jobs.PREPARE:
+                    code = ended.exit_code
+                else:  # adopted; it is not reported again
+                    self._end(ended)
         result = read_json(found)
         found.unlink(missing_ok=True)
         if result is None:  # killed, say, by one data set: its cells will say so, and the others go on
@@ -169,15 +170,11 @@ class _Work:
 
     def leave(self) -> Collection[str]:
         """Submit all that no other run has; what the executor has then."""
-        for ended in self.early:
-            self._end(ended)
         self._submit(None)
         return self.submitted
 
     def go(self) -> Collection[str]:
         """Until all have ended, here or elsewhere; nothing is left to the executor."""
-        for ended in self.early:
-            self._end(ended)
         while self.waiting or self.submitted or self.elsewhere:
             self._submit(self.executor.capacity)
             for name in self.executor.running:

@@ -104,16 +104,17 @@ class Fake(Executor):
     capabilities = Capabilities(detaches=True)
     capacity = 1
 
-    def __init__(self, left: Mapping[Job, int] | None = None) -> None:
+    def __init__(self, left: Mapping[Job, int] | None = None, mistakes: Collection[str] = ()) -> None:
         super().__init__(None, Resources("cpu", None))
         self.left = left or {}
+        self.mistakes = list(mistakes)
         self.jobs: list[Job] = []
         self.ended: list[Ended] = []
 
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
         if job.command[0] == "prepare":
-            write_json(Path(job.command[3]), {"errors": []})
+            write_json(Path(job.command[3]), {"errors": self.mistakes})
             Path(job.log).touch()
         self.ended.append(Ended(job.name, int(job.command[0] == "cell")))
 
@@ -144,6 +145,19 @@ def test_a_run_takes_over_what_is_left_submits_the_rest_and_reads_the_latest_att
     assert [job.name for job in second.jobs] == ["prepare", three, one]
     with pytest.raises(UsageError, match=r"--fresh: jobs of an earlier run have not been waited for \(1 cells\)"):
         run(plan, store, Fake({given[one]: 0}), display, Options(fresh=True))
+
+
+def test_the_end_of_a_job_that_was_taken_over_is_written_down_though_the_data_has_mistakes(
+    suite: Write, tmp_path: Path
+) -> None:
+    plan = Plan.of(load_suite(suite(SUITE.replace("[classify, idle]", "[idle]")), registry()))
+    store, display, first = Store(tmp_path / "results"), PlainDisplay(Console(quiet=True)), Fake()
+    one, two = plan.cells
+    run(plan, store, first, display, Options(detach=True))
+    [job] = [job for job in first.jobs if job.name == one]
+    with pytest.raises(UsageError, match="no such picture"):
+        run(plan, store, Fake({job: 1}, ["no such picture"]), display)
+    assert store.statuses(plan) == {one: "failed", two: "todo"}
 
 
 def test_a_cell_is_free_once_its_job_has_ended_on_whatever_machine(suite: Write, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def execute(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
     resources = Resources(check_device(device), workers, tuple(modules(plan)), store.folder)
     name, engine = engine_of(suite, executor, given or {}, resources)
-    end = engine.close
+    left = False  # to itself, by `detach`
     try:
         require(engine, name, plan, options)
         before = Counter(store.statuses(plan).values())
@@ -150,7 +150,9 @@ def execute(
         )
         with display_for(console) as display:
             statuses = run_plan(plan, store, engine, display, options)
-        end = engine.detach if options.detach else engine.close
+        if options.detach:
+            left = True
+            engine.detach()
     except KeyboardInterrupt:
         console.print(
             "Interrupted. What is done is kept, and trainings go on from their last checkpoint: run the same command "
@@ -159,7 +161,8 @@ def execute(
         )
         raise typer.Exit(130) from None
     finally:
-        end()
+        if not left:
+            engine.close()
     return statuses
 
 

@@ -145,6 +145,18 @@ def cancel_ends_all_jobs(subject: ExecutorSubject) -> None:
                 raise Fault("a waiting job starts after `cancel`", "forget the waiting jobs")
 
 
+def leave(subject: ExecutorSubject, folder: Path, held: HeldJob) -> None:
+    """Begin a held job on an executor and detach from it; nothing of it is called afterwards."""
+    executor = subject.make(folder)
+    try:
+        begin(executor, held)
+    except BaseException:
+        executor.kill()
+        executor.close()
+        raise
+    executor.detach()
+
+
 def detached_jobs_are_adopted(subject: ExecutorSubject) -> None:
     """Where `capabilities` say that jobs live on, another executor of that folder finds and reports those that `detach`
     left; where not, `detach` refuses."""
@@ -154,8 +166,7 @@ def detached_jobs_are_adopted(subject: ExecutorSubject) -> None:
                 executor.detach()
                 raise Fault("`detach` leaves jobs, but `capabilities` say that none live on", "let it raise UsageError")
             return
-        begin(executor, held)
-        executor.detach()
+        leave(subject, folder, held)
         later = subject.make(folder)
         try:
             if later.adopt(["another"]):

@@ -10,8 +10,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter, deque
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice, takewhile
 from pathlib import Path
 from shlex import quote
@@ -22,6 +22,7 @@ from submitit.core.utils import FailedJobError, FailedSubmissionError
 from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness_slurm import SlurmConfig, commands, submissions
 from harness_slurm.asks import gpus, parameters
+from harness_slurm.commands import NEVER, OVER
 from harness_slurm.task import Task
 
 ASK_SECONDS = 2.0  # between two questions to the controller
@@ -43,10 +44,11 @@ class Slurm(Executor):
         folder = resources.folder
         self.temporary = Path(tempfile.mkdtemp(prefix="harness-slurm-")) if folder is None else None
         self.folder = self.temporary or (Path(folder or ".") / "engines" / "slurm").absolute()
-        self.name = f"harness-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
+        self.name = f"harness-{hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:8]}"
         self.waiting: deque[Job] = deque()
         self.submitted: dict[str, Job] = {}
-        self.caps: dict[str, int] = {}  # of arrays
+        self.names: dict[str, str] = {}  # of adopted jobs, where another path or version has given them another one
+        self.begun = False  # whether a job of this run ever has
         self.asked = 0.0
 
     @property
@@ -62,14 +64,24 @@ class Slurm(Executor):
         self.waiting.append(job)
 
     def adopt(self, cells: Collection[str]) -> Collection[Job]:
-        self.submitted |= {identity: job for identity, job in submissions.left(self.folder) if job.name in cells}
+        for identity, job, name in submissions.left(self.folder):
+            if job.name in cells:
+                self.submitted[identity], self.names[identity] = job, name
         for identity, job in self.submitted.items():
-            submissions.remember(self.folder, identity, job)
+            submissions.remember(self.folder, identity, job, self._name(identity))
         return list(self.submitted.values())
 
     def detach(self) -> None:
-        self._send(limited=False)
-        self.close()
+        """Raises UsageError with SLURM's words, and how much is submitted, where it refuses some."""
+        try:
+            self._send(limited=False)
+        except UsageError as error:
+            sent = len(self.submitted)
+            raise UsageError(
+                f"{error}; {sent} of {sent + len(self.waiting)} cells were submitted, and go on."
+            ) from None
+        finally:
+            self.close()
 
     def poll(self, timeout: float) -> list[Ended]:
         self._send()
@@ -95,7 +107,7 @@ class Slurm(Executor):
     def close(self) -> None:
         """What has not been cancelled goes on."""
         for identity, job in self.submitted.items():
-            submissions.leave(self.folder, identity, job)
+            submissions.leave(self.folder, identity, job, self._name(identity))
         self.submitted.clear()
         if self.temporary:
             shutil.rmtree(self.temporary, ignore_errors=True)
@@ -105,6 +117,7 @@ class Slurm(Executor):
 
     def _end_all(self, seconds: float) -> None:
         """Cancel what there is and wait until SLURM says that it has ended."""
+        self.begun = True  # there is nothing to refuse any more
         commands.cancel(self.submitted)
         deadline = time.monotonic() + seconds
         while self.submitted and time.monotonic() < deadline:
@@ -115,22 +128,24 @@ class Slurm(Executor):
         """Submit what waits, in arrays of jobs that want the same, while the cap leaves room."""
         while self.waiting and (room := self._room() if limited else self._most()) > 0:
             devices = self.waiting[0].devices
-            alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), ARRAY))  # noqa: B023
-            for identity, job in zip(self._array(alike, devices, room), alike, strict=True):
-                self.submitted[identity] = job
-                submissions.remember(self.folder, identity, job)
+            most = min(ARRAY, room) if limited else ARRAY  # SLURM's cap for an array is never raised again
+            alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), most))  # noqa: B023
+            sent = dict(zip(self._array(alike, devices, room), alike, strict=True))
+            self.submitted |= (
+                sent  # before the notes, which an interrupt or a full disk may end: they are cancelled then
+            )
+            for _ in sent:
                 self.waiting.popleft()
+            for identity, job in sent.items():
+                submissions.remember(self.folder, identity, job, self.name)
 
     def _most(self) -> int:
         """How many jobs an array may run at a time if there is no other."""
         return len(self.waiting) if self.at_once is None else self.at_once
 
     def _room(self) -> int:
-        """How many a further array may, besides those that there are."""
-        if self.at_once is None:
-            return self._most()
-        alive = Counter(identity.partition("_")[0] for identity in self.submitted)
-        return self.at_once - sum(min(count, self.caps.get(array, count)) for array, count in alive.items())
+        """How many a further array may have, besides those that there are."""
+        return self._most() if self.at_once is None else self.at_once - len(self.submitted)
 
     def _array(self, jobs: list[Job], devices: int, cap: int) -> Iterable[str]:
         """SLURM's numbers for jobs that are submitted together. Their script is replaced by the job (`exec`), which is
@@ -149,7 +164,6 @@ class Slurm(Executor):
         except (FailedJobError, FailedSubmissionError) as error:
             raise UsageError(f"executor slurm: {' '.join(str(error).split())}") from None
         self._tidy(sent[0].paths.submission_file)
-        self.caps[sent[0].job_id.partition("_")[0]] = cap
         return [job.job_id for job in sent]
 
     def _tidy(self, script: Path) -> None:
@@ -166,17 +180,36 @@ class Slurm(Executor):
     def _ended(self) -> list[Ended]:
         """Which jobs SLURM no longer has, or has only the end of."""
         self.asked = time.monotonic()
-        states = commands.states(self.name, self.submitted) if self.submitted else {}
+        names = {self._name(identity) for identity in self.submitted}
+        states = commands.states(names) if names else {}
         if states is None:  # no answer is no news
             return []
-        over = [identity for identity in self.submitted if states.get(identity, "COMPLETED") in commands.OVER]
-        return [self._end(identity, states.get(identity, "gone")) for identity in over]
+        self.begun = self.begun or bool(self.running)
+        own = {identity: states.get(identity, ("gone", "")) for identity in self.submitted}
+        never = {each: reason for each, (state, reason) in own.items() if state == "PENDING" and reason in NEVER}
+        over = [identity for identity, (state, _) in own.items() if state == "gone" or state in OVER]
+        return [*self._refuse(never), *(self._end(identity, own[identity][0]) for identity in over)]
+
+    def _refuse(self, never: Mapping[str, str]) -> list[Ended]:
+        """Cancel jobs that would wait for ever, for these reasons. If nothing has begun, all are like them: raises
+        UsageError.
+        """
+        for identity, reason in never.items():
+            if not self.begun:
+                raise UsageError(f"executor slurm: SLURM would never begin the job {identity}: {reason}.")
+        if never:
+            commands.cancel(never)
+        return [self._end(identity, f"PENDING, {reason}; it is cancelled") for identity, reason in never.items()]
+
+    def _name(self, identity: str) -> str:
+        """Under which `squeue` knows a job."""
+        return self.names.get(identity, self.name)
 
     def _end(self, identity: str, state: str) -> Ended:
         job = self.submitted.pop(identity)
-        code = submissions.exit_code(self.folder, identity)
-        if code is None:
-            code = DIED if identity in submissions.begun(self.folder) else 1
+        said = submissions.exit_code(self.folder, identity)
+        code = said if said is not None else DIED if identity in submissions.begun(self.folder) else 1
+        if said is None or state.startswith("PENDING"):  # an earlier life may have said something
             Path(job.log).parent.mkdir(parents=True, exist_ok=True)
             with Path(job.log).open("a") as log:
                 log.write(f"SLURM says of its job {identity}: {state}\n")

@@ -1,12 +1,13 @@
 """The files by which jobs, and the runs that submit them, know of each other: engines/slurm of the results folder.
 
-ID.json   what was submitted as SLURM's job ID, and by whom; it goes when its end has been reported
+ID.json   what was submitted as SLURM's job ID, by whom and under which name; it goes when its end has been reported
 ID.exit   empty from the job's start on, and its exit code at the end
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -46,32 +47,43 @@ def exit_code(folder: Path, identity: str) -> int | None:
         return None
 
 
-def remember(folder: Path, identity: str, job: Job) -> None:
+def remember(folder: Path, identity: str, job: Job, name: str) -> None:
     """For a later run, if this one dies."""
     owner = {"host": socket.gethostname(), "pid": os.getpid(), "began": process_start(os.getpid())}
-    _note(folder, identity, owner, job)
+    _note(folder, identity, owner, job, name)
 
 
-def leave(folder: Path, identity: str, job: Job) -> None:
+def leave(folder: Path, identity: str, job: Job, name: str) -> None:
     """Any later run may have it."""
-    _note(folder, identity, None, job)
+    _note(folder, identity, None, job, name)
 
 
-def _note(folder: Path, identity: str, owner: dict[str, object] | None, job: Job) -> None:
+def _note(folder: Path, identity: str, owner: dict[str, object] | None, job: Job, name: str) -> None:
     if job.command[0] == "cell":  # what prepares a run is of no use to another
-        write(folder / f"{identity}.json", json.dumps({"owner": owner, "job": asdict(job)}))
+        note = {"owner": owner, "user": os.getuid(), "name": name, "job": asdict(job)}
+        write(folder / f"{identity}.json", json.dumps(note))
 
 
-def left(folder: Path) -> Iterator[tuple[str, Job]]:
-    """What runs that are over have submitted and not seen end. A run on another host must have said so itself."""
+def left(folder: Path) -> Iterator[tuple[str, Job, str]]:
+    """What this user's runs that are over have submitted and not seen end, and the name that `squeue` knows it by.
+    A run on another host must have said so itself.
+
+    Of a job of another user, `squeue --me` and `scancel` know nothing.
+    """
     for path in sorted(folder.glob("*.json")):
         try:
             said = json.loads(path.read_text())
-        except (FileNotFoundError, ValueError):  # its run lives and has just seen its end
+        except (FileNotFoundError, PermissionError, ValueError):  # its run has just seen its end, or is another user's
             continue
-        owner = said["owner"]
-        if owner is None or (owner["host"] == socket.gethostname() and not alive(owner["pid"], owner["began"])):
-            yield path.stem, Job(**{**said["job"], "command": tuple(said["job"]["command"])})
+        try:
+            owner, user, name = said["owner"], said["user"], str(said["name"])
+            job = Job(**{**said["job"], "command": tuple(said["job"]["command"])})
+            free = owner is None or (owner["host"] == socket.gethostname() and not alive(owner["pid"], owner["began"]))
+        except (KeyError, TypeError):
+            logging.getLogger(__name__).warning("%s says nothing of a job that this version can read; it stays.", path)
+            continue
+        if free and user == os.getuid():
+            yield path.stem, job, name
 
 
 def forget(folder: Path, identity: str) -> None:

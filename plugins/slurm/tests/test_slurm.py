@@ -149,6 +149,32 @@ def test_at_once_is_kept_over_all_arrays(tmp_path: Path) -> None:
             engine.close()
 
 
+def test_each_job_that_ends_makes_room_for_another(tmp_path: Path) -> None:
+    engine = Slurm(SlurmConfig(at_once=2), Resources("cpu", None, (), tmp_path))
+    with (
+        HeldJob(tmp_path, "a") as a,
+        HeldJob(tmp_path, "b") as b,
+        HeldJob(tmp_path, "c") as c,
+        HeldJob(tmp_path, "d") as d,
+    ):
+        try:
+            engine.submit(a.job)
+            engine.submit(b.job)
+            engine.poll(0)
+            engine.submit(c.job)  # for arrays of their own
+            engine.submit(d.job)
+            wait_for(lambda: (engine.poll(0.1), a.runs() and b.runs())[1], "the first two")
+            a.release()
+            wait_for(lambda: (engine.poll(0.1), c.runs())[1], "a third one")
+            assert not d.runs()
+            b.release()
+            wait_for(lambda: (engine.poll(0.1), d.runs())[1], "two at a time again")
+            assert c.lives()
+        finally:
+            engine.cancel()
+            engine.close()
+
+
 def test_slurms_own_words_are_the_message(runs: Runs) -> None:
     said = runs.wait(runs.start(*SLURM, "--executor-option", "partition=none"), 2)
     assert "invalid partition specified: none" in said
@@ -177,4 +203,4 @@ def test_gpus_are_asked_for_each_device() -> None:
 
 def test_no_answer_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_CONF", "/dev/null")
-    assert commands.states("harness") is None
+    assert commands.states(["harness"]) is None
