@@ -29,7 +29,6 @@ class Ray(Executor):
         self.running: dict[str, Job] = {}
         self.tasks: dict[Task, Job] = {}
         self.losses: Counter[str] = Counter()
-        self.again: set[Job] = set()
         self.look = 0.0  # when to look next whether a node is there for each task
         self.folder = str(Path.cwd())
         self.environment = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
@@ -84,16 +83,12 @@ class Ray(Executor):
     def _exit_code(self, task: Task, job: Job) -> int | None:
         """Of a task that has ended; None if its job has been started again."""
         try:
-            code = self.cluster.exit_code(task)
+            return self.cluster.exit_code(task)
         except OSError as error:
             self._say(job, f"could not be started: {error}")
             return 1
         except Lost as error:
             return self._lost(job, error)
-        said = Path(self.folder, job.log).with_suffix(".json").exists()
-        if code == os.EX_TEMPFAIL and job in self.again and not said:
-            return KILLED  # what was lost ended without a word, and still holds the cell
-        return code
 
     def _lost(self, job: Job, error: Lost) -> int | None:
         """Start it again, where that is possible; else what it is reported with."""
@@ -102,7 +97,6 @@ class Ray(Executor):
             self._say(job, f"lost: {error}")
             return KILLED
         self._say(job, f"lost, and started again: {error}")
-        self.again.add(job)
         self.submit(job)
         return None
 
