@@ -6,7 +6,6 @@ python -m harness_ray.cell PATH ID ...      is `harness PATH ID ...`, and ends w
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,7 +14,6 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
 
 from harness import GRACE_SECONDS, run_job
 
@@ -72,25 +70,7 @@ def main() -> int:
     """The life of a job's process."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # Ray's workers block it
     threading.Thread(target=_end_with_worker, daemon=True).start()
-    _follow()
     return run_job(sys.argv[1:])
-
-
-def _follow() -> None:
-    """Wait for the process of a lost worker, which may still save the state of this cell: it has locked their log."""
-    deadline = time.monotonic() + GRACE_SECONDS + 4
-    with contextlib.suppress(OSError):  # a file system without locks
-        while not _locked(sys.stdout) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-
-
-def _locked(file: TextIO) -> bool:
-    """Lock it until this process ends, if nobody else has."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _end_with_worker() -> None:

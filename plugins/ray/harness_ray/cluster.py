@@ -58,6 +58,9 @@ class Cluster:
             self.close()
             where = f"the Ray cluster at '{address}' cannot be used" if address else "Ray cannot be started"
             raise UsageError(f"{where}: {' '.join(_lines(error))[:LONGEST]}") from error
+        except BaseException:  # Ctrl-C
+            self.close()
+            raise
         finally:
             signal.signal(signal.SIGTERM, handler)  # Ray has set its own, which ends the process
         self._work: Any = ray.remote(work)

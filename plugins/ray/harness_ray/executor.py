@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import signal
@@ -10,11 +11,12 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import GRACE_SECONDS, Ended, Executor, Job, Resources, UsageError
+from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness_ray import RayConfig
 from harness_ray.cluster import Cluster, Lost, Task
 
 KILLED = 128 + signal.SIGKILL
+ROOM_SECONDS = 10.0  # between two looks whether a node is there for each task
 INHERITED = ("HARNESS_", "PYTHONPATH")  # variables that jobs have from `harness run`; others are the nodes' own
 
 
@@ -27,13 +29,13 @@ class Ray(Executor):
         self.running: dict[str, Job] = {}
         self.tasks: dict[Task, Job] = {}
         self.losses: Counter[str] = Counter()
-        self.again: set[Job] = set()
+        self.look = 0.0  # when to look next whether a node is there for each task
         self.folder = str(Path.cwd())
         self.environment = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
         self.cluster = Cluster(config.address, config.cpus * (resources.workers or 1))
         try:
             self.gpus = gpus_of_a_device(config, resources.device, self.cluster.has_gpus())
-            self._require(self._needs(devices=1))
+            self.capabilities = Capabilities(devices=self._most_devices())
         except BaseException:
             self.cluster.close()
             raise
@@ -41,10 +43,9 @@ class Ray(Executor):
     def submit(self, job: Job) -> None:
         device = "cuda" if self.gpus else "cpu"
         command = [*job.command, "--device", device, "--threads", str(self.config.cpus)]
-        needs = self._needs(job.devices)
-        self._require(needs)
-        task = self.cluster.start(needs, command, job.log, self.folder, self.environment)
+        task = self.cluster.start(self._needs(job.devices), command, job.log, self.folder, self.environment)
         self.tasks[task] = job
+        self.look = 0.0
 
     def poll(self, timeout: float) -> list[Ended]:
         if not self.tasks:
@@ -54,7 +55,7 @@ class Ray(Executor):
             if job.name not in self.running and Path(self.folder, job.log).exists():  # its task makes it
                 self.running[job.name] = job
         codes = {job.name: self._exit_code(task, job) for task in over if (job := self.tasks.pop(task))}
-        ended = [Ended(name, code) for name, code in codes.items() if code is not None]
+        ended = [Ended(name, code) for name, code in codes.items() if code is not None] + self._without_room()
         for job_ended in ended:
             self.running.pop(job_ended.name, None)
         return ended
@@ -82,16 +83,12 @@ class Ray(Executor):
     def _exit_code(self, task: Task, job: Job) -> int | None:
         """Of a task that has ended; None if its job has been started again."""
         try:
-            code = self.cluster.exit_code(task)
+            return self.cluster.exit_code(task)
         except OSError as error:
             self._say(job, f"could not be started: {error}")
             return 1
         except Lost as error:
             return self._lost(job, error)
-        said = Path(self.folder, job.log).with_suffix(".json").exists()
-        if code == os.EX_TEMPFAIL and job in self.again and not said:
-            return KILLED  # what was lost ended without a word, and still holds the cell
-        return code
 
     def _lost(self, job: Job, error: Lost) -> int | None:
         """Start it again, where that is possible; else what it is reported with."""
@@ -100,7 +97,6 @@ class Ray(Executor):
             self._say(job, f"lost: {error}")
             return KILLED
         self._say(job, f"lost, and started again: {error}")
-        self.again.add(job)
         self.submit(job)
         return None
 
@@ -117,10 +113,27 @@ class Ray(Executor):
         memory = {} if self.config.memory_gb is None else {"memory": self.config.memory_gb * 1e9}
         return {"num_cpus": devices * self.config.cpus, "num_gpus": gpus, **memory}
 
-    def _require(self, needs: Mapping[str, float]) -> None:
-        """Raises UsageError if no node could ever run a task with these needs: Ray would wait in silence."""
-        if not self.cluster.has_room(needs):
-            raise UsageError(f"a cell needs {amounts(needs)}; no node of the Ray cluster has that.")
+    def _most_devices(self) -> int:
+        """That a job can have. Raises UsageError if there is no room for one of a single device."""
+        most = next(n for n in itertools.count() if not self.cluster.has_room(self._needs(n + 1)))
+        if not most:
+            raise UsageError(no_room(self._needs(1)))
+        return most
+
+    def _without_room(self) -> list[Ended]:
+        """Ends the tasks that no node could run, as the only one that could has gone: Ray would wait in silence."""
+        if time.monotonic() < self.look:
+            return []
+        self.look = time.monotonic() + ROOM_SECONDS
+        room = {n: self.cluster.has_room(self._needs(n)) for n in {job.devices for job in self.tasks.values()}}
+        ended = []
+        for task, job in list(self.tasks.items()):
+            if not room[job.devices]:
+                self.cluster.ask(task)
+                del self.tasks[task]
+                self._say(job, no_room(self._needs(job.devices)))
+                ended.append(Ended(job.name, KILLED))
+        return ended
 
 
 def gpus_of_a_device(config: RayConfig, device: str, there_are: bool) -> float:
@@ -140,3 +153,7 @@ def amounts(needs: Mapping[str, float]) -> str:
     """{"num_cpus": 2, "num_gpus": 0.5} -> "2 CPUs, 0.5 GPUs"."""
     words = [f"{needs['num_cpus']:g} CPUs", f"{needs['num_gpus']:g} GPUs"]
     return ", ".join([*words, *([f"{needs['memory'] / 1e9:g} GB of memory"] if "memory" in needs else [])])
+
+
+def no_room(needs: Mapping[str, float]) -> str:
+    return f"a cell needs {amounts(needs)}; no node of the Ray cluster has that."

@@ -139,3 +139,25 @@ def test_of_cells_that_lose_their_process_worker_or_node_the_first_alone_is_hurt
     found, expected = metrics(tmp_path / "results" / "toy"), metrics(tmp_path / "local")
     assert (len(found), len(expected)) == (2, 3)
     assert found == {name: expected[name] for name in found}
+
+
+def test_a_cell_that_fits_nowhere_is_refused_before_any_other_runs(cluster: Any, tmp_path: Path) -> None:
+    suite = SUITE.replace("steps: 30,", "steps: 30, devices: 2,")
+    process = run(tmp_path, suite + f"executor: {{use: ray, address: '{cluster.address}', cpus: 2}}\n")
+    said = output(process, code=2)
+    assert "needs 2 devices, and a job of it can have 1." in said
+    assert not list(tmp_path.rglob("attempts"))
+
+
+def test_cells_whose_only_node_goes_away_are_killed_and_the_run_ends(cluster: Any, tmp_path: Path) -> None:
+    """The one that runs there, and those that wait in Ray for it."""
+    options = {"include_dashboard": False, "object_store_memory": 10**8}
+    node = cluster.add_node(num_cpus=4, **options)
+    process = run(tmp_path, SUITE + f"executor: {{use: ray, address: '{cluster.address}', cpus: 4}}\n")
+    wait_for(lambda: list(tmp_path.rglob("steps.jsonl")), "no cell trains")
+    cluster.remove_node(node, allow_graceful=False)
+    said = output(process, code=1)
+    assert "0 of 3 cells done" in said
+    logs = [log.read_text() for log in tmp_path.rglob("attempts/001.log")]
+    assert len(logs) == 3
+    assert sum("needs 4 CPUs, 0 GPUs; no node of the Ray cluster has that." in log for log in logs) >= 2
