@@ -81,11 +81,15 @@ class Engine(Executor):
         self.running = {}
 
     def cancel(self):
-        for folder in self.running.values():
-            os.kill(int((folder / "pid").read_text()), signal.SIGTERM)
         deadline = time.monotonic() + 12
-        while not all((folder / "code").exists() for folder in self.running.values()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        while time.monotonic() < deadline:
+            left = [int((folder / "pid").read_text()) for folder in self.running.values() if not ended(folder)]
+            if not left:
+                return
+            for pid in left:  # again and again: a job that is just being started does not hear the first one
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            time.sleep(0.25)
 
     def kill(self):
         for folder in self.running.values():
@@ -94,3 +98,13 @@ class Engine(Executor):
 
     def close(self):
         pass
+
+
+def ended(folder):
+    """Whether a job's shell is gone; one that was ended before it could say so leaves no code."""
+    if (folder / "code").exists():
+        return True
+    pid = int((folder / "pid").read_text())
+    with suppress(ChildProcessError):  # of an earlier run
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    return not Path(f"/proc/{pid}").exists()
