@@ -31,7 +31,7 @@ from harness.registry import registry
 from harness.running import run
 from harness.store import Store
 
-FEW, MANY = 4, 24  # cells: what is spent once is in both, and their difference is what each cell takes
+FEW, MANY = 4, 12  # cells: what is spent once is in both, and their difference is what each cell takes
 SUBREAPER = 36  # of prctl(2): orphans become this process's children, so that it can wait for them
 SUITE = """\
 name: nothing
@@ -56,7 +56,7 @@ def by_executor(name: str, options: dict[str, Any], workers: int, cells: int, fo
     components = [cell.method, cell.backbone, cell.dataset, *plan.evaluators.values()]
     modules = tuple({component.spec.target.partition(":")[0] for component in components})
     started = time.perf_counter()
-    executor = spec.load()(config, Resources("cpu", workers, modules))
+    executor = spec.load()(config, Resources("cpu", workers, modules, store.folder))
     watch = Stopwatch()
     try:
         run(plan, store, executor, watch)
