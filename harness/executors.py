@@ -43,6 +43,10 @@ class Capabilities:
     """What an executor can do, as far as it knows before it is given a job."""
 
     devices: int | None = None  # the most that one job can have; None: not known
+    gigabytes: float | None = None  # of memory, likewise
+    seconds: float | None = (
+        None  # after which its engine ends a job, or starts it again; None: it does not, or not known
+    )
     detaches: bool = False  # its jobs live on when `harness run` ends
     shared_files: bool = True  # its jobs see the results folder
 

@@ -190,3 +190,9 @@ def test_the_command_line_chooses_the_executor_and_its_options(harness: Harness,
     assert "there is no executor 'lokal'. Did you mean 'local'?" in refused("--executor", "lokal")
     assert "--detach: jobs of the executor local end with" in refused("--executor", "local", "--detach")
     assert "executor engine: its jobs do not see the results folder" in refused("--executor-option", "shared=no")
+    assert "--memory 3 is more than a job of it can have, 2.5 GB." in refused(
+        "--executor-option", "memory_gb=2.5", "--memory", "3"
+    )
+    assert "--timeout 61 would never be reached: a job of it has 60 seconds," in refused(
+        "--executor-option", "minutes=1", "--timeout", "61"
+    )

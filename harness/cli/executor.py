@@ -54,6 +54,16 @@ def require(executor: Executor, name: str, plan: Plan, options: Options) -> None
         raise UsageError(f"executor {name}: its jobs do not see the results folder, by which alone results travel.")
     if options.detach and not able.detaches:
         raise UsageError(f"--detach: jobs of the executor {name} end with the command that submits them.")
+    limits = options.limits
+    if able.gigabytes is not None and limits.gigabytes is not None and limits.gigabytes > able.gigabytes:
+        raise UsageError(
+            f"executor {name}: --memory {limits.gigabytes:g} is more than a job of it can have, {able.gigabytes:g} GB."
+        )
+    if able.seconds is not None and limits.seconds is not None and limits.seconds > able.seconds:
+        raise UsageError(
+            f"executor {name}: --timeout {limits.seconds:g} would never be reached: a job of it has {able.seconds:g} "
+            "seconds, and a cell that is started again has its time anew."
+        )
     largest = max(plan.cells.values(), key=lambda cell: cell.budget.devices)
     if able.devices is not None and largest.budget.devices > able.devices:
         needed = f"{largest.name()} needs {largest.budget.devices} devices"

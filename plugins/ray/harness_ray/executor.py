@@ -35,7 +35,7 @@ class Ray(Executor):
         self.cluster = Cluster(config.address, config.cpus * (resources.workers or 1))
         try:
             self.gpus = gpus_of_a_device(config, resources.device, self.cluster.has_gpus())
-            self.capabilities = Capabilities(devices=self._most_devices())
+            self.capabilities = Capabilities(devices=self._most_devices(), gigabytes=config.memory_gb)
         except BaseException:
             self.cluster.close()
             raise

@@ -34,11 +34,10 @@ DIED = 137  # exit code of a job that had begun and could not say how it ended
 class Slurm(Executor):
     """`waiting` is here, `submitted` with SLURM: jobs by SLURM's number for them."""
 
-    capabilities = Capabilities(detaches=True)
-
     def __init__(self, config: SlurmConfig, resources: Resources) -> None:
         super().__init__(config, resources)
         commands.need()
+        self.capabilities = Capabilities(gigabytes=config.memory_gb, seconds=60 * config.minutes, detaches=True)
         self.gpus = gpus(config, resources)
         self.at_once = config.at_once or resources.workers
         folder = resources.folder

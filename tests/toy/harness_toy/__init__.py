@@ -56,6 +56,8 @@ class EngineConfig:
     hold: bool = option(False, "keep cells waiting until a later run adopts them")
     restarted: Path | None = option(None, "start jobs that are killed once more, and make this file before")
     shared: bool = option(True, "whether its jobs see the results folder")
+    memory_gb: float | None = option(None, "of a job")
+    minutes: int | None = option(None, "of a job")
 
 
 @hookimpl

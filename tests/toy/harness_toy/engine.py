@@ -25,14 +25,12 @@ echo $code > "$FOLDER/code.tmp"; mv "$FOLDER/code.tmp" "$FOLDER/code"
 class Engine(Executor):
     """A folder for each job: `job.json` as it was submitted, `pid` of the shell around it, `code` when it has ended."""
 
-    capabilities = Capabilities(devices=1, detaches=True)
-
     def __init__(self, config, resources):
         super().__init__(config, resources)
         self.folder = resources.folder.absolute() / "engine"
         self.held = self.folder / ".held"  # no job's name
-        if not config.shared:
-            self.capabilities = Capabilities(shared_files=False)
+        seconds = config.minutes and 60 * config.minutes
+        self.capabilities = Capabilities(1, config.memory_gb, seconds, detaches=True, shared_files=config.shared)
 
     def submit(self, job):
         folder = self.folder / job.name
