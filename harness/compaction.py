@@ -106,7 +106,7 @@ class Copies:
             with ExitStack() as stack:
                 held = dict(self._hold(left, cells, stack))
                 if not held:
-                    return
+                    break
                 self._write({id_: each.record for id_, each in held.items()})
                 for id_, each in held.items():
                     if not each.lease.beat():  # taken for dead: somebody else may have changed it, and copied it anew
@@ -114,6 +114,20 @@ class Copies:
                     elif each.said is not None and self._said(id_) == each.said:  # and not of a change meanwhile
                         (self.changed / id_).unlink(missing_ok=True)
             yield len(held)
+        with suppress(DamagedError):  # then readers use no copies at all, until it is repaired
+            self._drop()
+
+    def _drop(self) -> None:
+        """Remove the files of which each cell has a later copy. Who misses one that it has just listed reads the cells'
+        own files."""
+        later: set[str] = set()
+        for path in reversed(self.files()):
+            cells = self._records(path).keys()
+            if cells and cells <= later:
+                path.unlink(missing_ok=True)
+                with suppress(OSError):  # another process has done so
+                    path.parent.rmdir()
+            later |= cells
 
     def _hold(self, left: Iterator[str], cells: Path, stack: ExitStack) -> Iterator[tuple[str, _Held]]:
         """The next cells that can be copied, for as long as leases stay fresh."""

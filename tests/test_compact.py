@@ -129,6 +129,20 @@ def test_only_finished_cells_that_nobody_holds_are_copied(results: Path) -> None
     assert compact(results) == 0
 
 
+def test_a_file_of_copies_goes_once_all_its_cells_have_later_ones(results: Path) -> None:
+    store, records = Store(results), read(results)
+    compact(results)
+    first, *others = (record.id for record in records)
+    for changed, files in ([first], ["000001", "000002"]), (others, ["000002", "000003"]):
+        for id_ in changed:
+            store.copies.changing(id_)
+        assert compact(results) == len(changed)
+        assert [path.parent.name for path in store.copies.files()] == files
+        assert store.copies.valid().keys() == {first, *others}
+        assert read(results) == records
+    assert not list(store.copies.repair())
+
+
 @pytest.mark.parametrize("said", [False, True])
 def test_a_cell_that_changes_while_it_is_copied_is_read_itself(
     said: bool, results: Path, monkeypatch: pytest.MonkeyPatch
@@ -152,9 +166,12 @@ def test_a_cell_that_changes_while_it_is_copied_is_read_itself(
 
 @pytest.mark.parametrize("again", [False, True])
 def test_killed_at_any_operation_nothing_is_lost(again: bool, results: Path, tmp_path: Path) -> None:
-    """With SIGKILL before each operation on files in turn, until there is none left; `again`: on changed cells."""
+    """With SIGKILL before each operation on files in turn, until there is none left; `again`: on changed cells, whose
+    older copies are removed."""
     if again:
         compact(results)
+        for id_ in Store(results).begun():
+            Store(results).copies.changing(id_)
     changed = min(Store(results).begun())
     evaluation = next((results / "cells" / changed / "evaluations").glob("*.json"))
     with Store(results).changing(changed):
@@ -172,6 +189,7 @@ def test_killed_at_any_operation_nothing_is_lost(again: bool, results: Path, tmp
         compact(copy)
         assert read(copy) == records
         assert len(store.copies.valid()) == 3
+        assert not again or not (copy / COPIES).exists()
         assert sorted(path.name for path in copy.glob("leases/*") if path.name[0] != ".") == ["compacted"]
         shutil.rmtree(copy)
     assert number > (25 if again else 50)
