@@ -103,14 +103,14 @@ def together(plan: PlanFile, cell: Cell, checkpoint: Path, device: torch.device,
             _end(started, patience)
 
 
-def join(folder: Path, rank: int, ranks: int, device: torch.device) -> None:
+def join(folder: Path, rank: int, ranks: int, device: torch.device, patience: timedelta = PATIENCE) -> None:
     """Become one of the ranks that meet in `folder`. Waits for all."""
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all are on this machine, whose name may resolve to nothing
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(rank)
-    dist.init_process_group(backend, init_method=f"file://{folder}/met", rank=rank, world_size=ranks, timeout=PATIENCE)
+    dist.init_process_group(backend, init_method=f"file://{folder}/met", rank=rank, world_size=ranks, timeout=patience)
 
 
 def _start(

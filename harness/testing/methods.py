@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.testing import declared, devices, encoders, learning
 from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED
+from harness.testing.ranks import two_devices_learn_what_one_does
 from harness.testing.report import Fault, conform
 from harness.testing.subjects import BATCH, MethodSubject, logits, scalar, ways_of
 from harness.testing.unchanged import network_kept, never_seeds, random_states_kept, settings_kept
@@ -173,5 +174,6 @@ CHECKS = (
     global_generators_are_not_seeded,
     encoding_draws_no_random_numbers,
     evaluation_leaves_it_untouched,
+    two_devices_learn_what_one_does,
     it_runs_on_a_gpu,
 )

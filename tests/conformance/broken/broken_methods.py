@@ -178,6 +178,12 @@ class Freezing(Classify):
         return super().encode(images)
 
 
+class OfItsOwnDevice(Contrast):
+    """tells an image from those of its own device alone"""
+
+    distributed = True
+
+
 class OnTheCpu(Classify):
     """makes a tensor on the CPU"""
 

@@ -1,0 +1,152 @@
+"""What a method learns from a batch on two devices, beside what it learns on one: for the kit, two processes on a CPU.
+
+`python -m harness.testing.ranks` is the second of two; what it is to do comes through its standard input.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn.modules.dropout import _DropoutNd
+
+from harness.components import Method
+from harness.data.batches import Source
+from harness.distributed import mean_of_ranks, ranks
+from harness.errors import UsageError
+from harness.parallel import data_parallel
+from harness.peers import join
+from harness.testing.report import Fault
+from harness.testing.subjects import BATCH, MethodSubject
+from harness.training import seed_all
+
+RANKS = 2
+PATIENCE = timedelta(seconds=30)  # of one that waits for the other in a collective
+TOLERANCE = 1e-3  # of a tensor's greatest number: sums in another order, in float32
+READY = b"ready\n"
+ADVICE = (
+    "compare with what `harness.gather` gives, draw what must not differ with `same_on_all`, use every trained weight, "
+    "or leave `distributed` False"
+)
+
+
+def two_devices_learn_what_one_does(subject: MethodSubject) -> None:
+    """If `distributed`: loss, gradients and buffers of two processes are those of one that has the whole batch."""
+    method = subject.build()
+    if not method.distributed or method.batches is None:
+        return
+    try:
+        method.check_devices(RANKS, BATCH)
+        method.batches.check(Source(subject.data, BATCH, 0, 0, RANKS))
+    except UsageError:  # not with these options
+        return
+    one, two = learned(subject), by_two(subject)
+    if one.keys() != two.keys():
+        only = min(one.keys() ^ two.keys())
+        raise Fault(f"with two devices or with one, there is no {only}", ADVICE)
+    largest = max(float(value.abs().max()) for name, value in one.items() if name.startswith("gradient"))
+    apart = {name: difference(value, two[name], largest) for name, value in one.items()}
+    if worst := [name for name, found in apart.items() if found > TOLERANCE]:
+        more = f", and so do {len(worst) - 1} more" if len(worst) > 1 else ""
+        raise Fault(f"with two devices, the {worst[0]} differs by {apart[worst[0]]:.1%}{more}", ADVICE)
+
+
+def difference(one: Tensor, other: Tensor, largest: float) -> float:
+    """In parts of the greatest number; numbers that are nothing beside the `largest` gradient count as such."""
+    if one.shape != other.shape:
+        return float("inf")
+    one, other = one.double(), other.double()
+    size = max(float(one.abs().max()), TOLERANCE * largest) if one.numel() else 1.0
+    return float((one - other).abs().max()) / size if one.numel() and size else 0.0
+
+
+def learned(subject: MethodSubject, rank: int = 0) -> Mapping[str, Tensor]:
+    """Loss, gradients and, after the step, buffers: of one process, or of one of the ranks that there are."""
+    method = subject.build().train()
+    for module in method.modules():
+        if isinstance(module, _DropoutNd):  # what it drops is drawn for each device anew
+            module.eval()
+    batches = method.batches
+    assert batches is not None
+    batch = batches.draw(Source(subject.data, BATCH, 0, rank, ranks()), 0)
+    loss_of: Callable[[Any], Any] = method.loss
+    with warnings.catch_warnings():
+        if ranks() > 1:
+            loss_of = data_parallel(method, 0)
+        seed_all(rank)
+        loss = loss_of(batch)
+    scalars = loss if isinstance(loss, dict) else {"loss": loss}
+    scalars["loss"].backward()
+    method.after_step(0, 10)
+    found = {f"scalar {name}": value for name, value in mean_of_ranks(scalars).items()}
+    for name, weight in method.named_parameters():
+        if weight.grad is not None:
+            found[f"gradient of {name}"] = weight.grad
+    found |= {f"buffer {name}": buffer for name, buffer in method.named_buffers()}
+    return {name: value.detach().clone() for name, value in found.items()}
+
+
+def by_two(subject: MethodSubject) -> Mapping[str, Tensor]:
+    """What `learned` finds in this process while another has the second half. Raises Fault if either cannot."""
+    with tempfile.TemporaryDirectory(prefix="harness-ranks-") as folder:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(said := Path(folder, "said").open("w+b")),
+            env=environment,
+        ) as other:
+            try:
+                return _beside(other, subject, Path(folder))
+            except RuntimeError as error:
+                other.wait(PATIENCE.total_seconds())
+                said.seek(0)
+                words = (said.read().decode(errors="replace").strip().splitlines() or [str(error)])[-1]
+                raise Fault(f"two devices together: {words[:200]}", ADVICE) from error
+            finally:
+                if dist.is_initialized():
+                    dist.destroy_process_group()
+                other.kill()
+                said.close()
+
+
+def _beside(other: subprocess.Popen[bytes], subject: MethodSubject, folder: Path) -> Mapping[str, Tensor]:
+    assert other.stdin
+    assert other.stdout
+    pickle.dump((subject.component, torch.get_num_threads(), folder), other.stdin)
+    other.stdin.close()
+    if other.stdout.readline() != READY:
+        raise RuntimeError("the second process did not begin")
+    join(folder, 0, RANKS, torch.device("cpu"), PATIENCE)
+    found = learned(subject)
+    other.wait()
+    return found
+
+
+def main() -> None:
+    """The second process: what it finds is the same as the first does, and nobody asks for it."""
+    component, threads, folder = pickle.load(sys.stdin.buffer)  # from the process that started this one
+    torch.set_num_threads(threads)
+    subject = MethodSubject(component)
+    assert isinstance(subject.build(), Method)
+    sys.stdout.buffer.write(READY)
+    sys.stdout.flush()
+    join(folder, 1, RANKS, torch.device("cpu"), PATIENCE)
+    learned(subject, 1)
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
