@@ -88,6 +88,37 @@ def test_every_image_is_read_once_while_steps_follow_each_other() -> None:
     assert sorted(read.places) == sorted([*range(90)] * 2 + source.indices(12).tolist() + source.indices(13).tolist())
 
 
+@pytest.mark.parametrize(
+    ("batches", "dim"),
+    [
+        (Views(2), 1),
+        (Labelled(), 0),
+        (Episodes(4, 1, 2, 4), 0),
+        (Episodes(4, 1, 2, 3, divided="classes"), 1),
+    ],
+    ids=str,
+)
+def test_each_of_two_devices_reads_its_part_of_the_batch_alone(batches: Any, dim: int) -> None:
+    whole, reads = Source(data_of(IMAGES), 16, seed=5), (Counting(), Counting())
+    parts = [Source(data_of(streamed(read)), 16, 5, rank, 2) for rank, read in enumerate(reads)]
+    for read in reads:
+        read.places.clear()  # what the moments were computed of
+    for step in range(5):  # one epoch
+        expected, got = batches.draw(whole, step), [batches.draw(part, step) for part in parts]
+        if isinstance(expected, torch.Tensor):
+            assert torch.equal(expected, torch.cat(got, dim))
+        else:
+            assert all(torch.equal(one, torch.cat(both, dim)) for one, *both in zip(expected, *got, strict=True))
+    for part, read in zip(parts, reads, strict=True):
+        wanted = [_places(batches, part, step) for step in range(5 + AHEAD)]
+        assert set().union(*wanted[:5]) <= set(read.places) <= set().union(*wanted)
+
+
+def _places(batches: Any, source: Source, step: int) -> set[int]:
+    indices = batches.indices(source, step).samples if isinstance(batches, Episodes) else source.indices(step)
+    return set(indices.flatten().tolist())
+
+
 def test_what_nobody_asks_for_is_forgotten() -> None:
     images = streamed()
     for number in range(20):
