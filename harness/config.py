@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from harness import named
+from harness import named, sweep
 from harness.budget import Budget, merge
 from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
@@ -18,7 +16,7 @@ from harness.errors import UsageError, nearest
 from harness.gate import settings
 from harness.gate.settings import Gate, read_gate
 from harness.matrix import Matrix, Point, names_of
-from harness.options import KeyPath, accepts_list, fields_of, parse
+from harness.options import KeyPath, fields_of, parse
 from harness.registry import Kind, Registry, Spec
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
@@ -172,9 +170,9 @@ class _Reader:
         def where(key: KeyPath) -> str:
             return self.where((*path, *key) if not key or key[0] in own else (*section, *key))
 
-        self.refuse_many(_number(spec.config, both), f"combinations of options of {spec.name}", path)
-        for options, swept in _sweep(spec.config, both):
-            label = _label(given.get("label", name), swept if "label" in given else {**own, **swept})
+        self.refuse_many(sweep.number(spec.config, both), f"combinations of options of {spec.name}", path)
+        for options, swept in sweep.sweep(spec.config, both):
+            label = sweep.label(given.get("label", name), swept if "label" in given else {**own, **swept})
             yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path, section)
 
     def section(self, kind: Kind, spec: Spec, name: str) -> KeyPath:
@@ -327,58 +325,6 @@ class Entry:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _sweep(config: type, values: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each combination of the listed values of options that take one value: (all options, the swept ones)."""
-    kinds = fields_of(config)
-    axes: list[list[tuple[str, Any, dict[str, Any]]]] = []
-    for key, value in values.items():
-        kind = kinds.get(key)
-        if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-            inner = _sweep(cast(type, kind), value)
-            axes.append(
-                [(key, options, {f"{key}.{name}": each for name, each in swept.items()}) for options, swept in inner]
-            )
-        elif isinstance(value, list) and kind is not None and _is_sweep(kind, value):
-            axes.append([(key, each, {key: each}) for each in value])
-        else:
-            axes.append([(key, value, {})])
-    for choice in itertools.product(*axes):
-        swept = {name: value for _, _, part in choice for name, value in part.items()}
-        yield {key: value for key, value, _ in choice}, swept
-
-
-def _number(config: type, values: Mapping[str, Any]) -> int:
-    """How many combinations `_sweep` gives."""
-    kinds = fields_of(config)
-
-    def of(key: str, value: Any) -> int:
-        kind = kinds.get(key)
-        if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-            return _number(cast(type, kind), value)
-        return len(value) if isinstance(value, list) and kind is not None and _is_sweep(kind, value) else 1
-
-    return math.prod(of(key, value) for key, value in values.items())
-
-
-def _is_sweep(kind: Any, value: list[Any]) -> bool:
-    return bool(value) and (not accepts_list(kind) or isinstance(value[0], list))
-
-
-def _label(name: str, options: Mapping[str, Any]) -> str:
-    shown = ", ".join(f"{key}={_short(value)}" for key, value in options.items() if not isinstance(value, dict))
-    return f"{name} ({shown})" if shown else name
-
-
-def _short(value: Any) -> str:
-    return (
-        "-".join(map(_short, value))
-        if isinstance(value, list)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
 
 
 def resolve_paths(config: Any, folder: Path) -> Any:

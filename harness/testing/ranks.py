@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -21,12 +22,16 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.modules.dropout import _DropoutNd
 
+from harness.cells import Component
 from harness.components import Method
 from harness.data.batches import Source
 from harness.distributed import mean_of_ranks, ranks
 from harness.errors import UsageError
+from harness.options import as_plain, parse
 from harness.parallel import data_parallel
 from harness.peers import join
+from harness.plugins import Origin
+from harness.registry import Spec
 from harness.testing.report import Fault
 from harness.testing.subjects import BATCH, MethodSubject
 from harness.training import seed_all
@@ -125,7 +130,8 @@ def by_two(subject: MethodSubject) -> Mapping[str, Tensor]:
 def _beside(other: subprocess.Popen[bytes], subject: MethodSubject, folder: Path) -> Mapping[str, Tensor]:
     assert other.stdin
     assert other.stdout
-    pickle.dump((subject.component, torch.get_num_threads(), folder), other.stdin)
+    told = {**described(subject.component), "threads": torch.get_num_threads(), "folder": str(folder)}
+    other.stdin.write(json.dumps(told).encode())
     other.stdin.close()
     if other.stdout.readline() != READY:
         raise RuntimeError("the second process did not begin")
@@ -135,15 +141,30 @@ def _beside(other: subprocess.Popen[bytes], subject: MethodSubject, folder: Path
     return found
 
 
+def described(component: Component) -> dict[str, Any]:
+    """As JSON; the other process need not have the plugin registered."""
+    config = type(component.config)
+    place = f"{config.__module__}:{config.__qualname__}"
+    return {"target": component.spec.target, "config": place, "options": as_plain(component.config)}
+
+
+def component(told: Mapping[str, Any]) -> Component:
+    """What was `described`."""
+    module, _, name = told["config"].partition(":")
+    config: type = getattr(importlib.import_module(module), name)
+    spec = Spec("method", told["target"], told["target"], config, Origin("testing", "rep-harness", ""))
+    return Component(spec, parse(config, told["options"], str), spec.name)
+
+
 def main() -> None:
     """The second process: what it finds is the same as the first does, and nobody asks for it."""
-    component, threads, folder = pickle.load(sys.stdin.buffer)  # from the process that started this one
-    torch.set_num_threads(threads)
-    subject = MethodSubject(component)
+    told = json.load(sys.stdin)
+    torch.set_num_threads(told["threads"])
+    subject = MethodSubject(component(told))
     assert isinstance(subject.build(), Method)
     sys.stdout.buffer.write(READY)
     sys.stdout.flush()
-    join(folder, 1, RANKS, torch.device("cpu"), PATIENCE)
+    join(Path(told["folder"]), 1, RANKS, torch.device("cpu"), PATIENCE)
     learned(subject, 1)
     dist.destroy_process_group()
 

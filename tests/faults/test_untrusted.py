@@ -14,7 +14,8 @@ from safetensors.torch import load_model, save_model
 
 from harness import UsageError
 from harness.checkpoint import checkpoint_step, give_up, unchanged_by_failure
-from harness.document import MOST_RESOLVED, read
+from harness.document import read
+from harness.interpolation import MOST_RESOLVED
 from harness.leaderboard import render
 from harness.leaderboard.text import clean
 from tests.conftest import SUITE

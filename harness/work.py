@@ -1,0 +1,242 @@
+"""The cells of one run: given to an executor as it has room, watched, and written down when a job could not do so."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from harness import jobs, lease
+from harness.cells import Cell
+from harness.events import CellFinished
+from harness.executors import Ended, Executor, Job
+from harness.files import DamagedError, read_json, write_json
+from harness.interval import DEFAULT, Interval
+from harness.outcome import FAILURES, Outcome, by_exit, last_words
+from harness.plugins import installed
+from harness.processes import oom_kills
+from harness.progress import Progress
+from harness.store import ATTEMPT
+from harness.submitted import Submitted
+from harness.supervisor import Limits
+
+POLL_SECONDS = 0.5
+
+
+class Display(Protocol):
+    """Shows how a run goes on."""
+
+    def preparing(self) -> None:
+        """Data sets are loaded and combinations checked."""
+
+    def warn(self, message: str) -> None:
+        """Something is wrong that stops nothing."""
+
+    def update(self, progress: Progress) -> None:
+        """Called about twice a second."""
+
+    def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:
+        """A cell has ended; without seconds, in another run."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run. `retry`: which statuses of earlier attempts run again. `detach`: submit what is left, and no more."""
+
+    fresh: bool = False
+    profile: bool = False
+    retry: Collection[str] = FAILURES
+    limits: Limits = field(default_factory=Limits)
+    checkpoint_every: str = DEFAULT
+    detach: bool = False
+
+    def __post_init__(self) -> None:
+        Interval.parse(self.checkpoint_every)  # a mistake ends the run before anything is loaded
+
+    def arguments(self) -> list[str]:
+        """As `harness cell` takes them."""
+        every = ["--checkpoint-every", self.checkpoint_every]
+        return [*self.limits.arguments(), *every, *(["--profile"] if self.profile else [])]
+
+
+class Work:
+    """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run."""
+
+    def __init__(
+        self,
+        plan: Path,
+        progress: Progress,
+        executor: Executor,
+        display: Display,
+        options: Options,
+        adopted: Mapping[str, Submitted],
+    ) -> None:
+        self.plan = plan.absolute()  # a job may run in another folder
+        self.progress = progress
+        self.store = progress.store
+        self.executor = executor
+        self.display = display
+        self.options = options
+        self.run = lease.new_run()
+        self.watch = lease.Watch(self.run)
+        self.oom_kills = oom_kills()
+        self.waiting = deque(id_ for id_ in progress.left if id_ not in adopted)
+        self.submitted = dict(adopted)
+        self.elsewhere: list[str] = []
+        begun = self.store.begun()
+        self.since = {id_: self.store.cell(id_).next_number() if id_ in begun else 1 for id_ in self.waiting}
+        self.since |= {id_: job.since for id_, job in adopted.items()}
+
+    def prepare(self) -> list[str]:
+        """The mistakes that it found."""
+        if not self.waiting:  # the runs that submitted all others have done so
+            return []
+        self.display.preparing()
+        found = self.store.prepared(self.plan, self.run).absolute()
+        found.parent.mkdir(parents=True, exist_ok=True)
+        log = found.with_suffix(".log")
+        command = (jobs.PREPARE, str(self.plan), "--found", str(found))
+        self.executor.submit(Job(jobs.PREPARE, command, str(log)))
+        code = None
+        while code is None:
+            for ended in self.executor.poll(POLL_SECONDS):
+                if ended.name == jobs.PREPARE:
+                    code = ended.exit_code
+                else:  # adopted; it is not reported again
+                    self._end(ended)
+        result = read_json(found)
+        found.unlink(missing_ok=True)
+        if result is None:  # killed, say, by one data set: its cells will say so, and the others go on
+            cause = by_exit(code).message
+            self.display.warn(f"the data could not be prepared ({cause}); see {log}.")
+            return []
+        log.unlink(missing_ok=True)
+        return list(result["errors"])
+
+    def forget(self, cells: Collection[str]) -> None:
+        for id_ in cells:
+            if self._whose(id_) != "theirs" and self.store.forget(id_):
+                self.since[id_] = 1
+            else:
+                self.display.warn(f"{self.progress.plan.cells[id_].name()}: is kept, because another run has it now.")
+
+    def leave(self) -> Collection[str]:
+        """Submit all that no other run has; what the executor has then."""
+        self._submit(None)
+        return self.submitted
+
+    def go(self) -> Collection[str]:
+        """Until all have ended, here or elsewhere; nothing is left to the executor."""
+        while self.waiting or self.submitted or self.elsewhere:
+            self._submit(self.executor.capacity)
+            for name in self.executor.running:
+                if name in self.submitted:
+                    self.progress.begin(name)
+            if self.submitted:
+                for ended in self.executor.poll(POLL_SECONDS):
+                    self._end(ended)
+            elif not self.waiting:
+                time.sleep(POLL_SECONDS)
+            self.progress.elsewhere = len(self.elsewhere)
+            self.waiting.extend(self.elsewhere)  # to look again
+            self.elsewhere = []
+            self.display.update(self.progress)
+        return ()
+
+    def stop(self) -> None:
+        """End all jobs: gently, and at once if that is interrupted."""
+        try:
+            if self.executor.running:
+                self.display.warn("stopping: cells save their state; interrupt again to end them at once.")
+            self.executor.cancel()
+        except KeyboardInterrupt:
+            self.executor.kill()
+        for id_ in self.submitted:
+            self._whose(id_)
+
+    def _submit(self, capacity: int | None) -> None:
+        """Give the executor as much as it takes; it must not hold what another run could do."""
+        for _ in range(len(self.waiting)):
+            if capacity is not None and len(self.submitted) >= capacity:
+                return
+            id_ = self.waiting.popleft()
+            whose = self._whose(id_)
+            if whose == "theirs":
+                self.elsewhere.append(id_)
+            elif whose == "ended":
+                self._end_elsewhere(id_)
+            else:
+                self._start(id_)
+
+    def _whose(self, id_: str) -> Literal["free", "theirs", "ended"]:
+        """Looks at the lease first: who gives it back has written everything before."""
+        path = self.store.lease(id_)
+        if seen := lease.signs(path):
+            if not self.watch.is_dead(path, seen):
+                return "theirs"
+            self.store.bury(id_, seen[0])
+        evaluators = self.progress.plan.evaluators_of(self.progress.plan.cells[id_])
+        return "ended" if self.store.cell(id_).ended_since(self.since[id_], evaluators) else "free"
+
+    def _start(self, id_: str) -> None:
+        attempt = self.store.cell(id_).next_attempt().absolute()
+        attempt.parent.mkdir(parents=True, exist_ok=True)
+        job = self.submitted[id_] = Submitted(attempt, self.run, self.since[id_])
+        command = (jobs.CELL, str(self.plan), id_, *job.arguments(), *self.options.arguments())
+        devices = self.progress.plan.cells[id_].budget.devices
+        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices))
+
+    def _end(self, ended: Ended) -> None:
+        id_, job = ended.name, self.submitted.pop(ended.name)
+        held = job.held(self.store, id_)
+        if ended.exit_code == jobs.NOT_RUN and not held:
+            # what it would have written may be there, from who has run it
+            self.progress.back(id_)
+            self.waiting.append(id_)
+            return
+        attempt = held or self.store.cell(id_).latest(job.attempt)
+        outcome = _read(attempt)
+        if outcome is None:  # it was killed, or could not begin
+            outcome = self._why(ended.exit_code, job.attempt.with_suffix(".log")).as_json(attempt)
+            with self.store.changing(id_):
+                write_json(attempt, outcome)
+        job.release(self.store, id_)
+        self.progress.end(id_)
+        self._tell(id_, outcome)
+
+    def _why(self, exit_code: int, log: Path) -> Outcome:
+        """What became of a job that could not say so itself."""
+        known, self.oom_kills = self.oom_kills, oom_kills()
+        outcome = by_exit(exit_code, last_words(log))
+        if outcome.signal == "SIGKILL" and self.oom_kills > known:
+            return replace(outcome, status="oom", message="the system ran out of memory and killed it")
+        return outcome
+
+    def _tell(self, id_: str, outcome: Mapping[str, Any]) -> None:
+        cell = self.progress.plan.cells[id_]
+        folder = self.store.cell(id_)
+        record = folder.record()
+        scores = {
+            f"{evaluation['label']} {name}": metric["value"]
+            for evaluation in (record.evaluations.values() if record else [])
+            for name, metric in evaluation["metrics"].items()
+        }
+        installed().notify(
+            "cell_finished", CellFinished(cell.as_json(), outcome["status"], scores, folder.folder.absolute())
+        )
+        self.display.ended(cell, outcome["status"], outcome["message"], self.progress.took[id_])
+
+    def _end_elsewhere(self, id_: str) -> None:
+        failure = self.store.cell(id_).failure() or {"status": "ok", "message": ""}
+        self.progress.end_elsewhere(id_)
+        self.display.ended(self.progress.plan.cells[id_], failure["status"], failure["message"], None)
+
+
+def _read(attempt: Path) -> Mapping[str, Any] | None:
+    try:
+        return read_json(attempt, ATTEMPT)
+    except DamagedError:
+        return None
