@@ -6,4 +6,4 @@ from harness.testing import check_method
 
 
 def test_protonet_conforms() -> None:
-    check_method("protonet", ways=5)
+    check_method("protonet", ways=6)
