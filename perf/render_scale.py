@@ -1,4 +1,4 @@
-"""Puts the measured tables into docs/scaling.md: `uv run python perf/render_scale.py`."""
+"""Puts the measured tables into docs/scaling.md and docs/devices.md: `uv run python perf/render_scale.py`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "scaling.md"
+PAGES = [HERE.parent / "docs" / name for name in ("scaling.md", "devices.md")]
 MARKED = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end of measured -->)", re.DOTALL)
 LARGE = 100_000  # cells that a count is projected to
 
 
 def filled(text: str, folder: Path = HERE / "results") -> str:
     """The page with each marked table made anew. Raises KeyError for a mark that has no table."""
-    scale, engines = (
-        json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in ("scale", "engines")
+    scale, engines, devices = (
+        json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in ("scale", "engines", "devices")
     )
     tables = {
         "machine": machine(scale),
@@ -27,6 +27,7 @@ def filled(text: str, folder: Path = HERE / "results") -> str:
         "calls": calls(scale),
         "leases": leases(scale),
         "engines": executors(engines),
+        "devices": two_devices(devices),
     }
     return MARKED.sub(lambda found: found[1] + "\n" + "\n".join(tables[found[2]]) + "\n\n" + found[3], text)
 
@@ -133,5 +134,17 @@ def executors(engines: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def two_devices(found: Mapping[str, Any]) -> list[str]:
+    its = found["machine"]
+    lines = [
+        f"Seconds per step of {found['batch']} images (ProtoNet: an episode) on {its['cpu']}, {its['cores']} cores:",
+        "",
+        "| | one process, a thread per core | a process per core |",
+        "|---|---:|---:|",
+    ]
+    return lines + [f"| {name} | {each['1']:.3f} | {each['2']:.3f} |" for name, each in found["seconds"].items()]
+
+
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The tables of docs/scaling.md are what perf/render_scale.py makes of the committed results."""
+"""The tables of docs/scaling.md and docs/devices.md are what perf/render_scale.py makes of the committed results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "scaling.md"
+NAMES = {"scaling.md": ["machine", "times", "files", "calls", "leases", "engines"], "devices.md": ["devices"]}
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +23,11 @@ def render() -> ModuleType:
     return module
 
 
-def test_the_tables_are_made_from_the_committed_results(render: ModuleType) -> None:
-    text = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", NAMES)
+def test_the_tables_are_made_from_the_committed_results(page: str, render: ModuleType) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert text == render.filled(text)
-    assert [name for _, name, _ in render.MARKED.findall(text)] == [
-        "machine",
-        "times",
-        "files",
-        "calls",
-        "leases",
-        "engines",
-    ]
+    assert [name for _, name, _ in render.MARKED.findall(text)] == NAMES[page]
 
 
 def test_all_sizes_are_measured() -> None:
