@@ -135,3 +135,12 @@ def test_the_page_on_data_says_what_is_so() -> None:
 def test_links_in_documents_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_curves_of_the_page_are_those_of_the_records(tmp_path: Path) -> None:
+    drawn = (ROOT / "docs" / "omniglot-maml.svg").read_text(encoding="utf-8")
+    subprocess.run([sys.executable, ROOT / "docs" / "curves.py", tmp_path / "again.svg"], check=True)
+    again = (tmp_path / "again.svg").read_text(encoding="utf-8")
+    assert all(f">{label}</text>" in drawn for label in ("MAML 5w1s", "MAML 5w5s", "MAML 20w1s"))
+    if (made_by := re.search(r"Matplotlib v[\d.]+", drawn)) and made_by[0] in again:  # others may lay it out otherwise
+        assert again == drawn
