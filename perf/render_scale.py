@@ -38,7 +38,7 @@ def seconds(value: float) -> str:
 
 def machine(scale: Mapping[str, Any]) -> list[str]:
     its = scale["machine"]
-    return [f"On {its['cpu']}, {its['cores']} cores shared with other work, a local disk; Python {its['python']}."]
+    return [f"On {its['cpu']}, {its['cores']} cores, a local disk; Python {its['python']}."]
 
 
 def times(scale: Mapping[str, Any]) -> list[str]:
