@@ -13,6 +13,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,9 @@ def by_two(subject: MethodSubject) -> Mapping[str, Tensor]:
         ) as other:
             try:
                 return _beside(other, subject, Path(folder))
-            except RuntimeError as error:
-                other.wait(PATIENCE.total_seconds())
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                with suppress(subprocess.TimeoutExpired):
+                    other.wait(PATIENCE.total_seconds())
                 said.seek(0)
                 words = (said.read().decode(errors="replace").strip().splitlines() or [str(error)])[-1]
                 raise Fault(f"two devices together: {words[:200]}", ADVICE) from error
@@ -133,11 +135,12 @@ def _beside(other: subprocess.Popen[bytes], subject: MethodSubject, folder: Path
     told = {**described(subject.component), "threads": torch.get_num_threads(), "folder": str(folder)}
     other.stdin.write(json.dumps(told).encode())
     other.stdin.close()
-    if other.stdout.readline() != READY:
+    if READY not in iter(other.stdout.readline, b""):  # a plugin may print something before
         raise RuntimeError("the second process did not begin")
     join(folder, 0, RANKS, torch.device("cpu"), PATIENCE)
     found = learned(subject)
-    other.wait()
+    if code := other.wait(PATIENCE.total_seconds()):
+        raise RuntimeError(f"the second process ended with {code}")
     return found
 
 
