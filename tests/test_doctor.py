@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from importlib.metadata import distributions
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ from tests.faults.making import no_privilege
 def test_nothing_is_wrong_here_and_lines_are_short(harness: Harness, tmp_path: Path) -> None:
     cache = tmp_path / "cache" / "deeper"  # is made when it is needed, not by looking
     slow = "rep-harness-timm,rep-harness-maml,rep-harness-protonet"  # to import
-    said = harness("doctor", env={"HARNESS_CACHE": str(cache), "HARNESS_NO_PLUGINS": slow}).stdout
+    env = {"HARNESS_CACHE": str(cache), "HARNESS_NO_PLUGINS": slow, "PYTHONDONTWRITEBYTECODE": ""}
+    said = harness("doctor", env=env).stdout
     assert said.endswith("\nNothing is wrong.\n")
     assert max(map(len, said.splitlines())) <= 80
     for area in ("environment", "devices", "plugins", "data"):
@@ -49,6 +51,7 @@ def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, t
         "HARNESS_CACHE": str(tmp_path / "cache" / "data"),
         "HARNESS_NO_PLUGINS": ",".join(sorted(bundled() & {each.name for each in distributions()})),
         "OMP_NUM_THREADS": "512",
+        "PYTHONDONTWRITEBYTECODE": "",
     }
     report = json.loads(harness("doctor", "--json", env=env, code=1).stdout)
     wrong = {(each["what"], each["found"]): each["advice"] for each in report["findings"] if each["advice"]}
@@ -117,6 +120,19 @@ def test_a_gpu_that_torch_does_not_see(present: bool, built: bool, hidden: str |
     given = devices.no_cuda(present=present, built=built, hidden=hidden).advice
     assert advice in given
     assert bool(advice) == bool(given)
+
+
+def test_byte_code_that_is_neither_written_nor_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "site" / "torch" / "__init__.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("", encoding="utf-8")
+    found = spec_from_file_location("torch", source)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    assert environment.byte_code(found).advice == ""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert environment.byte_code(found).advice.endswith(f"compileall -q {tmp_path}/site")
+    subprocess.run([sys.executable, "-m", "compileall", "-q", tmp_path / "site"], check=True)  # as it says
+    assert environment.byte_code(found).advice == ""
 
 
 def test_limits() -> None:
