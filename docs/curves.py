@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 ROOT = Path(__file__).parent.parent
 CELLS = ROOT / "results" / "reference" / "omniglot-short" / "cells"
 PICTURE = ROOT / "docs" / "omniglot-maml.svg"
-POINTS = 5  # of a log that are one of the curve: a logged step has 16 tasks
+POINTS = 5  # of a log that are one of the curve: a logged step has 4 to 16 tasks
 COLOURS = ("#0072b2", "#d55e00", "#009e73")  # of Okabe and Ito, told apart by the colour-blind
 DASHES = ("-", "--", "-.")
 
