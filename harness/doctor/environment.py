@@ -9,7 +9,6 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
@@ -29,7 +28,8 @@ def look() -> Iterator[Finding]:
     yield python(platform.python_version(), metadata(CORE)["Requires-Python"])
     yield Finding(AREA, CORE, f"{version(CORE)}, contract {CONTRACT}")
     yield requirements([CORE, *dict.fromkeys(map(distribution, found()))])
-    yield byte_code(find_spec("torch"))
+    if (torch := find_spec("torch")) and torch.origin:
+        yield byte_code(Path(torch.origin))
     yield cores()
     yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     yield temporary_folder()
@@ -65,12 +65,11 @@ def unmet(name: str) -> Iterator[tuple[str, str]]:
                 yield plain, f"which is not installed ({name} needs it)"
 
 
-def byte_code(torch: ModuleSpec | None) -> Finding:
-    """Many images for containers forbid it, and not every installer makes it beforehand."""
-    source = (torch and torch.origin) or __file__
-    if not sys.dont_write_bytecode or Path(cache_from_source(source)).exists():
+def byte_code(torch: Path) -> Finding:
+    """Of torch's `__init__.py`. Many images for containers forbid it, and not every installer makes it beforehand."""
+    if not sys.dont_write_bytecode or Path(cache_from_source(torch)).exists():
         return Finding(AREA, "byte code", "is kept")
-    advice = f"Unset PYTHONDONTWRITEBYTECODE, or compile once: python -m compileall -q {Path(source).parent.parent}"
+    advice = f"Unset PYTHONDONTWRITEBYTECODE, or compile once: python -m compileall -q {torch.parent.parent}"
     return Finding(AREA, "byte code", "is not kept: every process compiles all of torch anew", advice)
 
 
