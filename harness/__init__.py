@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.executors import Capabilities, Ended, Executor, Job, Resources
     from harness.hookspecs import Register, hookimpl
     from harness.jobs import run_job
+    from harness.norms import scale_and_shift
     from harness.options import NoOptions, option
     from harness.preloading import preload
     from harness.processes import alive, process_start
@@ -49,6 +50,7 @@ _LAZY = {
     **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.hookspecs"),
     "run_job": "harness.jobs",
+    "scale_and_shift": "harness.norms",
     **dict.fromkeys(("NoOptions", "option"), "harness.options"),
     "preload": "harness.preloading",
     **dict.fromkeys(("alive", "process_start"), "harness.processes"),
@@ -106,6 +108,7 @@ __all__ = [
     "require_episodes",
     "run_job",
     "same_on_all",
+    "scale_and_shift",
 ]
 
 

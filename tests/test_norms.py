@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from harness import scale_and_shift
 from harness.norms import synchronise_norms
 
 KINDS: dict[str, tuple[type[nn.Module], dict[str, Any], tuple[int, ...]]] = {
@@ -70,3 +71,23 @@ def test_a_channel_that_is_constant_is_no_division_by_zero() -> None:
         assert outputs.abs().max() < 0.5
         assert given.grad is not None
         assert given.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (4, 3, 6), (4, 3, 5, 2), (2, 3, 4, 3, 2)])
+def test_a_factor_and_a_shift_per_channel_have_the_gradients_of_plain_arithmetic(shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    given = [torch.randn(each, generator=generator, dtype=torch.float64) for each in (shape, (3,), (3,))]
+    along = [torch.randn(each.shape, generator=generator, dtype=torch.float64) for each in given]
+
+    def plain(values: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        return values * scale.view(-1, *[1] * (len(shape) - 2)) + shift.view(-1, *[1] * (len(shape) - 2))
+
+    found = []
+    for function in (scale_and_shift, plain):
+        leaves = [each.clone().requires_grad_() for each in given]
+        outputs = function(*leaves)
+        slopes = torch.autograd.grad(outputs.cos().sum(), leaves, create_graph=True)
+        bends = torch.autograd.grad(sum((s * v).sum() for s, v in zip(slopes, along, strict=True)), leaves)
+        found.append([outputs, *slopes, *bends])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
