@@ -38,8 +38,9 @@ What the component meets:
 
 - A **method** trains on 1,024 stripes of six directions, grey, 12x12, in batches of 64, with the optimizer and rate of
   its registered `budget`. Give options that fit: fewer than 1,024 keys in a queue, at most 6 ways. It has learned if
-  the few-shot accuracy of its own `adapt` is 10 points above its start after 160 steps at most; choose options that
-  make it small and quick. If it is `distributed`, a step of two processes is compared with that of one.
+  the few-shot accuracy of its own `adapt` is 10 points above that of the same training at a learning rate near zero,
+  after 160 steps at most, and if its loss is lower with the right labels than with others; choose options that make it
+  small and quick. If it is `distributed`, a step of two processes is compared with that of one.
 - A **backbone** is built for images of 3x32x32, and for 1x28x28 and 3x21x17 unless it refuses them with a UsageError.
 - A **data set** is loaded several times; what it downloads stays in the cache.
 - An **evaluator** scores a perfect encoder, a blind one and one in between, on six classes of 40 samples in each of

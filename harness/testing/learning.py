@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 
 from harness.components import Method
+from harness.data.batches import EpisodeBatch, LabelledBatch
 from harness.testing import encoders
 from harness.testing.report import Fault
 from harness.testing.subjects import MethodSubject, accuracy, scalar
@@ -15,7 +17,9 @@ from harness.training import seed_all
 
 FEW = 3  # steps, after which a layer that starts at zero lets gradients through
 ENOUGH = (40, 80, 160)  # steps to learn the kit's problem; more are tried only where fewer do not do
-MARGIN = 0.1  # of accuracy, over the method's own start
+MARGIN = 0.1  # of accuracy, over the same training at a rate near zero
+NEAR_ZERO = 1e-6  # of the recipe's learning rate
+BATCHES, LOWER = 10, 0.1  # of so many batches, the mean loss with the right labels is lower by so much of it
 
 
 def gradients_reach_every_parameter(subject: MethodSubject) -> None:
@@ -97,22 +101,55 @@ def it_can_be_saved_and_loaded(subject: MethodSubject) -> None:
 
 
 def it_learns(subject: MethodSubject) -> None:
-    """Few-shot accuracy on the test split, by its own `adapt`, rises by at least MARGIN over its start."""
-    method = subject.build()
-    if method.batches is None:
+    """Few-shot accuracy on the test split, by its own `adapt`, is at least MARGIN above that of the same training at a
+    learning rate near zero, which fits nothing but the running statistics of batch norm. The loss of a method that
+    trains on labels is then lower with the right labels than with others."""
+    if subject.build().batches is None:
         return
-    start = accuracy(method, subject.data)
-    reached = start
+    still = reached = 0.0
     for steps in ENOUGH:
-        method = subject.build()
-        subject.train(method, steps)
-        reached = accuracy(method, subject.data)
-        if reached >= start + MARGIN:
+        still, reached = (accuracy(_trained(subject, steps, rate), subject.data) for rate in (NEAR_ZERO, 1.0))
+        if reached >= still + MARGIN:
+            _right_labels_have_the_lower_loss(subject, steps)
             return
     raise Fault(
-        f"accuracy goes from {start:.2f} to {reached:.2f} in {ENOUGH[-1]} steps of a problem that is easily learned",
-        "look for a wrong sign, a stopped gradient or a rate that does not fit (the `budget` given at registration)",
+        f"accuracy is {reached:.2f} after {ENOUGH[-1]} steps of a problem that is easily learned, and {still:.2f} "
+        "after as many with a rate near zero",
+        "look for a wrong sign, wrong labels, a stopped gradient or a rate that does not fit (the `budget` given at "
+        "registration)",
     )
+
+
+def _right_labels_have_the_lower_loss(subject: MethodSubject, steps: int) -> None:
+    method = _trained(subject, steps)
+    assert method.batches is not None
+    right = wrong = 0.0
+    for step in range(steps, steps + BATCHES):
+        batch = subject.batch(method.batches, step)
+        if (other := _mislabelled(batch, len(subject.data.train.classes))) is None:
+            return
+        right += scalar(method, batch, step).item()
+        wrong += scalar(method, other, step).item()
+    if right > (1 - LOWER) * wrong:
+        raise Fault(
+            f"after {steps} steps, the loss is {right / BATCHES:.2f} with the right labels and "
+            f"{wrong / BATCHES:.2f} with others",
+            "look for labels that are permuted or shifted on their way to the loss",
+        )
+
+
+def _mislabelled(batch: Any, classes: int) -> Any:
+    """The batch with each label (of queries, in episodes) raised by one; None for one without labels."""
+    if isinstance(batch, EpisodeBatch):
+        ways = int(batch.query_labels.max()) + 1
+        return batch._replace(query_labels=(batch.query_labels + 1) % ways)
+    return batch._replace(labels=(batch.labels + 1) % classes) if isinstance(batch, LabelledBatch) else None
+
+
+def _trained(subject: MethodSubject, steps: int, rate: float = 1.0) -> Method:
+    method = subject.build()
+    subject.train(method, steps, rate=rate)
+    return method
 
 
 CHECKS = (

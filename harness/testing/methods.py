@@ -10,12 +10,12 @@ from torch import Tensor
 from harness.components import Method
 from harness.data.batches import Episodes, Labelled, Source, Views
 from harness.errors import UsageError
-from harness.testing import declared, devices, encoders, learning
+from harness.testing import adapting, declared, devices, encoders, learning
 from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED
 from harness.testing.ranks import two_devices_learn_what_one_does
 from harness.testing.report import Fault, conform
-from harness.testing.subjects import BATCH, MethodSubject, logits, scalar, ways_of
+from harness.testing.subjects import BATCH, MethodSubject, adaptation, scalar
 from harness.testing.unchanged import network_kept, never_seeds, random_states_kept, settings_kept
 
 
@@ -80,18 +80,6 @@ def samples_are_encoded_apart(subject: MethodSubject) -> None:
     encoders.check_apart(method.eval().encode, subject.images())
 
 
-def adapt_gives_logits(subject: MethodSubject) -> None:
-    """`adapt`: a classifier of queries, finite logits (E, Q, ways)."""
-    method = subject.build().eval()
-    given, labels = logits(method, subject.data, episodes=2)
-    expected = (*labels.shape, ways_of(method))
-    if given.shape != expected or not given.isfinite().all():
-        what = "not finite" if given.shape == expected else f"{tuple(given.shape)}, not {expected}"
-        raise Fault(
-            f"`adapt` gives logits that are {what}", "give (E, Q, ways), one row for each query of each episode"
-        )
-
-
 def no_label_reaches_a_loss_of_views(subject: MethodSubject) -> None:
     """A method of Views has the same loss on data whose labels are permuted."""
     losses = []
@@ -131,7 +119,7 @@ def encoding_draws_no_random_numbers(subject: MethodSubject) -> None:
     """`encode` and `adapt` leave the global random states alone."""
     method = subject.build().eval()
     with random_states_kept("encoding or adapting"):
-        logits(method, subject.data, episodes=2)
+        adaptation(method, subject.data, episodes=2).logits(method)
 
 
 def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
@@ -139,7 +127,7 @@ def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
     method = subject.build().eval()
     with network_kept(method, "encoding or adapting"):
         method.encode(subject.images()).detach()
-        logits(method, subject.data, episodes=2)
+        adaptation(method, subject.data, episodes=2).logits(method)
 
 
 def it_runs_on_a_gpu(subject: MethodSubject) -> None:
@@ -167,7 +155,7 @@ CHECKS = (
     encode_takes_any_batch,
     features_are_finite_floats,
     samples_are_encoded_apart,
-    adapt_gives_logits,
+    *adapting.CHECKS,
     *learning.CHECKS,
     no_label_reaches_a_loss_of_views,
     settings_of_the_process_are_kept,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -51,15 +51,17 @@ class MethodSubject:
         """The method's own recipe, over so many steps."""
         return Budget(**merge(self.component.spec.budget, {"steps": steps, "batch_size": BATCH}))
 
-    def train(self, method: Method, steps: int, losses: list[float] | None = None) -> None:
-        """Train in place by the harness's own loop, as its recipe says; the losses go into `losses`."""
+    def train(self, method: Method, steps: int, losses: list[float] | None = None, rate: float = 1.0) -> None:
+        """Train in place by the harness's own loop, as its recipe says, with `rate` times its learning rate; the losses
+        go into `losses`."""
         source = Source(self.data, BATCH, 0)
 
         def log(step: int, steps: int, metrics: Mapping[str, float]) -> None:  # noqa: ARG001 (the interface of logs)
             if losses is not None:
                 losses.append(metrics["loss"])
 
-        train(method, source, self.budget(steps), NOWHERE, log, every=NEVER)
+        budget = self.budget(steps)
+        train(method, source, replace(budget, lr=rate * budget.lr), NOWHERE, log, every=NEVER)
 
     def batch(self, batches: Batches, step: int = 0, data: Data | None = None) -> Any:
         return batches.draw(Source(data or self.data, BATCH, 0), step)
@@ -80,9 +82,25 @@ def ways_of(method: Method) -> int:
     return method.batches.ways if isinstance(method.batches, Episodes) else 5
 
 
+class Adaptation(NamedTuple):
+    """Few-shot episodes as `adapt` takes them: support (E, S, ...) and query (E, Q, ...), images or features, with
+    labels (E, S) and (E, Q), of so many ways."""
+
+    support: Tensor
+    support_labels: Tensor
+    query: Tensor
+    query_labels: Tensor
+    ways: int
+
+    @torch.no_grad()
+    def logits(self, method: Method) -> Tensor:
+        """(E, Q, ways), by the method's own `adapt`."""
+        return method.adapt(self.support, self.support_labels, self.ways)(self.query)
+
+
 @torch.no_grad()
-def logits(method: Method, data: Data, episodes: int = EPISODES) -> tuple[Tensor, Tensor]:
-    """Of few-shot episodes of the test split, by the method's own `adapt` in eval mode: (E, Q, ways) and labels."""
+def adaptation(method: Method, data: Data, episodes: int = EPISODES) -> Adaptation:
+    """Episodes of the test split; the same for every method that asks for as many ways."""
     split, ways = data.split("test"), ways_of(method)
     generator = torch.Generator().manual_seed(0)
     batch = gather_episodes(
@@ -91,10 +109,10 @@ def logits(method: Method, data: Data, episodes: int = EPISODES) -> tuple[Tensor
     support, query = batch.support, batch.query
     if method.adapts_on == "features":
         support, query = (method.encode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in (support, query))
-    return method.adapt(support, batch.support_labels, ways)(query), batch.query_labels
+    return Adaptation(support, batch.support_labels, query, batch.query_labels, ways)
 
 
 def accuracy(method: Method, data: Data) -> float:
     """The share of queries that are classified rightly."""
-    given, labels = logits(method.eval(), data)
-    return (given.argmax(-1) == labels).float().mean().item()
+    given = adaptation(method.eval(), data)
+    return (given.logits(method).argmax(-1) == given.query_labels).float().mean().item()

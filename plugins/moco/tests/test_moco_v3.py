@@ -9,12 +9,11 @@ import pytest
 import torch
 from harness_moco import MoCoV3Config
 from harness_moco.v3 import MoCoV3, contrast, momentum_at
-from harness_untrained.method import Untrained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from harness import Data, NoOptions
+from harness import Data
 
 VIEWS = (2, 12, 1, 14, 14)
 
@@ -100,9 +99,8 @@ def test_encode_uses_the_query_encoder(moco: MoCoV3) -> None:
     assert torch.equal(moco.eval().encode(images), moco.backbone(images))
 
 
-def test_it_learns(gratings: Data, tiny_net: Any, fit: Any, score: Any) -> None:
-    """Chance is .17; the margin over the untrained network (.54) is 20 points."""
-    floor = score(Untrained(tiny_net, NoOptions(), gratings), gratings)
+def test_it_learns(gratings: Data, tiny_net: Any, gain: Any) -> None:
+    """Chance is .17, the same training at a rate near zero has .62."""
     method = MoCoV3(tiny_net, MoCoV3Config(hidden_dim=64, projection_dim=32), gratings)
-    fit(method, gratings, steps=120, lr=0.01)
-    assert score(method, gratings) > floor + 0.2
+    gained, _ = gain(method, gratings, steps=200, lr=0.01)
+    assert gained > 0.15

@@ -10,12 +10,11 @@ import torch
 import torch.nn.functional as F
 from harness_simclr import Config
 from harness_simclr.method import SimCLR, nt_xent, projector
-from harness_untrained.method import Untrained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from harness import Data, NoOptions, Split
+from harness import Data, Split
 from harness.data.batches import Source
 
 
@@ -107,13 +106,12 @@ def test_augment_option_reaches_the_views(gratings: Data, tiny_net: Any) -> None
     assert not torch.equal(first, second)
 
 
-def test_it_learns(gratings: Data, tiny_net: Any, fit: Any, score: Any) -> None:
-    """Chance is .17; the margin over the untrained network (.54) is 20 points."""
-    floor = score(Untrained(tiny_net, NoOptions(), gratings), gratings)
+def test_it_learns(gratings: Data, tiny_net: Any, gain: Any) -> None:
+    """Chance is .17, the same training at a rate near zero has .62."""
     method = SimCLR(tiny_net, Config(projection_dim=32), gratings)
-    losses = fit(method, gratings, steps=80, lr=0.03)
+    gained, losses = gain(method, gratings, steps=80, lr=0.03)
+    assert gained > 0.15
     assert losses[-1] < losses[0]
-    assert score(method, gratings) > floor + 0.2
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": 0.0}, {"projection_dim": 0}, {"hidden_dim": -1}])

@@ -8,12 +8,11 @@ import pytest
 import torch
 from harness_simsiam import Config
 from harness_simsiam.method import SimSiam, distance
-from harness_untrained.method import Untrained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from harness import Data, NoOptions
+from harness import Data
 from harness.data.batches import Source
 
 SMALL = Config(projection_dim=16, hidden_dim=8)
@@ -121,15 +120,14 @@ def test_encode_gives_the_backbones_features_and_no_label_is_in_a_batch(simsiam:
     assert views.shape == (2, 16, 1, 14, 14)
 
 
-def test_it_learns(gratings: Data, tiny_net: Any, fit: Any, score: Any) -> None:
-    """Chance is .17; the margin over the untrained network (.54) is 20 points."""
-    floor = score(Untrained(tiny_net, NoOptions(), gratings), gratings)
+def test_it_learns(gratings: Data, tiny_net: Any, gain: Any) -> None:
+    """Chance is .17, the same training at a rate near zero has .62."""
     method = SimSiam(tiny_net, Config(projection_dim=256, hidden_dim=128), gratings)
-    losses = fit(method, gratings, steps=120, lr=0.05)
+    gained, losses = gain(method, gratings, steps=200, lr=0.05)
+    assert gained > 0.15
     assert losses[-1] < losses[0] - 0.2
     method.train()
     assert method.loss(method.batches.draw(Source(gratings, 64, seed=1), 0))["spread"] > 0.3
-    assert score(method, gratings) > floor + 0.2
 
 
 @pytest.mark.parametrize("wrong", [{"projection_dim": 0}, {"hidden_dim": 0}])

@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from harness_supervised import Config
 from harness_supervised.method import Supervised
-from harness_untrained.method import Untrained
 
-from harness import Data, LabelledBatch, NoOptions
+from harness import Data, LabelledBatch
 from harness.data.batches import Source
 
 
@@ -49,9 +48,8 @@ def test_loss_is_float32_under_autocast(gratings: Data, tiny_net: Any) -> None:
         )
 
 
-def test_it_learns(gratings: Data, tiny_net: Any, fit: Any, score: Any) -> None:
-    """Chance is .17; the margin over the untrained network (.54) is 20 points."""
-    floor = score(Untrained(tiny_net, NoOptions(), gratings), gratings)
+def test_it_learns(gratings: Data, tiny_net: Any, gain: Any) -> None:
+    """Chance is .17, the same training at a rate near zero has .62."""
     method = Supervised(tiny_net, Config(), gratings)
-    fit(method, gratings, steps=60, lr=0.05)
-    assert score(method, gratings) > floor + 0.2
+    gained, _ = gain(method, gratings, steps=60, lr=0.05)
+    assert gained > 0.15

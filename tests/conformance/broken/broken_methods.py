@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from harness import Labelled, Method, Views
+from harness import Episodes, Labelled, Method, Views
 
 
 class Classify(Method):
@@ -84,6 +84,90 @@ class OneClassMore(Classify):
     def adapt(self, support, labels, ways):
         classify = super().adapt(support, labels, ways)
         return lambda query: F.pad(classify(query), (0, 1), value=-1e9)
+
+
+class LessSureOfLaterQueries(Classify):
+    """scales the logits of a query by its place among the queries"""
+
+    def adapt(self, support, labels, ways):
+        classify = super().adapt(support, labels, ways)
+        return lambda query: classify(query) / (1 + 0.1 * torch.arange(query.shape[1])[:, None])
+
+
+class InOrderOfClasses(Classify):
+    """takes queries to come class by class, fifteen of each, and leans towards that class"""
+
+    def adapt(self, support, labels, ways):
+        classify = super().adapt(support, labels, ways)
+
+        def leaning(query):
+            logits = classify(query)
+            expected = F.one_hot((torch.arange(query.shape[1]) // 15).clamp(max=ways - 1), ways)
+            return logits + 0.01 * logits.abs().mean() * expected
+
+        return leaning
+
+
+class NormalisedByQueries(Classify):
+    """subtracts the mean of the queries and calls itself inductive"""
+
+    def adapt(self, support, labels, ways):
+        classify = super().adapt(support - support.mean(1, keepdim=True), labels, ways)
+        return lambda query: classify(query - query.mean(1, keepdim=True))
+
+
+class SupportByPlace(Classify):
+    """takes the support set to come class by class and ignores its labels"""
+
+    def adapt(self, support, labels, ways):
+        placed = torch.arange(ways).repeat_interleave(labels.shape[1] // ways)
+        return super().adapt(support, placed.expand_as(labels), ways)
+
+
+class FirstShot(Classify):
+    """uses the first support sample of each class alone"""
+
+    def adapt(self, support, labels, ways):
+        first = (labels[:, :, None] == torch.arange(ways)).int().argmax(1)
+        chosen = support.gather(1, first[..., None].expand(-1, -1, support.shape[2]))
+        return super().adapt(chosen, torch.arange(ways).expand_as(first), ways)
+
+
+class Prototypes(Method):
+    """A query is nearest to the mean of its class."""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.batches = Episodes(5, 5, 5, 4)
+
+    def loss(self, batch):
+        support, query = (self.backbone(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in batch[::2])
+        classify = self.adapt(support, self.labels(batch.support_labels), 5)
+        return F.cross_entropy(10 * classify(query).flatten(0, 1), batch.query_labels.flatten())
+
+    def labels(self, labels):
+        return labels
+
+
+class SupportShifted(Prototypes):
+    """has the labels of its support sets shifted by one class in training"""
+
+    def labels(self, labels):
+        return (labels + 1) % 5
+
+
+class SupportPermuted(Prototypes):
+    """has the labels of its support sets permuted in training"""
+
+    def labels(self, labels):
+        return labels[:, torch.randperm(labels.shape[1])]
+
+
+class LabelsPermuted(Classify):
+    """has its labels permuted in training, so that nothing but batch norm fits the data"""
+
+    def loss(self, batch):
+        return F.cross_entropy(self.head(self.backbone(batch.images)), batch.labels[torch.randperm(len(batch.labels))])
 
 
 class Unused(Classify):
