@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 RESULTS = "HARNESS_PYTEST_RESULTS"  # all workers of pytest-xdist share one folder, and `harness run` shares the work
-ALARMS = ("regressed", "missing", "failed", "not comparable")
+ALARMS = ("regressed", "suspicious", "missing", "failed", "not comparable")
 OTHERWISE = "anything else"
 REUSED = re.compile(r"^([0-9]+ cells were done before),", re.MULTILINE)  # as `harness check` says it
 

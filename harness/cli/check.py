@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,11 +58,12 @@ def check(
         Path | None,
         typer.Option("--json", callback=file_in_a_folder, metavar="FILE", help="write as JSON", show_default=False),
     ] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="believe what is suspiciously better")] = False,
     update: Annotated[bool, typer.Option("--update", help="then make this run the baseline")] = False,
 ) -> None:
     """Check a run against a baseline.
 
-    Exit codes: 0 fine; 1 regressed, missing or failed; 2 a mistake in the command or suite; 3 not comparable.
+    Exit codes: 0 fine; 1 regressed, suspicious, missing or failed; 2 a mistake in command or suite; 3 not comparable.
     """
     from harness.gate.baseline import save
     from harness.gate.report import FINE, report
@@ -76,7 +78,7 @@ def check(
     else:
         options = Options(fresh=fresh, limits=Limits(timeout, None))
         tolerances, after = run_suite(target, budget, results, options, device or "auto", workers)
-    found = report(before, after, tolerances)
+    found = report(before, after, replace(tolerances, accepts=accept))
     console = Console(highlight=False, markup=False)
     tell(found, console, markdown=markdown, junit=junit, as_json=as_json)
     tell_actions(found)

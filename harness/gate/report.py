@@ -28,12 +28,12 @@ class Report:
 
     @property
     def code(self) -> int:
-        """1: something got worse, is gone or failed: a matter of the change. 3: nothing, or not everything, could be
-        compared: it may be well or not."""
+        """1: something got worse or suspiciously better, is gone or failed: a matter of the change.
+        3: nothing, or not everything, could be compared: it may be well or not."""
         verdicts = {row.verdict for row in self.rows}
         if verdicts.isdisjoint(COMPARED):
             return UNKNOWN
-        if not verdicts.isdisjoint(("regressed", "missing", "failed")):
+        if not verdicts.isdisjoint(("regressed", "suspicious", "missing", "failed")):
             return REGRESSED
         return UNKNOWN if "not comparable" in verdicts else FINE
 

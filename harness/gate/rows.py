@@ -7,9 +7,9 @@ from typing import Literal
 
 from harness.gate.snapshot import Key, name
 
-Verdict = Literal["regressed", "improved", "within noise", "missing", "failed", "new", "not comparable"]
-COMPARED: tuple[Verdict, ...] = ("regressed", "improved", "within noise")
-ALARMS: tuple[Verdict, ...] = ("regressed", "missing", "failed", "not comparable")
+Verdict = Literal["regressed", "suspicious", "improved", "within noise", "missing", "failed", "new", "not comparable"]
+COMPARED: tuple[Verdict, ...] = ("regressed", "suspicious", "improved", "within noise")
+ALARMS: tuple[Verdict, ...] = ("regressed", "suspicious", "missing", "failed", "not comparable")
 ORDER: tuple[Verdict, ...] = (*ALARMS, "improved", "new", "within noise")
 
 

@@ -11,6 +11,7 @@ from harness.options import KeyPath, fields_of, option, parse
 
 SECTION = "gate"
 ACCURACY = 0.005  # half a point
+CEILING = 0.1  # ten points
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,29 @@ class _Numbers:
 @dataclass(frozen=True)
 class Gate:
     """Tolerances: `metrics` by name, in the metric's own unit (0.01: a point of accuracy); `evaluators` by label, then
-    by metric; `costs` ("speed", "memory") as ratios. `places`: where the suite names each, for messages, by evaluator
+    by metric; `costs` ("speed", "memory") as ratios. `ceilings`: by metric, how much better a score may become before
+    it is suspicious, unless the caller `accepts` that. `places`: where the suite names each, for messages, by evaluator
     ("": any) and metric."""
 
     alpha: float = 0.05
     metrics: Mapping[str, float] = field(default_factory=dict)
     evaluators: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    accepts: bool = False
     places: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def tolerance(self, evaluator: str, metric: str) -> float | None:
         """None: not compared, as nobody has said how much of it matters. Accuracies always are."""
         default = ACCURACY if metric.endswith("accuracy") else None
         return self.evaluators.get(evaluator, {}).get(metric, self.metrics.get(metric, default))
+
+    def ceiling(self, metric: str, before: float | None) -> float | None:
+        """None: any rise is believed. An accuracy of `before` may rise by ten points or half the way to 1, whichever is
+        less: data that leak from the test set, or labels that do, raise it by more."""
+        if metric in self.ceilings or not metric.endswith("accuracy") or before is None:
+            return self.ceilings.get(metric)
+        return min(CEILING, (1 - before) / 2)
 
     def require(self, scored: Collection[tuple[str, str]]) -> None:
         """Raises UsageError for a tolerance of a metric that no record has: it would silently do nothing.
@@ -55,7 +66,7 @@ def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterabl
         return Gate()
     if not isinstance(section, Mapping):
         raise UsageError(f"{where((SECTION,))}: gate must be a mapping of names to values, not {section!r}.")
-    own = ("metrics", "evaluators")
+    own = ("metrics", "evaluators", "ceilings")
     for key in section:
         if key not in (*own, *fields_of(_Numbers)):
             raise UsageError(
@@ -73,6 +84,9 @@ def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterabl
     places: dict[tuple[str, str], str] = {}
     metrics = _tolerances(section.get("metrics"), (SECTION, "metrics"), where)
     places.update({("", metric): where((SECTION, "metrics", metric)) for metric in metrics})
+    ceilings = _tolerances(section.get("ceilings"), (SECTION, "ceilings"), where, "ceiling")
+    for metric in ceilings:
+        places.setdefault(("", metric), where((SECTION, "ceilings", metric)))
     known, by_label = list(evaluators), {}
     for label, given in _mapping(section.get("evaluators"), (SECTION, "evaluators"), where).items():
         path: KeyPath = (SECTION, "evaluators", label)
@@ -80,17 +94,19 @@ def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterabl
             raise UsageError(f"{where(path)}: the suite has no evaluator '{label}'.{nearest(label, known)}")
         by_label[label] = _tolerances(given, path, where)
         places.update({(label, metric): where((*path, metric)) for metric in by_label[label]})
-    return Gate(parsed.alpha, metrics, by_label, costs, places)
+    return Gate(parsed.alpha, metrics, by_label, costs, ceilings, places=places)
 
 
-def _tolerances(value: Any, path: KeyPath, where: Callable[[KeyPath], str]) -> dict[str, float]:
+def _tolerances(
+    value: Any, path: KeyPath, where: Callable[[KeyPath], str], name: str = "tolerance"
+) -> dict[str, float]:
     found = {}
     for metric, tolerance in _mapping(value, path, where).items():
         place = where((*path, metric))
         if type(tolerance) not in (int, float) or not 0 <= tolerance < float("inf"):
-            raise UsageError(f"{place}: the tolerance of {metric} is a number of 0 or more, not {tolerance!r}.")
+            raise UsageError(f"{place}: the {name} of {metric} is a number of 0 or more, not {tolerance!r}.")
         if metric.endswith("accuracy") and tolerance >= 1:
-            raise UsageError(f"{place}: accuracies are fractions: a tolerance of one point is 0.01, not {tolerance!r}.")
+            raise UsageError(f"{place}: accuracies are fractions: a {name} of one point is 0.01, not {tolerance!r}.")
         found[metric] = float(tolerance)
     return found
 

@@ -11,7 +11,10 @@ from harness.gate.text import HEADERS, cells, line, reading, verdict
 if TYPE_CHECKING:
     from rich.console import Console
 
-STYLES = {"regressed": "bold red", "missing": "red", "failed": "red", "not comparable": "yellow", "improved": "green"}
+STYLES = {
+    **{"regressed": "bold red", "suspicious": "bold yellow", "missing": "red", "failed": "red"},
+    **{"not comparable": "yellow", "improved": "green"},
+}
 _NUMBERS = HEADERS[2:6]
 
 

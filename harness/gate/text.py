@@ -51,7 +51,8 @@ def line(row: Row) -> str:
 def reading(report: Report) -> str:
     return (
         "Accuracies in %. p: of a one-sided t-test over seeds, adjusted for all rows (Holm). Regressed: worse by "
-        f"more than the tolerance, with p < {report.alpha:g}." + sight(report)
+        f"more than the tolerance, with p < {report.alpha:g}. Suspicious: better by more "
+        "than the ceiling, likewise." + sight(report)
     )
 
 

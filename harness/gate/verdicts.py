@@ -28,7 +28,7 @@ def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool =
             found += _costs(key, before, after, gate)
         else:
             found += _gone(key, group)
-    rows = _judged(found, gate.alpha)
+    rows = _judged(found, gate)
     added = (key for key in after.groups if key not in before.groups)
     return [*rows, *(row for key in added for row in _new(key, after.groups[key]))]
 
@@ -37,24 +37,33 @@ def _names(group: Group) -> Iterator[tuple[str, str]]:
     return ((label, metric) for label, metric, _ in _each(group))
 
 
-def _judged(found: list[Row | Measured], alpha: float) -> list[Row]:
-    """Regressed: worse by more than the tolerance, and not by chance; with one seed the tolerance has to do."""
+def _judged(found: list[Row | Measured], gate: Gate) -> list[Row]:
+    """Regressed: worse by more than the tolerance, and not by chance; with one seed the tolerance has to do.
+    Suspicious: better by more than the ceiling, and not by chance."""
     tested = [each for each in found if isinstance(each, Measured) and each.test]
     worse = holm([each.test.worse for each in tested if each.test])
     better = holm([each.test.better for each in tested if each.test])
     adjusted = {id(each): pair for each, pair in zip(tested, zip(worse, better, strict=True), strict=True)}
-    return [each if isinstance(each, Row) else _verdict(each, adjusted.get(id(each)), alpha) for each in found]
+    return [each if isinstance(each, Row) else _verdict(each, adjusted.get(id(each)), gate) for each in found]
 
 
-def _verdict(each: Measured, adjusted: tuple[float, float] | None, alpha: float) -> Row:
+def _verdict(each: Measured, adjusted: tuple[float, float] | None, gate: Gate) -> Row:
     if adjusted is None:
         row, p = replace(each.row, why="; ".join(filter(None, ["no test: one seed", each.row.why]))), 0.0
     else:
         p = adjusted[0] if each.gain <= 0 else adjusted[1]
         row = replace(each.row, p=p)
-    if abs(each.gain) <= each.limit + SLACK or p >= alpha:
+    if abs(each.gain) <= each.limit + SLACK or p >= gate.alpha:
         return replace(row, verdict="within noise")
-    return replace(row, verdict="regressed" if each.gain < 0 else "improved")
+    if each.gain < 0:
+        return replace(row, verdict="regressed")
+    ceiling = gate.ceiling(row.metric, row.before)
+    if not row.evaluator or ceiling is None or each.gain <= ceiling + SLACK:
+        return replace(row, verdict="improved")
+    if gate.accepts:
+        return replace(row, verdict="improved", why="; ".join(filter(None, ["suspicious, accepted", row.why])))
+    points = f"{100 * ceiling:.1f} points" if row.percent else f"{ceiling:g}"
+    return replace(row, verdict="suspicious", why="; ".join(filter(None, [f"better by more than {points}", row.why])))
 
 
 def _gone(key: Key, group: Group) -> Iterator[Row]:

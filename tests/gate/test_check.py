@@ -51,6 +51,44 @@ def test_the_same_run_passes_and_so_does_a_better_one(quick: Harness, baseline: 
     assert "1 improved" in quick("check", run(tmp_path / "after", better), "--baseline", baseline).stdout
 
 
+def test_a_rise_beyond_the_ceiling_is_red_until_it_is_accepted(quick: Harness, baseline: Path, tmp_path: Path) -> None:
+    leaking = {**BEFORE, "moco": [value + 0.2 + seed / 1000 for seed, value in enumerate(BEFORE["moco"])]}
+    check = ("check", run(tmp_path / "after", leaking), "--baseline", baseline, "--json", "out.json")
+    done = quick(*check, "--junit", "out.xml", "--markdown", "out.md", code=1)
+    assert "suspicious: moco · conv4 · glyphs: knn 70.1 → 90.3 (+20.2 points" in done.stdout
+    assert "better by more than 10.0 points" in done.stdout
+    assert "ci: 1 suspicious, 1 within noise." in done.stdout
+    assert verdicts(tmp_path / "out.json")["moco knn accuracy"] == "suspicious"
+    assert 'failures="1"' in (tmp_path / "out.xml").read_text()
+    assert "**suspicious**" in (tmp_path / "out.md").read_text()
+    quick(*check, "--accept")
+    assert "suspicious, accepted" in rows(tmp_path / "out.json")["moco knn accuracy"]["text"]
+    quick(*check, "--update")
+    assert "2 within noise" in quick(*check).stdout
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "gate", "verdict"),
+    [
+        (0.50, 0.61, "", "suspicious"),  # more than ten points
+        (0.50, 0.59, "", "improved"),
+        (0.90, 0.96, "", "suspicious"),  # more than half the way to 1
+        (0.90, 0.94, "", "improved"),
+        (0.50, 0.61, "gate: {ceilings: {accuracy: 0.2}}", "improved"),
+        (0.50, 0.53, "gate: {ceilings: {accuracy: 0.02}}", "suspicious"),
+    ],
+)
+def test_the_ceiling_is_ten_points_or_half_the_way_or_what_the_suite_says(
+    quick: Harness, suite: Callable[[str], Path], tmp_path: Path, before: float, after: float, gate: str, verdict: str
+) -> None:
+    spread = (-0.003, 0.0, 0.003)
+    quick("baseline", run(tmp_path / "before", {"a": [before + each for each in spread]}), "--output", "b.json")
+    now = run(tmp_path / "after", {"a": [after + 1.1 * each for each in spread]})
+    check = ("check", now, "--baseline", "b.json", "--gate", suite(SUITE + gate + "\n"), "--json", "out.json")
+    quick(*check, code=int(verdict == "suspicious"))
+    assert verdicts(tmp_path / "out.json") == {"a knn accuracy": verdict}
+
+
 def test_neither_a_large_drop_by_chance_nor_a_sure_but_small_one_is_a_regression(
     quick: Harness, baseline: Path, tmp_path: Path
 ) -> None:
