@@ -109,10 +109,10 @@ def class_names(fields: Fields, split: str, labels: NDArray[np.int64], where: Pa
     names = fields[key]
     if names.dtype.kind not in "US" or names.ndim != 1 or len(set(names.tolist())) < len(names):
         raise UsageError(f"{where}: '{key}' must be a list of different names, not {names.dtype} {names.shape}.")
-    if labels.min() < 0 or labels.max() >= len(names):
+    if np.min(labels) < 0 or np.max(labels) >= len(names):
         raise UsageError(
             f"{where}: '{split}_labels' must be in 0 .. {len(names) - 1}, the indices of '{key}', "
-            f"not {labels.min()} .. {labels.max()}."
+            f"not {np.min(labels)} .. {np.max(labels)}."
         )
     return names.astype(np.str_)[labels]
 
