@@ -106,36 +106,46 @@ def it_learns(subject: MethodSubject) -> None:
     trains on labels is then lower with the right labels than with others."""
     if subject.build().batches is None:
         return
-    still = reached = 0.0
+    fault: Fault | None = None
     for steps in ENOUGH:
-        still, reached = (accuracy(_trained(subject, steps, rate), subject.data) for rate in (NEAR_ZERO, 1.0))
-        if reached >= still + MARGIN:
-            _right_labels_have_the_lower_loss(subject, steps)
+        fault = _not_learned(subject, steps)
+        if fault is None:
             return
-    raise Fault(
-        f"accuracy is {reached:.2f} after {ENOUGH[-1]} steps of a problem that is easily learned, and {still:.2f} "
-        "after as many with a rate near zero",
-        "look for a wrong sign, wrong labels, a stopped gradient or a rate that does not fit (the `budget` given at "
-        "registration)",
-    )
+    if fault is not None:
+        raise fault
 
 
-def _right_labels_have_the_lower_loss(subject: MethodSubject, steps: int) -> None:
+def _not_learned(subject: MethodSubject, steps: int) -> Fault | None:
+    """What shows that so many steps taught it nothing, or the wrong thing; None if nothing does."""
     method = _trained(subject, steps)
-    assert method.batches is not None
-    right = wrong = 0.0
-    for step in range(steps, steps + BATCHES):
-        batch = subject.batch(method.batches, step)
-        if (other := _mislabelled(batch, len(subject.data.train.classes))) is None:
-            return
-        right += scalar(method, batch, step).item()
-        wrong += scalar(method, other, step).item()
+    still, reached = (accuracy(each, subject.data) for each in (_trained(subject, steps, NEAR_ZERO), method))
+    if reached < still + MARGIN:
+        return Fault(
+            f"accuracy is {reached:.2f} after {steps} steps of a problem that is easily learned, and {still:.2f} "
+            "after as many with a rate near zero",
+            "look for a wrong sign, wrong labels, a stopped gradient or a rate that does not fit (the `budget` "
+            "given at registration)",
+        )
+    right, wrong = _losses(subject, method, steps)
     if right > (1 - LOWER) * wrong:
-        raise Fault(
-            f"after {steps} steps, the loss is {right / BATCHES:.2f} with the right labels and "
-            f"{wrong / BATCHES:.2f} with others",
+        return Fault(
+            f"after {steps} steps, the loss is {right:.2f} with the right labels and {wrong:.2f} with others",
             "look for labels that are permuted or shifted on their way to the loss",
         )
+    return None
+
+
+def _losses(subject: MethodSubject, method: Method, step: int) -> tuple[float, float]:
+    """The mean loss of the batches from `step` on, with the right labels and with others; zeros without labels."""
+    assert method.batches is not None
+    right = wrong = 0.0
+    for each in range(step, step + BATCHES):
+        batch = subject.batch(method.batches, each)
+        if (other := _mislabelled(batch, len(subject.data.train.classes))) is None:
+            return 0.0, 0.0
+        right += scalar(method, batch, each).item() / BATCHES
+        wrong += scalar(method, other, each).item() / BATCHES
+    return right, wrong
 
 
 def _mislabelled(batch: Any, classes: int) -> Any:
