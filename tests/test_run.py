@@ -155,7 +155,15 @@ def test_an_interrupted_run_ends_its_cells_and_goes_on_when_asked(
     number: signal.Signals, harness: Harness, suite: Write, tmp_path: Path
 ) -> None:
     path = suite(SUITE.replace("classify, idle", "{use: classify, seconds: 1.0}, idle").replace("[0, 1]", "[0]"))
-    command = [sys.executable, "-m", "harness", "run", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "run",
+        str(path),
+        "--workers",
+        "2",
+    ]  # of which one ends, on one core too
 
     def interruptible() -> None:  # even where this test runs in the background of a script, which ignores SIGINT
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,7 +77,7 @@ def check(
     else:
         options = Options(fresh=fresh, limits=Limits(timeout, None))
         tolerances, after = run_suite(target, budget, results, options, device or "auto", workers)
-    found = report(before, after, replace(tolerances, accepts=accept))
+    found = report(before, after, tolerances, accept=accept)
     console = Console(highlight=False, markup=False)
     tell(found, console, markdown=markdown, junit=junit, as_json=as_json)
     tell_actions(found)

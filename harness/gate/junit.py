@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from harness.gate.report import UNKNOWN, Report
-from harness.gate.rows import COMPARED
+from harness.gate.rows import COMPARED, FAILURES
 from harness.gate.snapshot import name
 from harness.gate.text import line, verdict
 
@@ -15,7 +15,7 @@ def to_junit(report: Report) -> bytes:
     suite = ET.Element("testsuite", name=f"harness check {report.suite}")
     for row in report.rows:
         case = ET.SubElement(suite, "testcase", classname=name(row.key), name=row.title or row.verdict)
-        if row.verdict in ("regressed", "suspicious", "missing", "failed"):
+        if row.verdict in FAILURES:
             ET.SubElement(case, "failure", type=row.verdict, message=line(row))
         elif row.verdict == "not comparable":
             ET.SubElement(case, "error", type=row.verdict, message=line(row))

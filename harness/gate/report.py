@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.gate.changes import changes
-from harness.gate.rows import ALARMS, COMPARED, ORDER, Row
+from harness.gate.rows import ALARMS, COMPARED, FAILURES, ORDER, Row
 from harness.gate.settings import Gate
 from harness.gate.snapshot import Snapshot
 from harness.gate.text import line
@@ -33,7 +33,7 @@ class Report:
         verdicts = {row.verdict for row in self.rows}
         if verdicts.isdisjoint(COMPARED):
             return UNKNOWN
-        if not verdicts.isdisjoint(("regressed", "suspicious", "missing", "failed")):
+        if not verdicts.isdisjoint(FAILURES):
             return REGRESSED
         return UNKNOWN if "not comparable" in verdicts else FINE
 
@@ -66,7 +66,16 @@ class Report:
         }
 
 
-def report(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool = False) -> Report:
-    """Raises UsageError for a tolerance of a metric that is nowhere."""
+def report(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool = False, accept: bool = False) -> Report:
+    """With `accept`, what is suspicious counts as improved.
+
+    Raises UsageError for a tolerance of a metric that is nowhere.
+    """
     rows = compare(before, after, gate, everything=everything)
+    if accept:
+        rows = [_accepted(row) if row.verdict == "suspicious" else row for row in rows]
     return Report(after.suite or before.suite, rows, list(changes(before, after)), gate.alpha)
+
+
+def _accepted(row: Row) -> Row:
+    return replace(row, verdict="improved", why=f"suspicious, accepted: {row.why}")

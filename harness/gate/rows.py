@@ -9,7 +9,8 @@ from harness.gate.snapshot import Key, name
 
 Verdict = Literal["regressed", "suspicious", "improved", "within noise", "missing", "failed", "new", "not comparable"]
 COMPARED: tuple[Verdict, ...] = ("regressed", "suspicious", "improved", "within noise")
-ALARMS: tuple[Verdict, ...] = ("regressed", "suspicious", "missing", "failed", "not comparable")
+FAILURES: tuple[Verdict, ...] = ("regressed", "suspicious", "missing", "failed")  # a matter of the change
+ALARMS: tuple[Verdict, ...] = (*FAILURES, "not comparable")
 ORDER: tuple[Verdict, ...] = (*ALARMS, "improved", "new", "within noise")
 
 

@@ -25,7 +25,7 @@ class _Numbers:
 class Gate:
     """Tolerances: `metrics` by name, in the metric's own unit (0.01: a point of accuracy); `evaluators` by label, then
     by metric; `costs` ("speed", "memory") as ratios. `ceilings`: by metric, how much better a score may become before
-    it is suspicious, unless the caller `accepts` that. `places`: where the suite names each, for messages, by evaluator
+    it is suspicious. `places`: where the suite names each, for messages, by evaluator
     ("": any) and metric."""
 
     alpha: float = 0.05
@@ -33,7 +33,6 @@ class Gate:
     evaluators: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
     ceilings: Mapping[str, float] = field(default_factory=dict)
-    accepts: bool = False
     places: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def tolerance(self, evaluator: str, metric: str) -> float | None:

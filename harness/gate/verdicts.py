@@ -60,8 +60,6 @@ def _verdict(each: Measured, adjusted: tuple[float, float] | None, gate: Gate) -
     ceiling = gate.ceiling(row.metric, row.before)
     if not row.evaluator or ceiling is None or each.gain <= ceiling + SLACK:
         return replace(row, verdict="improved")
-    if gate.accepts:
-        return replace(row, verdict="improved", why="; ".join(filter(None, ["suspicious, accepted", row.why])))
     points = f"{100 * ceiling:.1f} points" if row.percent else f"{ceiling:g}"
     return replace(row, verdict="suspicious", why="; ".join(filter(None, [f"better by more than {points}", row.why])))
 

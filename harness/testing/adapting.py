@@ -16,7 +16,8 @@ FEW_QUERIES = 5  # of 75
 
 def adapt_gives_logits(subject: MethodSubject) -> None:
     """`adapt`: a classifier of queries, finite logits (E, Q, ways)."""
-    method, given = subject.build().eval(), adaptation(subject.build().eval(), subject.data, episodes=2)
+    method = subject.build().eval()
+    given = adaptation(method, subject.data, episodes=2)
     logits = given.logits(method)
     expected = (*given.query_labels.shape, ways_of(method))
     if logits.shape != expected or not logits.isfinite().all():
@@ -65,10 +66,7 @@ def the_support_set_may_come_in_any_order(subject: MethodSubject) -> None:
 
 
 def _trained(subject: MethodSubject) -> tuple[Method, Adaptation]:
-    method = subject.build()
-    if method.batches is not None:
-        subject.train(method, TRAINED)
-    method.eval()
+    method = subject.trained(TRAINED).eval()
     return method, adaptation(method, subject.data, episodes=2)
 
 

@@ -117,8 +117,8 @@ def it_learns(subject: MethodSubject) -> None:
 
 def _not_learned(subject: MethodSubject, steps: int) -> Fault | None:
     """What shows that so many steps taught it nothing, or the wrong thing; None if nothing does."""
-    method = _trained(subject, steps)
-    still, reached = (accuracy(each, subject.data) for each in (_trained(subject, steps, NEAR_ZERO), method))
+    method = subject.trained(steps)
+    still, reached = (accuracy(each, subject.data) for each in (subject.trained(steps, NEAR_ZERO), method))
     if reached < still + MARGIN:
         return Fault(
             f"accuracy is {reached:.2f} after {steps} steps of a problem that is easily learned, and {still:.2f} "
@@ -154,12 +154,6 @@ def _mislabelled(batch: Any, classes: int) -> Any:
         ways = int(batch.query_labels.max()) + 1
         return batch._replace(query_labels=(batch.query_labels + 1) % ways)
     return batch._replace(labels=(batch.labels + 1) % classes) if isinstance(batch, LabelledBatch) else None
-
-
-def _trained(subject: MethodSubject, steps: int, rate: float = 1.0) -> Method:
-    method = subject.build()
-    subject.train(method, steps, rate=rate)
-    return method
 
 
 CHECKS = (

@@ -74,10 +74,7 @@ def features_are_finite_floats(subject: MethodSubject) -> None:
 
 def samples_are_encoded_apart(subject: MethodSubject) -> None:
     """In eval mode, no image has a part in another's features."""
-    method = subject.build()
-    if method.batches is not None:
-        subject.train(method, 3)
-    encoders.check_apart(method.eval().encode, subject.images())
+    encoders.check_apart(subject.trained(3).eval().encode, subject.images())
 
 
 def no_label_reaches_a_loss_of_views(subject: MethodSubject) -> None:

@@ -63,6 +63,13 @@ class MethodSubject:
         budget = self.budget(steps)
         train(method, source, replace(budget, lr=rate * budget.lr), NOWHERE, log, every=NEVER)
 
+    def trained(self, steps: int, rate: float = 1.0) -> Method:
+        """A new one after so many steps; as it starts, if it does not train."""
+        method = self.build()
+        if method.batches is not None:
+            self.train(method, steps, rate=rate)
+        return method
+
     def batch(self, batches: Batches, step: int = 0, data: Data | None = None) -> Any:
         return batches.draw(Source(data or self.data, BATCH, 0), step)
 
