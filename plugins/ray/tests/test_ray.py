@@ -58,6 +58,7 @@ def cluster(folder: str) -> Iterator[Any]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-toy\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[harness]\ntoy = harness_toy\n")
     logging.getLogger("ray").setLevel(logging.ERROR)
+    Path("/tmp/ray").mkdir(exist_ok=True)  # Cluster writes its address there, and makes no folder but `temp_dir`
     options = {"include_dashboard": False, "object_store_memory": 10**8, "temp_dir": folder}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, folder)
