@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import _get_default_group as _default_group
 
 from harness.cells import Cell
 from harness.errors import UsageError
@@ -98,7 +99,7 @@ def together(plan: PlanFile, cell: Cell, checkpoint: Path, device: torch.device,
         finally:
             patience = LEAVE_SECONDS if dist.is_initialized() else 0.0
             if dist.is_initialized():
-                dist.destroy_process_group()
+                leave()
             torch.set_num_threads(threads)
             _end(started, patience)
 
@@ -111,6 +112,17 @@ def join(folder: Path, rank: int, ranks: int, device: torch.device, patience: ti
     if device.type == "cuda":
         torch.cuda.set_device(rank)
     dist.init_process_group(backend, init_method=f"file://{folder}/met", rank=rank, world_size=ranks, timeout=patience)
+
+
+def leave() -> None:
+    """Be one of the ranks no longer.
+
+    In torch 2.6, the end of a group waits for gloo's threads and holds the GIL, which such a thread may want to free
+    what it sent last. The end of a backend that Python holds does not hold the GIL, so that one comes last.
+    """
+    gloo = _default_group()._get_backend(torch.device("cpu"))
+    dist.destroy_process_group()
+    del gloo
 
 
 def _start(
@@ -211,7 +223,7 @@ def _train(given: argparse.Namespace) -> None:
     except Interrupted:
         pass
     finally:
-        dist.destroy_process_group()
+        leave()
 
 
 if __name__ == "__main__":

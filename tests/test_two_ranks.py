@@ -58,3 +58,23 @@ def test_two_devices_learn_what_one_does(case: Case, of_two: list[dict[str, Lear
 def test_the_comparison_finds_what_peers_got_wrong(case: Case, of_two: list[dict[str, Learned]]) -> None:
     whole = Case(case.method, case.options)
     assert max(differences(whole, of_two[0][case.name]).values()) > 1e-4
+
+
+def test_a_group_ends_while_its_last_tensor_is_given_back(tmp_path: Path) -> None:
+    """Gloo's thread needs the GIL for it; torch 2.6 waited for that thread and held the GIL, about each tenth time."""
+    ends = """
+import sys
+from pathlib import Path
+import torch
+from torch import distributed
+from harness.peers import join, leave
+for number in range(100):
+    folder = Path(sys.argv[1], str(number))
+    folder.mkdir()
+    join(folder, 0, 1, torch.device("cpu"))
+    for _ in range(3):
+        distributed.all_reduce(torch.ones(3))
+    leave()
+    assert not distributed.is_initialized()
+"""
+    subprocess.run([sys.executable, "-c", ends, str(tmp_path)], check=True, timeout=300)

@@ -1,6 +1,6 @@
 """What a method learns from a batch on two devices, beside what it learns on one: for the kit, two processes on a CPU.
 
-`python -m harness.testing.ranks` is the second of two; what it is to do comes through its standard input.
+`main` is the second of two; what it is to do comes through its standard input.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,7 @@ from harness.distributed import mean_of_ranks, ranks
 from harness.errors import UsageError
 from harness.options import as_plain, parse
 from harness.parallel import data_parallel
-from harness.peers import join
+from harness.peers import NOTICE_SECONDS, join, leave
 from harness.plugins import Origin
 from harness.registry import Spec
 from harness.testing.report import Fault
@@ -41,10 +42,13 @@ RANKS = 2
 PATIENCE = timedelta(seconds=30)  # of one that waits for the other in a collective
 TOLERANCE = 1e-3  # of a tensor's greatest number: sums in another order, in float32
 READY = b"ready\n"
+SAID = "error.txt"  # the second process's, in the folder where the two meet
 ADVICE = (
     "compare with what `harness.gather` gives, draw what must not differ with `same_on_all`, use every trained weight, "
     "or leave `distributed` False"
 )
+
+RUN = "let a step run in each of several processes, or leave `distributed` False"
 
 
 def two_devices_learn_what_one_does(subject: MethodSubject) -> None:
@@ -108,25 +112,29 @@ def by_two(subject: MethodSubject) -> Mapping[str, Tensor]:
     with tempfile.TemporaryDirectory(prefix="harness-ranks-") as folder:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-c", f"from {__name__} import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=(said := Path(folder, "said").open("w+b")),
             env=environment,
         ) as other:
             try:
                 return _beside(other, subject, Path(folder))
-            except (RuntimeError, subprocess.TimeoutExpired) as error:
-                with suppress(subprocess.TimeoutExpired):
-                    other.wait(PATIENCE.total_seconds())
-                said.seek(0)
-                words = (said.read().decode(errors="replace").strip().splitlines() or [str(error)])[-1]
-                raise Fault(f"two devices together: {words[:200]}", ADVICE) from error
+            except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+                raise Fault(f"two devices together: {_words(other, Path(folder), error)[:200]}", RUN) from error
             finally:
                 if dist.is_initialized():
-                    dist.destroy_process_group()
+                    leave()
                 other.kill()
-                said.close()
+
+
+def _words(other: subprocess.Popen[bytes], folder: Path, error: Exception) -> str:
+    """What came first: the second process's own error, its end by a signal, or the `error` that this process met."""
+    with suppress(FileNotFoundError):  # it is written before this process can notice
+        return (folder / SAID).read_text(encoding="utf-8")
+    with suppress(subprocess.TimeoutExpired):
+        if (code := other.wait(NOTICE_SECONDS)) < 0:
+            return f"the second process was ended by {signal.Signals(-code).name}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _beside(other: subprocess.Popen[bytes], subject: MethodSubject, folder: Path) -> Mapping[str, Tensor]:
@@ -162,15 +170,15 @@ def component(told: Mapping[str, Any]) -> Component:
 def main() -> None:
     """The second process: what it finds is the same as the first does, and nobody asks for it."""
     told = json.load(sys.stdin)
-    torch.set_num_threads(told["threads"])
-    subject = MethodSubject(component(told))
-    assert isinstance(subject.build(), Method)
-    sys.stdout.buffer.write(READY)
-    sys.stdout.flush()
-    join(Path(told["folder"]), 1, RANKS, torch.device("cpu"), PATIENCE)
-    learned(subject, 1)
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main()
+    try:
+        torch.set_num_threads(told["threads"])
+        subject = MethodSubject(component(told))
+        assert isinstance(subject.build(), Method)
+        sys.stdout.buffer.write(READY)
+        sys.stdout.flush()
+        join(Path(told["folder"]), 1, RANKS, torch.device("cpu"), PATIENCE)
+        learned(subject, 1)
+        leave()
+    except Exception as error:
+        Path(told["folder"], SAID).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        raise

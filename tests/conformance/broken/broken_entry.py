@@ -27,9 +27,9 @@ class PathConfig:
 
 METHODS = (
     "NoMethod LossPerImage Squeezed Infinite Centred OneClassMore Unused Frozen Unseeded Forgetful Collapsing Peeking "
-    "Benchmarking Reseeding Drawing Freezing OfItsOwnDevice OnTheCpu Classify Contrast Prototypes Twice "
-    "LessSureOfLaterQueries InOrderOfClasses NormalisedByQueries SupportByPlace FirstShot LabelsPermuted "
-    "SupportShifted SupportPermuted"
+    "Benchmarking Reseeding Drawing Freezing OfItsOwnDevice FailsElsewhere KilledElsewhere OnTheCpu "
+    "Classify Contrast Prototypes Twice LessSureOfLaterQueries InOrderOfClasses NormalisedByQueries "
+    "SupportByPlace FirstShot LabelsPermuted SupportShifted SupportPermuted"
 )
 BACKBONES = "Good NoWidth OtherWidth Whole Centred Unused Unseeded Plain Threads Reseeding Drawing OnTheCpu"
 DATASETS = "Good Floats KnownNovel EmptyClass Overlapping Unseeded NoFingerprint WordyAugmentation Doubling Seeding"

@@ -1,5 +1,9 @@
 """Methods that each keep the contract but for one point, and the good ones that they are made from."""
 
+import os
+import signal
+import warnings
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -266,6 +270,29 @@ class OfItsOwnDevice(Contrast):
     """tells an image from those of its own device alone"""
 
     distributed = True
+
+
+class FailsElsewhere(Classify):
+    """fails on every device but the first"""
+
+    distributed = True
+
+    def loss(self, batch):
+        if torch.distributed.is_initialized() and torch.distributed.get_rank():
+            warnings.warn("a warning that comes last", stacklevel=1)
+            raise ValueError("this device has no queue")
+        return super().loss(batch)
+
+
+class KilledElsewhere(Classify):
+    """ends every process but the first"""
+
+    distributed = True
+
+    def loss(self, batch):
+        if torch.distributed.is_initialized() and torch.distributed.get_rank():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().loss(batch)
 
 
 class OnTheCpu(Classify):
