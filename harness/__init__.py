@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.data.streaming import Streamed
     from harness.data.transforms import augment
     from harness.distributed import gather, own_part, ranks, same_on_all
-    from harness.errors import UsageError, nearest
+    from harness.errors import UsageError, UsageWarning, nearest
     from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
     from harness.executors import Capabilities, Ended, Executor, Job, Resources
     from harness.hookspecs import Register, hookimpl
@@ -45,7 +45,7 @@ _LAZY = {
     "Streamed": "harness.data.streaming",
     "augment": "harness.data.transforms",
     **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.distributed"),
-    **dict.fromkeys(("UsageError", "nearest"), "harness.errors"),
+    **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.events"),
     **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.hookspecs"),
@@ -90,6 +90,7 @@ __all__ = [
     "Streamed",
     "Trained",
     "UsageError",
+    "UsageWarning",
     "Views",
     "alive",
     "augment",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from harness.cache import cache_folder
@@ -9,7 +13,7 @@ from harness.cells import Cell, Component
 from harness.components import Dataset, Evaluator, Method
 from harness.data.batches import Source, derive_seed
 from harness.data.splits import Data
-from harness.errors import ENVIRONMENT, UsageError
+from harness.errors import ENVIRONMENT, UsageError, UsageWarning
 from harness.norms import synchronise_norms
 
 
@@ -44,8 +48,9 @@ def source_of(cell: Cell, data: Data, rank: int = 0) -> Source:
     return Source(data, cell.budget.batch_size, cell.seed, rank, cell.budget.devices)
 
 
-def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> None:
-    """Raises UsageError, with the place in the suite, if this cell cannot train or an evaluator cannot score it."""
+def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> list[str]:
+    """What evaluators warn of, with the place in the suite. Raises UsageError, with the place, if this cell cannot
+    train or an evaluator cannot score it."""
     method = _placed(cell.backbone.where or cell.method.where, cell, lambda: build_method(cell, data))
     if cell.budget.compile and not method.compiles:
         where = cell.method.where
@@ -56,8 +61,24 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> None:
     if method.batches is not None:
         batches = method.batches
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
+    told: list[str] = []
     for evaluator in evaluators:
-        _placed(evaluator.where, cell, lambda evaluator=evaluator: build_evaluator(evaluator).check(method, data))
+        with _warnings(f"{evaluator.where}: {evaluator.label} on {cell.dataset.label}", told):
+            _placed(evaluator.where, cell, lambda evaluator=evaluator: build_evaluator(evaluator).check(method, data))
+    return told
+
+
+@contextmanager
+def _warnings(where: str, told: list[str]) -> Iterator[None]:
+    """Adds what is warned of with UsageWarning inside; other warnings go their way."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UsageWarning)
+        yield
+    for each in caught:
+        if issubclass(each.category, UsageWarning):
+            told.append(f"{where}: {each.message}")
+        else:
+            warnings.showwarning(each.message, each.category, each.filename, each.lineno)
 
 
 def _placed(where: str, cell: Cell, call):  # type: ignore[no-untyped-def]  # passes through whatever the call returns

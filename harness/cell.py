@@ -19,6 +19,7 @@ from harness import building
 from harness.cells import Cell, Component
 from harness.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.components import Method, Metric, Trained
+from harness.data.duplicates import shared_with_train
 from harness.data.splits import Data
 from harness.errors import UsageError
 from harness.events import CellStarted, StepLogged
@@ -41,11 +42,12 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # t
 def prepare(path: Path, found: Path | None = None) -> Outcome:
     """Load every data set once (downloads, caches) and check every combination of a plan before anything trains.
 
-    Only the user's mistakes are written down, in `found`; whatever else goes wrong will be the record of the cells it
-    hits.
+    Only the user's mistakes and warnings are written down, in `found`; whatever else goes wrong will be the record of
+    the cells it hits.
     """
     store, plan = Store(path.parent.parent), PlanFile(path, registry()).plan()
     errors: list[str] = []
+    told: list[str] = []
     for dataset, cells in _by_dataset(plan):
         try:
             data = building.load_data(dataset, torch.device("cpu"))
@@ -55,15 +57,26 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
         except Exception:  # noqa: BLE001 (a broken data set is the record of its cells; the others go on)
             traceback.print_exc()
             continue
+        told += (f"{dataset.where}: {dataset.label}: {each}" for each in leaks(data))
         for cell in cells:
             try:
-                building.check_cell(cell, list(plan.evaluators_of(cell).values()), data)
+                told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data)
             except UsageError as error:
                 errors.append(str(error))
             except Exception:  # noqa: BLE001 (likewise)
                 traceback.print_exc()
-    write_json(found or store.prepared(path), {"errors": list(dict.fromkeys(errors))})
+    unique = {"errors": list(dict.fromkeys(errors)), "warnings": list(dict.fromkeys(told))}
+    write_json(found or store.prepared(path), unique)
     return Outcome("ok")
+
+
+def leaks(data: Data) -> list[str]:
+    """Warnings of samples that are in the training split and in another."""
+    return [
+        f"{count:,} of the {len(data.split(name)):,} samples of the split '{name}' are also in 'train': a score on "
+        "them shows what is remembered."
+        for name, count in shared_with_train(data).items()
+    ]
 
 
 def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
@@ -140,9 +153,11 @@ def _run(
     trained = Trained(method, data)
     failures: list[Exception] = []
     evaluators = plan.evaluators_of(cell)
-    for id_ in folder.missing(evaluators):
+    missing = folder.missing(evaluators)
+    shared = shared_with_train(data) if missing else {}
+    for id_ in missing:
         try:
-            _evaluate(evaluators[id_], id_, trained, folder, origin)
+            _evaluate(evaluators[id_], id_, trained, folder, origin, shared)
         except Exception as error:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
             failures.append(error)
     return failures
@@ -229,7 +244,9 @@ def _step(line: bytes) -> int | None:
         return None
 
 
-def _evaluate(component: Component, id_: str, trained: Trained, folder: CellFolder, origin: dict[str, Any]) -> None:
+def _evaluate(
+    component: Component, id_: str, trained: Trained, folder: CellFolder, origin: dict[str, Any], shared: dict[str, int]
+) -> None:
     started = time.monotonic()
     seed_all(0)
     metrics = building.build_evaluator(component).evaluate(trained)
@@ -244,6 +261,7 @@ def _evaluate(component: Component, id_: str, trained: Trained, folder: CellFold
             "evaluator": component.as_json(),
             "seconds": time.monotonic() - started,
             "metrics": {name: _plain(metric) for name, metric in metrics.items()},
+            "shared_with_train": shared,  # samples by split
             "provenance": origin,
         },
     )

@@ -21,6 +21,7 @@ from harness.errors import UsageError
 
 Classifier = Callable[[Tensor], Tensor]
 """Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""
+Z = 1.96  # the quantile of the normal distribution for an interval of 95 %
 
 
 class Backbone(Protocol):
@@ -123,8 +124,14 @@ class Metric:
 
     @property
     def half_width(self) -> float:
-        """Half the 95 % interval over units (normal approximation); says nothing of the variance over seeds."""
-        return float(1.96 * self.units.std(ddof=1, dtype=np.float64) / np.sqrt(self.n)) if self.n > 1 else float("nan")
+        """Half the 95 % interval over units (normal approximation); says nothing of the variance over seeds.
+
+        Where all units are hits, or none is, their deviation is 0: then it is the width of Wilson's interval (1927),
+        z² / (n + z²), which lies on one side.
+        """
+        if self.higher_is_better and self.n and self.units[0] in (0, 1) and (self.units == self.units[0]).all():
+            return Z**2 / (self.n + Z**2)
+        return float(Z * self.units.std(ddof=1, dtype=np.float64) / np.sqrt(self.n)) if self.n > 1 else float("nan")
 
 
 @dataclass

@@ -17,6 +17,10 @@ class UsageError(Exception):
     """A mistake that the user can mend: says what is wrong, where, and the nearest right thing."""
 
 
+class UsageWarning(UserWarning):
+    """What a user should know and what stops nothing: a component gives it to `warnings.warn` in its `check`."""
+
+
 def shown(message: str) -> str:
     """A message as it may be printed: what would act on a terminal is spelled out. Names of files come from anyone."""
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in message)

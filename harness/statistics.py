@@ -1,9 +1,8 @@
-"""Means with intervals, and ranks that admit ties."""
+"""Means with intervals."""
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -17,47 +16,26 @@ class Interval:
     half_width: float | None
     n: int
 
-    def is_above(self, other: Interval) -> bool:
-        """Whether the whole of this interval lies above the whole of the other; never, if either has none."""
-        if self.half_width is None or other.half_width is None:
-            return False
-        return self.mean - self.half_width > other.mean + other.half_width
 
-
-def t_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
+def t_interval(values: Iterable[float], confidence: float = 0.95, grid: float = 0.0) -> Interval:
     """The mean of a normal sample with Student's interval: mean ± t(n - 1) s / sqrt(n) (Student, 1908).
 
-    One value has no interval, nor has a sample that is not finite. Raises ValueError for no values.
+    `grid`: the step between values that there can be; the variance of rounding to it, step² / 12 (Sheppard, 1898), is
+    added, as two or three values on a coarse grid are often equal. One value has no interval, nor has a sample that is
+    not finite; its mean is infinite where one value is, and NaN where one is NaN. Raises ValueError for no values.
     """
     sample = [float(value) for value in values]
     if not sample:
         raise ValueError("no values")
     if not all(map(math.isfinite, sample)):
-        return Interval(math.nan, None, len(sample))
+        return Interval(sum(sample), None, len(sample))
     if len(sample) == 1:
         return Interval(sample[0], None, 1)
     from scipy.special import stdtrit  # the quantile of Student's t; imports much faster than scipy.stats
 
     n = len(sample)
-    return Interval(fmean(sample), float(stdtrit(n - 1, (1 + confidence) / 2)) * stdev(sample) / math.sqrt(n), n)
-
-
-def ranks(intervals: Sequence[Interval | None], *, higher_is_better: bool = True) -> list[int | None]:
-    """1 + the number of intervals that lie entirely on the better side; None for what has no interval.
-
-    What overlaps nothing better is first, so several can be. A mean without an interval has no rank and pushes
-    nobody down: one seed says nothing about how the next would do.
-    """
-
-    known = [each for each in intervals if each is not None and each.half_width is not None]
-    sign = 1 if higher_is_better else -1
-    worst = sorted(sign * each.mean - (each.half_width or 0.0) for each in known)  # so that n methods take n log n
-    return [
-        None
-        if one is None or one.half_width is None
-        else 1 + len(worst) - bisect_right(worst, sign * one.mean + one.half_width)
-        for one in intervals
-    ]
+    quantile = float(stdtrit(n - 1, (1 + confidence) / 2))
+    return Interval(fmean(sample), quantile * math.sqrt((stdev(sample) ** 2 + grid**2 / 12) / n), n)
 
 
 def overlapping(intervals: Sequence[Interval | None], *, higher_is_better: bool = True) -> list[tuple[int, ...]]:
@@ -71,7 +49,7 @@ def overlapping(intervals: Sequence[Interval | None], *, higher_is_better: bool 
     spans = [(-(mean + half), half - mean, i) for i, mean, half in known if half is not None]
     ends = sorted([(first, False, i) for first, _, i in spans] + [(last, True, i) for _, last, i in spans])
     groups, alive, grown = [], set[int](), False
-    for _, closes, i in ends:  # from the best down; those that only touch overlap, as in `is_above`
+    for _, closes, i in ends:  # from the best down; those that only touch overlap, as intervals that share a point
         if not closes:
             alive.add(i)
             grown = True

@@ -114,6 +114,8 @@ class Work:
             self.display.warn(f"the data could not be prepared ({cause}); see {log}.")
             return []
         log.unlink(missing_ok=True)
+        for warning in result["warnings"]:
+            self.display.warn(warning)
         return list(result["errors"])
 
     def forget(self, cells: Collection[str]) -> None:

@@ -40,5 +40,4 @@ def test_overlapping_intervals_are_the_largest_groups_best_first() -> None:
     assert overlapping([*intervals, None, Interval(1.0, None, 1)]) == [(4, 5), (1, 2), (0, 1)]
     assert overlapping(intervals, higher_is_better=False) == [(0, 1), (1, 2), (4, 5)]
     touching = [Interval(0.0, 1.0, 3), Interval(2.0, 1.0, 3)]
-    assert not touching[1].is_above(touching[0])
     assert overlapping(touching) == [(0, 1)]

@@ -22,15 +22,15 @@ def test_mean_and_interval_over_seeds_in_percent() -> None:
     assert "± is over 3 seeds" in markdown
 
 
-def test_ranks_share_a_place_where_intervals_overlap_and_sort_the_rows() -> None:
+def test_rows_that_are_not_separated_share_ranks_and_ranks_sort_the_rows() -> None:
     (table,) = build(
         [
             *seeds("a", [0.50, 0.51, 0.52]),
             *seeds("b", [0.90, 0.91, 0.92]),
-            *seeds("c", [0.91, 0.92, 0.93]),
+            *seeds("c", [0.93, 0.91, 0.92]),
         ]
     )
-    assert [(row.label, row.ranks) for row in table.rows] == [("b", [1]), ("c", [1]), ("a", [3])]
+    assert [(row.label, [*map(str, row.ranks)]) for row in table.rows] == [("b", ["1-2"]), ("c", ["1-2"]), ("a", ["3"])]
 
 
 def test_lower_can_be_better() -> None:
@@ -40,16 +40,17 @@ def test_lower_can_be_better() -> None:
         for seed in range(3)
     ]
     (table,) = build(records)
-    assert [(row.label, row.ranks) for row in table.rows] == [("good", [1]), ("bad", [2])]
+    assert [(row.label, [*map(str, row.ranks)]) for row in table.rows] == [("good", ["1"]), ("bad", ["2"])]
     assert "error ↓" in render(records)
     assert "↓ lower is better." in notes(table)
 
 
-def test_one_seed_has_neither_interval_nor_rank() -> None:
-    records = [record("simclr", 0, {"knn": 0.9}), record("untrained", 0, {"knn": 0.4})]
+def test_one_seed_has_no_rank_and_shows_the_interval_within_it() -> None:
+    records = [record("simclr", 0, {"knn": 0.9}), record("untrained", 0, {"knn": metric(0.4, half_width=None)})]
     markdown = render(records)
-    assert re.search(r"\| simclr +\| +90\.0 \|", markdown)
-    assert "One seed only, hence no interval and no rank: all methods." in markdown
+    assert re.search(r"\| simclr +\| +90\.0 \\\[± 0\.4\\\] \|", markdown)
+    assert re.search(r"\| untrained +\| +40\.0 \|", markdown)
+    assert "One seed only, hence no rank: all methods. \\[± ...\\] is half of the 95 % interval within" in markdown
     assert "**" not in markdown
 
 
@@ -92,7 +93,7 @@ def test_a_diverged_score_is_not_ranked() -> None:
         *(record("b", seed, {"knn": metric(None)}) for seed in range(3)),
     ]
     (table,) = build(records)
-    assert [(row.label, row.ranks) for row in table.rows] == [("a", [1]), ("c", [1]), ("b", [])]
+    assert [(row.label, [*map(str, row.ranks)]) for row in table.rows] == [("a", ["1-2"]), ("c", ["1-2"]), ("b", [])]
     assert "nan" in render(records)
 
 
@@ -158,7 +159,7 @@ def test_several_metrics_of_an_evaluator_are_columns() -> None:
     both = evaluation("knn", {"accuracy": metric(0.5), "top5 accuracy": metric(0.9), "loss": metric(1.23456)})
     (table,) = build(records := [record("a", evaluations={"id": both})])
     assert [column.title for column in table.columns] == ["knn accuracy", "knn loss", "knn top5 accuracy"]
-    assert re.search(r"\| +50\.0 \| +1\.235 \| +90\.0 \|", render(records))
+    assert re.search(r"\| +50\.0 .+ \| +1\.235 .+ \| +90\.0 .+ \|", render(records))
 
 
 def test_another_protocol_is_shown_with_a_mark_but_not_ranked() -> None:
@@ -166,7 +167,7 @@ def test_another_protocol_is_shown_with_a_mark_but_not_ranked() -> None:
     maml = next(row for row in table.rows if row.label == "maml")
     assert [score.rank is None for score in maml.scores if score] == [True, True, False, False]
     protonet = next(row for row in table.rows if row.label == "protonet")
-    assert protonet.ranks[0] == 1
+    assert protonet.ranks[0] == (1, 1)
     markdown = render(records)
     assert len(re.findall(r"\d †", markdown)) == 2
     assert "† transductive BN: not comparable with the column's protocol (inductive), so not ranked." in notes(table)
@@ -181,7 +182,12 @@ def test_protocols_of_equal_number_are_ranked_by_the_first_name() -> None:
         for seed in range(2)
     ]
     (table,) = build(records)
-    assert [(row.label, row.ranks) for row in table.rows] == [("b", [1]), ("a", [2]), ("c", []), ("d", [])]
+    assert [(row.label, [*map(str, row.ranks)]) for row in table.rows] == [
+        ("b", ["1"]),
+        ("a", ["2"]),
+        ("c", []),
+        ("d", []),
+    ]
 
 
 def test_who_is_alone_has_no_rank() -> None:

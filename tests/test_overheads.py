@@ -23,7 +23,6 @@ from harness.document import read
 from harness.plan import Plan
 from harness.progress import Progress
 from harness.registry import registry
-from harness.statistics import Interval, ranks
 from harness.store import Store
 from tests.conftest import SUITE
 
@@ -125,22 +124,6 @@ def test_the_time_left_is_that_of_going_through_all_cells(suite: Write, monkeypa
     for id_ in list(run.begun):
         run.end(id_)
     assert run.seconds_left() == pytest.approx(0, abs=1e-9)
-
-
-def test_ranks_are_those_of_comparing_each_with_each() -> None:
-    draw = random.Random(0)
-    some = [Interval(draw.randint(0, 20) / 10, draw.choice([None, 0.0, 0.1, 0.25]), 3) for _ in range(200)]
-    intervals = [*some, None]
-    for higher in (True, False):
-
-        def beats(a: Interval, b: Interval, higher: bool = higher) -> bool:
-            return a.is_above(b) if higher else b.is_above(a)
-
-        plain = [
-            None if one is None or one.half_width is None else 1 + sum(beats(other, one) for other in some)
-            for one in intervals
-        ]
-        assert ranks(intervals, higher_is_better=higher) == plain
 
 
 @pytest.mark.skipif(Version(version("typer")) < Version("0.29"), reason="other widths of columns before typer 0.29")

@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 from collections.abc import Iterable
 from itertools import pairwise as pairwise_of
 from typing import Any
@@ -13,8 +14,10 @@ from harness.errors import UsageError
 from harness.leaderboard import Format, render
 from harness.leaderboard.across import rankings, said
 from harness.leaderboard.diagram import text_diagram
-from harness.leaderboard.pairwise import pairwise, reading, values
-from harness.leaderboard.tables import build
+from harness.leaderboard.notes import notes
+from harness.leaderboard.pairwise import pairwise, reading
+from harness.leaderboard.places import Place
+from harness.leaderboard.tables import Row, build
 from harness.leaderboard.text import letters
 from harness.leaderboard.view import View
 from harness.records import CellRecord
@@ -40,7 +43,7 @@ FOUR = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}
 
 
 def test_ties_are_marked_by_letters() -> None:
-    values = {"a": [0.90, 0.91, 0.92], "b": [0.91, 0.92, 0.93], "c": [0.5, 0.51, 0.52], "d": [0.2, 0.21, 0.22]}
+    values = {"a": [0.90, 0.91, 0.92], "b": [0.93, 0.91, 0.92], "c": [0.5, 0.51, 0.52], "d": [0.2, 0.21, 0.22]}
     records = [record(name, seed, {"knn": each}) for name, row in values.items() for seed, each in enumerate(row)]
     (table,) = build(records)
     assert {row.label: row.scores[0].ties for row in table.rows if row.scores[0]} == {
@@ -50,12 +53,13 @@ def test_ties_are_marked_by_letters() -> None:
         "d": "",
     }
     markdown = render(records)
-    assert "**91.0 ± 2.5 (1) a**" in markdown
+    assert "**91.0 ± 2.5 (1-2) a**" in markdown
     assert "| 51.0 ± 2.5 (3) |" in " ".join(markdown.split())
     ranked = {
-        (line["method"], line["rank"], line["ties"]) for line in csv.DictReader(io.StringIO(render(records, "csv")))
+        (line["method"], line["rank_best"], line["rank_worst"], line["ties"])
+        for line in csv.DictReader(io.StringIO(render(records, "csv")))
     }
-    assert ranked == {("a", "1", "a"), ("b", "1", "a"), ("c", "3", ""), ("d", "4", "")}
+    assert ranked == {("a", "1", "2", "a"), ("b", "1", "2", "a"), ("c", "3", "3", ""), ("d", "4", "4", "")}
     assert letters([[0]] * 28, 1) == [",".join([*"abcdefghijklmnopqrstuvwxyz", "aa", "ab"])]
 
 
@@ -142,11 +146,47 @@ def test_pairs_are_compared_by_seed() -> None:
         for seed, move in enumerate(moves)
     ]
     (table,) = build(records)
-    assert [row.ranks for row in table.rows] == [[1], [1]]  # by their intervals they are tied
+    assert [row.ranks for row in table.rows] == [[(1, 1)], [(2, 2)]]
     found = pairwise(table)
     assert found
     assert found.counts == {(0, 1): (1, 0, 0), (1, 0): (0, 0, 1)}
     assert "0 / 0 / 1" in render(records)
+
+
+def test_one_criterion_serves_the_whole_page() -> None:
+    """Ranks, letters, pairs and the difference to the best never contradict each other."""
+    draw = random.Random(1)
+    for _ in range(20):
+        spread = draw.choice([0.002, 0.01, 0.05])
+        records = [
+            record(name, seed, {"knn": 0.5 + number / 50 + draw.gauss(0, spread)})
+            for number, name in enumerate("abcdef")
+            for seed in range(3)
+        ]
+        (table,) = build(records)
+        found = pairwise(table)
+        assert found
+        for a, row in enumerate(table.rows):
+            (score,) = row.scores
+            assert score
+            assert score.place
+            pairs = [found.counts[a, b] for b in range(6) if b != a]
+            assert score.rank == (1 + sum(loss for *_, loss in pairs), 6 - sum(win for win, *_ in pairs))
+            gap = score.place.to_best
+            best = next(b for b, other in enumerate(table.rows) if _place(other).to_best.half_width is None)
+            if gap.half_width is not None:
+                assert (gap.mean < -gap.half_width) == (found.counts[a, best] == (0, 0, 1))
+            for b, other in enumerate(table.rows):
+                if b != a:
+                    shared = set(score.ties.split(",")) & set(_place(other).ties.split(",")) - {""}
+                    assert bool(shared) == (found.counts[a, b] == (0, 1, 0))
+
+
+def _place(row: Row) -> Place:
+    (score,) = row.scores
+    assert score
+    assert score.place
+    return score.place
 
 
 def test_only_scores_of_images_are_multiples_of_one_over_their_number() -> None:
@@ -162,10 +202,22 @@ def test_only_scores_of_images_are_multiples_of_one_over_their_number() -> None:
         assert found.counts[0, 1] == (1 - ties, ties, 0)
 
 
+def test_two_seeds_with_equal_scores_on_a_grid_have_an_interval_and_are_tied() -> None:
+    records = [
+        record(name, seed, {"knn": metric(hits / 40, n=40, unit="image")})
+        for name, hits in (("a", 38), ("b", 37))
+        for seed in range(2)
+    ]
+    markdown = render(records)
+    assert "**95.0 ± 6.5 (1-2) a**" in markdown  # t(1) = 12.7, sqrt((1/40)² / 12 / 2) = .0051
+    assert "**92.5 ± 6.5 (1-2) a**" in markdown
+
+
 def test_pairs_need_two_shared_seeds_and_one_protocol() -> None:
     alone = [record("a", 0, {"knn": 0.5}), record("b", 0, {"knn": 0.9}), record("c", 1, {"knn": 0.9})]
     assert pairwise(build(alone)[0]) is None
     assert "Pairwise" not in render(alone)
+    assert "Difference to the best" not in render(alone)
     other = [
         record(name, seed, {"knn": metric(0.5 + seed / 100, protocol=protocol)})
         for name, protocol in (("a", "inductive"), ("b", "inductive"), ("c", "transductive BN"))
@@ -177,26 +229,48 @@ def test_pairs_need_two_shared_seeds_and_one_protocol() -> None:
     assert found.counts[0, 1] == (0, 1, 0)
 
 
-def test_scores_that_are_not_finite_are_in_no_pair() -> None:
+def test_losing_a_seed_takes_the_rank_and_moves_nobody_else() -> None:
+    levels = {"a": 0.9, "b": 0.7, "c": 0.5}
+    whole = [record(name, seed, {"knn": level + seed / 100}) for name, level in levels.items() for seed in range(3)]
+    assert {row.label: [*map(str, row.ranks)] for row in build(whole)[0].rows} == {"a": ["1"], "b": ["2"], "c": ["3"]}
+    fewer = [each for each in whole if (each.cell["method"]["name"], each.cell["seed"]) != ("c", 2)]
+    (table,) = build(fewer)
+    assert {row.label: [*map(str, row.ranks)] for row in table.rows} == {"a": ["1"], "b": ["2"], "c": []}
+    assert "Not ranked, as it has not the seeds of the other rows: c in knn." in notes(table)
+    shifted = [*fewer, record("c", 7, {"knn": 0.5})]  # as many seeds, but not the same
+    assert {row.label: [*map(str, row.ranks)] for row in build(shifted)[0].rows}["c"] == []
+
+
+def test_scores_that_are_not_finite_are_in_no_pair_and_an_infinite_one_is_shown_as_such() -> None:
     rows: dict[str, list[float]] = {
-        "a": [float("inf"), 0.9, 0.9, 0.9],
-        "b": [0.5, float("inf"), 0.5, 0.5],
-        "c": [float("nan"), float("-inf"), 0.1, 0.1],
+        "a": [0.9, 0.91, 0.92],
+        "b": [0.5, 0.51, 0.52],
+        "c": [float("inf"), 0.9, 0.9],
+        "d": [float("nan"), 0.1, 0.1],
     }
     records = [record(name, seed, {"knn": each}) for name, row in rows.items() for seed, each in enumerate(row)]
     (table,) = build(records)
-    assert [values(row, table.columns[0], 0).keys() for row in table.rows] == [{1, 2, 3}, {0, 2, 3}, {2, 3}]
+    assert {row.label: [*map(str, row.ranks)] for row in table.rows} == {"a": ["1"], "b": ["2"], "c": [], "d": []}
     found = pairwise(table)
     assert found
-    assert found.counts[0, 2] == (1, 0, 0)
+    assert set(found.counts) == {(0, 1), (1, 0)}
     for output in FORMATS:
-        assert render(records, output)
+        assert "inf" in render(records, output)
+    assert re.search(r"\| c +\| +inf +\|", render(records))
+
+
+@pytest.mark.parametrize("label", ["rank", "n", "method", "mean rank"])
+def test_an_evaluator_named_as_a_column_of_the_table_does_not_double_it(label: str) -> None:
+    records = [record(name, seed, {label: 0.5 + seed / 100}) for name in "ab" for seed in range(2)]
+    header = next(line for line in render(records).splitlines() if line.startswith("| method"))
+    titles = [each.strip() for each in header.strip("|").split("|")]
+    assert titles == ["method", f"{label} accuracy", "mean rank", "n"]
 
 
 def test_one_metric_is_not_said_to_be_several() -> None:
-    assert "over the metric above." in reading(build(on("x", **FOUR))[0])
+    assert "over the metric above in which" in reading(build(on("x", **FOUR))[0])
     both = [record("a", 0, {"knn": 0.5, "linear": 0.6})]
-    assert "over the 2 metrics above." in reading(build(both)[0])
+    assert "over the 2 metrics above in which" in reading(build(both)[0])
 
 
 def test_a_table_of_backbones() -> None:
@@ -208,7 +282,7 @@ def test_a_table_of_backbones() -> None:
     assert len(build(records)) == 2
     (table,) = build(records, View(by="backbone"))
     assert table.title == "glyphs · simclr"
-    assert [(row.label, row.ranks) for row in table.rows] == [("resnet18", [1]), ("conv4", [2])]
+    assert [(row.label, row.ranks) for row in table.rows] == [("resnet18", [(1, 1)]), ("conv4", [(2, 2)])]
     markdown = render(records, view=View(by="backbone"))
     assert "| backbone" in markdown
     assert "- Method: simclr" in markdown
@@ -228,7 +302,7 @@ def test_only_the_metrics_that_are_asked_for() -> None:
 def test_a_pivot_has_data_sets_for_columns() -> None:
     records = [*many("xy", **FOUR), *on("x", e=0.95)]
     markdown = " ".join(render(records, view=View(pivot=True)).split())
-    assert "## knn | method | x · conv4 | y · conv4 | rank |" in markdown
+    assert "## knn | method | x · conv4 | y · conv4 | mean rank |" in markdown
     assert "| e | **95.0 ± 1.3 (1)** | – | 1.0 |" in markdown
     assert "Not scored on every data set, so ranks are over fewer: e." in markdown
     lines = list(csv.DictReader(io.StringIO(render(records, "csv", view=View(pivot=True)))))

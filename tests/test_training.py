@@ -196,6 +196,16 @@ def test_a_metric_is_the_mean_of_its_units_with_their_interval() -> None:
     assert json.dumps(metric.value)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_all_hits_or_none_have_wilsons_interval(share: float) -> None:
+    from scipy.stats import binomtest
+
+    metric = Metric.mean(torch.full((20,), share), "image")
+    low, high = binomtest(round(20 * share), 20).proportion_ci(method="wilson")
+    assert metric.half_width == pytest.approx(high - low, abs=1e-4)  # some 16 points
+    assert Metric.mean(torch.zeros(20), "pair", higher_is_better=False).half_width == 0  # no share of hits
+
+
 def test_features_that_are_not_finite_have_no_score() -> None:
     method, source = fresh()
     with torch.no_grad():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from harness.leaderboard.tables import Column, Row, Score, Table
-from harness.leaderboard.text import MISSING, amount, mean_with_half_width
+from harness.leaderboard.text import MISSING, amount, half, mean_with_half_width
 from harness.records import CellRecord
 
 _SIGNS = "†‡§¶"
@@ -43,7 +43,7 @@ def footnotes(table: Table) -> dict[str, str]:
 
 
 def scores(table: Table, *, ties: bool = True) -> Grid:
-    """Rows by evaluators: '91.2 ± 0.8 (1) a', with the mean rank and the number of seeds."""
+    """Rows by evaluators: '91.2 ± 0.8 (1-2) a', with the mean rank and the number of seeds."""
     signs = footnotes(table)
     titles = [column.title + ("" if column.higher_is_better else " ↓") for column in table.columns]
     rows = [
@@ -55,7 +55,30 @@ def scores(table: Table, *, ties: bool = True) -> Grid:
         )
         for row in table.rows
     ]
-    return Grid((table.by, *titles, "rank", "n"), tuple(rows))
+    return Grid((table.by, *titles, "mean rank", "n"), tuple(rows))
+
+
+def to_best(table: Table) -> Grid | None:
+    """Rows by evaluators: how much worse than the column's best mean, with half of a simultaneous interval. None if no
+    two rows are compared."""
+    shown = [i for i in range(len(table.columns)) if any(_compared(row.scores[i]) for row in table.rows)]
+    if not shown:
+        return None
+    rows = [(Cell(row.label), *(_to_best(table.columns[i], row.scores[i]) for i in shown)) for row in table.rows]
+    return Grid((table.by, *(table.columns[i].title for i in shown)), tuple(rows))
+
+
+def _compared(score: Score | None) -> bool:
+    return score is not None and score.place is not None
+
+
+def _to_best(column: Column, score: Score | None) -> Cell:
+    if score is None or score.place is None:
+        return Cell(MISSING)
+    gap = score.place.to_best
+    if gap.half_width is None:
+        return Cell("best", best=True)
+    return Cell(mean_with_half_width(gap.mean, gap.half_width, percent=column.percent))
 
 
 def costs(table: Table) -> Grid:
@@ -80,12 +103,14 @@ def costs(table: Table) -> Grid:
 def score_cell(
     column: Column, score: Score | None, row: Row, signs: dict[str, str] | None = None, ties: bool = True
 ) -> Cell:
-    """Mean, half of the interval, rank, letters of ties; seeds and protocol where they are not the usual ones."""
+    """Mean, half of the interval, ranks, letters of ties; seeds and protocol where they are not the usual ones."""
     if score is None:
         return Cell(MISSING)
     interval = score.interval
     parts = [mean_with_half_width(interval.mean, interval.half_width, percent=column.percent)]
-    if score.rank is not None:
+    if score.within is not None:
+        parts.append(f"[± {half(score.within, percent=column.percent)}]")
+    if score.rank:
         parts.append(f"({score.rank})")
     if ties and score.ties:
         parts.append(score.ties)
@@ -93,7 +118,7 @@ def score_cell(
         parts.append(f"n={interval.n}")
     if score.protocol != column.protocol:
         parts.append((signs or {}).get(score.protocol, _SIGNS[0]))
-    return Cell(" ".join(parts), best=score.rank == 1)
+    return Cell(" ".join(parts), best=bool(score.rank and score.rank.best == 1))
 
 
 def _budget(row: Row) -> str:

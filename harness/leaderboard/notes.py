@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from statistics import median
 from typing import Any
 
@@ -13,11 +14,12 @@ from harness.leaderboard.text import clean, half, joined, natural
 from harness.records import CellRecord
 
 READING = (
-    "How to read: mean over n seeds ± half of its 95 % t-interval, accuracies in %; in brackets the rank in the "
-    "column, 1 + the number of rows whose whole interval is better. Bold is rank 1: none is separated above "
-    "it. Rows are sorted by mean rank."
+    "How to read: mean over n seeds ± half of its 95 % t-interval, accuracies in %; in brackets the ranks that the row "
+    "can have in the column: (2) is second, (2-4) is second to fourth. Two rows are separated where the difference of "
+    "their means is significant: t-tests paired by seed, with one error rate of 5 % for all pairs of a column. Bold: "
+    "no row is separated above it. Rows are sorted by the mean of the middles of their ranks."
 )
-TIES = "Letters: rows that share one in a column are a group of ties, as the intervals of all of them overlap."
+TIES = "Letters: rows that share one in a column are a group of ties, of which no two are separated."
 NOTHING = "No results yet."
 
 
@@ -26,10 +28,12 @@ def notes(table: Table) -> list[str]:
     lines = [
         *_intervals(table),
         *_protocols(table),
+        *_seeds(table),
         *_partial_ranks(table),
         *_directions(table),
         *_units(table),
         "Costs are means over seeds; evaluation is the sum of the evaluators shown.",
+        *_shared(table),
         *_mixed(table),
         *_unfinished(table),
     ]
@@ -61,7 +65,10 @@ def _intervals(table: Table) -> list[str]:
         lines.append(f"± is over {over} seeds: how sure the mean over seeds is, apart from the spread within a seed.")
     if single:
         who = ", ".join(single) if counts else "all methods"
-        lines.append(f"One seed only, hence no interval and no rank: {who}.")
+        lines.append(
+            f"One seed only, hence no rank: {who}. [± ...] is half of the 95 % interval within that seed, over images "
+            "or episodes: how closely one training was measured, not how another would do."
+        )
     return lines
 
 
@@ -77,6 +84,22 @@ def _protocols(table: Table) -> list[str]:
         name = protocol or "unnamed protocol"
         lines.append(f"{sign} {name}: not comparable with the column's protocol ({usual}), so not ranked.")
     return lines
+
+
+def _seeds(table: Table) -> list[str]:
+    """Rows of the column's protocol that have several seeds, but not those of the others."""
+    odd: dict[str, set[str]] = {}
+    for i, column in enumerate(table.columns):
+        scores = [(row.label, score) for row in table.rows if (score := row.scores[i])]
+        if any(score.place for _, score in scores):
+            for label, score in scores:
+                finite = isfinite(score.interval.mean)
+                if not score.place and score.interval.n > 1 and score.protocol == column.protocol and finite:
+                    odd.setdefault(label, set()).add(column.title)
+    return [
+        f"Not ranked, as it has not the seeds of the other rows: {label} in {joined(titles)}."
+        for label, titles in odd.items()
+    ]
 
 
 def _partial_ranks(table: Table) -> list[str]:
@@ -115,6 +138,19 @@ def _made_of(column: Column, scores: Sequence[Score]) -> str:
 
 def _all(scores: Iterable[Score], name: str) -> list[Any]:
     return [metric[name] for score in scores for metric in score.metrics if metric.get(name) is not None]
+
+
+def _shared(table: Table) -> list[str]:
+    """Samples that are in the training split as well, of any split: the evaluator's options say which it scores."""
+    counts: dict[str, int] = {}
+    for cell in table.cells:
+        for evaluation in cell.evaluations.values():
+            for split, count in (evaluation.get("shared_with_train") or {}).items():
+                counts[clean(split, 40)] = max(int(count), counts.get(clean(split, 40), 0))
+    return [
+        f"Of the split '{split}', {count:,} samples are also in 'train': a score on them shows what is remembered."
+        for split, count in sorted(counts.items())
+    ]
 
 
 def _mixed(table: Table) -> list[str]:

@@ -46,7 +46,7 @@ def _pivot(tables: Sequence[Table], column: Column) -> Pivot:
 
 def mean_rank(cells: Sequence[tuple[Row, Score, Column] | None]) -> float | None:
     """Over the tables that rank it."""
-    ranks = [cell[1].rank for cell in cells if cell and cell[1].rank is not None]
+    ranks = [cell[1].rank.middle for cell in cells if cell and cell[1].rank]
     return fmean(ranks) if ranks else None
 
 
@@ -61,7 +61,7 @@ def _grid(pivot: Pivot) -> Grid:
         rank = mean_rank(cells)
         shown = [Cell(MISSING) if cell is None else score_cell(cell[2], cell[1], cell[0]) for cell in cells]
         rows.append((Cell(label), *shown, Cell(MISSING if rank is None else f"{rank:.1f}")))
-    return Grid((pivot.tables[0].by, *(table.title for table in pivot.tables), "rank"), tuple(rows))
+    return Grid((pivot.tables[0].by, *(table.title for table in pivot.tables), "mean rank"), tuple(rows))
 
 
 def _notes(pivot: Pivot) -> list[str]:

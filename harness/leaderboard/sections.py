@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.leaderboard.across import rankings, said
 from harness.leaderboard.diagram import text_diagram
-from harness.leaderboard.grids import Grid, costs, scores
+from harness.leaderboard.grids import Grid, costs, scores, to_best
 from harness.leaderboard.notes import failures, notes
 from harness.leaderboard.pairwise import TITLE, grid, pairwise, reading
 from harness.leaderboard.pivot import pivots
@@ -16,6 +16,12 @@ from harness.leaderboard.references import grid as reference_grid
 from harness.leaderboard.references import references, sources
 from harness.leaderboard.tables import Table
 from harness.published import Published
+
+BEST = "Difference to the best"
+BEST_READING = (
+    "Mean less the best mean of the column, ± half of a 95 % interval that holds for all differences of the column at "
+    "once: where it does not reach 0, the row is separated from the best."
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,13 @@ def _section(table: Table, published: Sequence[Published], terminal: bool) -> Se
         (scores(table, ties=not terminal), costs(table), *([reference_grid(found)] if found else [])),
         notes=(*notes(table), *sources(found)),
         failed=tuple(failures(table)),
-        details=() if terminal else (*_pairs(table), _provenance(table)),
+        details=() if terminal else (*_gaps(table), *_pairs(table), _provenance(table)),
     )
+
+
+def _gaps(table: Table) -> list[Detail]:
+    found = to_best(table)
+    return [Detail(BEST, (BEST_READING,), found)] if found else []
 
 
 def _pairs(table: Table) -> list[Detail]:
@@ -75,7 +86,7 @@ def _provenance(table: Table) -> Detail:
 
 def _origin(table: Table) -> Section:
     """What a pivoted table leaves open: costs, failures and provenance."""
-    details = (*_pairs(table), _provenance(table))
+    details = (*_gaps(table), *_pairs(table), _provenance(table))
     return Section(
         table.title, (costs(table),), notes=tuple(notes(table)), failed=tuple(failures(table)), details=details
     )

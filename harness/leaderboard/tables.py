@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from harness.comparisons import Rank
 from harness.leaderboard.identity import OTHER, comparable, contestant, everywhere, grouped, identity
-from harness.leaderboard.text import clean, distinguish, letters, natural
+from harness.leaderboard.places import Place, places
+from harness.leaderboard.text import clean, distinguish, natural
 from harness.leaderboard.view import By, View, check, chosen
 from harness.records import CellRecord
-from harness.statistics import Interval, overlapping, ranks, t_interval
+from harness.statistics import Interval, t_interval
 
 Key = tuple[str, str]  # evaluator id, metric
+HEADERS = ("method", "backbone", "rank", "mean rank", "n")  # of the columns beside those of metrics
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,26 @@ class Column:
 
 @dataclass(frozen=True)
 class Score:
-    """One row in one column, over its seeds. `metrics` are what the cells' records say, one per seed. `ties`: letters
-    of the groups of rows that are not separated from each other."""
+    """One row in one column, over its seeds. `metrics` are what the cells' records say, one per seed. What is compared
+    with the other rows of the column has a `place`."""
 
     interval: Interval
-    rank: int | None
-    ties: str
+    place: Place | None
     protocol: str
     metrics: tuple[Mapping[str, Any], ...]
+
+    @property
+    def rank(self) -> Rank | None:
+        return self.place.rank if self.place else None
+
+    @property
+    def ties(self) -> str:
+        return self.place.ties if self.place else ""
+
+    @property
+    def within(self) -> float | None:
+        """Half of the interval within the only seed, over images or episodes."""
+        return self.metrics[0].get("half_width") if len(self.metrics) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -60,12 +75,13 @@ class Row:
         return sum(bool(cell.evaluations) for cell in self.cells)
 
     @property
-    def ranks(self) -> list[int]:
-        return [score.rank for score in self.scores if score and score.rank is not None]
+    def ranks(self) -> list[Rank]:
+        return [score.rank for score in self.scores if score and score.rank]
 
     @property
     def mean_rank(self) -> float | None:
-        return fmean(self.ranks) if self.ranks else None
+        """Of the middles of the ranges."""
+        return fmean(rank.middle for rank in self.ranks) if self.ranks else None
 
 
 @dataclass(frozen=True)
@@ -116,10 +132,11 @@ def _table(key: str, title: str, records: Sequence[CellRecord], view: View) -> T
     )
     cells = [_one_per_seed(group) for group in rivals.values()]
     columns = _columns([cell for group in cells for cell in group], view.metrics)
-    scored = [_scores(column, cells) for column in columns]
+    keys = [everywhere(group[0], by) for group in cells]
+    scored = [_scores(column, cells, keys) for column in columns]
     rows = [
-        Row(label, everywhere(group[0], by), group, tuple(column[i] for column in scored))
-        for i, (label, group) in enumerate(zip(labels, cells, strict=True))
+        Row(label, key, group, tuple(column[i] for column in scored))
+        for i, (label, key, group) in enumerate(zip(labels, keys, cells, strict=True))
     ]
     rows.sort(key=lambda row: (float("inf") if row.mean_rank is None else row.mean_rank, natural(row.label)))
     seeds = tuple(sorted({record.cell["seed"] for record in records}))
@@ -156,7 +173,9 @@ def _columns(cells: Iterable[CellRecord], asked: Sequence[str]) -> list[Column]:
     labels = [clean(min(str(evaluation["label"]) for evaluation, _ in found[key]), 40) for key in keys]
     titles = distinguish(
         [
-            label if lonely[key[0]] == 1 and key[1] == "accuracy" else f"{label} {clean(key[1], 40)}"
+            label
+            if lonely[key[0]] == 1 and key[1] == "accuracy" and label.lower() not in HEADERS
+            else f"{label} {clean(key[1], 40)}"
             for key, label in zip(keys, labels, strict=True)
         ],
         [identity(found[key][0][0].get("evaluator", {})) for key in keys],
@@ -178,28 +197,34 @@ def _usual_protocol(metrics: Iterable[Mapping[str, Any]]) -> str:
     return min(counts, key=lambda protocol: (-counts[protocol], protocol))
 
 
-def _scores(column: Column, rows: Sequence[Sequence[CellRecord]]) -> list[Score | None]:
-    """A column's scores by row, ranked among those of its protocol."""
+def _scores(column: Column, rows: Sequence[Sequence[CellRecord]], keys: Sequence[str]) -> list[Score | None]:
+    """A column's scores by row."""
     evaluator, name = column.key
     found = [
-        [cell.evaluations[evaluator]["metrics"][name] for cell in cells if name in _metrics(cell, evaluator)]
+        {cell.cell["seed"]: metrics[name] for cell in cells if name in (metrics := _metrics(cell, evaluator))}
         for cells in rows
     ]
-    said = [{str(metric.get("protocol") or "") for metric in metrics} for metrics in found]
+    said = [{str(metric.get("protocol") or "") for metric in metrics.values()} for metrics in found]
     protocols = [" / ".join(sorted(set(map(clean, each)))) for each in said]
-    intervals = [t_interval(map(_value, metrics)) if metrics else None for metrics in found]
-    eligible = [
-        interval if protocol == column.protocol else None
-        for interval, protocol in zip(intervals, protocols, strict=True)
+    grid = _grid(column, found)
+    values = [
+        {seed: _value(metric) for seed, metric in metrics.items()} if protocol == column.protocol else {}
+        for metrics, protocol in zip(found, protocols, strict=True)
     ]
-    placed = ranks(eligible, higher_is_better=column.higher_is_better)
-    if len(placed) - placed.count(None) < 2:  # first of one is no praise
-        placed = [None] * len(placed)
-    ties = letters(overlapping(eligible, higher_is_better=column.higher_is_better), len(eligible))
+    compared = places(values, keys, grid, higher_is_better=column.higher_is_better)
     return [
-        None if interval is None else Score(interval, rank, tied, protocol, tuple(metrics))
-        for interval, rank, tied, protocol, metrics in zip(intervals, placed, ties, protocols, found, strict=True)
+        Score(t_interval(map(_value, metrics.values()), grid=grid), place, protocol, tuple(metrics.values()))
+        if metrics
+        else None
+        for metrics, place, protocol in zip(found, compared, protocols, strict=True)
     ]
+
+
+def _grid(column: Column, rows: Iterable[Mapping[int, Mapping[str, Any]]]) -> float:
+    """The step between accuracies over images. Of episodes it is finer than one of them and not known."""
+    counts = [metric.get("n") for row in rows for metric in row.values() if metric.get("unit") == "image"]
+    known = [float(each) for each in counts if each]
+    return 1 / min(known) if column.percent and known else 0.0
 
 
 def _metrics(cell: CellRecord, evaluator: str) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from harness.leaderboard.grids import Grid
@@ -44,7 +45,13 @@ def _print(grid: Grid, console: Console) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    for columns, widths, gap in _fitting(grid, console.width):
+    parts = list(_fitting(grid, console.width))
+    if len(parts) > 1:  # "91.2±0.8 (1-2)" is narrower
+        grid = Grid(
+            grid.headers, tuple(tuple(replace(cell, text=_tight(cell.text)) for cell in row) for row in grid.rows)
+        )
+        parts = list(_fitting(grid, console.width))
+    for columns, widths, gap in parts:
         shown = RichTable(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
         for i in columns:
             header = Text(grid.headers[i], overflow="fold")
@@ -55,6 +62,10 @@ def _print(grid: Grid, console: Console) -> None:
             shown.add_row(*(Text(row[i].text, style="bold green" if row[i].best else "") for i in columns))
         console.print(shown)
         console.print()
+
+
+def _tight(text: str) -> str:
+    return text.replace(" ± ", "±")
 
 
 def _fitting(grid: Grid, width: int) -> Iterator[tuple[list[int], list[int], int]]:

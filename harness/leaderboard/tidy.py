@@ -20,7 +20,8 @@ _TRAINING = {"seconds": "train_seconds", "images": "images_seen"} | {
 }
 COLUMNS = (
     *("comparable", "suite", "dataset", "backbone", "method", "seed", "evaluator", "metric", "value", "half_width"),
-    *("n", "unit", "higher_is_better", "protocol", "rank", "ties", "published", "gap", "published_in"),
+    *("n", "unit", "higher_is_better", "protocol", "rank_best", "rank_worst", "ties"),
+    *("to_best", "to_best_half_width", "published", "gap", "published_in"),
     *("evaluate_seconds", *_TRAINING.values()),
     *("status", "message", "cell_id", "evaluator_id"),
 )
@@ -109,8 +110,12 @@ def _measured(cell: CellRecord, column: Column) -> dict[str, Any]:
 
 
 def _placed(score: Score | None) -> dict[str, Any]:
-    """The row's rank in the column and its groups of ties: the same on the lines of all its seeds."""
-    return {"rank": score.rank, "ties": score.ties or None} if score else {}
+    """The row's ranks in the column, its groups of ties, and its difference to the best: the same for all its seeds."""
+    if score is None or score.place is None:
+        return {}
+    rank, gap = score.place.rank, score.place.to_best
+    ranks = {"rank_best": rank.best, "rank_worst": rank.worst, "ties": score.ties or None}
+    return {**ranks, "to_best": gap.mean, "to_best_half_width": gap.half_width}
 
 
 def _beside(reference: Reference | None) -> dict[str, Any]:

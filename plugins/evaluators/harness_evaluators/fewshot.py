@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -15,12 +16,14 @@ from harness import (
     Metric,
     Split,
     Trained,
+    UsageWarning,
     draw_episodes,
     gather_episodes,
     require_episodes,
 )
 from harness_evaluators import FewShotConfig
 
+FEW = 2  # times as many classes as ways, or more, should take part
 DRAWN = 100  # episodes drawn at a time; another number would be other episodes
 IN_MEMORY = {"features": DRAWN, "images": 4}  # episodes adapted at a time
 
@@ -32,15 +35,30 @@ class FewShot(Evaluator):
 
     def check(self, method: Method, data: Data) -> None:
         config = self.config
-        require_episodes(data.split(config.split), config.split, config.ways, config.shots, config.queries)
+        split = data.split(config.split)
+        require_episodes(split, config.split, config.ways, config.shots, config.queries)
         method.check_ways(config.ways)
+        taking = self.classes_taking_part(split)
+        if taking < FEW * config.ways:
+            warnings.warn(
+                f"{config.ways}-way episodes are drawn from {taking} of the {len(split.classes)} classes of the split "
+                f"'{config.split}': the classes of one episode are nearly those of the next.",
+                UsageWarning,
+                stacklevel=2,
+            )
+
+    def classes_taking_part(self, split: Split) -> int:
+        """Those with enough samples for an episode; the others are never drawn."""
+        need = self.config.shots + self.config.queries
+        return sum(len(members) >= need for members in split.by_class)
 
     @torch.no_grad()
     def evaluate(self, trained: Trained) -> dict[str, Metric]:
         method = trained.method.eval()
         accuracies = []
         size = IN_MEMORY[method.adapts_on]
-        for drawn in self.episodes(trained.data.split(self.config.split), size):
+        split = trained.data.split(self.config.split)
+        for drawn in self.episodes(split, size):
             batch = self._inputs(trained, drawn)
             classify = method.adapt(batch.support, batch.support_labels, self.config.ways)
             logits = classify(batch.query)
@@ -48,7 +66,10 @@ class FewShot(Evaluator):
                 raise FloatingPointError("the logits of an episode are not finite")  # argmax would score them as chance
             hits = logits.argmax(-1) == batch.query_labels
             accuracies.append(hits.float().mean(-1))
+        taking = self.classes_taking_part(split)
         protocol = "transductive BN" if method.transductive else "inductive"
+        if taking < len(split.classes):
+            protocol += f", {taking} of {len(split.classes)} classes"
         return {"accuracy": Metric.mean(torch.cat(accuracies), "episode", protocol=protocol)}
 
     def episodes(self, split: Split, size: int = DRAWN) -> Iterator[EpisodeIndices]:

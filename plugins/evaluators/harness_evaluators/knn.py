@@ -8,6 +8,7 @@ from torch import Tensor
 
 from harness import Data, Evaluator, Method, Metric, Trained
 from harness_evaluators import KNNConfig
+from harness_evaluators.scores import accuracies
 from harness_evaluators.splits import require_same_classes
 
 
@@ -29,7 +30,7 @@ class KNN(Evaluator):
             self.config.k,
             self.config.temperature,
         )
-        return {"accuracy": Metric.mean((votes.argmax(1) == test.labels).float(), "image")}
+        return accuracies(votes.argmax(1), test)
 
 
 def vote(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from harness import Data, Evaluator, Method, Metric, Trained
 from harness_evaluators import LinearConfig
+from harness_evaluators.scores import accuracies
 from harness_evaluators.splits import require_same_classes
 
 MOMENTUM = 0.9
@@ -29,7 +30,7 @@ class Linear(Evaluator):
         features = standardise(trained.features(self.config.reference))
         weights = probe(features, reference.labels, len(reference.classes), self.config)
         predictions = (standardise(trained.features(self.config.test)) @ weights).argmax(1)
-        return {"accuracy": Metric.mean((predictions == test.labels).float(), "image")}
+        return accuracies(predictions, test)
 
 
 class standardiser:  # noqa: N801 (used as a function)

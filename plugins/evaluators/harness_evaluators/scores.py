@@ -1,0 +1,26 @@
+"""What `knn` and `linear` say of their predictions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness import Metric, Split
+
+IMBALANCE = 2  # how many times the smallest class the largest may be, before accuracy alone misleads
+
+
+def accuracies(predictions: Tensor, split: Split) -> dict[str, Metric]:
+    """Accuracy over images of predictions (N,); where classes differ much in size, balanced accuracy as well.
+
+    Balanced accuracy is the mean of the classes' recalls: an image of class c counts N / (classes * size of c) times.
+    Classes without an image do not count.
+    """
+    hits = (predictions == split.labels).float()
+    found = {"accuracy": Metric.mean(hits, "image")}
+    sizes = torch.bincount(split.labels)
+    sizes = sizes[sizes > 0]
+    if sizes.max() > IMBALANCE * sizes.min():
+        weights = len(hits) / (len(sizes) * torch.bincount(split.labels)[split.labels].float())
+        found["balanced accuracy"] = Metric.mean(hits * weights, "image")
+    return found

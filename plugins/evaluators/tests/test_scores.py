@@ -1,0 +1,72 @@
+"""What scores say beside the accuracy: of classes of unlike size, and of classes that take no part."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import torch
+from harness_evaluators import FewShotConfig
+from harness_evaluators.fewshot import FewShot
+from harness_evaluators.scores import accuracies
+from sklearn.metrics import balanced_accuracy_score
+from torch import Tensor, nn
+
+from harness import Augmentation, Data, Method, Split, Trained, UsageWarning
+
+
+def split(sizes: list[int]) -> Split:
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    images = torch.randint(0, 256, (len(labels), 1, 2, 2), generator=torch.Generator().manual_seed(0))
+    return Split(images.to(torch.uint8), labels, tuple(f"class {i}" for i in range(len(sizes))))
+
+
+def test_who_guesses_the_majority_has_half_of_the_balanced_accuracy_of_two_classes() -> None:
+    found = accuracies(torch.zeros(100, dtype=torch.int64), split([95, 5]))
+    assert found["accuracy"].value == pytest.approx(0.95)
+    assert found["balanced accuracy"].value == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("sizes", [[30, 9, 4], [10, 0, 21]])
+def test_balanced_accuracy_is_scikit_learns(sizes: list[int]) -> None:
+    some = split(sizes)
+    guesses = torch.randint(0, 3, (len(some),), generator=torch.Generator().manual_seed(1))
+    found = accuracies(guesses, some)["balanced accuracy"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that are guessed and do not occur
+        assert found.value == pytest.approx(balanced_accuracy_score(some.labels, guesses), abs=1e-6)
+    assert (found.n, found.unit) == (len(some), "image")
+
+
+def test_classes_of_like_size_have_the_accuracy_alone() -> None:
+    assert set(accuracies(torch.zeros(30, dtype=torch.int64), split([20, 10]))) == {"accuracy"}
+
+
+class Flat(nn.Module):
+    feature_dim = 4
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+def test_few_shot_says_how_many_classes_take_part() -> None:
+    data = Data.of({"train": split([8] * 6), "novel": split([8] * 5 + [2] * 45)}, Augmentation(), torch.device("cpu"))
+    method = Method(Flat(), None, data).eval()
+    evaluator = FewShot(FewShotConfig(ways=2, shots=1, queries=3, episodes=4))
+    metric = evaluator.evaluate(Trained(method, data))["accuracy"]
+    assert metric.protocol == "inductive, 5 of 50 classes"
+    whole = FewShot(FewShotConfig(split="train", ways=2, shots=1, queries=3, episodes=4))
+    assert whole.evaluate(Trained(method, data))["accuracy"].protocol == "inductive"
+    assert list(told(evaluator, method, data)) == []
+    (said,) = told(FewShot(FewShotConfig(ways=3, shots=1, queries=3)), method, data)
+    assert said.startswith("3-way episodes are drawn from 5 of the 50 classes of the split 'novel'")
+
+
+def told(evaluator: FewShot, method: Method, data: Data) -> Iterator[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        evaluator.check(method, data)
+    for each in caught:
+        assert each.category is UsageWarning
+        yield str(each.message)
