@@ -29,14 +29,30 @@ def simulation() -> Iterator[str]:
     yield "| cells | seeds | correlation | scores | false alarms | 1 point found | 2 points | 5 points |"
     yield "|---:|---:|---:|---|---:|---:|---:|---:|"
     for row in found["rows"]:
-        said = [f"of {row['images']} images"] if row["images"] else []
-        said += ["cells with sd 1 or 4"] if row["deviations"] != "all 1" else []
-        said += [] if row["paired"] else ["other seeds, unpaired"]
         shares = " | ".join(percent(row["found"][drop]) for drop in ("1", "2", "5"))
-        seeds = row["seeds"] if row["seeds"] > 1 else "1 (no test)"
-        scores = ", ".join(said) or "any"
         alarms = f"{100 * row['false_alarms']:.2f} %"
-        yield f"| {row['cells']} | {seeds} | {row['correlation']} | {scores} | {alarms} | {shares} |"
+        yield f"| {setting(row)} | {alarms} | {shares} |"
+
+
+def suspicions() -> Iterator[str]:
+    found = read("simulation")
+    sizes = list(found["rows"][0]["suspected"])
+    said = " | ".join(f"{size} points up" for size in sizes)
+    yield f"| cells | seeds | correlation | scores | without a change | {said} |"
+    yield "|---:|---:|---:|---|---:|" + "---:|" * len(sizes)
+    for row in found["rows"]:
+        shares = " | ".join(percent(row["suspected"][size]) for size in sizes)
+        yield f"| {setting(row)} | {100 * row['false_suspicions']:.2f} % | {shares} |"
+
+
+def setting(row: dict[str, Any]) -> str:
+    """The first four columns."""
+    said = [f"of {row['images']} images"] if row["images"] else []
+    said += ["cells with sd 1 or 4"] if row["deviations"] != "all 1" else []
+    said += [] if row["paired"] else ["other seeds, unpaired"]
+    seeds = row["seeds"] if row["seeds"] > 1 else "1 (no test)"
+    scores = ", ".join(said) or "any"
+    return f"{row['cells']} | {seeds} | {row['correlation']} | {scores}"
 
 
 def faults() -> Iterator[str]:
@@ -56,7 +72,7 @@ def honest() -> Iterator[str]:
         yield f"| {number} | {seeds} | {found['exit_code']} | {found['summary']} | {lowest} |"
 
 
-TABLES = {"simulation": simulation, "faults": faults, "honest": honest}
+TABLES = {"simulation": simulation, "suspicions": suspicions, "faults": faults, "honest": honest}
 
 
 def updated(text: str) -> str:

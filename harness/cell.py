@@ -268,6 +268,7 @@ def _evaluate(
 
 
 def _plain(metric: Metric) -> dict[str, Any]:
+    """As JSON, and its bound, if it has one."""
     return {
         "value": metric.value,
         "half_width": metric.half_width if math.isfinite(metric.half_width) else None,
@@ -275,6 +276,7 @@ def _plain(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "protocol": metric.protocol,
+        **({"bound": _plain(metric.bound)} if metric.bound else {}),
     }
 
 

@@ -104,19 +104,32 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Metric:
-    """One number with what it was made of: `units` are per-image or per-episode values whose mean is `value`."""
+    """One number with what it was made of: `units` are per-image or per-episode values whose mean is `value`.
+
+    bound: what an honest score does not exceed but by chance, such as the same evaluator's score on the training split;
+    its `protocol` says what it is. A gate finds a score that does suspicious.
+    """
 
     value: float
     units: NDArray[np.float32]
     unit: str
     higher_is_better: bool = True
     protocol: str = ""
+    bound: Metric | None = None
 
     @classmethod
-    def mean(cls, units: Tensor, unit: str, *, higher_is_better: bool = True, protocol: str = "") -> Metric:
+    def mean(
+        cls,
+        units: Tensor,
+        unit: str,
+        *,
+        higher_is_better: bool = True,
+        protocol: str = "",
+        bound: Metric | None = None,
+    ) -> Metric:
         """The mean of per-unit values (n,)."""
         values = units.detach().cpu().numpy().astype(np.float32)
-        return cls(float(values.mean(dtype=np.float64)), values, unit, higher_is_better, protocol)
+        return cls(float(values.mean(dtype=np.float64)), values, unit, higher_is_better, protocol, bound)
 
     @property
     def n(self) -> int:

@@ -12,17 +12,18 @@ from harness.errors import UsageError
 from harness.files import ANY, DamagedError, read_json, write_json
 from harness.gate.snapshot import BySeed, Evaluation, Group, Key, Scores, Snapshot, name
 
-VERSION = 1
+VERSION = 2  # 1: without bounds
 NUMBER = (int, float, NoneType)
 SEEDS = {ANY: NUMBER}
 METRIC = {"unit": str, "n": int, "higher_is_better": bool, "protocol": str, "half_width": NUMBER, "values": SEEDS}
+BOUND = {"bound": str, "excess": SEEDS}
 AXIS = {"name": str, "options": dict}
 GROUP = {
     **dict.fromkeys(("dataset", "backbone", "method"), str),
     "identity": {**dict.fromkeys(("dataset", "backbone", "method"), AXIS), "budget": dict},
     "cells": {ANY: str},
     "costs": {ANY: SEEDS},
-    "evaluations": {ANY: {"id": str, "evaluator": {**AXIS, "version": str}, "metrics": {ANY: METRIC}}},
+    "evaluations": {ANY: {"id": str, "evaluator": {**AXIS, "version": str}, "metrics": {ANY: {**METRIC, **BOUND}}}},
 }
 FILE = {
     **{"baseline": int, "suite": str, "groups": {ANY: GROUP}},
@@ -101,7 +102,7 @@ def _group(value: Mapping[str, Any]) -> tuple[Key, Group]:
 
 def _scores(value: Mapping[str, Any]) -> Scores:
     said: dict[str, Any] = {key: value.get(key) for key in METRIC if key != "values"}
-    return Scores(**said, values=_by_seed(value["values"]))
+    return Scores(**said, values=_by_seed(value["values"]), bound=value["bound"], excess=_by_seed(value["excess"]))
 
 
 def _by_seed(values: Mapping[str, Any]) -> BySeed:

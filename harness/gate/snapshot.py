@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 from harness.errors import UsageError
@@ -23,6 +24,7 @@ VERSIONS = ("harness", "torch", "python", "commit")
 class Scores:
     """One metric: its value for each seed (None: not a number), a mean over `n` units. half_width: half the 95 %
     interval over units, the widest of any seed: how closely a training was measured, and nothing of another training.
+    bound: what it should not exceed, if it says so. excess: how much better each seed is, less both half widths.
     """
 
     unit: str
@@ -31,6 +33,14 @@ class Scores:
     protocol: str
     half_width: float | None
     values: BySeed
+    bound: str = ""
+    excess: BySeed = field(default_factory=dict)
+
+    @property
+    def exceeds(self) -> bool:
+        """Whether the score is better than its bound, by more than one training's images or episodes explain."""
+        known = [each for each in self.excess.values() if each is not None]
+        return bool(known) and fmean(known) > 0
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,19 @@ def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> Non
             scores = known.metrics.get(name_) or _empty(value)
             widths = [width for width in (scores.half_width, _number(value["half_width"])) if width is not None]
             values = {**scores.values, seed: _number(value["value"])}
-            known.metrics[name_] = replace(scores, half_width=max(widths, default=None), values=values)
+            found = replace(scores, half_width=max(widths, default=None), values=values)
+            if bound := value.get("bound"):
+                excess = {**scores.excess, seed: _excess(value, bound)}
+                found = replace(found, bound=clean(bound.get("protocol") or "its bound", 80), excess=excess)
+            known.metrics[name_] = found
+
+
+def _excess(metric: Mapping[str, Any], bound: Mapping[str, Any]) -> float | None:
+    value, most = _number(metric["value"]), _number(bound["value"])
+    if value is None or most is None:
+        return None
+    widths = [_number(each["half_width"]) or 0.0 for each in (metric, bound)]
+    return _number((value - most if metric.get("higher_is_better", True) else most - value) - sum(widths))
 
 
 def _empty(metric: Mapping[str, Any]) -> Scores:

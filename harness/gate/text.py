@@ -52,7 +52,7 @@ def reading(report: Report) -> str:
     return (
         "Accuracies in %. p: of a one-sided t-test over seeds, adjusted for all rows (Holm). Regressed: worse by "
         f"more than the tolerance, with p < {report.alpha:g}. Suspicious: better by more "
-        "than the ceiling, likewise." + sight(report)
+        "than the ceiling, likewise, or better than a bound of its own." + sight(report)
     )
 
 

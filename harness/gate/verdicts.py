@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from statistics import fmean
 
 from harness.gate.changes import differences, why_not
 from harness.gate.measured import Measured, absent, by_ratio, by_seed, lacking
-from harness.gate.rows import Row
+from harness.gate.rows import Row, Verdict
 from harness.gate.settings import Gate
 from harness.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot
 from harness.significance import holm
 
+BOUNDED: tuple[Verdict, ...] = ("improved", "within noise", "new")
 SLACK = 1e-9  # 0.8 - 0.795 is more than 0.005 by a rounding error; exactly the tolerance is not more than it
 
 
@@ -30,7 +32,30 @@ def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool =
             found += _gone(key, group)
     rows = _judged(found, gate)
     added = (key for key in after.groups if key not in before.groups)
-    return [*rows, *(row for key in added for row in _new(key, after.groups[key]))]
+    rows += [row for key in added for row in _new(key, after.groups[key])]
+    return [_within_bound(row, before, after) for row in rows]
+
+
+def _within_bound(row: Row, before: Snapshot, after: Snapshot) -> Row:
+    """Suspicious, if the score is better than its bound, and the baseline's was not."""
+    now = _named(after, row)
+    if now is None or not now.exceeds or row.verdict not in BOUNDED:
+        return row
+    was = _named(before, row)
+    if was is not None and was.exceeds:
+        return row
+    most = fmean(each for each in now.values.values() if each is not None)
+    told = f"{100 * most:.1f}" if row.percent else f"{most:.4g}"
+    return replace(
+        row, verdict="suspicious", why="; ".join(filter(None, [f"{told} is better than {now.bound}", row.why]))
+    )
+
+
+def _named(run: Snapshot, row: Row) -> Scores | None:
+    """The scores that a row is of."""
+    group = run.groups.get(row.key)
+    evaluation = group.evaluations.get(row.evaluator) if group else None
+    return evaluation.metrics.get(row.metric) if evaluation else None
 
 
 def _names(group: Group) -> Iterator[tuple[str, str]]:

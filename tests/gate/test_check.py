@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,30 @@ def test_the_ceiling_is_ten_points_or_half_the_way_or_what_the_suite_says(
     check = ("check", now, "--baseline", "b.json", "--gate", suite(SUITE + gate + "\n"), "--json", "out.json")
     quick(*check, code=int(verdict == "suspicious"))
     assert verdicts(tmp_path / "out.json") == {"a knn accuracy": verdict}
+
+
+def bounded(folder: Path, values: Sequence[float], bound: float) -> Path:
+    """A run whose kNN scores have a bound of their own, known to a point as they are themselves."""
+    most = metric(bound, protocol="'train', left out")
+    for seed, value in enumerate(values):
+        cell(folder, "a", seed, evaluation("knn", {"accuracy": metric(value, bound=most)}))
+    return folder
+
+
+def test_a_score_above_its_own_bound_is_suspicious_even_if_it_is_new(quick: Harness, tmp_path: Path) -> None:
+    values = [0.500, 0.503, 0.497]
+    quick("baseline", bounded(tmp_path / "before", values, 0.6), "--output", "b.json")
+    out = ("--baseline", "b.json", "--json", "out.json")
+    quick("check", bounded(tmp_path / "within", values, 0.481), *out)  # the intervals still touch
+    check = ("check", bounded(tmp_path / "above", values, 0.479), *out)
+    assert "suspicious: a · conv4 · glyphs: knn 50.0 → 50.0" in quick(*check, code=1).stdout
+    assert "50.0 is better than 'train', left out" in rows(tmp_path / "out.json")["a knn accuracy"]["text"]
+    quick(*check, "--accept")
+    quick(*check, "--update")
+    assert "1 within noise" in quick(*check).stdout  # the baseline has it now
+    quick("baseline", run(tmp_path / "other", {"b": values}), "--output", "other.json")
+    new = bounded(run(tmp_path / "new", {"b": values}), values, 0.3)
+    assert "suspicious: a · conv4 · glyphs: knn" in quick("check", new, "--baseline", "other.json", code=1).stdout
 
 
 def test_neither_a_large_drop_by_chance_nor_a_sure_but_small_one_is_a_regression(
@@ -260,9 +284,9 @@ def test_a_baseline_that_is_not_there_or_of_another_version_is_a_mistake(
     assert "there is no such file; 'harness baseline DIR" in done.stderr
     whole = json.loads(baseline.read_text())
     del whole["check"]
-    baseline.write_text(json.dumps({**whole, "baseline": 2}))
+    baseline.write_text(json.dumps({**whole, "baseline": 1}))
     done = quick("check", tmp_path / "before", "--baseline", baseline, code=2)
-    assert "is a baseline of version 2, and this harness reads version 1" in done.stderr
+    assert "is a baseline of version 1, and this harness reads version 2" in done.stderr
     quick("check", tmp_path / "nowhere", "--baseline", baseline, code=2)
 
 

@@ -80,8 +80,13 @@ def test_a_run_compared_with_itself_is_within_noise(scores: list[list[float]]) -
 )
 def test_false_alarms_are_as_rare_as_stated(setting: Setting) -> None:
     # of 120 suites at 5 %, 13 or more have a probability below .01; the seed is fixed
-    assert simulate(setting, 120, drops=()).false_alarms * 120 <= 12
+    outcome = simulate(setting, 120, drops=(), rises=())
+    assert outcome.false_alarms * 120 <= 12
+    assert outcome.false_suspicions == 0
 
 
 def test_what_must_be_found_is() -> None:
-    assert simulate(Setting(10, 5), 60, drops=(5,), dropping=60).found[5] > 0.9
+    outcome = simulate(Setting(10, 5), 60, drops=(5,), rises=(9, 15), changing=60)
+    assert outcome.found[5] > 0.9
+    assert outcome.suspected[15] > 0.9
+    assert outcome.suspected[9] < 0.3

@@ -10,14 +10,14 @@ from harness import Metric, Split
 IMBALANCE = 2  # how many times the smallest class the largest may be, before accuracy alone misleads
 
 
-def accuracies(predictions: Tensor, split: Split) -> dict[str, Metric]:
-    """Accuracy over images of predictions (N,); where classes differ much in size, balanced accuracy as well.
+def accuracies(predictions: Tensor, split: Split, bound: Metric | None = None) -> dict[str, Metric]:
+    """Accuracy over images of predictions (N,), with its bound; where classes differ much in size, balanced accuracy.
 
     Balanced accuracy is the mean of the classes' recalls: an image of class c counts N / (classes * size of c) times.
     Classes without an image do not count.
     """
     hits = (predictions == split.labels).float()
-    found = {"accuracy": Metric.mean(hits, "image")}
+    found = {"accuracy": Metric.mean(hits, "image", bound=bound)}
     sizes = torch.bincount(split.labels)
     sizes = sizes[sizes > 0]
     if sizes.max() > IMBALANCE * sizes.min():

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
-from harness_evaluators import FewShotConfig
+from harness_evaluators import FewShotConfig, KNNConfig
 from harness_evaluators.fewshot import FewShot
+from harness_evaluators.knn import KNN, vote
 from harness_evaluators.scores import accuracies
 from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor, nn
 
-from harness import Augmentation, Data, Method, Split, Trained, UsageWarning
+from harness import Augmentation, Data, Method, Metric, Split, Trained, UsageWarning
 
 
 def split(sizes: list[int]) -> Split:
@@ -70,3 +72,45 @@ def told(evaluator: FewShot, method: Method, data: Data) -> Iterator[str]:
     for each in caught:
         assert each.category is UsageWarning
         yield str(each.message)
+
+
+def test_left_out_votes_are_those_of_a_bank_without_the_query() -> None:
+    draw = torch.Generator().manual_seed(0)
+    bank, labels = torch.randn(40, 5, generator=draw), torch.arange(40) % 4
+    some = torch.tensor([3, 17, 30])
+    found = vote(bank[some], bank, labels, 4, 7, 0.1, among=some)
+    for place, votes in zip(some.tolist(), found, strict=True):
+        others = torch.arange(40) != place
+        torch.testing.assert_close(votes, vote(bank[place][None], bank[others], labels[others], 4, 7, 0.1)[0])
+    torch.testing.assert_close(vote(bank[some], bank, labels, 4, 7, 0.1, chunk=2, among=some), found)
+    assert vote(bank[:2], bank[:2], labels[:2], 4, 7, 0.1, among=torch.arange(2)).argmax(1).tolist() == [1, 0]
+
+
+class Leaking(KNN):
+    """A leak: what is scored as the test split is the reference."""
+
+    def evaluate(self, trained: Trained) -> dict[str, Metric]:
+        leaking = Trained(trained.method, trained.data)
+        leaking._features["test"] = leaking.features("train")[: len(trained.data.split("test"))]
+        labels = trained.data.train.labels[: len(trained.data.split("test"))]
+        hidden = replace(trained.data.split("test"), labels=labels)
+        leaking.data = replace(trained.data, splits={**trained.data.splits, "test": hidden})
+        return super().evaluate(leaking)
+
+
+def test_a_leak_scores_above_what_is_left_out_of_the_training_split() -> None:
+    draw = torch.Generator().manual_seed(0)
+
+    def noise(number: int) -> Split:
+        images = torch.randint(0, 256, (number, 1, 2, 2), generator=draw).to(torch.uint8)
+        return Split(images, torch.randint(0, 4, (number,), generator=draw), tuple("abcd"))
+
+    data = Data.of({"train": noise(400), "test": noise(200)}, Augmentation(), torch.device("cpu"))
+    trained = Trained(Method(Flat(), None, data).eval(), data)
+    honest, leaking = (kind(KNNConfig(k=5)).evaluate(trained)["accuracy"] for kind in (KNN, Leaking))
+    for metric in (honest, leaking):
+        assert metric.bound
+        assert metric.bound.protocol == "'train', left out"
+        assert metric.bound.value == pytest.approx(0.25, abs=0.1)
+    assert honest.value < honest.bound.value + honest.half_width + honest.bound.half_width  # type: ignore[union-attr]
+    assert leaking.value > leaking.bound.value + 2 * (leaking.half_width + leaking.bound.half_width)  # type: ignore[union-attr]
