@@ -68,7 +68,7 @@ def the_support_set_may_come_in_any_order(subject: MethodSubject) -> None:
 def episodes_are_adapted_apart(subject: MethodSubject) -> None:
     """An episode has the same logits alone as after another, and when the first is adapted to once more."""
     method, given = _trained(subject)
-    alone = Adaptation(*(part[1:] if isinstance(part, Tensor) else part for part in given))
+    alone = Adaptation(given.support[1:], given.support_labels[1:], given.query[1:], given.query_labels[1:], given.ways)
     expected = alone.logits(method)
     for found in (given.logits(method)[1:], alone.logits(method)):
         _same(

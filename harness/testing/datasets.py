@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from harness.cache import cache_folder
 from harness.cells import Component
@@ -28,6 +29,8 @@ from harness.testing.unchanged import random_states_kept, settings_kept
 from harness.training import seed_all
 
 DUPLICATES = 0.01  # of a split's samples may be in another as well: collections hold a few pictures twice
+SAMPLED = 1000  # images by which labels of train and test are compared
+TOLD, GUESSED = 6.0, 2.0  # standard deviations above chance: what shows that classes can be told, and what does not
 
 
 def check_dataset(name: str, **options: Any) -> None:
@@ -91,16 +94,50 @@ def every_class_has_samples(subject: DatasetSubject) -> None:
 
 
 def splits_share_no_sample(subject: DatasetSubject) -> None:
-    """At most DUPLICATES of a split's images are, pixel for pixel, in another split as well."""
+    """Images of one split are in no other, nor mirrored, but for the few that collections hold twice."""
     seen = {name: list(_pixels(split)) for name, split in subject.splits.items()}
     for one, other in combinations(seen, 2):
-        known = set(seen[one])
-        shared = sum(pixels in known for pixels in seen[other])
-        if shared > DUPLICATES * len(seen[other]):
-            raise Fault(
-                f"{shared} of the {len(seen[other])} images of `{other}` are in `{one}` as well",
-                "split before anything is copied or augmented; scores on seen images mean nothing",
-            )
+        for how, known in (("", set(seen[one])), (", mirrored,", set(_pixels(subject.splits[one], mirrored=True)))):
+            shared = sum(pixels in known for pixels in seen[other])
+            if shared > DUPLICATES * len(seen[other]):
+                raise Fault(
+                    f"{shared} of the {len(seen[other])} images of `{other}` are{how} in `{one}` as well",
+                    "split before anything is copied or augmented; scores on seen images mean nothing",
+                )
+
+
+def labels_mean_the_same_in_train_and_test(subject: DatasetSubject) -> None:
+    """Where the nearest mean image of a class tells other images of `train` apart, it does so in `test` as well."""
+    train, test = subject.splits["train"], subject.splits.get("test")
+    if test is None:
+        return
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[: 2 * SAMPLED]
+    images, labels = _pictures(train, order), train.labels[order]
+    half = len(order) // 2
+    classes = labels[:half].unique()
+    means = torch.stack([images[:half][labels[:half] == label].mean(0) for label in classes])
+    asked = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))[:SAMPLED]
+    known, found = (
+        _above_chance(classes[torch.cdist(part, means).argmin(1)] == truth, truth)
+        for part, truth in ((images[half:], labels[half:]), (_pictures(test, asked), test.labels[asked]))
+    )
+    if known > TOLD and found < GUESSED:
+        raise Fault(
+            "the mean image of each class tells others of `train` apart, and those of `test` no better than by chance",
+            "look for labels of `test` that are shifted, or count the classes in another order than those of `train`",
+        )
+
+
+def _pictures(split: Split, numbers: Tensor) -> Tensor:
+    """Float (n, pixels)."""
+    return torch.cat([part.flatten(1).float() for part in picked(split.images, numbers.split(256))])
+
+
+def _above_chance(hits: Tensor, labels: Tensor) -> float:
+    """How many standard deviations the hits are above those of guesses that know how often each class is right."""
+    share = labels.bincount().max().item() / len(labels)
+    deviation = (len(hits) * share * (1 - share)) ** 0.5
+    return (hits.sum().item() - len(hits) * share) / deviation if deviation else 0.0
 
 
 def loading_repeats_itself(subject: DatasetSubject) -> None:
@@ -152,10 +189,11 @@ def loading_draws_no_global_random_numbers(subject: DatasetSubject) -> None:
         subject.make().load()
 
 
-def _pixels(split: Split) -> Iterator[bytes]:
-    """A digest of each image."""
+def _pixels(split: Split, *, mirrored: bool = False) -> Iterator[bytes]:
+    """A digest of each image, or of its mirror image."""
     for part in picked(split.images, torch.arange(len(split)).split(256)):
-        yield from (hashlib.sha256(image.tobytes()).digest() for image in part.numpy())
+        turned = part.flip(-1) if mirrored else part
+        yield from (hashlib.sha256(image.tobytes()).digest() for image in turned.numpy())
 
 
 NEEDED = (it_can_be_loaded,)
@@ -164,6 +202,7 @@ CHECKS = (
     splits_have_their_fixed_meanings,
     every_class_has_samples,
     splits_share_no_sample,
+    labels_mean_the_same_in_train_and_test,
     loading_repeats_itself,
     the_fingerprint_identifies_the_content,
     the_augmentation_is_one,

@@ -17,6 +17,7 @@ from harness.testing.unchanged import different, listed
 from harness.training import seed_all
 
 FEW = 3  # steps, after which a layer that starts at zero lets gradients through
+SEVERAL = 6  # steps, in which a memory of classes meets all of them
 ENOUGH = (40, 80, 160)  # steps to learn the kit's problem; more are tried only where fewer do not do
 MARGIN = 0.1  # of accuracy, over the same training at a rate near zero
 NEAR_ZERO = 1e-6  # of the recipe's learning rate
@@ -108,10 +109,10 @@ def queues_move_on(subject: MethodSubject) -> None:
     if method.batches is None:
         return
     changed: dict[tuple[str, int], list[Tensor]] = {}  # of each buffer, along each side: whether its slices changed
-    for step in range(FEW):
+    for step in range(SEVERAL):
         before = {name: buffer.clone() for name, buffer in method.named_buffers() if buffer.ndim > 1}
         scalar(method, subject.batch(method.batches, step), step)
-        method.after_step(step, FEW)
+        method.after_step(step, SEVERAL)
         after = dict(method.named_buffers())
         for name, was in before.items():
             if after[name].shape == was.shape:
@@ -141,7 +142,7 @@ def only_train_is_learned_from(subject: MethodSubject) -> None:
     states, losses = [], []
     for data in (subject.data, subject.tested_elsewhere):
         method = subject.build(data=data).train()
-        states.append(method.state_dict())
+        states.append({name: value.clone() for name, value in method.state_dict().items()})
         if method.batches is not None:
             losses.append(scalar(method, subject.batch(method.batches)))
     if changed := different(*states):

@@ -72,7 +72,7 @@ def relabelled(data: Data) -> Data:
 
 
 def tested_elsewhere(data: Data) -> Data:
-    """The same `train`; `test` has the negatives of its images, some of them twice and others not, with their labels."""
+    """The same `train`; `test` has negatives of its images with their labels, some twice and others not."""
     test = data.split("test")
     picked = torch.arange(len(test)).square() % len(test)
     changed = Split(255 - test.images[picked], test.labels[picked], test.classes)

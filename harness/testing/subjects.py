@@ -44,7 +44,7 @@ class MethodSubject:
 
     @cached_property
     def tested_elsewhere(self) -> Data:
-        """The same `train`; in `test` other images, of which each label has another number."""
+        """The same `train`; in `test` other images, and of each label another number of them."""
         return tested_elsewhere(self.data)
 
     def build(self, seed: int = 0, data: Data | None = None) -> Method:

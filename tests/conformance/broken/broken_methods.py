@@ -38,28 +38,22 @@ class Contrast(Method):
 
 
 class Queued(Contrast):
-    """The other view of an image is told from the keys of earlier images, which come from a network that follows."""
+    """The other view of an image is told from the others and from those of earlier steps."""
 
     def __init__(self, backbone, config, data):
         super().__init__(backbone, config, data)
-        self.keys = copy.deepcopy(backbone).requires_grad_(False)
         self.register_buffer("queue", F.normalize(torch.randn(backbone.feature_dim, 192), dim=0))
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
 
     def loss(self, views):
-        one, self.newest = F.normalize(self.backbone(views[0]), dim=1), F.normalize(self.keys(views[1]), dim=1)
-        logits = torch.cat([(one * self.newest).sum(1, keepdim=True), one @ self.queue], 1)
-        return F.cross_entropy(logits / 0.2, torch.zeros(len(one), dtype=torch.int64, device=one.device))
+        one, other = F.normalize(self.backbone(views.flatten(0, 1)), dim=1).chunk(2)
+        self.newest = other.detach()
+        logits = one @ torch.cat([other.T, self.queue], 1)
+        return F.cross_entropy(logits / 0.2, torch.arange(len(one), device=one.device))
 
-    @torch.no_grad()
     def after_step(self, step, steps):
-        for key, weight in zip(self.followers(), self.backbone.parameters(), strict=True):
-            key.lerp_(weight, 0.1)
         self.queue[:, self.place + torch.arange(len(self.newest), device=self.queue.device)] = self.newest.T
         self.move()
-
-    def followers(self):
-        return list(self.keys.parameters())
 
     def move(self):
         self.place.add_(len(self.newest)).remainder_(self.queue.shape[1])
@@ -69,15 +63,34 @@ class StandingQueue(Queued):
     """writes to the same places of its queue in every step"""
 
     def move(self):
-        place = self.place
-        place = (place + len(self.newest)) % self.queue.shape[1]
+        (self.place + len(self.newest)).remainder_(self.queue.shape[1])
 
 
-class StandingKeys(Queued):
+class Followed(Contrast):
+    """The other view of an image is told from the others by a network that follows."""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.keys = copy.deepcopy(backbone).requires_grad_(False)
+
+    def loss(self, views):
+        one, other = (F.normalize(part, dim=1) for part in (self.backbone(views[0]), self.keys(views[1])))
+        return F.cross_entropy(one @ other.T / 0.2, torch.arange(len(one), device=one.device))
+
+    @torch.no_grad()
+    def after_step(self, step, steps):
+        for key, weight in zip(self.followers(), self.backbone.parameters(), strict=True):
+            key.lerp_(weight, 0.1)
+
+    def followers(self):
+        return list(self.keys.parameters())
+
+
+class StandingKeys(Followed):
     """moves a copy of its momentum network, which itself stays as it started"""
 
     def followers(self):
-        return [key.clone() for key in self.keys.parameters()]
+        return [key.clone() for key in super().followers()]
 
 
 class NoMethod(nn.Module):
@@ -350,6 +363,13 @@ class Freezing(Classify):
     def encode(self, images):
         self.backbone.requires_grad_(False)
         return super().encode(images)
+
+
+class Clipping(Classify):
+    """cuts off negative numbers in the images that it encodes, in place"""
+
+    def encode(self, images):
+        return self.backbone(images.relu_())
 
 
 class OfItsOwnDevice(Contrast):
