@@ -82,7 +82,7 @@ def samples_are_encoded_apart(subject: BackboneSubject) -> None:
 
 def all_of_an_image_is_seen(subject: BackboneSubject) -> None:
     """Features depend on each channel and on each quarter of an image."""
-    network, images = subject.build().eval(), subject.images().requires_grad_()
+    network, images = subject.build().train(), subject.images().requires_grad_()
     features = network(images * 1)  # no leaf, which could not be changed in place: another check says so
     directions = torch.randn(features.shape, generator=torch.Generator().manual_seed(1))
     (slopes,) = torch.autograd.grad((features * directions).sum(), images)
@@ -92,7 +92,7 @@ def all_of_an_image_is_seen(subject: BackboneSubject) -> None:
         parts[f"the {place} left quarter"] = slopes[:, :, rows, : width // 2]
         parts[f"the {place} right quarter"] = slopes[:, :, rows, width // 2 :]
     unseen = [name for name, slope in parts.items() if not slope.any()]
-    if unseen and len(unseen) < len(parts):  # of one that starts with features of zero, nothing can be said
+    if unseen and len(unseen) < len(parts):  # nothing can be said of features that are zero at first
         raise Fault(
             f"features of images of {channels}x{height}x{width} do not depend on {listed(unseen)}",
             "build the first layer for the channels of `sample_shape`, and cut nothing off",
