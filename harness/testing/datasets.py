@@ -127,8 +127,8 @@ def labels_mean_the_same_in_train_and_test(subject: DatasetSubject) -> None:
     guessed = _deviations(found, _largest_share(truth)) < GUESSED
     if told and guessed and _deviations(found, known.mean().item()) < -TOLD:
         raise Fault(
-            f"the mean image of each class finds that of {known.mean():.0%} of other images of `train`, but of "
-            f"{found.mean():.0%} of those of `test`, no more than by chance",
+            f"the mean image of each class finds that of {known.mean():.1%} of other images of `train`, but of "
+            f"{found.mean():.1%} of those of `test`, no more than by chance",
             "look for labels of `test` that are shifted, or classes that are counted in another order than in `train`",
         )
 

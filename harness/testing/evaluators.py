@@ -158,7 +158,7 @@ def images_are_scored_apart(subject: EvaluatorSubject) -> None:
     same = (whole.units[kept.numpy()] == part.units).mean()
     if same < SAME:
         raise Fault(
-            f"{1 - same:.0%} of the test images score differently when others leave the split",
+            f"{1 - same:.1%} of the test images score differently when others leave the split",
             'take statistics from the reference alone, or say "transductive" in the metric\'s `protocol`',
         )
 
