@@ -58,7 +58,7 @@ class LastBatchDropped(Good):
 
     def hits(self, trained):
         hits = super().hits(trained)
-        return hits[: len(hits) // 64 * 64]
+        return hits[: len(hits) // 32 * 32]
 
 
 class TrainFeatures(Good):
