@@ -40,11 +40,18 @@ What the component meets:
   its registered `budget`. Give options that fit: fewer than 1,024 keys in a queue, at most 6 ways. It has learned if
   the few-shot accuracy of its own `adapt` is 10 points above that of the same training at a learning rate near zero,
   after 160 steps at most, and if its loss is lower with the right labels than with others; choose options that make it
-  small and quick. If it is `distributed`, a step of two processes is compared with that of one.
+  small and quick. A buffer of which each step replaces the same part is a queue that stands still. With another test
+  split it starts and learns the same. If it is `distributed`, a step of two processes is compared with that of one.
 - A **backbone** is built for images of 3x32x32, and for 1x28x28 and 3x21x17 unless it refuses them with a UsageError.
-- A **data set** is loaded several times; what it downloads stays in the cache.
-- An **evaluator** scores a perfect encoder, a blind one and one in between, on six classes of 40 samples in each of
-  train, test and novel.
+  Its features depend on every channel and every quarter of an image.
+- A **data set** is loaded several times; what it downloads stays in the cache. Mirrored copies are copies. If the mean
+  image of each class tells other images of `train` apart and those of `test` not at all, their labels differ.
+- An **evaluator** meets six classes of 30 to 52 samples in each of train, test and novel: no two classes of a split and
+  no two splits have as many, and the samples of each split are in an order of its own. It scores encoders that are
+  perfect, blind, and unable to tell the classes of each pair apart; one that knows the images of `train` by heart and
+  of others only which one it is, which must be at chance; and one whose score of an image must not change when other
+  images leave `test`, unless the metric's `protocol` says "transductive". What has the unit "image" is of all images
+  of a split.
 - An **executor** runs jobs that do nothing, on this machine, two at a time. One is killed.
 - An **observer** is told of a training and, apart from it, of the end of a run: the two are in different processes.
 

@@ -10,6 +10,7 @@ import torch
 
 from harness import Augmentation, Data, Episodes, Labelled, Split, UsageError, Views
 from harness.data.batches import Source
+from tests.parts import queries_by_part
 
 
 def data_of(number: int = 100, classes: int = 4) -> Data:
@@ -65,7 +66,10 @@ def test_the_parts_of_several_ranks_are_the_batch_of_one(batches: Views | Labell
         return [part if by_class else part.transpose(0, 1) for part in drawn]
 
     for step in range(8):
-        whole = parts(batches.draw(SOURCE, step))
+        drawn = batches.draw(SOURCE, step)
+        if isinstance(batches, Episodes) and batches.divided == "classes":
+            drawn = queries_by_part(drawn, batches.ways, ranks)
+        whole = parts(drawn)
         own = [parts(batches.draw(replace(SOURCE, rank=rank, ranks=ranks), step)) for rank in range(ranks)]
         for number, expected in enumerate(whole):
             torch.testing.assert_close(torch.cat([each[number] for each in own], 1), expected, rtol=0, atol=1e-6)

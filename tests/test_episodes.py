@@ -57,6 +57,44 @@ def test_the_stream_is_the_seeds_and_goes_on_without_repeating() -> None:
     assert len({tuple(row) for row in one.query.tolist()}) == 50
 
 
+def test_queries_are_shuffled_apart_from_what_is_drawn() -> None:
+    """Support class by class, queries in an order of each episode's own; which samples are drawn is what it was before
+    queries were shuffled, also in the episodes that the same generator gives later."""
+    split, generator = split_of([10] * 8), torch.Generator().manual_seed(0)
+    unshuffled = torch.Generator().manual_seed(0)
+    orders = set()
+    for _ in range(3):
+        drawn = draw_episodes(split.by_class, 5, 2, 4, 20, generator)
+        padded, _sizes = split.by_class.table(6)
+        classes = torch.rand(20, 8, generator=unshuffled).topk(5, largest=False).indices
+        picks = torch.rand(20, 5, 10, generator=unshuffled).topk(6, largest=False).indices
+        picks = padded[classes].gather(2, picks)
+        assert torch.equal(drawn.support, picks[:, :, :2].flatten(1))
+        assert torch.equal(drawn.support_labels, torch.arange(5).repeat_interleave(2).expand(20, -1))
+        back = drawn.query_labels.argsort(1)
+        assert torch.equal(
+            drawn.query.gather(1, back).unflatten(1, (5, 4)).sort(2).values, picks[:, :, 2:].sort(2).values
+        )
+        orders |= {tuple(row) for row in drawn.query_labels.tolist()}
+    assert len(orders) == 60
+    mean = drawn.query_labels.float().mean(0)  # of each place, over episodes: 2, were there enough of them
+    assert (mean - 2).abs().max() < 1.5
+
+
+def test_a_part_of_the_classes_keeps_their_samples_in_order() -> None:
+    drawn = draw_episodes(split_of([10] * 8).by_class, 6, 2, 3, 4, torch.Generator().manual_seed(0))
+    part = drawn.of_classes(slice(2, 4))
+    for labels, samples, kept, of in (
+        (part.support_labels, part.support, 4, drawn[:2]),
+        (part.query_labels, part.query, 6, drawn[2:]),
+    ):
+        assert labels.shape == samples.shape == (4, kept)
+        for episode in range(4):
+            among = [(int(sample), int(label)) for sample, label in zip(of[0][episode], of[1][episode], strict=True)]
+            expected = [pair for pair in among if pair[1] in (2, 3)]
+            assert list(zip(samples[episode].tolist(), labels[episode].tolist(), strict=True)) == expected
+
+
 def test_classes_and_samples_are_uniform() -> None:
     """Chi-square over 20,000 draws: its 99.99 % point is 27.9 for 7 and 126 for 71 degrees of freedom."""
     split = split_of([9] * 8)

@@ -89,7 +89,7 @@ class LabelledBatch(NamedTuple):
 
 class EpisodeBatch(NamedTuple):
     """T few-shot tasks of W classes: `support` float (T, W * shots, C, H, W), `support_labels` int64 (T, W * shots) in
-    0 .. W - 1, and likewise `query` and `query_labels`."""
+    0 .. W - 1, and likewise `query` and `query_labels`, which are shuffled."""
 
     support: Tensor
     support_labels: Tensor
@@ -180,8 +180,7 @@ class Episodes:
             return drawn
         if self.divided == "tasks":
             return EpisodeIndices(*(part[source.own(self.tasks)] for part in drawn))
-        own = source.own(self.ways)  # support and queries go class by class
-        return EpisodeIndices(*(part.unflatten(1, (self.ways, -1))[:, own].flatten(1) for part in drawn))
+        return drawn.of_classes(source.own(self.ways))
 
     def draw(self, source: Source, step: int) -> EpisodeBatch:
         images = source.data.train.images

@@ -65,6 +65,20 @@ def the_support_set_may_come_in_any_order(subject: MethodSubject) -> None:
     )
 
 
+def episodes_are_adapted_apart(subject: MethodSubject) -> None:
+    """An episode has the same logits alone as after another, and when the first is adapted to once more."""
+    method, given = _trained(subject)
+    alone = Adaptation(given.support[1:], given.support_labels[1:], given.query[1:], given.query_labels[1:], given.ways)
+    expected = alone.logits(method)
+    for found in (given.logits(method)[1:], alone.logits(method)):
+        _same(
+            expected,
+            found,
+            "an episode's logits depend on what was adapted to before it",
+            "start each episode from the trained weights: adapt a copy of them, and keep nothing for the next",
+        )
+
+
 def _trained(subject: MethodSubject) -> tuple[Method, Adaptation]:
     method = subject.trained(TRAINED).eval()
     return method, adaptation(method, subject.data, episodes=2)
@@ -84,4 +98,5 @@ CHECKS = (
     queries_may_come_in_any_order,
     queries_are_classified_apart,
     the_support_set_may_come_in_any_order,
+    episodes_are_adapted_apart,
 )

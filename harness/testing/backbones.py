@@ -80,6 +80,32 @@ def samples_are_encoded_apart(subject: BackboneSubject) -> None:
     encoders.check_apart(network.eval(), subject.images())
 
 
+def all_of_an_image_is_seen(subject: BackboneSubject) -> None:
+    """Features depend on each channel and on each quarter of an image."""
+    network, images = subject.build().train(), subject.images().requires_grad_()
+    features = network(images * 1)  # no leaf, which could not be changed in place: another check says so
+    directions = torch.randn(features.shape, generator=torch.Generator().manual_seed(1))
+    (slopes,) = torch.autograd.grad((features * directions).sum(), images)
+    channels, height, width = SHAPES[0]
+    parts = {f"channel {number}": slopes[:, number] for number in range(channels)}
+    for place, rows in (("upper", slice(height // 2)), ("lower", slice(height // 2, height))):
+        parts[f"the {place} left quarter"] = slopes[:, :, rows, : width // 2]
+        parts[f"the {place} right quarter"] = slopes[:, :, rows, width // 2 :]
+    unseen = [name for name, slope in parts.items() if not slope.any()]
+    if unseen and len(unseen) < len(parts):  # nothing can be said of features that are zero at first
+        raise Fault(
+            f"features of images of {channels}x{height}x{width} do not depend on {listed(unseen)}",
+            "build the first layer for the channels of `sample_shape`, and cut nothing off",
+        )
+
+
+def images_are_left_as_they_are(subject: BackboneSubject) -> None:
+    """A pass, in training or not, changes nothing in its input."""
+    network = subject.build()
+    for mode in (True, False):
+        encoders.check_input_kept(network.train(mode), subject.images())
+
+
 def gradients_reach_every_parameter(subject: BackboneSubject) -> None:
     """In training, the features depend on every parameter, and none is without requires_grad."""
     network = subject.build().train()
@@ -151,6 +177,8 @@ CHECKS = (
     features_have_the_announced_width,
     features_are_finite_floats,
     samples_are_encoded_apart,
+    all_of_an_image_is_seen,
+    images_are_left_as_they_are,
     gradients_reach_every_parameter,
     building_repeats_itself,
     it_can_be_saved_and_loaded,

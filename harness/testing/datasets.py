@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from harness.cache import cache_folder
 from harness.cells import Component
@@ -28,6 +30,9 @@ from harness.testing.unchanged import random_states_kept, settings_kept
 from harness.training import seed_all
 
 DUPLICATES = 0.01  # of a split's samples may be in another as well: collections hold a few pictures twice
+SAMPLED = 1000  # images by which labels of train and test are compared
+SMALL = 16  # pixels of a side, to which they are averaged
+TOLD, GUESSED = 6.0, 2.0  # standard deviations from what is expected: what shows a difference, and what shows none
 
 
 def check_dataset(name: str, **options: Any) -> None:
@@ -91,16 +96,60 @@ def every_class_has_samples(subject: DatasetSubject) -> None:
 
 
 def splits_share_no_sample(subject: DatasetSubject) -> None:
-    """At most DUPLICATES of a split's images are, pixel for pixel, in another split as well."""
+    """Images of one split are in no other, nor mirrored, but for the few that collections hold twice."""
     seen = {name: list(_pixels(split)) for name, split in subject.splits.items()}
     for one, other in combinations(seen, 2):
-        known = set(seen[one])
-        shared = sum(pixels in known for pixels in seen[other])
-        if shared > DUPLICATES * len(seen[other]):
-            raise Fault(
-                f"{shared} of the {len(seen[other])} images of `{other}` are in `{one}` as well",
-                "split before anything is copied or augmented; scores on seen images mean nothing",
-            )
+        for how, known in (("", {each.plain for each in seen[one]}), (", mirrored,", {x.mirrored for x in seen[one]})):
+            shared = sum(each.plain in known for each in seen[other])
+            if shared > DUPLICATES * len(seen[other]):
+                raise Fault(
+                    f"{shared} of the {len(seen[other])} images of `{other}` are{how} in `{one}` as well",
+                    "split before anything is copied or augmented; scores on seen images mean nothing",
+                )
+
+
+def labels_mean_the_same_in_train_and_test(subject: DatasetSubject) -> None:
+    """Where the nearest mean image of a class tells other images of `train` apart, it does so in `test` as well."""
+    train, test = subject.splits["train"], subject.splits.get("test")
+    if test is None:
+        return
+    images, labels = _sample(train, 2 * SAMPLED)
+    half = len(labels) // 2
+    classes = labels[:half].unique()
+    means = torch.stack([images[:half][labels[:half] == label].mean(0) for label in classes])
+
+    def hits(images: Tensor, labels: Tensor) -> Tensor:
+        return (classes[torch.cdist(images, means).argmin(1)] == labels).float()
+
+    asked, truth = _sample(test, SAMPLED)
+    known, found = hits(images[half:], labels[half:]), hits(asked, truth)
+    told = _deviations(known, _largest_share(labels[half:])) > TOLD
+    guessed = _deviations(found, _largest_share(truth)) < GUESSED
+    if told and guessed and _deviations(found, known.mean().item()) < -TOLD:
+        raise Fault(
+            f"the mean image of each class finds that of {known.mean():.1%} of other images of `train`, but of "
+            f"{found.mean():.1%} of those of `test`, no more than by chance",
+            "look for labels of `test` that are shifted, or classes that are counted in another order than in `train`",
+        )
+
+
+def _sample(split: Split, number: int) -> tuple[Tensor, Tensor]:
+    """Images of a split, small and flat, with their labels; the same each time."""
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:number]
+    small = (F.adaptive_avg_pool2d(part.float(), SMALL).flatten(1) for part in picked(split.images, order.split(256)))
+    return torch.cat(list(small)), split.labels[order]
+
+
+def _largest_share(labels: Tensor) -> float:
+    """Of one class: how often one who knows nothing else guesses rightly."""
+    return labels.bincount().max().item() / len(labels)
+
+
+def _deviations(hits: Tensor, share: float) -> float:
+    """How many standard deviations there are more hits than if such a share of all were expected."""
+    number = len(hits)
+    share = min(max(share, 1 / (number + 1)), number / (number + 1))  # of none or all, there is no deviation
+    return (hits.sum().item() - number * share) / (number * share * (1 - share)) ** 0.5
 
 
 def loading_repeats_itself(subject: DatasetSubject) -> None:
@@ -152,10 +201,17 @@ def loading_draws_no_global_random_numbers(subject: DatasetSubject) -> None:
         subject.make().load()
 
 
-def _pixels(split: Split) -> Iterator[bytes]:
-    """A digest of each image."""
+class Digests(NamedTuple):
+    """Of an image and of its mirror image."""
+
+    plain: bytes
+    mirrored: bytes
+
+
+def _pixels(split: Split) -> Iterator[Digests]:
     for part in picked(split.images, torch.arange(len(split)).split(256)):
-        yield from (hashlib.sha256(image.tobytes()).digest() for image in part.numpy())
+        for both in zip(part.numpy(), part.flip(-1).numpy(), strict=True):
+            yield Digests(*(hashlib.sha256(image.tobytes()).digest() for image in both))
 
 
 NEEDED = (it_can_be_loaded,)
@@ -164,6 +220,7 @@ CHECKS = (
     splits_have_their_fixed_meanings,
     every_class_has_samples,
     splits_share_no_sample,
+    labels_mean_the_same_in_train_and_test,
     loading_repeats_itself,
     the_fingerprint_identifies_the_content,
     the_augmentation_is_one,

@@ -52,6 +52,17 @@ def check_apart(encode: Encode, images: Tensor) -> None:
         )
 
 
+def check_input_kept(encode: Encode, images: Tensor) -> None:
+    """Images are as they were once they are encoded. Raises Fault."""
+    before = images.clone()
+    encode(images)
+    if not torch.equal(before, images):
+        raise Fault(
+            "encoding changes its images, which others are given as well",
+            "work on what it computes: no in-place operation before the first layer, such as ReLU(inplace=True)",
+        )
+
+
 def check_saved(saved: nn.Module, fresh: nn.Module, use: Callable[[nn.Module], Tensor], what: str) -> None:
     """`fresh`, loaded from the file that the harness would save, does what `saved` does. Raises Fault."""
     with tempfile.TemporaryDirectory() as folder:

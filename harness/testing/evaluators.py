@@ -7,69 +7,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from harness.cells import Component
 from harness.components import Evaluator, Method, Metric, Trained
-from harness.data.augmentation import Augmentation
-from harness.data.splits import Data, Split
+from harness.data.splits import Data
 from harness.errors import UsageError
-from harness.options import NoOptions
 from harness.testing import declared, devices
 from harness.testing.declared import component
+from harness.testing.known import CLASSES, DESCRIBED, ByHeart, Graded, Known, bright, skewed
 from harness.testing.report import Fault, conform
 from harness.testing.unchanged import network_kept, random_states_kept, settings_kept
 from harness.training import seed_all
 
-CLASSES, PER_CLASS = 6, 40
 PERFECT = 0.95  # least accuracy of an encoder that tells all classes apart
 CHANCE = 0.6  # greatest of one that tells nothing: half, as an evaluator may take two classes at a time, and a margin
+SAME = 0.98  # least share of images that score the same when others leave the test split: sums in another order round
 
 
 def check_evaluator(name: str, **options: Any) -> None:
-    """Let a registered evaluator with these options score a perfect encoder and a constant one.
+    """Let a registered evaluator with these options score encoders of which it is known what they know.
 
     Raises ConformanceError with every check that failed.
     """
     subject = EvaluatorSubject(component("evaluator", name, options))
     conform(f"evaluator '{name}'", subject, CHECKS, NEEDED)
-
-
-class Known(Method):
-    """Tells brightness apart, in which the classes of the kit's data differ, but for `alike` neighbouring classes each:
-    1 is perfect, CLASSES is blind. Has dropout and batch norm, which show whether an evaluator leaves eval mode."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, data: Data, alike: int) -> None:
-        super().__init__(nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.5)), NoOptions(), data)
-        self.register_buffer("mean", data.mean)
-        self.register_buffer("std", data.std)
-        self.alike = alike
-
-    def encode(self, images: Tensor) -> Tensor:
-        """(N, 1, H, W) -> (N, CLASSES + 1): what it sees of the class and, unless it is blind, a little noise."""
-        seen = self.backbone(images)
-        noise = (seen[:, :, 0, 0] - seen.mean((2, 3))) * (0.01 if self.alike < CLASSES else 0.0)
-        brightness = (images * self.std + self.mean).mean((1, 2, 3))
-        number = (brightness * CLASSES).floor().long().clamp(0, CLASSES - 1) // self.alike
-        return torch.cat([nn.functional.one_hot(number, CLASSES).to(images.dtype), noise], 1)
-
-
-def bright() -> Data:
-    """Classes are ranges of brightness: the six of `train` and `test`, and as many others in `novel`."""
-    generator = torch.Generator().manual_seed(0)
-    labels = torch.arange(CLASSES).repeat_interleave(PER_CLASS)
-
-    def split(classes: str) -> Split:
-        middle = (labels.float() + 0.5) / CLASSES
-        noise = 0.02 * torch.randn(len(labels), 1, 8, 8, generator=generator)
-        images = ((middle[:, None, None, None] + noise).clamp(0, 1) * 255).to(torch.uint8)
-        return Split(images, labels, tuple(classes))
-
-    splits = {"train": split("abcdef"), "test": split("abcdef"), "novel": split("uvwxyz")}
-    return Data.of(splits, Augmentation(), torch.device("cpu"))
 
 
 @dataclass(frozen=True)
@@ -89,6 +50,10 @@ class EvaluatorSubject:
     def metrics(self, alike: int = 1) -> dict[str, Metric]:
         return self.make().evaluate(self.encoder(alike))
 
+    def accuracy(self, method: Method, data: Data) -> Metric | None:
+        """Of another encoder; None from an evaluator that gives none."""
+        return self.make().evaluate(Trained(method.eval(), data)).get("accuracy")
+
 
 def it_scores_an_encoder(subject: EvaluatorSubject) -> None:
     """`check` accepts an ordinary encoder with train, test and novel splits; `evaluate` gives Metrics by name."""
@@ -96,7 +61,7 @@ def it_scores_an_encoder(subject: EvaluatorSubject) -> None:
     try:
         subject.make().check(trained.method, trained.data)
     except UsageError as error:
-        fitting = f"give check_evaluator options that fit: {CLASSES} classes of {PER_CLASS} in train, test and novel"
+        fitting = f"give check_evaluator options that fit its data: {DESCRIBED}"
         raise Fault(f"`check` refuses the kit's encoder ({str(error).removesuffix('.')})", fitting) from error
     metrics = subject.make().evaluate(trained)
     if not isinstance(metrics, dict) or not metrics or not all(isinstance(each, Metric) for each in metrics.values()):
@@ -104,7 +69,8 @@ def it_scores_an_encoder(subject: EvaluatorSubject) -> None:
 
 
 def metrics_say_what_they_are_made_of(subject: EvaluatorSubject) -> None:
-    """A finite value that is the mean of its per-unit values, and the unit's name."""
+    """A finite value that is the mean of its per-unit values, and the unit's name; images are all of a split."""
+    sizes = {name: len(split) for name, split in bright().splits.items()}
     for name, metric in subject.metrics(2).items():
         if not isinstance(metric.units, np.ndarray) or metric.units.ndim != 1 or metric.units.dtype != np.float32:
             raise Fault(f"{name} has units {metric.units!r}", "give a float32 array (n,): Metric.mean makes one")
@@ -117,6 +83,11 @@ def metrics_say_what_they_are_made_of(subject: EvaluatorSubject) -> None:
             )
         if not isinstance(metric.unit, str) or not metric.unit:
             raise Fault(f"{name} does not say what a unit is", 'name it: "image", "episode" or "pair"')
+        if metric.unit == "image" and metric.n not in sizes.values():
+            raise Fault(
+                f"{name} is of {metric.n} images, and no split has as many ({sizes})",
+                "score every image, those of a last, incomplete batch as well; what is no image has a unit of its own",
+            )
 
 
 def scores_repeat_themselves(subject: EvaluatorSubject) -> None:
@@ -146,6 +117,49 @@ def a_perfect_encoder_is_told_from_a_blind_one(subject: EvaluatorSubject) -> Non
         raise Fault(
             f"features that are all the same score {blind['accuracy'].value:.2f}, more than {CHANCE}",
             "look for the label of a query on its way to the prediction, and for ties that it wins",
+        )
+
+
+def half_of_the_knowledge_is_not_enough(subject: EvaluatorSubject) -> None:
+    """An encoder to which classes are alike, two and two, is not perfect."""
+    found = subject.metrics(2).get("accuracy")
+    if found is not None and found.value >= PERFECT:
+        raise Fault(
+            f"features that tell each class from all but one other score {found.value:.2f}",
+            "count a sample as a hit if its own class is the first of all, not among the first few",
+        )
+
+
+def what_is_scored_was_not_learned(subject: EvaluatorSubject) -> None:
+    """Accuracy is at most CHANCE for an encoder that knows the images of `train` by heart and nothing of others; nor do
+    labels of the samples that are scored have a part in their scores."""
+    data = bright()
+    found = subject.accuracy(ByHeart(data), data)
+    if found is not None and found.value > CHANCE:
+        raise Fault(
+            "an encoder that knows the images of `train`, and of others nothing but which one it is, scores "
+            f"{found.value:.2f}, more than {CHANCE}",
+            "score a split that training has not seen, and let no label of what is scored have a part in its features, "
+            "its reference or its support set",
+        )
+
+
+def images_are_scored_apart(subject: EvaluatorSubject) -> None:
+    """An image of `test` has the same score whichever others are there, unless the protocol says "transductive"."""
+    data = bright()
+    fewer, kept = skewed(data)
+    whole, part = subject.accuracy(Graded(data), data), subject.accuracy(Graded(data), fewer)
+    if whole is None or part is None or "transductive" in whole.protocol or whole.unit != "image":
+        return
+    if whole.value <= CHANCE:  # it does not see this encoder's classes; if it sees none, another check says so
+        return
+    if whole.n != len(data.split("test")) or part.n != len(kept):  # another split is scored
+        return
+    same = (whole.units[kept.numpy()] == part.units).mean()
+    if same < SAME:
+        raise Fault(
+            f"{1 - same:.1%} of the test images score differently when others leave the split",
+            'take statistics from the reference alone, or say "transductive" in the metric\'s `protocol`',
         )
 
 
@@ -189,6 +203,9 @@ CHECKS = (
     metrics_say_what_they_are_made_of,
     scores_repeat_themselves,
     a_perfect_encoder_is_told_from_a_blind_one,
+    half_of_the_knowledge_is_not_enough,
+    what_is_scored_was_not_learned,
+    images_are_scored_apart,
     the_encoder_is_left_untouched,
     settings_of_the_process_are_kept,
     global_generators_are_left_alone,

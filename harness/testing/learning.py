@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from harness.components import Method
 from harness.data.batches import EpisodeBatch, LabelledBatch
+from harness.data.splits import Data
 from harness.testing import encoders
 from harness.testing.report import Fault
 from harness.testing.subjects import MethodSubject, accuracy, scalar
@@ -16,6 +18,7 @@ from harness.testing.unchanged import different, listed
 from harness.training import seed_all
 
 FEW = 3  # steps, after which a layer that starts at zero lets gradients through
+SEVERAL = 6  # steps, in which a memory of classes meets all of them
 ENOUGH = (40, 80, 160)  # steps to learn the kit's problem; more are tried only where fewer do not do
 MARGIN = 0.1  # of accuracy, over the same training at a rate near zero
 NEAR_ZERO = 1e-6  # of the recipe's learning rate
@@ -100,6 +103,61 @@ def it_can_be_saved_and_loaded(subject: MethodSubject) -> None:
         encoders.check_saved(trained, fresh, next_loss, "next loss")  # type: ignore[arg-type]  # likewise
 
 
+def queues_move_on(subject: MethodSubject) -> None:
+    """A buffer of which a step replaces a part, such as a queue of keys, is not replaced in the same part each time."""
+    method = subject.build().train()
+    if method.batches is None:
+        return
+    changed: dict[tuple[str, int], list[Tensor]] = {}  # of each buffer, along each side: whether its slices changed
+    for step in range(SEVERAL):
+        before = {name: buffer.clone() for name, buffer in method.named_buffers() if buffer.ndim > 1}
+        scalar(method, subject.batch(method.batches, step), step)
+        method.after_step(step, SEVERAL)
+        after = dict(method.named_buffers())
+        for name, was in before.items():
+            if after[name].shape == was.shape:
+                moved = after[name] != was
+                for side in range(was.ndim):
+                    slices = moved.movedim(side, 0).flatten(1).any(1)
+                    changed.setdefault((name, side), []).append(slices)
+    for (name, side), each in changed.items():
+        if each[0].any() and not each[0].all() and all(torch.equal(each[0], other) for other in each[1:]):
+            kept = (~each[0]).nonzero()[:, 0].tolist()
+            raise Fault(
+                f"every step changes the same {int(each[0].sum())} of {len(each[0])} places along dimension {side} of "
+                f"the buffer {name}, and none changes the others, {_places(kept)}",
+                "move the place to write at by as much as was written, in place, so that the buffer keeps it",
+            )
+
+
+def _places(numbers: list[int]) -> str:
+    """ "64 to 255", or the first few."""
+    if numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"{numbers[0]} to {numbers[-1]}"
+    return listed([str(number) for number in numbers])
+
+
+def only_train_is_learned_from(subject: MethodSubject) -> None:
+    """With other images and labels in the splits that are not `train`, state and loss are the same."""
+    one, same, other = (_start(subject, data) for data in (subject.data, subject.data, subject.tested_elsewhere))
+    if different(one, same):  # another check says that it does not repeat itself
+        return
+    if changed := different(one, other):
+        raise Fault(
+            f"with another test split, {listed(changed)} is another",
+            "take sizes, statistics and classes from `data.train` alone; what a method is scored on stays unseen",
+        )
+
+
+def _start(subject: MethodSubject, data: Data) -> dict[str, Tensor]:
+    """The state that it is built with, and the loss of the first batch."""
+    method = subject.build(data=data).train()
+    state = {name: value.clone() for name, value in method.state_dict().items()}
+    if method.batches is not None:
+        state["the loss"] = scalar(method, subject.batch(method.batches)).detach()
+    return state
+
+
 def it_learns(subject: MethodSubject) -> None:
     """Few-shot accuracy on the test split, by its own `adapt`, is at least MARGIN above that of the same training at a
     learning rate near zero, which fits nothing but the running statistics of batch norm. The loss of a method that
@@ -161,5 +219,7 @@ CHECKS = (
     no_parameter_is_frozen,
     training_repeats_itself,
     it_can_be_saved_and_loaded,
+    queues_move_on,
+    only_train_is_learned_from,
     it_learns,
 )

@@ -120,10 +120,10 @@ def encoding_draws_no_random_numbers(subject: MethodSubject) -> None:
 
 
 def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
-    """`encode` and `adapt` change no weight, buffer, mode or gradient."""
-    method = subject.build().eval()
+    """`encode` and `adapt` change no weight, buffer, mode or gradient, nor `encode` its images."""
+    method, images = subject.build().eval(), subject.images()
     with network_kept(method, "encoding or adapting"):
-        method.encode(subject.images()).detach()
+        encoders.check_input_kept(method.encode, images)
         adaptation(method, subject.data, episodes=2).logits(method)
 
 

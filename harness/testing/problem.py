@@ -69,3 +69,11 @@ def relabelled(data: Data) -> Data:
     train = data.train
     moved = Split(train.images, train.labels.flip(0), train.classes)
     return Data({**data.splits, "train": moved}, data.augmentation, data.mean, data.std)
+
+
+def tested_elsewhere(data: Data) -> Data:
+    """The same `train`; `test` has negatives of its images with their labels, some twice and others not."""
+    test = data.split("test")
+    picked = torch.arange(len(test)).square() % len(test)
+    changed = Split(255 - test.images[picked], test.labels[picked], test.classes)
+    return Data({**data.splits, "test": changed}, data.augmentation, data.mean, data.std)

@@ -19,7 +19,7 @@ from harness.data.batches import Batches, Episodes, Source, gather_episodes
 from harness.data.episodes import draw_episodes
 from harness.data.splits import Data
 from harness.interval import Interval
-from harness.testing.problem import gratings, relabelled, small_net
+from harness.testing.problem import gratings, relabelled, small_net, tested_elsewhere
 from harness.training import seed_all, train
 
 BATCH = 64
@@ -41,6 +41,11 @@ class MethodSubject:
     def relabelled(self) -> Data:
         """The same images in the same order, with labels that belong to others of them."""
         return relabelled(self.data)
+
+    @cached_property
+    def tested_elsewhere(self) -> Data:
+        """The same `train`; in `test` other images, and of each label another number of them."""
+        return tested_elsewhere(self.data)
 
     def build(self, seed: int = 0, data: Data | None = None) -> Method:
         dataset = small_net()  # of a cell, only method, backbone and seed have a part in building

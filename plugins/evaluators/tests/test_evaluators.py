@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
-from harness import Augmentation, Classifier, Data, Method, Split, Trained, UsageError
+from harness import Augmentation, Classifier, Data, EpisodeIndices, Method, Split, Trained, UsageError, draw_episodes
 
 SHAPE = (1, 2, 2)
 
@@ -229,6 +229,24 @@ def test_fewshot_agrees_with_a_loop() -> None:
     np.testing.assert_allclose(metric.units, expected, atol=1e-6)
     assert metric.unit == "episode"
     assert metric.protocol == "inductive"
+
+
+@pytest.mark.parametrize("adapts_on", ["features", "images"])
+def test_fewshot_accuracies_do_not_depend_on_the_order_of_queries(
+    adapts_on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, config = blobs(spread=60), FewShotConfig(ways=4, shots=2, queries=5, episodes=130)
+    shuffled = FewShot(config).evaluate(trained(data, Recorder(adapts_on)))["accuracy"]
+
+    def class_by_class(*asked: Any) -> EpisodeIndices:
+        drawn = draw_episodes(*asked)
+        order = drawn.query_labels.argsort(1)
+        return drawn._replace(query=drawn.query.gather(1, order), query_labels=drawn.query_labels.gather(1, order))
+
+    monkeypatch.setattr("harness_evaluators.fewshot.draw_episodes", class_by_class)
+    sorted_ = FewShot(config).evaluate(trained(data, Recorder(adapts_on)))["accuracy"]
+    np.testing.assert_array_equal(shuffled.units, sorted_.units)
+    assert 0.3 < shuffled.value < 0.95
 
 
 def test_fewshot_names_transductive_batch_norm() -> None:

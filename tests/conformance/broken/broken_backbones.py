@@ -49,6 +49,38 @@ class Centred(Good):
         return features - features.mean(0)
 
 
+class NoRunningStatistics(Good):
+    """has a batch norm that keeps no running statistics"""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, sample_shape)
+        self.norm = nn.BatchNorm2d(8, track_running_stats=False)
+
+
+class FirstChannel(Good):
+    """takes colour images for grey ones and sees their first channel alone"""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, (1, *sample_shape[1:]))
+
+    def forward(self, images):
+        return super().forward(images[:, :1])
+
+
+class Cropped(Good):
+    """sees the upper left 16x16 of each image, whatever its size"""
+
+    def forward(self, images):
+        return super().forward(images[:, :, :16, :16])
+
+
+class Clipping(Good):
+    """cuts off negative numbers in its input, in place"""
+
+    def forward(self, images):
+        return super().forward(images.relu_())
+
+
 class Unused(Good):
     """has a layer that it does not use"""
 

@@ -56,6 +56,43 @@ class Overlapping(Good):
         return {**splits, "test": splits["train"]}
 
 
+class MirroredCopies(Good):
+    """mirrors its images before it splits them, so that a test image is the copy of a training image"""
+
+    def load(self):
+        splits = super().load()
+        train = splits["train"]
+        return {**splits, "test": Split(train.images.flip(-1), train.labels, train.classes)}
+
+
+class Patterned(Good):
+    """Each class is noise on a pattern of its own."""
+
+    def load(self):
+        patterns = torch.randint(0, 128, (3, 1, 6, 6), generator=torch.Generator().manual_seed(1))
+        splits = super().load()
+        for name in ("train", "test"):
+            split = splits[name]
+            images = (split.images // 2 + patterns[split.labels]).byte()
+            splits[name] = Split(images, self.labels(name, split.labels), split.classes)
+        return splits
+
+    def split(self, classes, generator):
+        parts = [super(Patterned, self).split(classes, generator) for _ in range(16)]
+        images, labels = torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts])
+        return Split(images, labels, tuple(classes))
+
+    def labels(self, name, labels):
+        return labels
+
+
+class LabelsFromOne(Patterned):
+    """counts the labels of its test split from one, and the last as zero"""
+
+    def labels(self, name, labels):
+        return (labels + 1) % 3 if name == "test" else labels
+
+
 class Unseeded(Good):
     """draws another split each time"""
 

@@ -29,11 +29,21 @@ METHODS = (
     "NoMethod LossPerImage Squeezed Infinite Centred OneClassMore Unused Frozen Unseeded Forgetful Collapsing Peeking "
     "Benchmarking Reseeding Drawing Freezing OfItsOwnDevice FailsElsewhere KilledElsewhere OnTheCpu "
     "Classify Contrast Prototypes Twice LessSureOfLaterQueries InOrderOfClasses NormalisedByQueries "
-    "SupportByPlace FirstShot LabelsPermuted SupportShifted SupportPermuted"
+    "SupportByPlace FirstShot LabelsPermuted SupportShifted SupportPermuted Queued Followed StandingQueue StandingKeys "
+    "QueriesByPlace CarriesOver SoftmaxOverQueries SeenTest Clipping"
 )
-BACKBONES = "Good NoWidth OtherWidth Whole Centred Unused Unseeded Plain Threads Reseeding Drawing OnTheCpu"
-DATASETS = "Good Floats KnownNovel EmptyClass Overlapping Unseeded NoFingerprint WordyAugmentation Doubling Seeding"
-EVALUATORS = "Good Unscorable Truncated Sampling WinningTies Training NoGradient Seeding OnTheCpu"
+BACKBONES = (
+    "Good NoWidth OtherWidth Whole Centred Unused Unseeded Plain Threads Reseeding Drawing OnTheCpu "
+    "NoRunningStatistics FirstChannel Cropped Clipping"
+)
+DATASETS = (
+    "Good Floats KnownNovel EmptyClass Overlapping Unseeded NoFingerprint WordyAugmentation Doubling Seeding "
+    "MirroredCopies Patterned LabelsFromOne"
+)
+EVALUATORS = (
+    "Good Unscorable Truncated Sampling WinningTies Training NoGradient Seeding OnTheCpu LastBatchDropped "
+    "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics"
+)
 EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
 
 

@@ -1,5 +1,6 @@
 """Methods that each keep the contract but for one point, and the good ones that they are made from."""
 
+import copy
 import os
 import signal
 import warnings
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from harness import Episodes, Labelled, Method, Views
+from harness import Episodes, Labelled, Method, Views, class_means
 
 
 class Classify(Method):
@@ -34,6 +35,62 @@ class Contrast(Method):
     def loss(self, views):
         one, other = F.normalize(self.backbone(views.flatten(0, 1)), dim=1).chunk(2)
         return F.cross_entropy(one @ other.T / 0.2, torch.arange(len(one), device=one.device))
+
+
+class Queued(Contrast):
+    """The other view of an image is told from the others and from those of earlier steps."""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.register_buffer("queue", F.normalize(torch.randn(backbone.feature_dim, 192), dim=0))
+        self.register_buffer("place", torch.zeros((), dtype=torch.int64))
+
+    def loss(self, views):
+        one, other = F.normalize(self.backbone(views.flatten(0, 1)), dim=1).chunk(2)
+        self.newest = other.detach()
+        logits = one @ torch.cat([other.T, self.queue], 1)
+        return F.cross_entropy(logits / 0.2, torch.arange(len(one), device=one.device))
+
+    def after_step(self, step, steps):
+        self.queue[:, self.place + torch.arange(len(self.newest), device=self.queue.device)] = self.newest.T
+        self.move()
+
+    def move(self):
+        self.place.add_(len(self.newest)).remainder_(self.queue.shape[1])
+
+
+class StandingQueue(Queued):
+    """writes to the same places of its queue in every step"""
+
+    def move(self):
+        (self.place + len(self.newest)).remainder_(self.queue.shape[1])
+
+
+class Followed(Contrast):
+    """The other view of an image is told from the others by a network that follows."""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.keys = copy.deepcopy(backbone).requires_grad_(False)
+
+    def loss(self, views):
+        one, other = (F.normalize(part, dim=1) for part in (self.backbone(views[0]), self.keys(views[1])))
+        return F.cross_entropy(one @ other.T / 0.2, torch.arange(len(one), device=one.device))
+
+    @torch.no_grad()
+    def after_step(self, step, steps):
+        for key, weight in zip(self.followers(), self.backbone.parameters(), strict=True):
+            key.lerp_(weight, 0.1)
+
+    def followers(self):
+        return list(self.keys.parameters())
+
+
+class StandingKeys(Followed):
+    """moves a copy of its momentum network, which itself stays as it started"""
+
+    def followers(self):
+        return [key.clone() for key in super().followers()]
 
 
 class NoMethod(nn.Module):
@@ -174,6 +231,48 @@ class LabelsPermuted(Classify):
         return F.cross_entropy(self.head(self.backbone(batch.images)), batch.labels[torch.randperm(len(batch.labels))])
 
 
+class QueriesByPlace(Prototypes):
+    """takes its queries to come class by class in training and ignores their labels"""
+
+    def loss(self, batch):
+        placed = torch.arange(5).repeat_interleave(batch.query_labels.shape[1] // 5)
+        return super().loss(batch._replace(query_labels=placed.expand_as(batch.query_labels)))
+
+
+class CarriesOver(Classify):
+    """starts each episode where the one before it ended"""
+
+    def adapt(self, support, labels, ways):
+        adapted, carried = [], 0
+        for episode in zip(support, labels, strict=True):
+            means = F.normalize(class_means(*(part[None] for part in episode), ways), dim=-1)
+            carried = means + 0.2 * carried
+            adapted.append(carried)
+        return lambda query: F.normalize(query, dim=-1) @ torch.cat(adapted).mT
+
+
+class SoftmaxOverQueries(Classify):
+    """takes its softmax over the queries instead of the classes"""
+
+    def adapt(self, support, labels, ways):
+        classify = super().adapt(support, labels, ways)
+        return lambda query: classify(query).softmax(1)
+
+
+class SeenTest(Classify):
+    """centres its images by the mean of the test split"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.register_buffer("centre", data.inputs(data.split("test").images).mean(0))
+
+    def encode(self, images):
+        return self.backbone(images - self.centre)
+
+    def loss(self, batch):
+        return super().loss(batch._replace(images=batch.images - self.centre))
+
+
 class Unused(Classify):
     """has a parameter that the loss does not use"""
 
@@ -264,6 +363,13 @@ class Freezing(Classify):
     def encode(self, images):
         self.backbone.requires_grad_(False)
         return super().encode(images)
+
+
+class Clipping(Classify):
+    """cuts off negative numbers in the images that it encodes, in place"""
+
+    def encode(self, images):
+        return self.backbone(images.relu_())
 
 
 class OfItsOwnDevice(Contrast):
