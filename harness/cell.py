@@ -257,6 +257,7 @@ def _plain(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "protocol": metric.protocol,
+        **({"details": dict(metric.details)} if metric.details else {}),
     }
 
 

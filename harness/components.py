@@ -103,19 +103,31 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Metric:
-    """One number with what it was made of: `units` are per-image or per-episode values whose mean is `value`."""
+    """One number with what it was made of: `units` are per-image or per-episode values whose mean is `value`.
+
+    `details` are what else the record should say of it, such as an option that the evaluator chose.
+    """
 
     value: float
     units: NDArray[np.float32]
     unit: str
     higher_is_better: bool = True
     protocol: str = ""
+    details: Mapping[str, str | float | bool] = field(default_factory=dict)
 
     @classmethod
-    def mean(cls, units: Tensor, unit: str, *, higher_is_better: bool = True, protocol: str = "") -> Metric:
+    def mean(
+        cls,
+        units: Tensor,
+        unit: str,
+        *,
+        higher_is_better: bool = True,
+        protocol: str = "",
+        details: Mapping[str, str | float | bool] | None = None,
+    ) -> Metric:
         """The mean of per-unit values (n,)."""
         values = units.detach().cpu().numpy().astype(np.float32)
-        return cls(float(values.mean(dtype=np.float64)), values, unit, higher_is_better, protocol)
+        return cls(float(values.mean(dtype=np.float64)), values, unit, higher_is_better, protocol, details or {})
 
     @property
     def n(self) -> int:
