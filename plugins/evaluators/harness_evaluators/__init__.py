@@ -28,7 +28,7 @@ class LinearConfig:
     """Options of the linear probe."""
 
     strengths: tuple[float, ...] = option(
-        (1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7),
+        (1e-3, 2e-4, 5e-5, 1e-5, 2e-6, 5e-7, 1e-7),
         "candidates for the L2 penalty, as a share of the features' total variance; held-out samples of the reference "
         "split choose",
     )

@@ -16,7 +16,7 @@ from harness_evaluators.splits import require_same_classes
 
 FOLDS = 5
 FEW = 2000  # samples; of fewer, every fold is held out once; of more, one fold is
-TOLERANCE, LIMIT = 1e-4, 100  # what a further step would lower the loss by, in nats; steps of each fit
+TOLERANCE, LIMIT = 1e-3, 100  # what a further step would lower the loss by, in nats; steps of each fit
 
 
 class Probe(NamedTuple):
@@ -87,11 +87,13 @@ def probe(features: Tensor, labels: Tensor, classes: int, config: LinearConfig) 
     everything = Samples(x, labels, x.new_full((1, len(x)), 1 / len(x)))
     inverse = curvature_inverse(moments, penalty, classes)
     weights = minimise(weights, everything, penalty, inverse, TOLERANCE, LIMIT)[0]
-    return Probe(torch.cat([basis @ weights[:, :-1].T, weights[:, -1:].T]) if basis is not None else weights.T, strength)
+    return Probe(
+        torch.cat([basis @ weights[:, :-1].T, weights[:, -1:].T]) if basis is not None else weights.T, strength
+    )
 
 
 def compressed(features: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Features (N, D + 1) as (N, N + 1) and a basis (D, N), where N < D: regularised weights lie in the samples' span."""
+    """Features (N, D + 1) as (N, N + 1) and a basis (D, N), where N < D: the weights lie in the span of the samples."""
     if len(features) >= features.shape[1] - 1:
         return features, None
     basis, coordinates = torch.linalg.qr(features[:, :-1].T)
@@ -108,10 +110,10 @@ def held_out(labels: Tensor, seed: int) -> Tensor:
 
 
 def middle(accuracies: list[float], samples: int) -> int:
-    """The middle one of the candidates that are within one standard error of the best: what is less is chance."""
+    """The middle one of the candidates within one standard error of the best, which chance may have made the best."""
     best = max(accuracies)
     alike = [i for i, each in enumerate(accuracies) if each >= best - standard_error(best, samples)]
-    return alike[len(alike) // 2]
+    return alike[(len(alike) - 1) // 2]
 
 
 def standard_error(accuracy: float, samples: int) -> float:

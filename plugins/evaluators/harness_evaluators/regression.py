@@ -31,8 +31,8 @@ class Step(NamedTuple):
 def loss_and_gradient(weights: Tensor, samples: Samples, penalty: float) -> tuple[Tensor, Tensor]:
     """Of weights (R, C, D): sum over n of share_n * cross-entropy_n, (R,), and its gradient, (R, C, D).
 
-    To the loss comes penalty / 2 * |W|^2, without the bias, the last column. With the probabilities P (C, N) of a fit and
-    the labels Y as one-hot columns, the gradient is share * (P - Y) x + penalty * W.
+    To the loss comes penalty / 2 * |W|^2, without the bias, the last column. With the probabilities P (C, N) of a fit
+    and the labels Y as one-hot columns, the gradient is share * (P - Y) x + penalty * W.
     """
     x, labels, share = samples
     every = torch.arange(len(x), device=x.device)
@@ -48,10 +48,10 @@ def loss_and_gradient(weights: Tensor, samples: Samples, penalty: float) -> tupl
 
 
 def curvature_inverse(moments: Tensor, penalty: float, classes: int) -> Tensor:
-    """(D, D): the inverse of the Hessian of a class's weights while all classes are equally likely.
+    """(D, D): the inverse of the Hessian while all classes are equally likely, which is the same for every class.
 
-    The Hessian is x^T x * p (1 - p) + penalty, with p = 1 / classes: Newton's matrix at weights of zero, and a good start
-    for L-BFGS everywhere. `moments` is x^T x / N.
+    With `moments` x^T x / N it is moments / classes + penalty on the weights whose sum over classes is zero: Newton's
+    matrix at weights of zero, and a good start for L-BFGS everywhere.
     """
     # the least penalty keeps rounding errors of the moments from being taken for directions
     least = 1e-6 * float(moments.diagonal().sum()) / classes
@@ -87,8 +87,8 @@ def minimise(start: Tensor, samples: Samples, penalty: float, inverse: Tensor, t
 
 
 def newton(gradient: Tensor, history: Sequence[Step], inverse: Tensor) -> Tensor:
-    """The step (R, C, D) of L-BFGS: algorithm 7.4 of Nocedal and Wright, from `inverse` as the first guess of the inverse
-    Hessian, scaled as their equation 7.20 says."""
+    """The step (R, C, D) of L-BFGS: algorithm 7.4 of Nocedal and Wright (2006). Its first guess of the inverse Hessian is
+    `inverse`, scaled as their equation 7.20 says."""
     rest, scale, factors = gradient, torch.ones_like(gradient[:, 0, 0]), list[Tensor]()
     for step in reversed(history):
         factors.append(step.inverse_product * dot(step.moved, rest))
