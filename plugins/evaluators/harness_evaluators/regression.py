@@ -87,7 +87,7 @@ def minimise(start: Tensor, samples: Samples, penalty: float, inverse: Tensor, t
 
 
 def newton(gradient: Tensor, history: Sequence[Step], inverse: Tensor) -> Tensor:
-    """The step (R, C, D) of L-BFGS: algorithm 7.4 of Nocedal and Wright (2006). Its first guess of the inverse Hessian is
+    """The step (R, C, D) of L-BFGS: algorithm 7.4 of Nocedal and Wright. Its first guess of the inverse Hessian is
     `inverse`, scaled as their equation 7.20 says."""
     rest, scale, factors = gradient, torch.ones_like(gradient[:, 0, 0]), list[Tensor]()
     for step in reversed(history):
