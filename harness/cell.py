@@ -277,6 +277,7 @@ def _plain(metric: Metric) -> dict[str, Any]:
         "higher_is_better": metric.higher_is_better,
         "protocol": metric.protocol,
         **({"bound": _plain(metric.bound)} if metric.bound else {}),
+        **({"details": dict(metric.details)} if metric.details else {}),
     }
 
 

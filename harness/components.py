@@ -108,6 +108,7 @@ class Metric:
 
     bound: what an honest score does not exceed but by chance, such as the same evaluator's score on the training split;
     its `protocol` says what it is. A gate finds a score that does suspicious.
+    `details` are what else the record should say of it, such as an option that the evaluator chose.
     """
 
     value: float
@@ -116,6 +117,7 @@ class Metric:
     higher_is_better: bool = True
     protocol: str = ""
     bound: Metric | None = None
+    details: Mapping[str, str | float | bool] = field(default_factory=dict)
 
     @classmethod
     def mean(
@@ -126,10 +128,12 @@ class Metric:
         higher_is_better: bool = True,
         protocol: str = "",
         bound: Metric | None = None,
+        details: Mapping[str, str | float | bool] | None = None,
     ) -> Metric:
         """The mean of per-unit values (n,)."""
         values = units.detach().cpu().numpy().astype(np.float32)
-        return cls(float(values.mean(dtype=np.float64)), values, unit, higher_is_better, protocol, bound)
+        value = float(values.mean(dtype=np.float64))
+        return cls(value, values, unit, higher_is_better, protocol, bound, details or {})
 
     @property
     def n(self) -> int:

@@ -29,7 +29,7 @@ TRAINING = {
     **dict.fromkeys(("seconds", "images", "images_per_second", "peak_memory_mb"), NUMBER),
     "provenance": OPTIONAL,
 }
-METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER}
+METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL}
 EVALUATION = {
     "label": str,
     "evaluator": COMPONENT,

@@ -18,7 +18,7 @@ class CellRecord:
         it has not been trained to the end.
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
-        "higher_is_better", "protocol"), "provenance".
+        "higher_is_better", "protocol" and, if the evaluator has any, "details"), "provenance".
     failure: "status" (failed, timeout, oom, killed, interrupted), "message", "log", "signal" and "exit_code" of the
         latest attempt, if that did not end well.
     """

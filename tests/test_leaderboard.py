@@ -45,6 +45,18 @@ def test_lower_can_be_better() -> None:
     assert "↓ lower is better." in notes(table)
 
 
+def test_details_of_scores_are_summed_up() -> None:
+    """Yes and no are counted, numbers have a range, words are listed; a record without details says nothing."""
+    found = [
+        record("a", seed, {"linear": metric(0.5, details={"strength": strength, "at_edge": seed == 1, "by": "folds"})})
+        for seed, strength in enumerate((1e-5, 1e-3, 1e-4))
+    ]
+    (table,) = build(found)
+    assert "Details of linear: at_edge 1 of 3; by folds; strength 1e-05 to 0.001." in notes(table)
+    (table,) = build(seeds("a", [0.5, 0.6]))
+    assert not any("Details" in line for line in notes(table))
+
+
 def test_one_seed_has_no_rank_and_shows_the_interval_within_it() -> None:
     records = [record("simclr", 0, {"knn": 0.9}), record("untrained", 0, {"knn": metric(0.4, half_width=None)})]
     markdown = render(records)

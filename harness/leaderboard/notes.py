@@ -32,6 +32,7 @@ def notes(table: Table) -> list[str]:
         *_partial_ranks(table),
         *_directions(table),
         *_units(table),
+        *_details(table),
         "Costs are means over seeds; evaluation is the sum of the evaluators shown.",
         *_shared(table),
         *_mixed(table),
@@ -125,6 +126,30 @@ def _units(table: Table) -> list[str]:
         f"A seed's score is itself a mean: {'; '.join(each)}. In brackets: the median half of the 95 % "
         "interval within one seed, another thing than the table's ±."
     ]
+
+
+def _details(table: Table) -> list[str]:
+    """What evaluators recorded of their scores: of yes and no, how many said yes; else the values, each once."""
+    scored = [[score for row in table.rows if (score := row.scores[i])] for i in range(len(table.columns))]
+    lines = []
+    for column, scores in zip(table.columns, scored, strict=True):
+        found: dict[str, list[Any]] = {}
+        for details in _all(scores, "details"):
+            for name, value in details.items():
+                found.setdefault(name, []).append(value)
+        each = [f"{name} {_summed_up(found[name])}" for name in sorted(found, key=natural)]
+        if each:
+            lines.append(f"Details of {column.title}: {'; '.join(each)}.")
+    return lines
+
+
+def _summed_up(values: list[Any]) -> str:
+    if all(isinstance(value, bool) for value in values):
+        return f"{sum(values)} of {len(values)}"
+    if any(type(value) not in (int, float) for value in values):
+        return clean(joined(values), 200)
+    least, most = f"{min(values):g}", f"{max(values):g}"
+    return least if least == most else f"{least} to {most}"
 
 
 def _made_of(column: Column, scores: Sequence[Score]) -> str:

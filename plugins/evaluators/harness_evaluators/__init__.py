@@ -27,20 +27,18 @@ class KNNConfig:
 class LinearConfig:
     """Options of the linear probe."""
 
-    epochs: int = option(90, "passes over the reference split")
-    batch_size: int = option(256, "samples per step")
-    learning_rates: tuple[float, ...] = option(
-        (0.03, 0.1, 0.3), "candidates; the one that does best on a held-out tenth of the reference split is taken"
+    strengths: tuple[float, ...] = option(
+        (1e-3, 2e-4, 5e-5, 1e-5, 2e-6, 5e-7, 1e-7),
+        "candidates for the L2 penalty, as a share of the features' total variance; held-out samples of the reference "
+        "split choose",
     )
     reference: str = option("train", "split that the probe is trained on")
     test: str = option("test", "split that is classified")
-    seed: int = option(0, "decides the held-out part and the order of samples")
+    seed: int = option(0, "decides which samples are held out")
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError("epochs and batch_size must be at least 1")
-        if not self.learning_rates or min(self.learning_rates) <= 0:
-            raise ValueError(f"learning_rates must be positive, and at least one, not {list(self.learning_rates)}")
+        if not self.strengths or min(self.strengths) <= 0:
+            raise ValueError(f"strengths must be positive, and at least one, not {list(self.strengths)}")
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,34 @@
-"""A linear probe: softmax regression on frozen, cached features."""
+"""A linear probe: softmax regression on frozen, cached features, as strongly regularised as held-out samples say."""
 
 from __future__ import annotations
 
 import math
+import warnings
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from harness import Data, Evaluator, Method, Metric, Trained
 from harness_evaluators import LinearConfig
+from harness_evaluators.regression import Samples, curvature_inverse, minimise
 from harness_evaluators.scores import accuracies
 from harness_evaluators.splits import require_same_classes
 
-MOMENTUM = 0.9
-HELD_OUT = 10  # one in so many samples of the reference split chooses the rate
+FOLDS = 5
+FEW = 2000  # samples; of fewer, every fold is held out once; of more, one fold is
+TOLERANCE, LIMIT = 1e-3, 100  # what a further step would lower the loss by, in nats; steps of each fit
+
+
+class Probe(NamedTuple):
+    """Weights (D, classes), and the strength that was chosen for them."""
+
+    weights: Tensor
+    strength: float
 
 
 class Linear(Evaluator):
-    """SGD with momentum and a cosine schedule; the learning rate is chosen without a look at the test split."""
+    """L2-regularised softmax regression; the strength is chosen without a look at the test split."""
 
     config: LinearConfig
 
@@ -28,9 +39,14 @@ class Linear(Evaluator):
         reference, test = trained.data.split(self.config.reference), trained.data.split(self.config.test)
         standardise = standardiser(trained.features(self.config.reference))
         features = standardise(trained.features(self.config.reference))
-        weights = probe(features, reference.labels, len(reference.classes), self.config)
+        weights, strength = probe(features, reference.labels, len(reference.classes), self.config)
         predictions = (standardise(trained.features(self.config.test)) @ weights).argmax(1)
-        return accuracies(predictions, test)
+        at_edge = strength in (min(self.config.strengths), max(self.config.strengths))
+        if at_edge and len(self.config.strengths) > 1:
+            warnings.warn(f"the linear probe's strength, {strength:g}, is an end of its `strengths`", stacklevel=2)
+        fitted = ((features @ weights).argmax(1) == reference.labels).float()
+        bound = Metric.mean(fitted, "image", protocol=f"'{self.config.reference}', which it was fitted to")
+        return accuracies(predictions, test, bound, {"strength": strength, "at_edge": at_edge})
 
 
 class standardiser:  # noqa: N801 (used as a function)
@@ -47,39 +63,60 @@ class standardiser:  # noqa: N801 (used as a function)
 
 
 @torch.no_grad()
-def probe(features: Tensor, labels: Tensor, classes: int, config: LinearConfig) -> Tensor:
-    """Weights (D, classes): the rate with the best accuracy on held-out `features` is trained again on all of them."""
-    generator = torch.Generator().manual_seed(config.seed)
-    rates = features.new_tensor(config.learning_rates)
-    if len(rates) > 1 and len(features) >= HELD_OUT:
-        order = torch.randperm(len(features), generator=generator).to(features.device)
-        held, kept = order[::HELD_OUT], order[torch.arange(len(order)) % HELD_OUT != 0]
-        candidates = fit(features[kept], labels[kept], classes, rates, config, generator)
-        hits = [((features[held] @ candidate).argmax(1) == labels[held]).sum() for candidate in candidates]
-        rates = rates[torch.stack(hits).argmax()][None]
-    return fit(features, labels, classes, rates[:1], config, generator)[0]
+def probe(features: Tensor, labels: Tensor, classes: int, config: LinearConfig) -> Probe:
+    """The strength that held-out samples choose, trained on all `features` (N, D + 1).
 
-
-def fit(
-    features: Tensor, labels: Tensor, classes: int, rates: Tensor, config: LinearConfig, generator: torch.Generator
-) -> Tensor:
-    """Softmax regression by SGD from zero, at every one of `rates` (R,) on the same batches: weights (R, D, classes).
-
-    The gradient of the mean cross-entropy of x W is x^T (softmax(x W) - onehot) / B.
+    From the strongest on, each strength starts from the weights of the one before. The path ends early where accuracy
+    has fallen by more than two standard errors.
     """
-    # the candidates lie side by side, (D, R * classes), so that a step is two large matrix products
-    weights = features.new_zeros(features.shape[1], len(rates) * classes)
-    each_rate = rates.repeat_interleave(classes)
-    velocity = torch.zeros_like(weights)
-    steps, step = config.epochs * math.ceil(len(features) / config.batch_size), 0
-    for _ in range(config.epochs):
-        order = torch.randperm(len(features), generator=generator).to(features.device)
-        for index in order.split(config.batch_size):
-            batch = features[index]
-            errors = (batch @ weights).unflatten(1, (len(rates), classes)).softmax(2)  # (B, R, classes)
-            errors[torch.arange(len(index), device=index.device), :, labels[index]] -= 1
-            velocity.mul_(MOMENTUM).addmm_(batch.T, errors.flatten(1), alpha=1 / len(index))
-            cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-            weights.addcmul_(velocity, each_rate, value=-cosine)
-            step += 1
-    return weights.unflatten(1, (len(rates), classes)).transpose(0, 1)
+    x, basis = compressed(features)
+    held = held_out(labels, config.seed).to(x.device)  # (R, N)
+    kept = (~held).to(x.dtype)
+    folds = Samples(x, labels, kept / kept.sum(1, keepdim=True).clamp_min(1))
+    moments, weights = x.T @ x / len(x), x.new_zeros(len(held), classes, x.shape[1])
+    path, tried, best = [], list[float](), 0.0
+    for strength in sorted(config.strengths, reverse=True):
+        penalty = strength * (features.shape[1] - 1)
+        inverse = curvature_inverse(moments, penalty, classes)
+        weights = minimise(weights, folds, penalty, inverse, TOLERANCE, LIMIT)
+        predictions = (weights.flatten(0, 1) @ x.T).view(len(held), classes, -1).argmax(1)
+        tried.append(float((predictions == labels)[held].float().mean()))
+        path.append((strength, penalty, weights.mean(0, keepdim=True)))
+        best = max(tried)
+        if tried[-1] < best - 2 * standard_error(best, int(held.sum())):
+            break
+    strength, penalty, weights = path[middle(tried, int(held.sum()))]
+    everything = Samples(x, labels, x.new_full((1, len(x)), 1 / len(x)))
+    inverse = curvature_inverse(moments, penalty, classes)
+    weights = minimise(weights, everything, penalty, inverse, TOLERANCE, LIMIT)[0]
+    return Probe(
+        torch.cat([basis @ weights[:, :-1].T, weights[:, -1:].T]) if basis is not None else weights.T, strength
+    )
+
+
+def compressed(features: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Features (N, D + 1) as (N, N + 1) and a basis (D, N), where N < D: the weights lie in the span of the samples."""
+    if len(features) >= features.shape[1] - 1:
+        return features, None
+    basis, coordinates = torch.linalg.qr(features[:, :-1].T)
+    return torch.cat([coordinates.T, features[:, -1:]], 1), basis
+
+
+def held_out(labels: Tensor, seed: int) -> Tensor:
+    """(R, N): which samples each of R fits does not see. Folds have all classes in like shares."""
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    order = order[labels.cpu()[order].argsort(stable=True)]
+    fold = torch.empty_like(order)
+    fold[order] = torch.arange(len(order)) % FOLDS
+    return fold == torch.arange(FOLDS if len(labels) < FEW else 1)[:, None]
+
+
+def middle(accuracies: list[float], samples: int) -> int:
+    """The middle one of the candidates within one standard error of the best, which chance may have made the best."""
+    best = max(accuracies)
+    alike = [i for i, each in enumerate(accuracies) if each >= best - standard_error(best, samples)]
+    return alike[(len(alike) - 1) // 2]
+
+
+def standard_error(accuracy: float, samples: int) -> float:
+    return math.sqrt(accuracy * (1 - accuracy) / samples)
