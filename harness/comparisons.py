@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
+CAREFUL = 1.25  # standard errors by which spreads are taken to be more unlike than they look
 ALPHA = 0.05  # the share of columns in which any two equal rows are separated, at most
 
 
@@ -73,7 +74,7 @@ def compare(scores: Sequence[Sequence[float]], grid: float = 0.0, alpha: float =
     """Every row against every other. scores: (K, n), K rows on the same n seeds, both at least two.
 
     A difference is tested by Student's t, paired by seed. Its variance is moderated as in Smyth (2004): with few seeds
-    it is badly known, so it is drawn to that of the whole column, the more the more alike the rows' spreads are. The
+    it is badly known, so it is drawn to the usual one of the column, the more the more alike the rows' spreads are. The
     half width is the t-quantile at alpha / pairs (Bonferroni): the error rate of the column is at most alpha however
     the pairs depend on each other. `grid`: as in `harness.significance.paired_t`.
     """
@@ -87,19 +88,31 @@ def compare(scores: Sequence[Sequence[float]], grid: float = 0.0, alpha: float =
     own = differences.var(2, ddof=1) + grid**2 / 6
     residuals = values - values.mean(1, keepdims=True) - values.mean(0) + values.mean()
     spreads = (residuals**2).sum(1) / freedom + grid**2 / 12
-    common = 2 * (spreads.sum() - rows * grid**2 / 12) / (rows - 1) + grid**2 / 6
+    common = 2 * rows / (rows - 1) * usual(spreads, freedom)
     prior = min(prior_freedom(spreads, freedom), freedom * (rows - 2) / 2)
     variances = (prior * common + freedom * own) / (prior + freedom)
     quantile = stdtrit(prior + freedom, 1 - alpha / (rows * (rows - 1)))
     return Comparisons(differences.mean(2), quantile * np.sqrt(variances / seeds))
 
 
+def usual(variances: Matrix, freedom: float) -> float:
+    """The geometric mean of `variances` (K,), which a few noisy rows hardly move, without its bias: the logarithm of a
+    variance that is estimated with `freedom` is less by log(freedom / 2) - digamma(freedom / 2) on average."""
+    import numpy as np
+    from scipy.special import digamma
+
+    if not variances.any():
+        return 0.0
+    logs = np.log(np.maximum(variances, 1e-12 * variances.max()))
+    return float(np.exp(logs.mean() + np.log(freedom / 2) - digamma(freedom / 2)))
+
+
 def prior_freedom(variances: Matrix, freedom: float) -> float:
     """How many degrees of freedom the common variance is worth, beside the `freedom` of each of `variances` (K,).
 
     The logarithms of equal variances, each estimated with `freedom`, vary by trigamma(freedom / 2); what they vary more
-    shows how unlike they are (Smyth, 2004, section 6.2). One standard error is added, as unlike spreads that happen to
-    look alike would make noisy rows seem separated. `docs/ranks.md` shows the error rates that this keeps.
+    shows how unlike they are (Smyth, 2004, section 6.2). CAREFUL standard errors are added, as unlike spreads that
+    happen to look alike would make noisy rows seem separated. `docs/ranks.md` shows the error rates that this keeps.
     """
     import numpy as np
     from scipy.special import polygamma
@@ -109,7 +122,7 @@ def prior_freedom(variances: Matrix, freedom: float) -> float:
         return 0.0
     logs = np.log(np.maximum(variances, 1e-12 * variances.max()))
     expected, fourth = (float(polygamma(order, freedom / 2)) for order in (1, 3))
-    error = np.sqrt((2 * expected**2 * rows / (rows - 1) + fourth) / rows)
+    error = CAREFUL * np.sqrt((2 * expected**2 * rows / (rows - 1) + fourth) / rows)
     excess = float(logs.var(ddof=1)) - expected + float(error)
     return 2 * _trigamma_inverse(excess) if excess > 0 else np.inf
 

@@ -11,7 +11,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.comparisons import ALPHA, Comparisons, Rank, compare, prior_freedom
+from harness.comparisons import ALPHA, CAREFUL, Comparisons, Rank, compare, prior_freedom
 
 
 def test_two_rows_are_a_paired_t_test() -> None:
@@ -31,12 +31,14 @@ def slow(scores: list[list[float]], grid: float) -> dict[tuple[int, int], tuple[
     of_seed = [sum(row[s] for row in scores) / rows for s in range(seeds)]
     grand = sum(mean) / rows
     squares = [sum((row[s] - mean[k] - of_seed[s] + grand) ** 2 for s in range(seeds)) for k, row in enumerate(scores)]
-    common = 2 * sum(squares) / ((rows - 1) * freedom) + grid**2 / 6
     logs = [math.log(square / freedom + grid**2 / 12) for square in squares]
     spread = sum((each - sum(logs) / rows) ** 2 for each in logs) / (rows - 1)
     # the logarithm of a gamma variable of shape freedom / 2: its variance and fourth cumulant
     second, fourth = (float(scipy.special.polygamma(order, freedom / 2)) for order in (1, 3))
-    excess = spread - second + math.sqrt((2 * second**2 * rows / (rows - 1) + fourth) / rows)
+    excess = spread - second + CAREFUL * math.sqrt((2 * second**2 * rows / (rows - 1) + fourth) / rows)
+    # of equal spreads of 1, the logarithm of a residual's variance has this mean
+    usual = float(scipy.special.digamma(freedom / 2)) - math.log(freedom / 2) + math.log((rows - 1) / rows)
+    common = 2 * math.exp(sum(logs) / rows - usual)
     prior = freedom * (rows - 2) / 2
     if excess > 0:
         root = scipy.optimize.brentq(lambda x: scipy.special.polygamma(1, x) - excess, 1e-6, 1e9)

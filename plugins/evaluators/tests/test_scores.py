@@ -10,7 +10,7 @@ import pytest
 import torch
 from harness_evaluators import FewShotConfig, KNNConfig
 from harness_evaluators.fewshot import FewShot
-from harness_evaluators.knn import KNN, vote
+from harness_evaluators.knn import KNN, place_in_class, vote
 from harness_evaluators.scores import accuracies
 from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor, nn
@@ -74,16 +74,20 @@ def told(evaluator: FewShot, method: Method, data: Data) -> Iterator[str]:
         yield str(each.message)
 
 
-def test_left_out_votes_are_those_of_a_bank_without_the_query() -> None:
+def test_hidden_folds_do_not_vote() -> None:
     draw = torch.Generator().manual_seed(0)
     bank, labels = torch.randn(40, 5, generator=draw), torch.arange(40) % 4
+    fold = place_in_class(labels)
+    assert fold.tolist() == [i // 4 for i in range(40)]
+    assert place_in_class(torch.tensor([2, 0, 2, 2, 0])).tolist() == [0, 0, 1, 2, 1]
     some = torch.tensor([3, 17, 30])
-    found = vote(bank[some], bank, labels, 4, 7, 0.1, among=some)
+    found = vote(bank[some], bank, labels, 4, 7, 0.1, hidden=(fold[some], fold))
     for place, votes in zip(some.tolist(), found, strict=True):
-        others = torch.arange(40) != place
+        others = fold != fold[place]
         torch.testing.assert_close(votes, vote(bank[place][None], bank[others], labels[others], 4, 7, 0.1)[0])
-    torch.testing.assert_close(vote(bank[some], bank, labels, 4, 7, 0.1, chunk=2, among=some), found)
-    assert vote(bank[:2], bank[:2], labels[:2], 4, 7, 0.1, among=torch.arange(2)).argmax(1).tolist() == [1, 0]
+    torch.testing.assert_close(vote(bank[some], bank, labels, 4, 7, 0.1, 2, (fold[some], fold)), found)
+    few = vote(bank[:5], bank[:5], labels[:5], 4, 7, 0.1, hidden=(fold[:5], fold[:5]))  # more neighbours than there are
+    assert few[4].argmax() == vote(bank[4:5], bank[:4], labels[:4], 4, 7, 0.1).argmax()
 
 
 class Leaking(KNN):
