@@ -103,7 +103,7 @@ def usual(variances: Matrix, freedom: float) -> float:
 
     if not variances.any():
         return 0.0
-    logs = np.log(np.maximum(variances, 1e-12 * variances.max()))
+    logs = np.log(np.maximum(variances, 1e-12 * np.max(variances)))
     return float(np.exp(logs.mean() + np.log(freedom / 2) - digamma(freedom / 2)))
 
 
@@ -120,7 +120,7 @@ def prior_freedom(variances: Matrix, freedom: float) -> float:
     rows = len(variances)
     if rows < 3 or not variances.any():
         return 0.0
-    logs = np.log(np.maximum(variances, 1e-12 * variances.max()))
+    logs = np.log(np.maximum(variances, 1e-12 * np.max(variances)))
     expected, fourth = (float(polygamma(order, freedom / 2)) for order in (1, 3))
     error = CAREFUL * np.sqrt((2 * expected**2 * rows / (rows - 1) + fourth) / rows)
     excess = float(logs.var(ddof=1)) - expected + float(error)

@@ -179,7 +179,7 @@ def test_another_protocol_is_shown_with_a_mark_but_not_ranked() -> None:
     maml = next(row for row in table.rows if row.label == "maml")
     assert [score.rank is None for score in maml.scores if score] == [True, True, False, False]
     protonet = next(row for row in table.rows if row.label == "protonet")
-    assert protonet.ranks[0] == (1, 1)
+    assert protonet.ranks[0].best == 1
     markdown = render(records)
     assert len(re.findall(r"\d †", markdown)) == 2
     assert "† transductive BN: not comparable with the column's protocol (inductive), so not ranked." in notes(table)

@@ -77,7 +77,7 @@ def _to_best(column: Column, score: Score | None) -> Cell:
         return Cell(MISSING)
     gap = score.place.to_best
     if gap.half_width is None:
-        return Cell("best", best=True)
+        return Cell("best")
     return Cell(mean_with_half_width(gap.mean, gap.half_width, percent=column.percent))
 
 

@@ -14,12 +14,13 @@ from harness.leaderboard.text import clean, half, joined, natural
 from harness.records import CellRecord
 
 READING = (
-    "How to read: mean over n seeds ± half of its 95 % t-interval, accuracies in %; in brackets the ranks that the row "
-    "can have in the column: (2) is second, (2-4) is second to fourth. Two rows are separated where the difference of "
-    "their means is significant: t-tests paired by seed, with one error rate of 5 % for all pairs of a column. Bold: "
-    "no row is separated above it. Rows are sorted by the mean of the middles of their ranks."
+    "How to read: accuracies in %, mean over n seeds ± half the width of its 95 % interval over seeds. Which rows "
+    "differ is not read from the ±: it is tested on the differences of shared seeds (t-tests), with an error rate of 5 % for "
+    "all pairs of a column together; not significant does not mean equal. In brackets are the ranks that a row can "
+    "have: (3-5) is third to fifth. Bold: no row of the column is significantly better. Rows are sorted by mean rank, "
+    "for which the middle of these ranks counts."
 )
-TIES = "Letters: rows that share one in a column are a group of ties, of which no two are separated."
+TIES = "Letters: two rows of a column that share one do not differ significantly, all other ranked pairs do."
 NOTHING = "No results yet."
 
 
@@ -63,7 +64,7 @@ def _intervals(table: Table) -> list[str]:
     lines = []
     if counts:
         over = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        lines.append(f"± is over {over} seeds: how sure the mean over seeds is, apart from the spread within a seed.")
+        lines.append(f"± is over {over} seeds, and does not count how closely the score of one seed is measured.")
     if single:
         who = ", ".join(single) if counts else "all methods"
         lines.append(
@@ -124,7 +125,7 @@ def _units(table: Table) -> list[str]:
         return []
     return [
         f"A seed's score is itself a mean: {'; '.join(each)}. In brackets: the median half of the 95 % "
-        "interval within one seed, another thing than the table's ±."
+        "interval within one seed, over the images or episodes that all seeds meet: another thing than the table's ±."
     ]
 
 

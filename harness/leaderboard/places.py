@@ -55,9 +55,11 @@ def usual_seeds(rows: Iterable[Mapping[int, float]]) -> tuple[int, ...]:
 
 
 def _placed(compared: Comparisons, keys: Sequence[str], seeds: int, sign: int) -> list[Place]:
+    import numpy as np
+
     few = len(keys) <= MOST
     ties = letters(compared.groups() if few else [], len(keys))
-    best = int(compared.differences.sum(1).argmax())
+    best = int(np.argmax(compared.differences.sum(1)))
     gaps, widths = sign * compared.differences[:, best], compared.half_widths[:, best]
     signs = compared.better.astype(int) - compared.better.T
     return [
