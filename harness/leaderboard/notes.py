@@ -15,10 +15,10 @@ from harness.records import CellRecord
 
 READING = (
     "How to read: accuracies in %, mean over n seeds ± half the width of its 95 % interval over seeds. Which rows "
-    "differ is not read from the ±: it is tested on the differences of shared seeds (t-tests), with an error rate of 5 % for "
-    "all pairs of a column together; not significant does not mean equal. In brackets are the ranks that a row can "
-    "have: (3-5) is third to fifth. Bold: no row of the column is significantly better. Rows are sorted by mean rank, "
-    "for which the middle of these ranks counts."
+    "differ is not read from the ±: it is tested on the differences of shared seeds (t-tests), with an error rate "
+    "of 5 % for all pairs of a column together; not significant does not mean equal. In brackets are the ranks that "
+    "a row can have: (3-5) is third to fifth. Bold: no row of the column is significantly better. Rows are sorted "
+    "by mean rank, for which the middle of these ranks counts."
 )
 TIES = "Letters: two rows of a column that share one do not differ significantly, all other ranked pairs do."
 NOTHING = "No results yet."

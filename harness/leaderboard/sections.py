@@ -19,8 +19,8 @@ from harness.published import Published
 
 BEST = "Difference to the best"
 BEST_READING = (
-    "Mean less the highest mean of the column, ± half the width of a 95 % interval that holds for all differences of the "
-    "column together: where it does not reach 0, the row differs significantly from the best."
+    "Mean less the highest mean of the column, ± half the width of a 95 % interval that holds for all differences of "
+    "the column together: where it does not reach 0, the row differs significantly from the best."
 )
 
 
