@@ -29,13 +29,14 @@ TRAINING = {
     **dict.fromkeys(("seconds", "images", "images_per_second", "peak_memory_mb"), NUMBER),
     "provenance": OPTIONAL,
 }
-METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL}
+METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL, "bound": OPTIONAL}
 EVALUATION = {
     "label": str,
     "evaluator": COMPONENT,
     "seconds": (int, float),
     "metrics": {ANY: METRIC},
     "provenance": OPTIONAL,
+    "shared_with_train": OPTIONAL,
 }
 ATTEMPT = {"status": str, "message": str}
 

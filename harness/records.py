@@ -18,7 +18,8 @@ class CellRecord:
         it has not been trained to the end.
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
-        "higher_is_better", "protocol" and, if the evaluator has any, "details"), "provenance".
+        "higher_is_better", "protocol" and, if the evaluator has any, "details" and "bound", a metric), "provenance",
+        "shared_with_train" (how many samples of each split are in the training split, too).
     failure: "status" (failed, timeout, oom, killed, interrupted), "message", "log", "signal" and "exit_code" of the
         latest attempt, if that did not end well.
     """

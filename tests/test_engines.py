@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from harness import Capabilities, Ended, Executor, Job, Resources, UsageError
+from harness.checkpoint import checkpoint_step
 from harness.config import load_suite
 from harness.display import PlainDisplay
 from harness.files import read_json, write_json
@@ -49,17 +50,18 @@ def test_a_job_that_is_started_again_goes_on_from_its_checkpoint(suite: Write, t
     command = [sys.executable, "-m", "harness", "cell", str(store.write_plan(plan)), id_, *ticket]
 
     def life(end: signal.Signals | None, env: dict[str, str] | None = None) -> int:
-        before = len(folder.steps.read_bytes()) if folder.steps.exists() else 0
+        before = checkpoint_step(folder.checkpoint)
         with (
             log.open("a") as out,
             subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | (env or {})) as job,
         ):
             if end:
-                wait_for(lambda: folder.checkpoint.exists() and folder.steps.stat().st_size > before)
+                wait_for(lambda: checkpoint_step(folder.checkpoint) > before)
                 job.send_signal(end)
         return job.returncode
 
     assert life(signal.SIGTERM) == 1
+    stopped_at = checkpoint_step(folder.checkpoint)
     assert life(signal.SIGKILL) == -signal.SIGKILL
     held = json.loads(store.lease(id_).read_bytes())
     assert held["attempt"] == "002"
@@ -72,7 +74,7 @@ def test_a_job_that_is_started_again_goes_on_from_its_checkpoint(suite: Write, t
     assert others == [("interrupted", again), ("ok", "")]
     trained = read_json(folder.training)
     assert trained
-    assert trained["resumed_at"] > 2
+    assert trained["resumed_at"] > stopped_at > 0
     assert folder.attempt(3).with_suffix(".log").samefile(log)
     assert life(None) == 75
     assert len(ends(folder)) == 3

@@ -184,7 +184,7 @@ def test_the_tables_of_the_page_are_made_from_what_was_measured() -> None:
         check=True,
     )
     assert done.stdout == PAGE
-    assert PAGE.count("<!-- table: ") == 3
+    assert PAGE.count("<!-- table: ") == 4
 
 
 def test_what_was_measured_is_what_the_page_claims() -> None:
