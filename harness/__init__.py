@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.preloading import preload
     from harness.processes import alive, process_start
     from harness.published import Published
+    from harness.python import safe_path
     from harness.supervisor import GRACE_SECONDS
 
 _LAZY = {
@@ -55,6 +56,7 @@ _LAZY = {
     "preload": "harness.preloading",
     **dict.fromkeys(("alive", "process_start"), "harness.processes"),
     "Published": "harness.published",
+    "safe_path": "harness.python",
     "GRACE_SECONDS": "harness.supervisor",
 }
 
@@ -108,6 +110,7 @@ __all__ = [
     "require_classes",
     "require_episodes",
     "run_job",
+    "safe_path",
     "same_on_all",
     "scale_and_shift",
 ]

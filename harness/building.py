@@ -63,13 +63,13 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> list[str]
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
     told: list[str] = []
     for evaluator in evaluators:
-        with _warnings(f"{evaluator.where}: {evaluator.label} on {cell.dataset.label}", told):
+        with usage_warnings(f"{evaluator.where}: {evaluator.label} on {cell.dataset.label}", told):
             _placed(evaluator.where, cell, lambda evaluator=evaluator: build_evaluator(evaluator).check(method, data))
     return told
 
 
 @contextmanager
-def _warnings(where: str, told: list[str]) -> Iterator[None]:
+def usage_warnings(where: str, told: list[str]) -> Iterator[None]:
     """Adds what is warned of with UsageWarning inside; other warnings go their way."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UsageWarning)

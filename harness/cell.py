@@ -48,15 +48,18 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
     store, plan = Store(path.parent.parent), PlanFile(path, registry()).plan()
     errors: list[str] = []
     told: list[str] = []
+    read: list[str] = []
     for dataset, cells in _by_dataset(plan):
         try:
-            data = building.load_data(dataset, torch.device("cpu"))
+            with building.usage_warnings(f"{dataset.where}: {dataset.label}", told):
+                data = building.load_data(dataset, torch.device("cpu"))
         except UsageError as error:
             errors.append(f"{dataset.where}: {dataset.label}: {error}")
             continue
         except Exception:  # noqa: BLE001 (a broken data set is the record of its cells; the others go on)
             traceback.print_exc()
             continue
+        read.append(f"{dataset.label}: {described(data)}")
         told += (f"{dataset.where}: {dataset.label}: {each}" for each in leaks(data))
         for cell in cells:
             try:
@@ -65,9 +68,16 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
                 errors.append(str(error))
             except Exception:  # noqa: BLE001 (likewise)
                 traceback.print_exc()
-    unique = {"errors": list(dict.fromkeys(errors)), "warnings": list(dict.fromkeys(told))}
-    write_json(found or store.prepared(path), unique)
+    said = {"errors": errors, "warnings": told, "read": read}
+    write_json(found or store.prepared(path), {key: list(dict.fromkeys(lines)) for key, lines in said.items()})
     return Outcome("ok")
+
+
+def described(data: Data) -> str:
+    """'train 80 samples of 10 classes, test 20 of 10'"""
+    parts = [f"{name} {len(split):,} of {len(split.classes):,}" for name, split in data.splits.items()]
+    parts[0] = parts[0].replace(" of ", " samples of ") + " classes"
+    return ", ".join(parts)
 
 
 def leaks(data: Data) -> list[str]:

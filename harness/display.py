@@ -40,6 +40,9 @@ class PlainDisplay:
     def preparing(self) -> None:
         self.console.print("Preparing data and checking every combination ...")
 
+    def say(self, message: str) -> None:
+        self.console.print(Text(shown(message)), soft_wrap=True)
+
     def warn(self, message: str) -> None:
         self.console.print(Text(shown(f"warning: {message}"), "yellow"), soft_wrap=True)
 

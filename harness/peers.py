@@ -30,6 +30,7 @@ from harness.cells import Cell
 from harness.errors import UsageError
 from harness.outcome import Status
 from harness.planfile import PlanFile
+from harness.python import environment, python
 
 PATIENCE = timedelta(minutes=10)  # of one that waits for the others, say while the first saves a checkpoint
 LEAVE_SECONDS = 10.0  # that the other ranks have to end, once rank 0 has
@@ -135,9 +136,10 @@ def _start(
     device: torch.device,
     threads: int,
 ) -> Rank:
-    command = [sys.executable, "-m", "harness.peers", str(plan.path), cell.id, str(checkpoint), str(folder)]
+    command = python("-m", "harness.peers", str(plan.path), cell.id, str(checkpoint), str(folder))
     options = ["--rank", str(rank), "--ranks", str(ranks), "--device", device.type, "--threads", str(threads)]
-    process = subprocess.Popen([*command, *options, "--parent", str(os.getpid())], stdin=subprocess.DEVNULL)
+    whole = [*command, *options, "--parent", str(os.getpid())]
+    process = subprocess.Popen(whole, stdin=subprocess.DEVNULL, env=environment())
     return Rank(rank, process, folder / f"{rank}.json")
 
 

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -75,12 +74,14 @@ class _Check:
     @cached_property
     def _made(self) -> dict[str, Any] | str:
         """The report, or what went wrong: a check that fails is not run again for the next row."""
+        from harness.python import environment, python
+
         with tempfile.TemporaryDirectory(prefix="harness-pytest-") as folder:  # no earlier report can be read there
             report = Path(folder) / "check.json"
-            command = [sys.executable, "-m", "harness", "check", str(self.suite), "--baseline", str(self.baseline)]
+            command = python("-m", "harness", "check", str(self.suite), "--baseline", str(self.baseline))
             done = subprocess.run(
                 [*command, "--results", str(self.results), "--json", str(report)],
-                env={**os.environ, "GITHUB_ACTIONS": ""},  # pytest says by itself what failed
+                env={**environment(), "GITHUB_ACTIONS": ""},  # pytest says by itself what failed
                 capture_output=True,
                 text=True,
                 check=False,

@@ -26,7 +26,7 @@ from typing import Any
 
 from harness import lease, planfile
 from harness.cellfolder import CellFolder, Status
-from harness.cells import FORMAT
+from harness.cells import FORMAT, Component
 from harness.compaction import Copies
 from harness.errors import UsageError
 from harness.files import npz, read_json, set_aside, sweep, write_bytes, write_json
@@ -112,9 +112,12 @@ class Store:
         begun, copies = self.begun(), self.copies.valid()
         for id_, cell in plan.cells.items():
             described = {"format": FORMAT, **cell.as_json()}
-            if id_ not in begun or (id_ in copies and _same(copies[id_].cell, described)):
+            if id_ not in begun:
                 continue
             folder = self.cell(id_)
+            self._label(id_, copies.get(id_), plan.evaluators_of(cell))
+            if id_ in copies and _same(copies[id_].cell, described):
+                continue
             if folder.training.exists() and not _same(read_json(folder.cell) or {}, described):
                 with self.changing(id_):
                     write_json(folder.cell, cell.as_json())
@@ -125,6 +128,15 @@ class Store:
                 with self.changing(id_):
                     write_json(attempt, Outcome("ok", "the suite asks for no more").as_json(attempt))
                 folder.checkpoint.unlink(missing_ok=True)
+
+    def _label(self, id_: str, copy: CellRecord | None, evaluators: Mapping[str, Component]) -> None:
+        """Write the suite's labels into scores that were made under others. `copy`: the record, if there is one."""
+        for evaluator, component in evaluators.items():
+            path = self.cell(id_).evaluation(evaluator)
+            known = copy.evaluations.get(evaluator) if copy else read_json(path)
+            if known and known["label"] != component.label and (whole := read_json(path)):
+                with self.changing(id_):
+                    write_json(path, {**whole, "label": component.label})
 
     def bury(self, id_: str, content: bytes, why: str = "its process died, and its run with it") -> bool:
         """Take the cell from a dead owner, whose attempt was interrupted. Of several runs that try, one does."""

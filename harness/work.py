@@ -32,6 +32,9 @@ class Display(Protocol):
     def preparing(self) -> None:
         """Data sets are loaded and combinations checked."""
 
+    def say(self, message: str) -> None:
+        """What was found."""
+
     def warn(self, message: str) -> None:
         """Something is wrong that stops nothing."""
 
@@ -114,7 +117,9 @@ class Work:
             self.display.warn(f"the data could not be prepared ({cause}); see {log}.")
             return []
         log.unlink(missing_ok=True)
-        for warning in result["warnings"]:
+        for line in result.get("read", ()):
+            self.display.say(line)
+        for warning in result.get("warnings", ()):
             self.display.warn(warning)
         return list(result["errors"])
 

@@ -64,6 +64,9 @@ class Stopwatch:
     def preparing(self) -> None:
         """Not measured."""
 
+    def say(self, message: str) -> None:
+        """Nothing."""
+
     def warn(self, message: str) -> None:
         print(message, file=sys.stderr)
 

@@ -26,6 +26,7 @@ COMMANDS = {  # in the order of `harness --help`
     "leaderboard": "harness.cli.leaderboard:leaderboard",
     "report": "harness.cli.report:report",
     "compact": "harness.cli.compact:compact",
+    "forget": "harness.cli.forget:forget",
     "new": "harness.cli.new:new",
     "doctor": "harness.cli.doctor:doctor",
     "baseline": "harness.cli.baseline:baseline",

@@ -47,7 +47,7 @@ def run_suite(
     file: Path, budget: str | None, results: Path | None, options: Options, device: str, workers: int | None
 ) -> tuple[Gate, Snapshot]:
     """Run what is left of a suite; its tolerances, and what it asks for of the results folder."""
-    from harness.gate.snapshot import of_plan, snapshot
+    from harness.gate.snapshot import snapshot
 
     known, console, started = registry(), Console(highlight=False, markup=False), time.monotonic()
     report_problems(known)
@@ -61,7 +61,7 @@ def run_suite(
             f"{reused} cells were done before, by the same versions; if code has changed since, run with --fresh.",
             soft_wrap=True,
         )
-    return suite.gate, snapshot(of_plan(store.found(), plan), str(file))
+    return suite.gate, snapshot(plan.asked(store.found()), str(file))
 
 
 def tell(

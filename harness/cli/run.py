@@ -119,7 +119,7 @@ def run(
         tell_detached(statuses, console)
         return
     if any(store.folder.glob("cells/*/cell.json")):
-        show_leaderboard(store, console)
+        show_leaderboard(store, Plan.of(loaded), console)
     failed = conclude(statuses, plan, store, console, started)
     raise typer.Exit(1 if failed else 0)
 
@@ -195,12 +195,19 @@ def why(folder: CellFolder, status: str, cell: Cell) -> Text:
     return Text.assemble((status, "red"), f": {cell.name()}; {hint}")
 
 
-def show_leaderboard(store: Store, console: Console) -> None:
-    """Write leaderboard.md into the results folder and show the tables."""
+def show_leaderboard(store: Store, plan: Plan, console: Console) -> None:
+    """Write leaderboard.md into the results folder and show the tables: of what the suite asks for."""
     from harness import leaderboard  # pandas and scipy load slowly
 
     records, published = store.records(), registry().published()
+    asked = plan.asked(records)
     path = store.folder / "leaderboard.md"
-    write_bytes(path, leaderboard.render(records, "markdown", published).encode())
-    leaderboard.show(records, console, published)
+    write_bytes(path, leaderboard.render(asked, "markdown", published).encode())
+    leaderboard.show(asked, console, published)
     console.print(f"Leaderboard: {path}", soft_wrap=True)
+    if older := len(records) - len(asked):
+        console.print(
+            f"{older} more cells in {store.folder} are of other suites, or of this one before it changed: 'harness "
+            f"leaderboard {store.folder}' shows them, 'harness forget {store.folder} --not-in SUITE' removes them.",
+            soft_wrap=True,
+        )

@@ -10,7 +10,6 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.leaderboard.text import clean, natural
-from harness.plan import Plan
 from harness.records import CellRecord
 
 BySeed = dict[int, float | None]
@@ -71,19 +70,6 @@ class Snapshot:
     versions: dict[str, str]
     hardware: dict[str, str]
     groups: dict[Key, Group]
-
-
-def of_plan(records: Iterable[CellRecord], plan: Plan) -> list[CellRecord]:
-    """What a suite asks for, of a folder that may hold more, with the labels that the suite gives."""
-    found = []
-    for record in records:
-        if record.id in plan.cells:
-            labels = {id_: each.label for id_, each in plan.evaluators_of(plan.cells[record.id]).items()}
-            own = {
-                id_: {**record.evaluations[id_], "label": labels[id_]} for id_ in labels if id_ in record.evaluations
-            }
-            found.append(replace(record, evaluations=own))
-    return found
 
 
 def snapshot(records: Iterable[CellRecord], source: str) -> Snapshot:
@@ -158,10 +144,10 @@ def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> Non
 
 
 def _excess(metric: Mapping[str, Any], bound: Mapping[str, Any]) -> float | None:
-    value, most = _number(metric["value"]), _number(bound["value"])
+    value, most = _number(metric["value"]), _number(bound.get("value"))
     if value is None or most is None:
         return None
-    widths = [_number(each["half_width"]) or 0.0 for each in (metric, bound)]
+    widths = [_number(each.get("half_width")) or 0.0 for each in (metric, bound)]
     return _number((value - most if metric.get("higher_is_better", True) else most - value) - sum(widths))
 
 

@@ -172,7 +172,8 @@ def _shared(table: Table) -> list[str]:
     for cell in table.cells:
         for evaluation in cell.evaluations.values():
             for split, count in (evaluation.get("shared_with_train") or {}).items():
-                counts[clean(split, 40)] = max(int(count), counts.get(clean(split, 40), 0))
+                if isinstance(count, int):
+                    counts[clean(split, 40)] = max(count, counts.get(clean(split, 40), 0))
     return [
         f"Of the split '{split}', {count:,} samples are also in 'train': a score on them shows what is remembered."
         for split, count in sorted(counts.items())

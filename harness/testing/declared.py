@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import subprocess
-import sys
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
@@ -14,6 +12,7 @@ from harness.cells import Component
 from harness.errors import UsageError
 from harness.options import as_plain, parse
 from harness.plugins import GROUP, Origin
+from harness.python import environment, python
 from harness.registry import Kind, registry
 from harness.testing.report import Fault
 
@@ -92,8 +91,7 @@ def imported(value: str, hook: str, watched: tuple[str, ...]) -> list[str]:
         f"if {hook!r}: getattr(plugin, {hook!r})(lambda *args, **options: None)\n"
         f"print(*[name for name in {watched!r} if name in sys.modules])"
     )
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env)
+    done = subprocess.run(python("-c", script), capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
         raise Fault(
             f"importing it alone fails: {(done.stderr.strip().splitlines() or [f'exit code {done.returncode}'])[-1]}",

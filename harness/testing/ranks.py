@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from harness.options import as_plain, parse
 from harness.parallel import data_parallel
 from harness.peers import NOTICE_SECONDS, join, leave
 from harness.plugins import Origin
+from harness.python import environment, python
 from harness.registry import Spec
 from harness.testing.report import Fault
 from harness.testing.subjects import BATCH, MethodSubject
@@ -109,22 +109,23 @@ def learned(subject: MethodSubject, rank: int = 0) -> Mapping[str, Tensor]:
 
 def by_two(subject: MethodSubject) -> Mapping[str, Tensor]:
     """What `learned` finds in this process while another has the second half. Raises Fault if either cannot."""
-    with tempfile.TemporaryDirectory(prefix="harness-ranks-") as folder:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        with subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import main; main()"],
+    with (
+        tempfile.TemporaryDirectory(prefix="harness-ranks-") as folder,
+        subprocess.Popen(
+            python("-c", f"from {__name__} import main; main()"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment,
-        ) as other:
-            try:
-                return _beside(other, subject, Path(folder))
-            except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
-                raise Fault(f"two devices together: {_words(other, Path(folder), error)[:200]}", RUN) from error
-            finally:
-                if dist.is_initialized():
-                    leave()
-                other.kill()
+            env=environment(),
+        ) as other,
+    ):
+        try:
+            return _beside(other, subject, Path(folder))
+        except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+            raise Fault(f"two devices together: {_words(other, Path(folder), error)[:200]}", RUN) from error
+        finally:
+            if dist.is_initialized():
+                leave()
+            other.kill()
 
 
 def _words(other: subprocess.Popen[bytes], folder: Path, error: Exception) -> str:

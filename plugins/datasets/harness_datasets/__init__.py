@@ -14,7 +14,7 @@ AUGMENTATION = "what differs from the default, which is that of photos for colou
 
 
 LARGEST = 8192  # pixels on a side
-READER = 2  # how pictures become arrays: a change here is a change of the data
+READER = 3  # how pictures become arrays: a change here is a change of the data
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ImageFolderConfig:
             raise ValueError(f"size must be at least 1 pixel and at most {LARGEST:,}, not {self.size}.")
 
     def fingerprint(self) -> str:
-        return f"{READER}-{folder_fingerprint(self.path, 'train')}"
+        return f"{READER}-{folder_fingerprint(self.path)}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness import UsageError
+from harness_datasets.pictures import list_folder
 
 
 def file_fingerprint(path: Path) -> str:
@@ -17,20 +18,16 @@ def file_fingerprint(path: Path) -> str:
     return _digest(path, status.st_size, status.st_mtime_ns)
 
 
-def folder_fingerprint(path: Path, needs: str) -> str:
-    """SHA-256 over the names and contents of all visible files below a folder.
+def folder_fingerprint(path: Path) -> str:
+    """SHA-256 over the pictures of a folder: which split and class each is in, its name and its content.
 
-    Raises UsageError if it is missing, or has no folder `needs`: a slip such as "/" must not read a whole disk.
+    Other files do not matter. Raises UsageError for a folder that is no data set: a slip such as "/" must not read a
+    whole disk.
     """
-    if not path.is_dir():
-        raise UsageError(f"there is no folder {path}.")
-    if not (path / needs).is_dir():
-        raise UsageError(f"{path} needs a folder '{needs}'.")
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        relative = file.relative_to(path)
-        if file.is_file() and not any(part.startswith(".") for part in relative.parts):
-            digest.update(f"{relative.as_posix()}\0{file_fingerprint(file)}\n".encode())
+    for split, part in list_folder(path).items():
+        for file, label in zip(part.paths, part.labels, strict=True):
+            digest.update(f"{split}/{part.classes[label]}/{file.name}\0{file_fingerprint(file)}\n".encode())
     return digest.hexdigest()
 
 

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from harness import Dataset, Split, Streamed, UsageError, nearest
+from harness import Dataset, Split, Streamed, UsageError, UsageWarning
 from harness_datasets.arrays import Arrays, as_split, cached, recommended
-from harness_datasets.npz import SPLITS, describe, forbid_shared_classes
+from harness_datasets.pictures import Listed, list_folder
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
+ORIENTATION = 0x0112  # EXIF's tag
+TURNS = dict(
+    enumerate(
+        (
+            *(Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM),
+            *(
+                Image.Transpose.TRANSPOSE,
+                Image.Transpose.ROTATE_270,
+                Image.Transpose.TRANSVERSE,
+                Image.Transpose.ROTATE_90,
+            ),
+        ),
+        2,
+    )
+)  # what undoes each orientation
 GREY = ("1", "L", "LA", "I;16", "I;16L", "I;16B", "I;16N")  # modes of pictures without colour
-
-
-class Files(NamedTuple):
-    """The pictures of a split; `labels`: int64 (N,), indices into `classes`."""
-
-    paths: list[Path]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
 
 
 class ImageFolder(Dataset):
@@ -39,6 +45,7 @@ class ImageFolder(Dataset):
     def load(self) -> Mapping[str, Split]:
         config = self.config
         files = list_folder(config.path)
+        tell_left_out(files)
         if sum(len(part.paths) for part in files.values()) * 3 * config.size**2 > config.memory_gb * 1e9:
             splits = stream(files, config.size)
         else:
@@ -49,44 +56,31 @@ class ImageFolder(Dataset):
         return splits
 
 
-def list_folder(path: Path) -> dict[str, Files]:
-    """All pictures by split; none is opened. Raises UsageError."""
-    folders = {folder.name: folder for folder in visible(path) if folder.is_dir()}
-    if "train" not in folders:
-        raise UsageError(
-            f"{path} needs a folder 'train' with one folder per class; it has {', '.join(folders) or 'none'}."
-        )
-    for name in folders:
-        if name not in SPLITS:
-            raise UsageError(f"{path / name} is not a split.{nearest(name, SPLITS)}")
-    classes = {split: class_folders(folders[split]) for split in SPLITS if split in folders}
-    if strange := set(classes.get("test", ())) - set(classes["train"]):
-        raise UsageError(f"{path}: {describe(strange)} in 'test' but not in 'train'; new classes belong in 'novel'.")
-    files = {
-        split: list_split(members, tuple(classes["train" if split == "test" else split]))
-        for split, members in classes.items()
-    }
-    forbid_shared_classes({split: part.classes for split, part in files.items()}, path)
-    return files
+def tell_left_out(files: Mapping[str, Listed]) -> None:
+    """Warn of files that are not read."""
+    for name, part in files.items():
+        if part.left_out:
+            why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(part.left_out.items()))
+            warnings.warn(f"files of '{name}' that are left out: {why}.", UsageWarning, stacklevel=3)
 
 
-def read_all(files: Mapping[str, Files], size: int) -> dict[str, Arrays]:
+def read_all(files: Mapping[str, Listed], size: int) -> dict[str, Arrays]:
     """Decode all pictures, (N, size, size, 3), or (N, size, size) if none has colour. Raises UsageError."""
     splits = {
-        name: Arrays(np.stack([read_picture(path, size) for path in part.paths]), part.labels, part.classes)
+        name: Arrays(np.stack([read_picture(path, size) for path in part.paths]), np.array(part.labels), part.classes)
         for name, part in files.items()
     }
     colourless = all((part.images == part.images[..., :1]).all() for part in splits.values())
     return {name: part._replace(images=part.images[..., 0]) for name, part in splits.items()} if colourless else splits
 
 
-def stream(files: Mapping[str, Files], size: int) -> dict[str, Split]:
+def stream(files: Mapping[str, Listed], size: int) -> dict[str, Split]:
     """The same splits, to be read when they are needed; only as many pictures as it takes to see colour are now."""
     channels = 3 if any(has_colour(path, size) for part in files.values() for path in part.paths) else 1
     return {
         name: Split(
             Streamed(partial(read_one, part.paths, size, channels), (len(part.paths), channels, size, size)),
-            torch.from_numpy(part.labels),
+            torch.tensor(part.labels),
             part.classes,
         )
         for name, part in files.items()
@@ -106,32 +100,19 @@ def has_colour(path: Path, size: int) -> bool:
     return bool((pixels != pixels[..., :1]).any())
 
 
-def class_folders(split: Path) -> dict[str, Path]:
-    """Raises UsageError if there are none."""
-    folders = {folder.name: folder for folder in visible(split) if folder.is_dir()}
-    if not folders:
-        raise UsageError(f"{split} has no folders; each class needs one with its pictures.")
-    return folders
-
-
-def list_split(folders: Mapping[str, Path], names: tuple[str, ...]) -> Files:
-    paths: list[Path] = []
-    labels: list[int] = []
-    for name, folder in folders.items():
-        files = [file for file in visible(folder) if file.suffix.lower() in ENDINGS]
-        if not files:
-            raise UsageError(f"{folder} has no pictures ({', '.join(ENDINGS)}).")
-        paths += files
-        labels += [names.index(name)] * len(files)
-    return Files(paths, np.array(labels, dtype=np.int64), names)
-
-
 def read_picture(file: Path, size: int) -> NDArray[np.uint8]:
     """uint8 (size, size, 3): the largest centred square, resized. Raises UsageError if the picture cannot be read."""
     with opened(file) as picture:
         picture.draft(None, (2 * size, 2 * size))  # a JPEG far larger than that is decoded at half the size or less
-        upright = in_colour(ImageOps.exif_transpose(picture))
+        upright = in_colour(turned(picture))
         return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
+
+
+def turned(picture: Image.Image) -> Image.Image:
+    """As the camera was held, by EXIF's orientation. Pillow's own way writes all other EXIF anew as well, and fails
+    where some of it is odd."""
+    turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    return picture if turn is None else picture.transpose(turn)
 
 
 @contextmanager
@@ -158,7 +139,3 @@ def in_colour(picture: Image.Image) -> Image.Image:
         over = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over)
     return picture.convert("RGB")
-
-
-def visible(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if not each.name.startswith("."))

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from harness import Dataset, Split, UsageError, nearest
 from harness_datasets.arrays import Arrays, as_split, recommended, with_rotations
+from harness_datasets.pictures import OTHER_NAMES, SPLITS, describe, forbid_shared_classes, meant
 
-SPLITS = ("train", "test", "validation", "novel")
+COLOURS = 4  # channels that a picture has at most; more, in the last place, are taken for a size
 KEYS = ("classes", *(f"{split}_{part}" for split in SPLITS for part in ("images", "labels", "classes")))
 Fields = Mapping[str, NDArray[np.generic]]
 
@@ -52,7 +53,9 @@ def splits_of(fields: Fields, where: Path) -> dict[str, Arrays]:
     """
     for key in fields:
         if key not in KEYS:
-            raise UsageError(f"{where}: '{key}' is not one of the arrays that make a data set.{nearest(key, KEYS)}")
+            split, underscore, part = key.rpartition("_")
+            hint = meant(split, underscore + part) if split in OTHER_NAMES else nearest(key, KEYS)
+            raise UsageError(f"{where}: '{key}' is not one of the arrays that make a data set.{hint}")
     for key in ("train_images", "train_labels"):
         if key not in fields:
             raise UsageError(f"{where} has no '{key}'; it has {', '.join(fields) or 'nothing'}.")
@@ -84,17 +87,25 @@ def named_split(fields: Fields, split: str, where: Path) -> tuple[NDArray[np.uin
         raise UsageError(f"{where}: '{split}_images' must be uint8, not {images.dtype}{hint}.")
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise UsageError(f"{where}: '{split}_images' must be (N, H, W) or (N, H, W, C), not {images.shape}.")
-    if images.ndim == 4 and images.shape[3] > images.shape[1]:
+    if images.ndim == 4 and images.shape[1] <= COLOURS < images.shape[3]:
         raise UsageError(
             f"{where}: '{split}_images' {images.shape} has its channels first; put them last: .transpose(0, 2, 3, 1)."
         )
+    if labels.ndim == 2 and labels.shape[1] == 1:  # a column, as MedMNIST has it
+        labels = labels[:, 0]
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise UsageError(f"{where}: '{split}_labels' must be integers (N,), not {labels.dtype} {labels.shape}.")
+    numbers = labels.astype(np.int64)
+    if below := int((numbers < 0).sum()):
+        raise UsageError(
+            f"{where}: {below:,} of the {len(numbers):,} '{split}_labels' are below 0. A class has a number from 0 on; "
+            "samples without a label have no place here, so leave them out."
+        )
     if len(labels) != len(images):
         raise UsageError(
             f"{where}: '{split}_images' has {len(images)} samples, but '{split}_labels' has {len(labels)}."
         )
-    return images.astype(np.uint8), class_names(fields, split, labels.astype(np.int64), where)
+    return images.astype(np.uint8), class_names(fields, split, numbers, where)
 
 
 def class_names(fields: Fields, split: str, labels: NDArray[np.int64], where: Path) -> NDArray[np.str_]:
@@ -132,21 +143,3 @@ def number(named: tuple[NDArray[np.uint8], NDArray[np.str_]], classes: tuple[str
     images, names = named
     place = {name: i for i, name in enumerate(classes)}
     return Arrays(images, np.array([place.get(str(name), -1) for name in names], dtype=np.int64), classes)
-
-
-def forbid_shared_classes(classes: Mapping[str, tuple[str, ...]], where: Path) -> None:
-    """Raises UsageError if two of `train`, `validation` and `novel` have a class in common."""
-    disjoint = [split for split in ("train", "validation", "novel") if split in classes]
-    for i, one in enumerate(disjoint):
-        for other in disjoint[i + 1 :]:
-            if shared := set(classes[one]) & set(classes[other]):
-                raise UsageError(f"{where}: {describe(shared)} in '{one}' and in '{other}', which must share no class.")
-
-
-def describe(names: set[str]) -> str:
-    first = ", ".join(repr(name) for name in sorted(names)[:3])
-    return (
-        f"class {first} is"
-        if len(names) == 1
-        else f"{len(names)} classes ({first}{', ...' if len(names) > 3 else ''}) are"
-    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ import pytest
 import torch
 from harness_datasets import ImageFolderConfig, image_folder
 from harness_datasets.image_folder import ImageFolder, read_picture
-from PIL import Image
+from PIL import Image, ImageOps
 
-from harness import Streamed, UsageError
+from harness import Streamed, UsageError, UsageWarning
 from harness.cell import prepare, run_cell
 from harness.config import load_suite
 from harness.interval import Interval
@@ -98,6 +100,96 @@ def test_a_changed_picture_changes_the_fingerprint(pictures: Path) -> None:
     assert config.fingerprint() != before
 
 
+def test_what_is_behind_links_is_read_and_identified(tmp_path: Path) -> None:
+    """Splits, classes and pictures may be links; listing and fingerprint see the same."""
+    for name, colour in (("one", (200, 0, 0)), ("other", (0, 0, 200))):
+        for kind in ("a", "b"):
+            paint(tmp_path / name / kind / "0.png", colour)
+        (tmp_path / f"set-{name}").mkdir()
+        (tmp_path / f"set-{name}/train").symlink_to(tmp_path / name)
+    one, other = (ImageFolderConfig(path=tmp_path / f"set-{name}", size=4) for name in ("one", "other"))
+    assert one.fingerprint() != other.fingerprint()
+    red, blue = (ImageFolder(config, tmp_path / "cache").load()["train"].images for config in (one, other))
+    assert red[:, 0].float().mean() > 150
+    assert blue[:, 0].float().mean() < 50
+    before = one.fingerprint()
+    paint(tmp_path / "one/a/0.png", (1, 2, 3))  # behind the link
+    assert one.fingerprint() != before
+    before = one.fingerprint()
+    paint(tmp_path / "elsewhere.png", (9, 9, 9))
+    (tmp_path / "one/a/1.png").symlink_to(tmp_path / "elsewhere.png")
+    assert one.fingerprint() != before
+    (tmp_path / "one/c").symlink_to(tmp_path / "other/a")  # a class
+    assert load(tmp_path / "set-one", tmp_path, size=4)["train"].classes == ("a", "b", "c")
+
+
+def test_other_files_do_not_change_the_fingerprint(pictures: Path) -> None:
+    before = ImageFolderConfig(path=pictures).fingerprint()
+    for name in ("README.txt", "train/Thumbs.db", "train/red/Thumbs.db", "train/red/notes.md"):
+        (pictures / name).write_text("no picture")
+    assert ImageFolderConfig(path=pictures).fingerprint() == before
+
+
+def test_what_is_left_out_is_said_with_numbers(pictures: Path, tmp_path: Path) -> None:
+    paint(pictures / "train/red/more/1.png", 0)
+    paint(pictures / "train/red/more/deeper/2.png", 0)
+    paint(pictures / "train/3.png", 0)
+    (pictures / "train/green/4.heic").write_bytes(b"x")
+    (pictures / "train/green/Thumbs.db").write_bytes(b"x")
+    expected = (
+        "1 beside the folders of classes, 2 in folders below a class, 1 of the ending '.heic', 1 of the ending '.txt'"
+    )
+    with pytest.warns(UsageWarning, match=rf"files of 'train' that are left out: {expected}\.$"):
+        load(pictures, tmp_path)
+    for file in (pictures / "train/green").iterdir():
+        file.unlink()
+    (pictures / "train/green/4.heic").write_bytes(b"x")
+    with pytest.raises(UsageError, match=r"train/green has no pictures .*; 1 files are of the ending '.heic'"):
+        load(pictures, tmp_path)
+
+
+def test_jfif_is_a_jpeg(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "train/red/1.jpg").rename(pictures / "train/red/1.jfif")
+    assert len(load(pictures, tmp_path, size=4)["train"]) == 4
+
+
+def test_the_same_letters_in_other_bytes_are_the_same_class(pictures: Path, tmp_path: Path) -> None:
+    composed, decomposed = "gr\u00fcn", "gru\u0308n"
+    (pictures / "train/green").rename(pictures / f"train/{composed}")
+    (pictures / "test/green").rename(pictures / f"test/{decomposed}")
+    assert load(pictures, tmp_path, size=4)["test"].classes == (composed, "red")
+    paint(pictures / f"train/{decomposed}/0.png", 0)
+    with pytest.raises(UsageError, match="has two folders 'gr\u00fcn', whose names are the same letters"):
+        load(pictures, tmp_path)
+
+
+def test_a_name_that_is_no_text_is_named(pictures: Path, tmp_path: Path) -> None:
+    bad = os.fsencode(pictures / "train/red") + b"/\xff.png"
+    with open(bad, "wb") as file:  # noqa: PTH123 (a name that pathlib cannot write either)
+        file.write((pictures / "train/red/0.png").read_bytes())
+    with pytest.raises(UsageError, match=r"train/red has a file '\\udcff.png', whose name is not UTF-8; rename it"):
+        load(pictures, tmp_path)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_as_pillow_turns_them(orientation: int, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(tmp_path / "a.png"))
+    assert np.array_equal(read_picture(tmp_path / "a.png", 6), np.asarray(expected))
+
+
+def test_odd_exif_beside_the_orientation_does_not_matter(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    # a little-endian TIFF header and two entries: orientation 6, and an XResolution whose bytes are a signed -72 / 1
+    entries = struct.pack("<H", 2) + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHII", 0x011A, 10, 1, 38)
+    exif = b"II*\0" + struct.pack("<I", 8) + entries + struct.pack("<I", 0) + struct.pack("<ii", -72, 1)
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=b"Exif\0\0" + exif)
+    assert np.array_equal(read_picture(tmp_path / "a.png", 6), np.rot90(pixels, -1))
+
+
 def test_unreadable_pictures_are_named(pictures: Path, tmp_path: Path) -> None:
     broken = pictures / "train/red/5.png"
     broken.write_bytes((pictures / "train/red/0.png").read_bytes()[:40])
@@ -115,6 +207,10 @@ def test_wrong_folders_are_explained(pictures: Path, tmp_path: Path) -> None:
     paint(pictures / "tests/red/0.png", 0)
     with pytest.raises(UsageError, match=r"tests is not a split\. Did you mean 'test'"):
         load(pictures, tmp_path)
+    (pictures / "tests").rename(pictures / "val")
+    with pytest.raises(UsageError, match=r"val is not a split\. If it has the classes of 'train', call it 'test' or"):
+        load(pictures, tmp_path)
+    (pictures / "val").rename(pictures / "tests")
     (pictures / "tests").rename(tmp_path / "away")
     paint(pictures / "test/purple/0.png", 0)
     with pytest.raises(UsageError, match="class 'purple' is in 'test' but not in 'train'"):

@@ -45,6 +45,17 @@ def test_channels_go_first(tmp_path: Path) -> None:
     assert torch.equal(splits["train"].images[2, 1], torch.from_numpy(images)[2, :, :, 1])
 
 
+def test_many_channels_in_the_last_place_are_no_size(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 12), dtype=np.uint8)
+    splits = load(write(tmp_path, train_images=images, train_labels=np.arange(40)))
+    assert splits["train"].sample_shape == (12, 8, 8)
+
+
+def test_a_column_of_labels_is_a_list(tmp_path: Path) -> None:
+    splits = load(write(tmp_path, train_images=grey(4), train_labels=np.array([[1], [0], [1], [1]])))
+    assert splits["train"].labels.tolist() == [1, 0, 1, 1]
+
+
 def test_test_shares_the_classes_of_train(tmp_path: Path) -> None:
     path = write(
         tmp_path, train_images=grey(4), train_labels=[2, 10, 2, 7], test_images=grey(2), test_labels=np.uint8([10, 2])
@@ -95,7 +106,7 @@ def test_without_names_novel_numbers_are_classes_of_their_own(tmp_path: Path) ->
 
 
 @settings(max_examples=40, deadline=None)
-@given(labels=st.lists(st.integers(-5, 300), min_size=1, max_size=30))
+@given(labels=st.lists(st.integers(0, 300), min_size=1, max_size=30))
 def test_numbering_keeps_samples_of_one_class_together(
     labels: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -170,6 +181,14 @@ GOOD: dict[str, Any] = {"train_images": grey(4), "train_labels": [0, 0, 1, 1]}
         ({"train_images": grey(4).reshape(4, 36)}, r"must be \(N, H, W\) or \(N, H, W, C\), not \(4, 36\)"),
         ({"train_images": np.zeros((0, 3, 3), np.uint8), "train_labels": np.zeros(0, int)}, r"not \(0, 3, 3\)"),
         ({"train_images": np.zeros((4, 3, 8, 8), np.uint8)}, "channels first; put them last"),
+        ({"train_images": np.zeros((4, 3, 2, 8), np.uint8)}, "channels first; put them last"),
+        ({"train_labels": [0, -1, 1, -1]}, "2 of the 4 'train_labels' are below 0.*leave them out"),
+        ({"train_labels": np.int8([-1, 1, -1, 1])}, "2 of the 4 'train_labels' are below 0"),
+        ({"val_images": grey(2), "val_labels": [0, 1]}, "'val_images' is not one of .* call it 'test_images' or put"),
+        (
+            {"dev_labels": [0, 1]},
+            "'dev_labels' is not one of .* 'novel_labels' are for classes that 'train' does not have",
+        ),
         ({"train_labels": [0, 1, 1]}, "has 4 samples, but 'train_labels' has 3"),
         ({"train_labels": [0.0, 1.0, 1.0, 0.0]}, "must be integers"),
         ({"classes": ["ant"]}, r"must be in 0 .. 0, the indices of 'classes', not 0 .. 1"),

@@ -16,7 +16,18 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError, alive, process_start
+from harness import (
+    GRACE_SECONDS,
+    Capabilities,
+    Ended,
+    Executor,
+    Job,
+    Resources,
+    UsageError,
+    alive,
+    process_start,
+    safe_path,
+)
 from harness_local import LocalConfig
 
 STARTS = 5  # of the fork server, before a run gives up
@@ -150,7 +161,8 @@ class Local(Executor):
         for number in range(STARTS):
             process = self.context.Process(target=work, args=(job, slot), name=job.name)
             try:
-                process.start()
+                with safe_path():  # of the fork server, if it is not there yet; jobs have this process's own path
+                    process.start()
             except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
                 os.environ["HARNESS_PRELOAD"] = ""
                 time.sleep(0.2 * (number + 1))  # one that was killed refuses connections before it counts as dead

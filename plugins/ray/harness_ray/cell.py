@@ -31,7 +31,7 @@ def work(command: list[str], log: str, folder: str, environment: Mapping[str, st
         Path(folder, log).parent.mkdir(parents=True, exist_ok=True)
         with Path(folder, log).open("a") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness_ray.cell", *command],
+                [sys.executable, "-P", "-m", "harness_ray.cell", *command],
                 stdin=subprocess.PIPE,  # closed when this worker ends, however it does
                 stdout=file,
                 stderr=file,

@@ -36,7 +36,7 @@ class Task:
         begin(Path(self.folder), identity)
         with Path(self.log).open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness", *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [sys.executable, "-P", "-m", "harness", *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         _child.append(process.pid)
         signal.signal(signal.SIGTERM, _pass_on)  # some clusters signal this process alone

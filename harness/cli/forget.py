@@ -1,0 +1,74 @@
+"""`harness forget`: cells that nobody asks for any more are removed from a results folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.listing import report
+from harness.config import load_suite
+from harness.errors import UsageError, nearest, shown
+from harness.plan import Plan
+from harness.records import CellRecord
+from harness.registry import registry
+from harness.store import Store
+
+
+def forget(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a results folder", show_default=False)],
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="cells, by their ids or how these begin", show_default=False),
+    ] = None,
+    not_in: Annotated[
+        Path | None,
+        typer.Option(metavar="SUITE", help="all cells that this suite does not ask for", show_default=False),
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="one of the suite's named budgets", show_default=False)] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="remove them; without, they are only listed")] = False,
+) -> None:
+    """Remove cells with all that they left: records, models, logs."""
+    if bool(ids) == bool(not_in):
+        raise UsageError("forget: name cells by their ids, or a suite by --not-in.")
+    store = Store(folder)
+    begun = sorted(store.begun())
+    if not begun:
+        raise UsageError(f"{folder}: holds no results.")
+    chosen = _outside(begun, not_in, budget) if not_in else [_one(each, begun) for each in ids or ()]
+    known = {record.id: record for record in store.records()}
+    for id_ in chosen:
+        typer.echo(shown(f"{id_}  {_name(known.get(id_))}"))
+    if not yes:
+        typer.echo(f"{len(chosen)} of {len(begun)} cells. Nothing is removed yet: add --yes to remove them.")
+        return
+    kept = [id_ for id_ in chosen if not store.forget(id_)]
+    typer.echo(f"{len(chosen) - len(kept)} of {len(begun)} cells are removed.")
+    if kept:
+        raise UsageError(f"{', '.join(kept)}: another run has {'it' if len(kept) == 1 else 'them'} now.")
+
+
+def _outside(begun: list[str], suite: Path, budget: str | None) -> list[str]:
+    found = registry()
+    report(found)
+    asked = Plan.of(load_suite(suite, found, budget)).cells
+    return [id_ for id_ in begun if id_ not in asked]
+
+
+def _one(start: str, begun: list[str]) -> str:
+    found = [id_ for id_ in begun if id_.startswith(start)]
+    if not found:
+        raise UsageError(f"there is no cell '{start}'.{nearest(start, begun) if len(begun) < 20 else ''}")
+    if len(found) > 1:
+        raise UsageError(f"'{start}' is the beginning of {len(found)} ids: {', '.join(found[:5])}.")
+    return found[0]
+
+
+def _name(record: CellRecord | None) -> str:
+    if record is None:
+        return "no record that can be read"
+    cell = record.cell
+    return " · ".join(
+        [*(str(cell[axis]["label"]) for axis in ("method", "backbone", "dataset")), f"seed {cell['seed']}"]
+    )
