@@ -21,6 +21,16 @@ LOOKING = 19  # times as long as it took to look at all running cells passes bef
 MARK = len("interrupted")  # the longest status
 
 
+class Output(Console):
+    """Standard output, without markup. One that whoever read it has closed raises BrokenPipeError; rich would leave."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False)
+
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704 (rich calls this where it has caught the error)
+
+
 class PlainDisplay:
     """A line per event, and one now and then."""
 

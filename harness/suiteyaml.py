@@ -98,6 +98,18 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # would act
 _NOT_TEXT = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "null"))
 
 
+def _surprise(number: str) -> str:
+    """Why YAML 1.1 reads a number as few people expect, or ""."""
+    digits = number.lstrip("+-").replace("_", "")
+    if ":" in digits:
+        return (
+            f"{number} is {yaml.safe_load(number):g} to YAML, as hours and minutes are: write that, or quote the text"
+        )
+    if len(digits) > 1 and digits[0] == "0" and digits.isdecimal():
+        return f"{number} is {yaml.safe_load(number)} to YAML, as it begins with a 0: write that, or leave out the 0"
+    return ""
+
+
 def not_allowed(character: str) -> str:
     return f"the character U+{ord(character):04X} is not allowed"
 
@@ -116,6 +128,8 @@ def _refuse_keys_and_characters(root: yaml.Node) -> None:
                 raise yaml.MarkedYAMLError(problem=not_allowed(found[0]), problem_mark=node.start_mark)
             if node.tag.endswith(":int") and len(node.value) > LONGEST_NUMBER:
                 problem = f"a number of {len(node.value):,} digits"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+            if node.tag.endswith((":int", ":float")) and (problem := _surprise(node.value)):
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
             continue
         if id(node) in met:

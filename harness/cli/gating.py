@@ -13,6 +13,7 @@ from rich.console import Console
 from harness.cli.listing import report as report_problems
 from harness.cli.run import conclude, execute
 from harness.config import load_suite
+from harness.display import Output
 from harness.errors import UsageError
 from harness.files import write_bytes
 from harness.gate.settings import Gate
@@ -49,7 +50,7 @@ def run_suite(
     """Run what is left of a suite; its tolerances, and what it asks for of the results folder."""
     from harness.gate.snapshot import snapshot
 
-    known, console, started = registry(), Console(highlight=False, markup=False), time.monotonic()
+    known, console, started = registry(), Output(), time.monotonic()
     report_problems(known)
     suite = load_suite(file, known, budget)
     plan, store = Plan.of(suite), Store(results or default_results(suite.name))

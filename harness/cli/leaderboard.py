@@ -70,11 +70,23 @@ def leaderboard(
     records = Store(folder or only_results()).records()
     text = tables.render(records, format.value, registry().published(), view)
     if output is None:
-        sys.stdout.write(text)
+        _print(text)
     elif verify:
         _verify({output: text.encode()})
     else:
         write(output, text.encode())
+
+
+def _print(text: str) -> None:
+    """Raises UsageError where the output has not all letters: a file with others in their place would look whole."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the output's encoding, {sys.stdout.encoding}, has no {text[error.start]!r}: set PYTHONIOENCODING=utf-8, "
+            "or write to a file by --output."
+        ) from error
+    sys.stdout.write(text)
 
 
 def _inject(documents: list[Path], folder: Path | None, *, verify: bool) -> None:

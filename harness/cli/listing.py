@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from harness.cli.table import Column, in_colour, lines, styled, terminal_width
+from harness.cli.table import Column, in_colour, lines, styled, table_width
 from harness.errors import UsageError, nearest, shown
 from harness.registry import KINDS, Kind, Registry, registry
 
@@ -37,4 +37,4 @@ def _table(kind: Kind, known: Registry) -> str:
 def drawn(title: str, what: str, rows: list[tuple[str, str, str]]) -> str:
     columns = (Column("name", "cyan", wraps=False), Column(what), Column("from", "dim", wraps=False))
     colour = in_colour()
-    return "\n".join([styled(title, "bold", colour), *lines(columns, rows, terminal_width(), colour=colour)])
+    return "\n".join([styled(title, "bold", colour), *lines(columns, rows, table_width(), colour=colour)])

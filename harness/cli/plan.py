@@ -11,7 +11,7 @@ import typer
 
 from harness.cli import complete
 from harness.cli.listing import report
-from harness.cli.table import Column, in_colour, lines, terminal_width
+from harness.cli.table import Column, in_colour, lines, table_width
 from harness.config import load_suite
 from harness.naming import default_results
 from harness.plan import AXES, Plan
@@ -58,6 +58,6 @@ def plan(
         )
         for id_, cell in planned.cells.items()
     ]
-    print("\n".join(lines(columns, rows, terminal_width(), colour=in_colour())))
+    print("\n".join(lines(columns, rows, table_width(), colour=in_colour())))
     counts = Counter(statuses.values())
     print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))

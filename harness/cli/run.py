@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from harness.cli import complete
 from harness.cli.executor import check_device, engine_of, modules, options_of, require
 from harness.cli.listing import report
 from harness.config import Suite, load_suite
-from harness.display import display_for, duration
+from harness.display import Output, display_for, duration
 from harness.errors import UsageError
 from harness.executors import Resources
 from harness.files import write_bytes
@@ -113,7 +114,7 @@ def run(
     loaded = load_suite(suite, known, budget)
     plan = Plan.of(loaded).only(selection(only or []))
     store = Store(results or default_results(loaded.name))
-    console = Console(highlight=False, markup=False)
+    console = Output()
     statuses = execute(loaded, plan, store, console, options, device, workers, executor, given)
     if detach:
         tell_detached(statuses, console)
@@ -153,6 +154,13 @@ def execute(
         if options.detach:
             left = True
             engine.detach()
+    except BrokenPipeError:
+        print(
+            "harness: whoever read the output has left, so the run stopped. What is done is kept: run the same command "
+            "again to go on, with its output in a file.",
+            file=sys.stderr,
+        )
+        raise
     except KeyboardInterrupt:
         console.print(
             "Interrupted. What is done is kept, and trainings go on from their last checkpoint: run the same command "

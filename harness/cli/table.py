@@ -11,6 +11,7 @@ from textwrap import wrap
 
 STYLES = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 NARROWEST = 8
+UNLIMITED = 100_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ def in_colour() -> bool:
 
 def terminal_width() -> int:
     return shutil.get_terminal_size().columns
+
+
+def table_width() -> int:
+    """Of a table on standard output: in a file or a pipe, a row is a line, unless COLUMNS says how wide."""
+    return shutil.get_terminal_size((80 if sys.stdout.isatty() else UNLIMITED, 24)).columns
 
 
 def lines(

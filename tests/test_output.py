@@ -1,0 +1,52 @@
+"""Output that is no terminal: files, pipes that close, encodings without all letters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import SUITE, Harness
+
+LONG = "a label of a method that goes on and on until it is longer than eighty columns are wide"
+
+
+def test_in_a_file_a_row_of_a_plan_is_a_line(harness: Harness, suite: Callable[[str], Path]) -> None:
+    path = suite(SUITE.replace("[classify, idle]", f'[{{use: classify, label: "{LONG}"}}, idle]'))
+    lines = harness("plan", path, env={"COLUMNS": ""}).stdout.splitlines()
+    assert sum(LONG in line for line in lines) == 2
+    assert len(lines) == 6  # a title, four cells, their number
+    assert max(map(len, harness("plan", path).stdout.splitlines())) <= 80
+    wide = harness("list", env={"COLUMNS": ""}).stdout.splitlines()
+    assert len(wide) < len(harness("list").stdout.splitlines())
+
+
+def test_an_encoding_without_a_letter_is_a_mistake(harness: Harness, suite: Callable[[str], Path]) -> None:
+    harness("run", suite(SUITE))
+    done = harness("leaderboard", "results/toy", env={"PYTHONIOENCODING": "ascii"}, code=2)
+    assert "the output's encoding, ascii, has no" in done.stderr
+    assert done.stdout == ""
+    assert "±" in harness("leaderboard", "results/toy", env={"PYTHONIOENCODING": "utf-8"}).stdout
+    harness("leaderboard", "results/toy", "--output", "all.md", env={"PYTHONIOENCODING": "ascii"})
+
+
+def test_a_run_whose_output_closes_says_that_it_stopped(suite: Callable[[str], Path], tmp_path: Path) -> None:
+    suite(SUITE)
+    with subprocess.Popen(
+        [sys.executable, "-m", "harness", "run", "benchmarks.yaml"],
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdout
+        assert run.stderr
+        assert run.stdout.readline().startswith("toy: 4 cells")
+        run.stdout.close()
+        said = run.stderr.read()
+    assert run.returncode == 1
+    assert "whoever read the output has left, so the run stopped" in said
+    assert "Traceback" not in said
