@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
 
+from harness.errors import UsageError
 from harness.naming import slug
 
 CACHE = "HARNESS_CACHE"
 
 
 def cache_root() -> Path:
-    """$HARNESS_CACHE, or the user's cache folder."""
-    return Path(os.environ.get(CACHE) or platformdirs.user_cache_dir("rep-harness", appauthor=False))
+    """$HARNESS_CACHE, or the user's cache folder; for a user without a home, one in the temporary folder."""
+    if given := os.environ.get(CACHE):
+        return Path(given)
+    try:
+        home = Path.home().is_absolute()
+    except RuntimeError:  # no HOME, and no entry for this user
+        home = False
+    return Path(platformdirs.user_cache_dir("rep-harness", appauthor=False)) if home else _without_home()
+
+
+def _without_home() -> Path:
+    """Raises UsageError if it is another user's: what lies there would be believed."""
+    folder = Path(tempfile.gettempdir(), f"rep-harness-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise UsageError(f"{folder} is not yours, and you have no home: set {CACHE} to a folder for data sets.")
+    return folder
 
 
 def cache_folder(dataset: str) -> Path:

@@ -1,4 +1,6 @@
-"""`pytest --harness-suite FILE --harness-baseline FILE`: `harness check` as tests, one for each row of the baseline.
+"""`harness check` as tests, one for each row of the baseline.
+
+`pytest -p harness.pytest_plugin --harness-suite FILE --harness-baseline FILE`.
 
 Without these options it does nothing, and imports no more than pytest itself has.
 """

@@ -122,8 +122,13 @@ def test_without_its_options_the_plugin_imports_nothing_and_says_nothing(tmp_pat
     assert "harness" not in done.stdout
 
 
-def test_the_plugin_is_found_by_its_entry_point() -> None:
-    from importlib.metadata import entry_points
-
-    [found] = [each for each in entry_points(group="pytest11") if each.value == "harness.pytest_plugin"]
-    assert found.name == "harness"
+def test_a_project_with_a_module_of_the_same_name_is_left_alone(tmp_path: Path) -> None:
+    """Pytest loads every installed plugin that has an entry point, whatever a project is about."""
+    (tmp_path / "harness.py").write_text("WHOSE = 'its own'\n")
+    (tmp_path / "test_own.py").write_text("import harness\n\n\ndef test_own(): assert harness.WHOSE == 'its own'\n")
+    environment = {key: each for key, each in os.environ.items() if key not in ("PYTEST_ADDOPTS", "PYTHONPATH")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path]
+    done = subprocess.run(
+        list(map(str, command)), cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr

@@ -8,10 +8,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing import util
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -29,7 +31,9 @@ from harness import (
     safe_path,
 )
 from harness_local import LocalConfig
+from harness_local.cores import threads_of, usable_cores
 
+LONGEST = 70  # bytes of a temporary folder in which the path of a socket, of 107 at most, has room
 STARTS = 5  # of the fork server, before a run gives up
 LOST = 255  # the exit code that multiprocessing gives a process whose fork server died
 
@@ -95,6 +99,7 @@ class Local(Executor):
         self.waiting: deque[Job] = deque()
         self.running: dict[str, Started] = {}
         os.environ["HARNESS_PRELOAD"] = ",".join(resources.modules)
+        make_room_for_sockets()
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["harness_local.preload"])
 
@@ -171,6 +176,22 @@ class Local(Executor):
         raise UsageError(f"the process that starts the cells died {STARTS} times in a row; is there enough memory?")
 
 
+def make_room_for_sockets() -> None:
+    """Let multiprocessing keep its sockets in /tmp, where the temporary folder's path is too long for them."""
+    if len(os.fsencode(tempfile.gettempdir())) <= LONGEST:
+        return
+    before, tempfile.tempdir = tempfile.tempdir, "/tmp"
+    try:
+        util.get_temp_dir()  # made once, and kept to the end of this process
+    except OSError as error:
+        raise UsageError(
+            f"the temporary folder {before} has too long a path for a socket, and /tmp cannot be written "
+            f"({error.strerror}): set TMPDIR to a shorter one."
+        ) from error
+    finally:
+        tempfile.tempdir = before
+
+
 def work(job: Job, slot: Slot) -> None:
     """The life of a job's process: the same command line that any other executor would run."""
     os.setsid()
@@ -190,14 +211,14 @@ def slots(resources: Resources, workers_per_gpu: int = 1) -> list[Slot]:
 
     Raises UsageError if a GPU is asked for that is not there.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     gpus = [] if resources.device == "cpu" else chosen_gpus(resources.device)
     if resources.device.startswith("cuda") and not gpus:
         raise UsageError(
             f"--device {resources.device}: there is no such GPU on this machine; it has {len(visible_gpus())}."
         )
     workers = resources.workers or len(gpus) * workers_per_gpu or cores
-    threads = max(1, cores // workers)
+    threads = threads_of(cores, workers)
     if not gpus:
         return [Slot("cpu", None, threads)] * workers
     return [Slot("cuda", gpus[number % len(gpus)], threads) for number in range(workers)]
