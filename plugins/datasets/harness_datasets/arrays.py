@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness import Augmentation, Split, UsageError
+from harness import Augmentation, Split, UsageError, UsageWarning
 
 CHARACTERS = Augmentation(crop=(0.8, 1.0), rotate=15.0, translate=0.1, scale=(0.8, 1.2), shear=10.0)  # never flipped
+WITHOUT_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 PHOTOS = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)  # Chen et al. 2020, appendix B.9
 
 
@@ -75,10 +78,36 @@ def with_rotations(arrays: Arrays) -> Arrays:
 
 
 def cached(path: Path, build: Callable[[], Mapping[str, Arrays]]) -> dict[str, Arrays]:
-    """What `build` gives, kept in `path`; of several processes only one builds, and the file appears whole."""
+    """What `build` gives, kept in `path`; of several processes only one builds, and the file appears whole. A file that
+    is damaged is set aside, and made again."""
     with locked(path.parent):
         if not path.exists():
             _write(path, build())
+    try:
+        return _read(path)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 (a damaged archive raises whatever its parts run into)
+        with locked(path.parent):
+            _mend(path, build)
+    return _read(path)
+
+
+def _mend(path: Path, build: Callable[[], Mapping[str, Arrays]]) -> None:
+    """Unless another process has done so."""
+    try:
+        _read(path)
+    except Exception as error:  # noqa: BLE001 (likewise)
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        said = str(error) or type(error).__name__
+        warnings.warn(
+            f"{path} is damaged ({said}): set aside as {aside.name}, and made again.", UsageWarning, stacklevel=3
+        )
+        _write(path, build())
+
+
+def _read(path: Path) -> dict[str, Arrays]:
     with np.load(path, allow_pickle=False) as file:
         names = [key.removesuffix("_images") for key in file.files if key.endswith("_images")]
         return {
@@ -89,10 +118,15 @@ def cached(path: Path, build: Callable[[], Mapping[str, Arrays]]) -> dict[str, A
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One process at a time; the system frees the lock of a process that dies."""
+    """One process at a time; the system frees the lock of a process that dies. On a file system without locks several
+    may build the same: each file appears whole, so that this costs no more than time."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
         yield
 
 
