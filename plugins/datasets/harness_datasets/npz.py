@@ -95,17 +95,11 @@ def named_split(fields: Fields, split: str, where: Path) -> tuple[NDArray[np.uin
         labels = labels[:, 0]
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise UsageError(f"{where}: '{split}_labels' must be integers (N,), not {labels.dtype} {labels.shape}.")
-    numbers = labels.astype(np.int64)
-    if below := int((numbers < 0).sum()):
-        raise UsageError(
-            f"{where}: {below:,} of the {len(numbers):,} '{split}_labels' are below 0. A class has a number from 0 on; "
-            "samples without a label have no place here, so leave them out."
-        )
     if len(labels) != len(images):
         raise UsageError(
             f"{where}: '{split}_images' has {len(images)} samples, but '{split}_labels' has {len(labels)}."
         )
-    return images.astype(np.uint8), class_names(fields, split, numbers, where)
+    return images.astype(np.uint8), class_names(fields, split, labels.astype(np.int64), where)
 
 
 def class_names(fields: Fields, split: str, labels: NDArray[np.int64], where: Path) -> NDArray[np.str_]:
@@ -115,6 +109,11 @@ def class_names(fields: Fields, split: str, labels: NDArray[np.int64], where: Pa
     """
     key = next((key for key in own_lists(split) if key in fields), None)
     if key is None:
+        if below := int((labels < 0).sum()):
+            raise UsageError(
+                f"{where}: {below:,} of the {len(labels):,} '{split}_labels' are below 0. A class has a number from 0 "
+                "on; samples without a label have no place here, so leave them out."
+            )
         prefix = "" if split in ("train", "test") else f"{split} "
         return np.array([f"{prefix}{label}" for label in labels])
     names = fields[key]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from tests.faults.making import (
@@ -61,6 +63,13 @@ DATA = (
         RUN,
     ),
     Fault(
+        "labels of -1, as of samples without a label",
+        "4 of the 12 'train_labels' are below 0",
+        npz(lambda p: p.update(train_labels=np.arange(12) % 3 - 1)),
+        RUN,
+    ),
+    Fault("an array val_images", "call it 'test_images'", npz(lambda p: p.update(val_images=p["test_images"])), RUN),
+    Fault(
         "a class in 'test' alone",
         "in 'test' but not in 'train'",
         npz(lambda p: p.update(test_labels=p["test_labels"] + 1)),
@@ -113,5 +122,12 @@ DATA = (
         RUN,
     ),
     Fault("a class without pictures", "has no pictures", pictures(lambda place: (place / "train/cow").mkdir()), RUN),
+    Fault("a folder 'val'", "call it 'test' or put it into 'train'", pictures(lambda p: (p / "val").mkdir()), RUN),
+    Fault(
+        "a picture whose name is not UTF-8",
+        "whose name is not UTF-8; rename it",
+        pictures(lambda p: (p / "train/ant/0.png").rename(os.fsdecode(os.fsencode(p / "train/ant") + b"/\xff.png"))),
+        RUN,
+    ),
     Fault("a folder that is no split", "Did you mean 'test'?", pictures(lambda p: (p / "tests").mkdir()), RUN),
 )

@@ -24,6 +24,8 @@ SUITES = (
     Fault("a seed twice", "seeds must be at least one, each once", suite("[0, 1]", "[1, 1]")),
     Fault("a component twice", "method 'idle' is listed twice", suite("idle]", "idle, idle]")),
     Fault("all cells excluded", "is excluded", suite("evaluators:", "exclude: [{seed: [0, 1]}]\nevaluators:")),
+    Fault("a number that begins with 0", "010 is 8 to YAML", suite("[0, 1]", "[010]")),
+    Fault("a number with a colon", "1:30 is 90 to YAML", suite("steps: 30", "steps: 1:30")),
     Fault("a missing bracket", "not valid YAML", suite("name: toy", "name: [toy")),
     Fault("a key twice", "found duplicate key name", suite("name: toy", "name: a\nname: b")),
     Fault("a tab for indentation", "cannot start any token", suite("  method", "\tmethod")),
