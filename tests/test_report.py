@@ -96,7 +96,11 @@ def beside(folder: Path, records: Sequence[CellRecord]) -> Path:
     return folder
 
 
-FAILED = {"status": "oom", "message": "needs <b>9 GB</b>", "log": "001.log"}
+FAILED = {
+    "status": "oom",
+    "message": "needs <b>9 GB</b>",
+    "log": "cells/0123456789abcdef/attempts/001.log",
+}  # as Outcome.as_json has it
 
 
 def curves(page: str) -> list[str]:
@@ -109,6 +113,14 @@ def logged(folder: Path, cell: CellRecord, text: str) -> None:
     (folder / "cells" / cell.id / "steps.jsonl").write_text(text)
 
 
+def test_a_run_that_was_stopped_is_no_failure(tmp_path: Path) -> None:
+    stopped = {**FAILED, "status": "interrupted", "message": "its run was told to stop"}
+    records = [*small(), record("maml", 0, training=False, failure=stopped)]
+    page = render(records, beside(tmp_path, records))
+    assert "What failed" not in page
+    assert "Not run to the end: maml, seed 0" in Reader(page).text
+
+
 def test_a_folder_with_everything(tmp_path: Path) -> None:
     records = [*small(), record("maml", 0, training=False, failure=FAILED)]
     page = render(records, beside(tmp_path, records))
@@ -118,7 +130,7 @@ def test_a_folder_with_everything(tmp_path: Path) -> None:
         "Leaderboard",
         "What failed",
         "needs <b>9 GB</b>",
-        f"cells/{records[-1].id}/attempts/001.log",
+        "cells/0123456789abcdef/attempts/001.log",
         "Scores against cost and shots",
         "5-way, by shots",
         "Training loss of simclr: mean of 2 seeds; the band is from the lowest to the highest.",
@@ -131,6 +143,7 @@ def test_a_folder_with_everything(tmp_path: Path) -> None:
         "torch 2.6.0",
     ):
         assert said in reader.text, said
+    assert "attempts/cells" not in reader.text
     assert reader.tags.count("figure") == 2 + 1 + 4 + 2 + 2
     assert len(reader.ids) == len(set(reader.ids))
     assert reader.refers

@@ -49,11 +49,12 @@ def failures(table: Table) -> list[str]:
         f"{clean(failure.get('message') or 'no message', 300)}"
         for row in table.rows
         for cell in row.cells
-        if _failed(cell) and (failure := cell.failure)
+        if has_failed(cell) and (failure := cell.failure)
     ]
 
 
-def _failed(cell: CellRecord) -> bool:
+def has_failed(cell: CellRecord) -> bool:
+    """One that was interrupted is only not run to the end."""
     return bool(cell.failure) and (cell.failure or {}).get("status") != "interrupted"
 
 
@@ -201,7 +202,7 @@ def _mixed(table: Table) -> list[str]:
 def _unfinished(table: Table) -> list[str]:
     lines = []
     for row in table.rows:
-        done = {cell.cell["seed"] for cell in row.cells if cell.evaluations or _failed(cell)}
+        done = {cell.cell["seed"] for cell in row.cells if cell.evaluations or has_failed(cell)}
         left = [str(seed) for seed in table.seeds if seed not in done]
         if left:
             lines.append(f"Not run to the end: {row.label}, seed {', '.join(left)}.")

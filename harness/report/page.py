@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from harness.leaderboard.across import rankings, said
 from harness.leaderboard.grids import Grid, costs, scores
-from harness.leaderboard.notes import READING, TIES, notes
+from harness.leaderboard.notes import READING, TIES, has_failed, notes
 from harness.leaderboard.pairwise import TITLE, grid, pairwise, reading
 from harness.leaderboard.provenance import provenance
 from harness.leaderboard.references import grid as reference_grid
@@ -161,11 +161,9 @@ def _failed(table: Table) -> list[Failed]:
             str(cell.cell["seed"]),
             clean(cell.failure.get("status", "failed"), 40),
             clean(cell.failure.get("message") or "no message"),
-            f"cells/{cell.id}/attempts/{clean(cell.failure['log'], 100)}"
-            if cell.failure.get("log")
-            else f"cells/{cell.id}",
+            clean(cell.failure.get("log") or f"cells/{cell.id}", 200),
         )
         for row in table.rows
         for cell in row.cells
-        if cell.failure
+        if cell.failure and has_failed(cell)
     ]
