@@ -17,6 +17,7 @@ from harness.errors import shown
 from harness.progress import Progress, last_step
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress
+SHOWN = 4  # running cells in plain lines of progress
 LOOKING = 19  # times as long as it took to look at all running cells passes before the next look: their logs are files
 MARK = len("interrupted")  # the longest status
 
@@ -60,6 +61,9 @@ class PlainDisplay:
         if time.monotonic() - self.said > PLAIN_SECONDS:
             self.said = time.monotonic()
             self.console.print(summary(progress))
+            for id_ in list(progress.begun)[:SHOWN]:
+                name = progress.plan.cells[id_].name()
+                self.console.print(Text(shown(f"  {name}: {doing(progress, id_)}")), soft_wrap=True)
 
     def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:
         self.console.print(ending(cell, status, message, seconds), soft_wrap=True)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.console import Console
+
+from harness.config import load_suite
+from harness.display import PlainDisplay
+from harness.plan import Plan
+from harness.progress import Progress
+from harness.registry import registry
+from harness.store import Store
 from tests.conftest import SUITE, Harness
 
 LONG = "a label of a method that goes on and on until it is longer than eighty columns are wide"
@@ -50,3 +59,24 @@ def test_a_run_whose_output_closes_says_that_it_stopped(suite: Callable[[str], P
     assert run.returncode == 1
     assert "whoever read the output has left, so the run stopped" in said
     assert "Traceback" not in said
+
+
+def test_plain_progress_says_what_each_running_cell_does(suite: Callable[[str], Path], tmp_path: Path) -> None:
+    plan, store = Plan.of(load_suite(suite(SUITE), registry())), Store(tmp_path / "results")
+    progress = Progress(plan, store, list(plan.cells))
+    first, second, *_ = plan.cells
+    for id_ in (first, second):
+        progress.begin(id_)
+    store.cell(first).folder.mkdir(parents=True)
+    store.cell(first).steps.write_text('{"step": 12, "steps": 30, "loss": 1.23456}\n')
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    display = PlainDisplay(console)
+    display.update(progress)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == ""  # not so often
+    display.said -= 3600
+    display.update(progress)
+    lines = console.file.getvalue().splitlines()
+    assert lines[0].startswith("0 of 4 cells ended, 2 running")
+    assert lines[1] == f"  {plan.cells[first].name()}: step 12/30, loss 1.235"
+    assert lines[2] == f"  {plan.cells[second].name()}: starting"
