@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -50,13 +49,11 @@ class Plan:
         return cls(suite.name, {cell.id: cell for cell in suite.cells}, evaluators, limited)
 
     def only(self, selection: Mapping[str, Iterable[str]]) -> Plan:
-        """The cells that `selection` names, such as {"method": ["simclr"]}. Raises UsageError for an unknown name."""
-        for axis, names in selection.items():
+        """The cells that `selection` names, such as {"method": ["simclr,maml"]}. Raises UsageError for another."""
+        chosen: dict[str, set[str]] = {}
+        for axis, lists in selection.items():
             known = {name for cell in self.cells.values() for name in _names(cell, axis)}
-            for name in names:
-                if name not in known:
-                    raise UsageError(f"--only: no {axis} '{name}' in this suite.{nearest(name, known)}")
-        chosen = {axis: set(names) for axis, names in selection.items()}
+            chosen[axis] = {name for names in lists for name in _listed(names, known, axis)}
         cells = {
             id_: cell
             for id_, cell in self.cells.items()
@@ -80,7 +77,7 @@ def choose(
 
 
 def selection(arguments: Iterable[str]) -> dict[str, list[str]]:
-    """--only method=simclr,maml -> {"method": ["simclr", "maml"]}. Raises UsageError for another form."""
+    """--only method=simclr,maml -> {"method": ["simclr,maml"]}. Raises UsageError for another form."""
     chosen: dict[str, list[str]] = {}
     for argument in arguments:
         axis, equals, names = argument.partition("=")
@@ -88,8 +85,23 @@ def selection(arguments: Iterable[str]) -> dict[str, list[str]]:
             raise UsageError(
                 f"--only is written AXIS=NAME[,NAME], with an axis of {', '.join(AXES)}; not '{argument}'."
             )
-        chosen.setdefault(axis, []).extend(re.split(r",(?! )", names))  # labels of sweeps have ", " inside
+        chosen.setdefault(axis, []).append(names)
     return chosen
+
+
+def _listed(names: str, known: Collection[str], axis: str) -> list[str]:
+    """The known names of a list, parted by commas, with blanks or not; a name may have commas itself, so the longest
+    that is known is taken. Raises UsageError for what is none."""
+    parts, found = names.split(","), []
+    while parts:
+        ends = range(len(parts), 0, -1)
+        name, end = next(((name, end) for end in ends if (name := ",".join(parts[:end]).strip()) in known), ("", 0))
+        if not end:
+            unknown = parts[0].strip()
+            raise UsageError(f"--only: no {axis} '{unknown}' in this suite.{nearest(unknown, known)}")
+        found.append(name)
+        parts = parts[end:]
+    return found
 
 
 def _names(cell: Cell, axis: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import pytest
 from harness import UsageError
 from harness.config import Suite, load_suite
 from harness.document import read
-from harness.plan import Plan
+from harness.plan import Plan, selection
 from harness.planfile import PlanFile, dump
 from harness.registry import registry
 
@@ -309,3 +309,23 @@ def test_an_evaluator_may_be_for_some_methods_alone(tmp_path: Path) -> None:
     path.write_text(text.replace("  nearest: {}", "  nearest: {only: [A, clasify]}"))
     with pytest.raises(UsageError, match=r":11: no method 'clasify' in this suite\. Did you mean 'classify'\?"):
         load_suite(path, registry())
+
+
+def test_only_takes_lists_with_blanks_and_labels_with_commas(suite: Write) -> None:
+    text = BASE.replace(
+        "[classify, idle]", '[{use: classify, label: "a, b"}, {use: classify, classes: 6, label: "a,c"}, idle]'
+    )
+    text = text.replace(", classes: 6", ", temperature: 0.5")
+    plan = Plan.of(load_suite(suite(text), registry()))
+
+    def labels(*given: str) -> set[str]:
+        return {cell.method.label for cell in plan.only(selection(given)).cells.values()}
+
+    assert labels("method=a, b") == {"a, b"}
+    assert labels("method=a, b,a,c") == {"a, b", "a,c"}
+    assert labels("method= idle , a,c") == {"idle", "a,c"}
+    assert labels("method=idle", "method=a, b") == {"idle", "a, b"}
+    with pytest.raises(UsageError, match=r"no method 'idel' in this suite\. Did you mean 'idle'"):
+        labels("method=a,c, idel")
+    with pytest.raises(UsageError, match="no method '' in this suite"):
+        labels("method=idle,")
