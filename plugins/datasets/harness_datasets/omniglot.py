@@ -59,7 +59,9 @@ class Omniglot(Dataset):
 
     def fetch(self) -> dict[str, Arrays]:
         """Lake's two parts, `background` and `evaluation`."""
-        with explained(self):
+        source = datasets.Omniglot
+        files = " and ".join(f"{source.download_url_prefix}/{name}.zip" for name in source.zips_md5)
+        with explained(self, f"{files} into {self.folder / source.folder}"):
             parts = {
                 name: datasets.Omniglot(self.folder, background=name == "background", download=self.config.download)
                 for name in ("background", "evaluation")

@@ -53,7 +53,7 @@ class Cifar10(Dataset):
         return {"train": as_split(self.fetch(True)), "test": as_split(self.fetch(False))}
 
     def fetch(self, train: bool) -> Arrays:
-        with locked(self.folder), explained(self):
+        with locked(self.folder), explained(self, f"{self.source.url} into {self.folder}"):
             part = self.source(self.folder, train=train, download=self.config.download)
         return Arrays(part.data, np.array(part.targets), tuple(part.classes))
 
@@ -91,7 +91,7 @@ class Stl10(Dataset):
         return {"train": as_split(self.fetch("train")), "test": as_split(self.fetch("test"))}
 
     def fetch(self, split: str) -> Arrays:
-        with locked(self.folder), explained(self):
+        with locked(self.folder), explained(self, f"{datasets.STL10.url} into {self.folder}"):
             part = datasets.STL10(self.folder, split=split, download=self.config.download)
         return Arrays(part.data.transpose(0, 2, 3, 1), part.labels, tuple(part.classes))
 
@@ -105,7 +105,8 @@ class FashionMnist(Dataset):
         return {"train": as_split(self.fetch(True)), "test": as_split(self.fetch(False))}
 
     def fetch(self, train: bool) -> Arrays:
-        with locked(self.folder), explained(self):
+        files = " ".join(f"{datasets.FashionMNIST.mirrors[0]}{name}" for name, _ in datasets.FashionMNIST.resources)
+        with locked(self.folder), explained(self, f"{files} into {self.folder / 'FashionMNIST/raw'}"):
             part = datasets.FashionMNIST(self.folder, train=train, download=self.config.download)
         return Arrays(part.data.numpy(), part.targets.numpy(), tuple(part.classes))
 
@@ -121,12 +122,14 @@ def divide(arrays: Arrays, validation: tuple[str, ...], novel: tuple[str, ...]) 
 
 
 @contextmanager
-def explained(dataset: Dataset) -> Iterator[None]:
-    """Turns torchvision's and the network's errors into one message."""
+def explained(dataset: Dataset, by_hand: str) -> Iterator[None]:
+    """Turns torchvision's and the network's errors into one message. `by_hand`: which files belong where; torchvision
+    takes those that are there, if `download` is true, and unpacks them."""
     try:
         yield
     except (RuntimeError, OSError) as error:
         hint = "" if dataset.config.download else " (download is false)"
         raise UsageError(
-            f"{type(dataset).__name__} is not in {dataset.folder} and cannot be fetched{hint}: {error}"
+            f"{type(dataset).__name__} is not in {dataset.folder} and cannot be fetched{hint}: {error}. Without a "
+            f"network here, put {by_hand}; what is there is not fetched."
         ) from error

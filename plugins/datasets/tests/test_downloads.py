@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -147,5 +148,6 @@ def test_fashion_mnist(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [photos.Cifar10, photos.CifarFS, photos.Stl10, photos.FashionMnist])
 def test_what_is_not_there_and_may_not_be_fetched_is_a_usage_error(kind: Any, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=rf"{kind.__name__} is not in .* \(download is false\)"):
+    with pytest.raises(UsageError, match=rf"{kind.__name__} is not in .* \(download is false\)") as caught:
         kind(OFFLINE, tmp_path).load()
+    assert re.search(rf"put https?://\S+\.gz .*into {tmp_path}\S*; what is there is not fetched", str(caught.value))
