@@ -80,3 +80,19 @@ def test_plain_progress_says_what_each_running_cell_does(suite: Callable[[str], 
     assert lines[0].startswith("0 of 4 cells ended, 2 running")
     assert lines[1] == f"  {plan.cells[first].name()}: step 12/30, loss 1.235"
     assert lines[2] == f"  {plan.cells[second].name()}: starting"
+
+
+def test_an_interruption_before_the_command_begins_is_no_traceback(tmp_path: Path) -> None:
+    """As by Ctrl-C while modules are imported: here importing typer, which each command needs, is interrupted."""
+    (tmp_path / "typer.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nfor _ in range(10**9): pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "benchmarks.yaml"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "harness: interrupted.\n")

@@ -74,6 +74,9 @@ def main() -> None:
     except BrokenPipeError:  # `harness list | head`: who read has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain when it ends
         sys.exit(1)
+    except KeyboardInterrupt:  # before a command has begun; what runs says more
+        print("harness: interrupted.", file=sys.stderr)
+        sys.exit(130)
     except UsageError as error:
         print(f"harness: {_short(shown(str(error)))}", file=sys.stderr)
         sys.exit(2)
