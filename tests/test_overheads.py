@@ -75,7 +75,7 @@ def test_a_long_list_of_seeds_is_read(suite: Write) -> None:
 
 
 def test_values_are_those_that_omegaconf_reads(suite: Write) -> None:
-    numbers = "1e-3, 1E5, 1.5e3, -2e2, .5, 1_000, 0x1f, 0o7, 010, .inf, 1:30, '1e3', e3, 1e"
+    numbers = "1e-3, 1E5, 1.5e3, -2e2, .5, 1_000, 0x1f, 0o7, .inf, '1e3', '010', '1:30', e3, 1e"
     text = f"a: [{numbers}, yes, off, null, ~, 2020-01-01]\nb: &x {{c: 1}}\nd: {{<<: *x, e: 2}}\n"
     from omegaconf import OmegaConf
 
