@@ -11,6 +11,7 @@ from harness.gate.measured import Measured, absent, by_ratio, by_seed, lacking
 from harness.gate.rows import Row, Verdict
 from harness.gate.settings import Gate
 from harness.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot
+from harness.gate.text import value
 from harness.significance import holm
 
 BOUNDED: tuple[Verdict, ...] = ("improved", "within noise", "new")
@@ -44,11 +45,9 @@ def _within_bound(row: Row, before: Snapshot, after: Snapshot) -> Row:
     was = _named(before, row)
     if was is not None and was.exceeds:
         return row
-    most = fmean(each for each in now.values.values() if each is not None)
-    told = f"{100 * most:.1f}" if row.percent else f"{most:.4g}"
-    return replace(
-        row, verdict="suspicious", why="; ".join(filter(None, [f"{told} is better than {now.bound}", row.why]))
-    )
+    score = value(row, fmean(each for each in now.values.values() if each is not None))
+    why = "; ".join(filter(None, [f"{score} is better than {now.bound}", row.why]))
+    return replace(row, verdict="suspicious", why=why)
 
 
 def _named(run: Snapshot, row: Row) -> Scores | None:
