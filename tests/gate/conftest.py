@@ -10,6 +10,7 @@ import pytest
 
 from harness.cli import main
 from tests.conftest import Harness
+from tests.gate.runs import BEFORE, run
 
 
 @pytest.fixture
@@ -35,3 +36,10 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         return subprocess.CompletedProcess(list(arguments), code, said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def baseline(quick: Harness, tmp_path: Path) -> Path:
+    """Of two methods with five seeds."""
+    quick("baseline", run(tmp_path / "before", BEFORE), "--output", tmp_path / "baseline.json")
+    return tmp_path / "baseline.json"

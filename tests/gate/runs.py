@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ MACHINE = {
 }
 BUDGET = {"steps": 100, "epochs": None}
 Value = float | None | Mapping[str, Any]
+BEFORE = {
+    "simclr": [0.80, 0.81, 0.79, 0.80, 0.805],
+    "moco": [0.70, 0.71, 0.69, 0.70, 0.705],
+}  # of two methods with five seeds
 
 
 def component(name: str, **options: Any) -> dict[str, Any]:
@@ -88,3 +93,12 @@ def run(folder: Path, scores: Mapping[str, Sequence[float]], *, first: int = 0, 
         for seed, value in enumerate(values, first):
             cell(folder, method, seed, evaluation("knn", {"accuracy": value}), **changes)
     return folder
+
+
+def rows(path: Path) -> dict[str, dict[str, Any]]:
+    """By method and metric."""
+    return {f"{row['method']} {row['evaluator']} {row['metric']}": row for row in json.loads(path.read_text())["rows"]}
+
+
+def verdicts(path: Path) -> dict[str, str]:
+    return {name: row["verdict"] for name, row in rows(path).items()}

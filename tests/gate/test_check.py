@@ -4,32 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import SUITE, Harness
-from tests.gate.runs import cell, evaluation, metric, run
-
-BEFORE = {"simclr": [0.80, 0.81, 0.79, 0.80, 0.805], "moco": [0.70, 0.71, 0.69, 0.70, 0.705]}
-
-
-@pytest.fixture
-def baseline(quick: Harness, tmp_path: Path) -> Path:
-    """Of two methods with five seeds."""
-    quick("baseline", run(tmp_path / "before", BEFORE), "--output", tmp_path / "baseline.json")
-    return tmp_path / "baseline.json"
-
-
-def rows(path: Path) -> dict[str, dict[str, Any]]:
-    """By method and metric."""
-    return {f"{row['method']} {row['evaluator']} {row['metric']}": row for row in json.loads(path.read_text())["rows"]}
-
-
-def verdicts(path: Path) -> dict[str, str]:
-    return {name: row["verdict"] for name, row in rows(path).items()}
+from tests.gate.runs import BEFORE, cell, evaluation, metric, rows, run, verdicts
 
 
 def test_a_drop_is_named_with_its_size_and_the_others_are_not(quick: Harness, baseline: Path, tmp_path: Path) -> None:
@@ -49,68 +31,6 @@ def test_the_same_run_passes_and_so_does_a_better_one(quick: Harness, baseline: 
     assert "2 within noise" in quick("check", tmp_path / "before", "--baseline", baseline).stdout
     better = {**BEFORE, "moco": [value + 0.05 + seed / 1000 for seed, value in enumerate(BEFORE["moco"])]}
     assert "1 improved" in quick("check", run(tmp_path / "after", better), "--baseline", baseline).stdout
-
-
-def test_a_rise_beyond_the_ceiling_is_red_until_it_is_accepted(quick: Harness, baseline: Path, tmp_path: Path) -> None:
-    leaking = {**BEFORE, "moco": [value + 0.2 + seed / 1000 for seed, value in enumerate(BEFORE["moco"])]}
-    check = ("check", run(tmp_path / "after", leaking), "--baseline", baseline, "--json", "out.json")
-    done = quick(*check, "--junit", "out.xml", "--markdown", "out.md", code=1)
-    assert "suspicious: moco · conv4 · glyphs: knn 70.1 → 90.3 (+20.2 points" in done.stdout
-    assert "better by more than 10.0 points" in done.stdout
-    assert "ci: 1 suspicious, 1 within noise." in done.stdout
-    assert verdicts(tmp_path / "out.json")["moco knn accuracy"] == "suspicious"
-    assert 'failures="1"' in (tmp_path / "out.xml").read_text()
-    assert "**suspicious**" in (tmp_path / "out.md").read_text()
-    quick(*check, "--accept")
-    assert "suspicious, accepted" in rows(tmp_path / "out.json")["moco knn accuracy"]["text"]
-    quick(*check, "--update")
-    assert "2 within noise" in quick(*check).stdout
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "gate", "verdict"),
-    [
-        (0.50, 0.61, "", "suspicious"),  # more than ten points
-        (0.50, 0.59, "", "improved"),
-        (0.90, 0.96, "", "suspicious"),  # more than half the way to 1
-        (0.90, 0.94, "", "improved"),
-        (0.50, 0.61, "gate: {ceilings: {accuracy: 0.2}}", "improved"),
-        (0.50, 0.53, "gate: {ceilings: {accuracy: 0.02}}", "suspicious"),
-    ],
-)
-def test_the_ceiling_is_ten_points_or_half_the_way_or_what_the_suite_says(
-    quick: Harness, suite: Callable[[str], Path], tmp_path: Path, before: float, after: float, gate: str, verdict: str
-) -> None:
-    spread = (-0.003, 0.0, 0.003)
-    quick("baseline", run(tmp_path / "before", {"a": [before + each for each in spread]}), "--output", "b.json")
-    now = run(tmp_path / "after", {"a": [after + 1.1 * each for each in spread]})
-    check = ("check", now, "--baseline", "b.json", "--gate", suite(SUITE + gate + "\n"), "--json", "out.json")
-    quick(*check, code=int(verdict == "suspicious"))
-    assert verdicts(tmp_path / "out.json") == {"a knn accuracy": verdict}
-
-
-def bounded(folder: Path, values: Sequence[float], bound: float) -> Path:
-    """A run whose kNN scores have a bound of their own, known to a point as they are themselves."""
-    most = metric(bound, protocol="'train', left out")
-    for seed, value in enumerate(values):
-        cell(folder, "a", seed, evaluation("knn", {"accuracy": metric(value, bound=most)}))
-    return folder
-
-
-def test_a_score_above_its_own_bound_is_suspicious_even_if_it_is_new(quick: Harness, tmp_path: Path) -> None:
-    values = [0.500, 0.503, 0.497]
-    quick("baseline", bounded(tmp_path / "before", values, 0.6), "--output", "b.json")
-    out = ("--baseline", "b.json", "--json", "out.json")
-    quick("check", bounded(tmp_path / "within", values, 0.481), *out)  # the intervals still touch
-    check = ("check", bounded(tmp_path / "above", values, 0.479), *out)
-    assert "suspicious: a · conv4 · glyphs: knn 50.0 → 50.0" in quick(*check, code=1).stdout
-    assert "50.0 is better than 'train', left out" in rows(tmp_path / "out.json")["a knn accuracy"]["text"]
-    quick(*check, "--accept")
-    quick(*check, "--update")
-    assert "1 within noise" in quick(*check).stdout  # the baseline has it now
-    quick("baseline", run(tmp_path / "other", {"b": values}), "--output", "other.json")
-    new = bounded(run(tmp_path / "new", {"b": values}), values, 0.3)
-    assert "suspicious: a · conv4 · glyphs: knn" in quick("check", new, "--baseline", "other.json", code=1).stdout
 
 
 def test_neither_a_large_drop_by_chance_nor_a_sure_but_small_one_is_a_regression(
