@@ -5,21 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib.metadata import version
+from functools import cached_property
 from typing import Any
 
 from harness.budget import Budget
 from harness.options import as_plain, identity_of
 from harness.registry import Spec
-
-FORMAT = 1  # of ids and of everything that the store writes
-
-
-@cache
-def own_version() -> str:
-    """The version of harness; read from its metadata once, not once per cell."""
-    return version("rep-harness")
+from harness.version import FORMAT, own_version
 
 
 @dataclass(frozen=True)

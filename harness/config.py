@@ -13,8 +13,7 @@ from harness.budget import Budget, merge
 from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
 from harness.errors import UsageError, nearest
-from harness.gate import settings
-from harness.gate.settings import Gate, read_gate
+from harness.gate.settings import SECTION, Gate, read_gate
 from harness.matrix import Matrix, Point, names_of
 from harness.options import KeyPath, fields_of, parse
 from harness.registry import Kind, Registry, Spec
@@ -29,7 +28,7 @@ KEYS = (
     "include",
     "exclude",
     "executor",
-    settings.SECTION,
+    SECTION,
     *SECTIONS.values(),
 )
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
@@ -89,7 +88,7 @@ class _Reader:
         methods = {each for cell in cells.values() for each in names_of(cell.method)}
         only = {each.label: self.only(each.label, methods) for each in evaluators}
         whole = name + self.suffix
-        gate = read_gate(self.document.values.get(settings.SECTION), self.where, [each.label for each in evaluators])
+        gate = read_gate(self.document.values.get(SECTION), self.where, [each.label for each in evaluators])
         return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor(), gate)
 
     def matrix(self) -> Matrix[Entry]:

@@ -14,9 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from harness.cells import FORMAT, own_version
 from harness.errors import UsageError
 from harness.processes import alive, machine
+from harness.version import FORMAT, own_version
 
 CHECK = b',\n "check": "'  # what parts the content of a JSON file from its checksum
 ANY = "*"

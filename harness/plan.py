@@ -9,7 +9,6 @@ from harness.cells import Cell, Component, evaluator_id
 from harness.config import Suite
 from harness.errors import UsageError, nearest
 from harness.matrix import names_of
-from harness.records import CellRecord
 
 AXES = ("method", "backbone", "dataset", "seed")
 
@@ -26,20 +25,6 @@ class Plan:
     def evaluators_of(self, cell: Cell) -> dict[str, Component]:
         """Those that score this cell."""
         return choose(cell, self.evaluators, self.only_for)
-
-    def asked(self, records: Iterable[CellRecord]) -> list[CellRecord]:
-        """What the suite asks for, of a folder that may hold more, with the labels that the suite gives."""
-        found = []
-        for record in records:
-            if record.id in self.cells:
-                labels = {id_: each.label for id_, each in self.evaluators_of(self.cells[record.id]).items()}
-                own = {
-                    id_: {**record.evaluations[id_], "label": labels[id_]}
-                    for id_ in labels
-                    if id_ in record.evaluations
-                }
-                found.append(replace(record, evaluations=own))
-        return found
 
     @classmethod
     def of(cls, suite: Suite) -> Plan:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.budget import Budget
-from harness.cells import FORMAT, Cell, Component
+from harness.cells import Cell, Component
 from harness.errors import UsageError
 from harness.options import as_plain, parse
 from harness.plan import Plan, choose
 from harness.registry import Kind, Registry
+from harness.version import FORMAT
 
 AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
+
+from harness.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,18 @@ class CellRecord:
     training: Mapping[str, Any] | None
     evaluations: Mapping[str, Mapping[str, Any]]
     failure: Mapping[str, Any] | None
+
+
+def records_of(plan: Plan, records: Iterable[CellRecord]) -> list[CellRecord]:
+    """Those that a plan has, of a folder that may hold more, with the labels that its suite gives its evaluators."""
+    return [_of_plan(plan, record) for record in records if record.id in plan.cells]
+
+
+def _of_plan(plan: Plan, record: CellRecord) -> CellRecord:
+    evaluators = plan.evaluators_of(plan.cells[record.id])
+    scored = {
+        id_: {**record.evaluations[id_], "label": evaluator.label}
+        for id_, evaluator in evaluators.items()
+        if id_ in record.evaluations
+    }
+    return replace(record, evaluations=scored)

@@ -26,7 +26,7 @@ from typing import Any
 
 from harness import lease, planfile
 from harness.cellfolder import CellFolder, Status
-from harness.cells import FORMAT, Component
+from harness.cells import Component
 from harness.compaction import Copies
 from harness.errors import UsageError
 from harness.files import npz, read_json, set_aside, sweep, write_bytes, write_json
@@ -34,6 +34,7 @@ from harness.outcome import Outcome
 from harness.plan import Plan
 from harness.reading import ATTEMPT, CELL, EVALUATION, TRAINING, Report, attempt_files, json_files, read_record, warn
 from harness.records import CellRecord
+from harness.version import FORMAT
 
 __all__ = [
     "ATTEMPT",

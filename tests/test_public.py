@@ -126,8 +126,12 @@ def is_public(module: str, name: str) -> bool:
 
 
 def test_a_private_import_would_be_seen() -> None:
-    text = (
-        'from harness.cell import run_cell\nimport harness.store\nload("harness.jobs")\nfrom harness import registry\n'
-    )
+    lines = [
+        "from harness.cell import run_cell",
+        "import harness.store",
+        'load("harness.jobs")',
+        "from harness.plugins import installed",
+    ]
+    text = "\n".join(lines)
     assert [is_public(*each) for each in imported(text)] == [False] * 4
     assert all(is_public(*each) for each in imported("from harness import Method\nfrom harness.testing import Failure"))

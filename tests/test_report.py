@@ -317,7 +317,8 @@ def test_what_it_needs_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPa
 
 
 def test_it_imports_no_torch() -> None:
-    code = "import sys, pathlib, harness.report as r; r.render([], pathlib.Path('.')); sys.exit('torch' in sys.modules)"
+    use = "import sys, pathlib, harness.report as r; r.render([], pathlib.Path('.'))"
+    code = f"{use}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -19,6 +19,7 @@ from harness.files import write_bytes
 from harness.gate.settings import Gate
 from harness.naming import default_results
 from harness.plan import Plan
+from harness.records import records_of
 from harness.registry import registry
 from harness.running import Options
 from harness.store import Store
@@ -62,7 +63,7 @@ def run_suite(
             f"{reused} cells were done before, by the same versions; if code has changed since, run with --fresh.",
             soft_wrap=True,
         )
-    return suite.gate, snapshot(plan.asked(store.found()), str(file))
+    return suite.gate, snapshot(records_of(plan, store.found()), str(file))
 
 
 def tell(

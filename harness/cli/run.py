@@ -28,6 +28,7 @@ from harness.naming import default_results
 from harness.outcome import parse_retry
 from harness.plan import Plan, selection
 from harness.pluginfiles import use
+from harness.records import records_of
 from harness.registry import registry
 from harness.running import Options
 from harness.running import run as run_plan
@@ -208,7 +209,7 @@ def show_leaderboard(store: Store, plan: Plan, console: Console) -> None:
     from harness import leaderboard  # pandas and scipy load slowly
 
     records, published = store.records(), registry().published()
-    asked = plan.asked(records)
+    asked = records_of(plan, records)
     path = store.folder / "leaderboard.md"
     write_bytes(path, leaderboard.render(asked, "markdown", published).encode())
     leaderboard.show(asked, console, published)
