@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.base.errors import UsageError, UsageWarning, nearest
+    from harness.base.processes import alive, process_start
+    from harness.base.python import safe_path
     from harness.components import Backbone, Classifier, Dataset, Evaluator, Method, Metric, Trained, class_means
     from harness.contract import CONTRACT
     from harness.data.augmentation import Augmentation
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from harness.data.streaming import Streamed
     from harness.data.transforms import augment
     from harness.distributed import gather, own_part, ranks, same_on_all
-    from harness.errors import UsageError, UsageWarning, nearest
     from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
     from harness.executors import Capabilities, Ended, Executor, Job, Resources
     from harness.hookspecs import Register, hookimpl
@@ -26,9 +28,7 @@ if TYPE_CHECKING:
     from harness.norms import scale_and_shift
     from harness.options import NoOptions, option
     from harness.preloading import preload
-    from harness.processes import alive, process_start
     from harness.published import Published
-    from harness.python import safe_path
     from harness.supervisor import GRACE_SECONDS
 
 _LAZY = {
@@ -46,7 +46,7 @@ _LAZY = {
     "Streamed": "harness.data.streaming",
     "augment": "harness.data.transforms",
     **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.distributed"),
-    **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.errors"),
+    **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.events"),
     **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.hookspecs"),
@@ -54,9 +54,9 @@ _LAZY = {
     "scale_and_shift": "harness.norms",
     **dict.fromkeys(("NoOptions", "option"), "harness.options"),
     "preload": "harness.preloading",
-    **dict.fromkeys(("alive", "process_start"), "harness.processes"),
+    **dict.fromkeys(("alive", "process_start"), "harness.base.processes"),
     "Published": "harness.published",
-    "safe_path": "harness.python",
+    "safe_path": "harness.base.python",
     "GRACE_SECONDS": "harness.supervisor",
 }
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import torch
 
-from harness.cache import cache_folder
+from harness.base.cache import cache_folder
+from harness.base.errors import ENVIRONMENT, UsageError, UsageWarning
 from harness.cells import Cell, Component
 from harness.components import Dataset, Evaluator, Method
 from harness.data.batches import Source, derive_seed
 from harness.data.splits import Data
-from harness.errors import ENVIRONMENT, UsageError, UsageWarning
 from harness.norms import synchronise_norms
 
 

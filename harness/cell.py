@@ -16,17 +16,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 
 from harness import building
+from harness.base.atomic_files import broken, npz, read_json, replacing, seal, set_aside, write_bytes, write_json
+from harness.base.checkpoint_interval import Interval
+from harness.base.errors import UsageError
+from harness.base.outcome import Outcome, Status
 from harness.cells import Cell, Component
 from harness.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.components import Method, Metric, Trained
 from harness.data.duplicates import shared_with_train
 from harness.data.splits import Data
-from harness.errors import UsageError
 from harness.events import CellStarted, StepLogged
-from harness.files import broken, npz, read_json, replacing, seal, set_aside, write_bytes, write_json
-from harness.interval import Interval
 from harness.memory import keep_freed_memory
-from harness.outcome import Outcome, Status
 from harness.peers import RankError, together
 from harness.plan import Plan
 from harness.planfile import PlanFile

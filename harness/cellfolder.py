@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.files import DamagedError, read_json, sweep
-from harness.outcome import Status as Ending
+from harness.base.atomic_files import DamagedError, read_json, sweep
+from harness.base.outcome import Status as Ending
 from harness.reading import ATTEMPT, attempt_files, failure_of, number_of, read_record
 from harness.records import CellRecord
 

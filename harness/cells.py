@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from harness.base.version import FORMAT, own_version
 from harness.budget import Budget
 from harness.options import as_plain, identity_of
 from harness.registry import Spec
-from harness.version import FORMAT, own_version
 
 
 @dataclass(frozen=True)

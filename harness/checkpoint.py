@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from harness.base.atomic_files import set_aside, write_bytes
 from harness.components import Method
-from harness.files import set_aside, write_bytes
 
 
 def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optimizer: torch.optim.Optimizer) -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness import lease
+from harness.base.atomic_files import DamagedError, broken, set_aside, sync, write_json
 from harness.cellfolder import CellFolder
-from harness.files import DamagedError, broken, set_aside, sync, write_json
 from harness.packing import pack, unpack
 from harness.reading import Report, read_record, warn
 from harness.records import CellRecord

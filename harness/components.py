@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from harness.base.errors import UsageError
 from harness.data.augmentation import Augmentation
 from harness.data.batches import Batches
 from harness.data.splits import Data, Split
 from harness.data.streaming import Images, picked
-from harness.errors import UsageError
 
 Classifier = Callable[[Tensor], Tensor]
 """Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""

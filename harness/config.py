@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import named, sweep
+from harness.base.errors import UsageError, nearest
 from harness.budget import Budget, merge
 from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
-from harness.errors import UsageError, nearest
 from harness.gate.settings import SECTION, Gate, read_gate
 from harness.matrix import Matrix, Point, names_of
 from harness.options import KeyPath, fields_of, parse

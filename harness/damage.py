@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import lease
-from harness.files import DamagedError, broken, read_json, set_aside
+from harness.base.atomic_files import DamagedError, broken, read_json, set_aside
 from harness.plan import Plan
 from harness.store import ATTEMPT, CELL, EVALUATION, TRAINING, CellFolder, Store, attempt_files, json_files
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from harness import named
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.interpolation import resolve
 from harness.options import KeyPath
 from harness.suiteyaml import not_allowed, parse, text_keys

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.options import KeyPath
 from harness.suiteyaml import text_keys
 

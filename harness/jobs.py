@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import UsageError
-from harness.interval import DEFAULT, Interval
+from harness.base.checkpoint_interval import DEFAULT, Interval
+from harness.base.errors import UsageError
 from harness.memory import use_huge_pages
 
 if TYPE_CHECKING:
+    from harness.base.outcome import Outcome
     from harness.lease import Lease
-    from harness.outcome import Outcome
     from harness.store import Store
 
 PREPARE = "prepare"
@@ -73,7 +73,7 @@ def _prepare(given: argparse.Namespace) -> int:
 
 def _cell(given: argparse.Namespace) -> int:
     """Run a cell that nobody runs or has run since this job was planned."""
-    from harness.files import write_json  # all this takes time to import, which `harness --help` must not
+    from harness.base.atomic_files import write_json  # all this takes time to import, which `harness --help` must not
     from harness.planfile import PlanFile
     from harness.registry import registry
     from harness.store import Store

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from harness.files import make_folder
-from harness.processes import alive, machine, process_start
+from harness.base.atomic_files import make_folder
+from harness.base.processes import alive, machine, process_start
 
 BEAT_SECONDS = 10.0  # between two signs of life
 STALE_SECONDS = float(os.environ.get("HARNESS_STALE_SECONDS", "90"))  # without one, on another machine

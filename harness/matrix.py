@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from harness.base.errors import UsageError, nearest
 from harness.cells import Component
-from harness.errors import UsageError, nearest
 
 
 class HasComponent(Protocol):

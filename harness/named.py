@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.errors import UsageError, nearest
+from harness.base.errors import UsageError, nearest
 from harness.options import KeyPath
 
 SECTION = "budgets"

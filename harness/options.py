@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from harness.errors import UsageError, nearest
+from harness.base.errors import UsageError, nearest
 
 C = TypeVar("C")
 KeyPath = tuple[str | int, ...]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.files import ANY, DamagedError, misfit, read_json
+from harness.base.atomic_files import ANY, DamagedError, misfit, read_json
 from harness.reading import CELL, EVALUATION, TRAINING
 from harness.records import CellRecord
 

@@ -26,11 +26,11 @@ import torch
 import torch.distributed as dist
 from torch.distributed.distributed_c10d import _get_default_group as _default_group
 
+from harness.base.errors import UsageError
+from harness.base.outcome import Status
+from harness.base.python import environment, python
 from harness.cells import Cell
-from harness.errors import UsageError
-from harness.outcome import Status
 from harness.planfile import PlanFile
-from harness.python import environment, python
 
 PATIENCE = timedelta(minutes=10)  # of one that waits for the others, say while the first saves a checkpoint
 LEAVE_SECONDS = 10.0  # that the other ranks have to end, once rank 0 has
@@ -206,7 +206,7 @@ def _leave_with(parent: int) -> None:
 
 def _train(given: argparse.Namespace) -> None:
     from harness import building
-    from harness.interruption import Interrupted
+    from harness.base.stop_signal import Interrupted
     from harness.memory import keep_freed_memory
     from harness.registry import registry
     from harness.training import train, use_precision

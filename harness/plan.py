@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from harness.base.errors import UsageError, nearest
 from harness.cells import Cell, Component, evaluator_id
 from harness.config import Suite
-from harness.errors import UsageError, nearest
 from harness.matrix import names_of
 
 AXES = ("method", "backbone", "dataset", "seed")

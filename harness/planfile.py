@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.base.errors import UsageError
+from harness.base.version import FORMAT
 from harness.budget import Budget
 from harness.cells import Cell, Component
-from harness.errors import UsageError
 from harness.options import as_plain, parse
 from harness.plan import Plan, choose
 from harness.registry import Kind, Registry
-from harness.version import FORMAT
 
 AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
 

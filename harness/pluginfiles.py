@@ -14,8 +14,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from harness.errors import UsageError
-from harness.interruption import Interrupted
+from harness.base.errors import UsageError
+from harness.base.stop_signal import Interrupted
 
 PLUGIN_FILES = "HARNESS_PLUGIN_FILES"  # a JSON list of absolute paths
 

@@ -17,8 +17,8 @@ from typing import Any
 import pluggy
 
 from harness import contract, hooks, hookspecs, pluginfiles
-from harness.errors import UsageError, nearest, shown
-from harness.interruption import Interrupted
+from harness.base.errors import UsageError, nearest, shown
+from harness.base.stop_signal import Interrupted
 
 GROUP = "harness"
 CORE = contract.CORE

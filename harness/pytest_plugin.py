@@ -76,7 +76,7 @@ class _Check:
     @cached_property
     def _made(self) -> dict[str, Any] | str:
         """The report, or what went wrong: a check that fails is not run again for the next row."""
-        from harness.python import environment, python
+        from harness.base.python import environment, python
 
         with tempfile.TemporaryDirectory(prefix="harness-pytest-") as folder:  # no earlier report can be read there
             report = Path(folder) / "check.json"
@@ -99,7 +99,7 @@ class _Check:
     @cached_property
     def expected(self) -> list[str]:
         """The rows that the baseline lets expect. Raises pytest.UsageError if it is damaged."""
-        from harness.errors import UsageError
+        from harness.base.errors import UsageError
         from harness.gate.baseline import load
         from harness.gate.rows import Row
 

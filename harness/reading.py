@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any
 
-from harness.errors import shown
-from harness.files import ANY, DamagedError, read_json
+from harness.base.atomic_files import ANY, DamagedError, read_json
+from harness.base.errors import shown
 from harness.records import CellRecord
 
 Report = Callable[[DamagedError], None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 from typing import Any, Literal, get_args
 
-from harness.errors import UsageError, nearest
+from harness.base.errors import UsageError, nearest
 from harness.options import NoOptions, fields_of
 from harness.plugins import Origin, Plugins, Problem, bundled, installed
 from harness.published import Published, misstated

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
+from harness.base.errors import UsageError
 from harness.damage import repair
-from harness.errors import UsageError
 from harness.events import RunFinished
 from harness.executors import Executor
 from harness.plan import Plan

@@ -12,8 +12,8 @@ from typing import Literal, get_args
 
 import yaml
 
+from harness.base.errors import UsageError
 from harness.contract import CONTRACT
-from harness.errors import UsageError
 from harness.registry import KINDS, Registry
 
 New = Literal["method", "backbone", "dataset", "evaluator", "executor", "observer"]

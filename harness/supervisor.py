@@ -20,10 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import interruption
+from harness.base import stop_signal
+from harness.base.outcome import Outcome
+from harness.base.processes import group_memory
 from harness.lease import BEAT_SECONDS
-from harness.outcome import Outcome
-from harness.processes import group_memory
 
 GRACE_SECONDS = 8.0
 """Between asking a job to stop and killing it; an executor gives it some seconds more."""
@@ -63,8 +63,8 @@ def supervise(
     watcher.start()
     try:
         told = work()
-        interruption.ignore()
-    except interruption.Interrupted as stopped:
+        stop_signal.ignore()
+    except stop_signal.Interrupted as stopped:
         told = Outcome("interrupted", str(stopped), None, 1)
     except SystemExit as left:  # or its exit code would be taken for one of ours
         told = Outcome("failed", f"it called sys.exit({left.code!r})", None, 1)
@@ -85,7 +85,7 @@ class _Watcher(threading.Thread):
         self.started = self.beaten = time.monotonic()
         self.run_process = multiprocessing.parent_process()  # None if not started through multiprocessing
         self.parent = os.getppid()
-        self.signals = interruption.listen()
+        self.signals = stop_signal.listen()
         if limits.seconds is not None:  # ends a job that never lets this thread run
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, min(limits.seconds + 2 * GRACE_SECONDS, LONGEST_SECONDS))
@@ -120,7 +120,7 @@ class _Watcher(threading.Thread):
 
     def end(self, told: Outcome) -> Outcome:
         """The job has ended by itself or as it was asked to; the outcome."""
-        interruption.ignore()
+        stop_signal.ignore()
         with self.concluding:
             reason = self.reason
             if reason is not None and told.status != "ok":

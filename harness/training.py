@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.base.checkpoint_interval import DEFAULT, Interval
+from harness.base.stop_signal import Interrupted, asked, postponed
 from harness.budget import Budget
 from harness.checkpoint import load_checkpoint, save_checkpoint
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
 from harness.distributed import agreed, mean_of_ranks, rank, ranks
-from harness.interruption import Interrupted, asked, postponed
-from harness.interval import DEFAULT, Interval
 from harness.profiling import profiled
 
 CHECKPOINT_EVERY = Interval.parse(DEFAULT)

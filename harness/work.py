@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from harness import jobs, lease
+from harness.base.atomic_files import DamagedError, read_json, write_json
+from harness.base.checkpoint_interval import DEFAULT, Interval
+from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
+from harness.base.processes import oom_kills
 from harness.cells import Cell
 from harness.events import CellFinished
 from harness.executors import Ended, Executor, Job
-from harness.files import DamagedError, read_json, write_json
-from harness.interval import DEFAULT, Interval
-from harness.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.plugins import installed
-from harness.processes import oom_kills
 from harness.progress import Progress
 from harness.store import ATTEMPT
 from harness.submitted import Submitted

@@ -15,9 +15,9 @@ from typing import Any
 from counted import Timer, preload, read_counts
 from synthetic import planned, write_results, write_suite
 
+from harness.base.atomic_files import write_json
 from harness.cells import Cell
 from harness.executors import Ended, Executor, Job, Resources
-from harness.files import write_json
 from harness.jobs import PREPARE
 from harness.plan import Plan
 from harness.progress import Progress

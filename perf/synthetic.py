@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.base.atomic_files import CHECK
+from harness.base.version import FORMAT
 from harness.config import load_suite
-from harness.files import CHECK
 from harness.plan import Plan
 from harness.registry import registry
 from harness.store import Store
-from harness.version import FORMAT
 
 CONTENT = b"invented"
 SEAL = {"bytes": len(CONTENT), "crc32": f"{zlib.crc32(CONTENT):08x}"}

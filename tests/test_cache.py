@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from harness import UsageError
-from harness.cache import cache_folder, cache_root
+from harness.base.cache import cache_folder, cache_root
 
 
 def nobody(*_: object) -> NoReturn:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness import compaction, lease
+from harness.base.atomic_files import write_json
 from harness.cellfolder import CellFolder
 from harness.config import load_suite
-from harness.files import write_json
 from harness.plan import Plan
 from harness.records import CellRecord
 from harness.registry import registry

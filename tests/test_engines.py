@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 
 from harness import Capabilities, Ended, Executor, Job, Resources, UsageError
+from harness.base.atomic_files import read_json, write_json
+from harness.base.outcome import Outcome
 from harness.checkpoint import checkpoint_step
 from harness.config import load_suite
 from harness.display import PlainDisplay
-from harness.files import read_json, write_json
 from harness.lease import claim
-from harness.outcome import Outcome
 from harness.plan import Plan
 from harness.registry import registry
 from harness.running import Options, run

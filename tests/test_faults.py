@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import lease
-from harness.processes import alive
+from harness.base.processes import alive
 from tests.conftest import SUITE, Harness
 from tests.test_run import wait_for
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.leaderboard import Format, render
 from harness.leaderboard.inject import updated
 from harness.store import Store, write_json

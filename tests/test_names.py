@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cache import cache_folder
+from harness.base.cache import cache_folder
 from harness.options import NoOptions
 from harness.plugins import Origin
 from harness.published import Published, facts

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.leaderboard import Format, render
 from harness.leaderboard.across import rankings, said
 from harness.leaderboard.diagram import text_diagram

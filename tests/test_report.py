@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import torch
 
+from harness.base.errors import UsageError
 from harness.config import load_suite
-from harness.errors import UsageError
 from harness.leaderboard.tables import build
 from harness.plan import Plan
 from harness.records import CellRecord

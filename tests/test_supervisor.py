@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness import lease
-from harness.files import read_json, write_json
-from harness.outcome import Outcome
-from harness.processes import alive, process_start
+from harness.base.atomic_files import read_json, write_json
+from harness.base.outcome import Outcome
+from harness.base.processes import alive, process_start
 from harness.store import CellFolder, Store
 from harness.supervisor import Limits
 from tests.conftest import SUITE, Harness
@@ -23,7 +23,7 @@ from tests.test_faults import Write
 HEAD = """
 import errno, os, signal, time
 from harness import supervisor
-from harness.outcome import Outcome
+from harness.base.outcome import Outcome
 supervisor.GRACE_SECONDS, supervisor.BEAT_SECONDS = 0.5, 0.2
 
 def hang():

@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from harness import jobs
+from harness.base.errors import FULL, UsageError, shown
 from harness.cli.help import ABOUT, ABOUT_NO_PLUGINS, NO_PLUGINS, can_draw, text
 from harness.cli.table import in_colour, terminal_width
-from harness.errors import FULL, UsageError, shown
 
 if TYPE_CHECKING:
     from typer import Typer

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.store import Store
 
 

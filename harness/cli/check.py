@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from harness.base.atomic_files import DamagedError
+from harness.base.errors import UsageError, shown
 from harness.cli.gating import file_in_a_folder, gate_of, run_of, run_suite, tell, tell_actions
 from harness.cli.run import more_than_nothing
-from harness.errors import UsageError, shown
-from harness.files import DamagedError
 from harness.running import Options
 from harness.supervisor import Limits
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harness.base.errors import UsageError
 from harness.cli.leaderboard import only_results
-from harness.errors import UsageError
 from harness.store import Store
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.base.errors import UsageError
 from harness.config import Suite, resolve_paths
 from harness.document import scalar
-from harness.errors import UsageError
 from harness.executors import Executor, Resources
 from harness.options import KeyPath, as_plain, parse
 from harness.plan import Plan

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from harness.base.errors import UsageError, nearest, shown
 from harness.cli.listing import report
 from harness.config import load_suite
-from harness.errors import UsageError, nearest, shown
 from harness.plan import Plan
 from harness.records import CellRecord
 from harness.registry import registry

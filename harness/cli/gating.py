@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from harness.base.atomic_files import write_bytes
+from harness.base.errors import UsageError
+from harness.base.slugs import default_results
 from harness.cli.listing import report as report_problems
 from harness.cli.run import conclude, execute
 from harness.config import load_suite
 from harness.display import Output
-from harness.errors import UsageError
-from harness.files import write_bytes
 from harness.gate.settings import Gate
-from harness.naming import default_results
 from harness.plan import Plan
 from harness.records import records_of
 from harness.registry import registry

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from harness.errors import UsageError, shown
-from harness.files import write_bytes
+from harness.base.atomic_files import write_bytes
+from harness.base.errors import UsageError, shown
 from harness.leaderboard.view import View
 from harness.registry import registry
 from harness.store import Store

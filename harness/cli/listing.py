@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from harness.base.errors import UsageError, nearest, shown
 from harness.cli.table import Column, in_colour, lines, styled, table_width
-from harness.errors import UsageError, nearest, shown
 from harness.registry import KINDS, Kind, Registry, registry
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from harness.base.errors import UsageError, nearest
 from harness.cli import complete
-from harness.errors import UsageError, nearest
 from harness.registry import registry
 from harness.scaffold import NEW, create
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from harness.base.slugs import default_results
 from harness.cli import complete
 from harness.cli.listing import report
 from harness.cli.table import Column, in_colour, lines, table_width
 from harness.config import load_suite
-from harness.naming import default_results
 from harness.plan import AXES, Plan
 from harness.pluginfiles import use
 from harness.registry import registry

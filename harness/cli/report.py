@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from harness.base.errors import UsageError
 from harness.cli.leaderboard import only_results, write
-from harness.errors import UsageError
 from harness.registry import registry
 from harness.store import Store
 

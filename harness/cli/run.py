@@ -14,18 +14,18 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from harness.base.atomic_files import write_bytes
+from harness.base.checkpoint_interval import DEFAULT
+from harness.base.errors import UsageError
+from harness.base.outcome import parse_retry
+from harness.base.slugs import default_results
 from harness.cells import Cell
 from harness.cli import complete
 from harness.cli.executor import check_device, engine_of, modules, options_of, require
 from harness.cli.listing import report
 from harness.config import Suite, load_suite
 from harness.display import Output, display_for, duration
-from harness.errors import UsageError
 from harness.executors import Resources
-from harness.files import write_bytes
-from harness.interval import DEFAULT
-from harness.naming import default_results
-from harness.outcome import parse_retry
 from harness.plan import Plan, selection
 from harness.pluginfiles import use
 from harness.records import records_of

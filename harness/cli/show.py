@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.base.errors import UsageError, nearest
 from harness.cli import complete
 from harness.cli.listing import report
-from harness.errors import UsageError, nearest
 from harness.options import fields_of, has_default, type_name
 from harness.pluginfiles import use
 from harness.published import Published

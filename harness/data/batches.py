@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from harness.base.errors import UsageError
 from harness.data.augmentation import Augmentation
 from harness.data.episodes import EpisodeIndices, draw_episodes, require_episodes
 from harness.data.splits import Data, require_classes
 from harness.data.streaming import AHEAD, Images, Streamed, read_ahead
 from harness.data.transforms import Draw, augment_with
-from harness.errors import UsageError
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from harness.base.errors import UsageError
 from harness.data.splits import ByClass, Split
-from harness.errors import UsageError
 
 
 class EpisodeIndices(NamedTuple):

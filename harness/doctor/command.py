@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.base.errors import shown
 from harness.doctor import examine
 from harness.doctor.finding import Finding
-from harness.errors import shown
 from harness.registry import registry
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.cache import CACHE, cache_root
+from harness.base.cache import CACHE, cache_root
 from harness.doctor.finding import Finding
 
 AREA = "data"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.base.errors import UsageError
 from harness.doctor.finding import Finding
-from harness.errors import UsageError
 from harness.plugins import Origin
 from harness.registry import KINDS, Registry
 

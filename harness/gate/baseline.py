@@ -8,8 +8,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from harness.errors import UsageError
-from harness.files import ANY, DamagedError, read_json, write_json
+from harness.base.atomic_files import ANY, DamagedError, read_json, write_json
+from harness.base.errors import UsageError
 from harness.gate.snapshot import BySeed, Evaluation, Group, Key, Scores, Snapshot, name
 
 VERSION = 2  # 1: without bounds

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.errors import UsageError, nearest
+from harness.base.errors import UsageError, nearest
 from harness.options import KeyPath, fields_of, option, parse
 
 SECTION = "gate"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 from harness.leaderboard.text import clean, natural
 from harness.records import CellRecord
 

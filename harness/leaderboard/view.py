@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, get_args
 
-from harness.errors import UsageError, nearest
+from harness.base.errors import UsageError, nearest
 
 By = Literal["method", "backbone"]
 

@@ -12,11 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model
 from torch import Tensor
 
+from harness.base.errors import UsageError
 from harness.building import build_method, load_data
 from harness.cells import Cell
 from harness.config import load_suite
 from harness.data.splits import Data, Split
-from harness.errors import UsageError
 from harness.leaderboard.tables import Row, Table
 from harness.leaderboard.text import clean
 from harness.plan import Plan

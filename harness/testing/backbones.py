@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.base.errors import UsageError
 from harness.cells import Component
-from harness.errors import UsageError
 from harness.testing import declared, devices, encoders
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform

@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.cache import cache_folder
+from harness.base.cache import cache_folder
+from harness.base.errors import UsageError
 from harness.cells import Component
 from harness.components import Dataset
 from harness.data.augmentation import Augmentation
 from harness.data.splits import Data, Split
 from harness.data.streaming import picked
-from harness.errors import UsageError
 from harness.options import as_plain, parse
 from harness.testing import declared
 from harness.testing.declared import component

@@ -8,11 +8,11 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
+from harness.base.errors import UsageError
+from harness.base.python import environment, python
 from harness.cells import Component
-from harness.errors import UsageError
 from harness.options import as_plain, parse
 from harness.plugins import GROUP, Origin
-from harness.python import environment, python
 from harness.registry import Kind, registry
 from harness.testing.report import Fault
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.base.errors import UsageError
 from harness.cells import Component
-from harness.errors import UsageError
 from harness.executors import Executor, Job, Resources
 from harness.jobs import CELL
 from harness.testing import declared

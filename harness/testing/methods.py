@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.base.errors import UsageError
 from harness.components import Method
 from harness.data.batches import Episodes, Labelled, Source, Views
-from harness.errors import UsageError
 from harness.testing import adapting, declared, devices, encoders, learning
 from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.base.errors import UsageError, nearest
 from harness.budget import Budget
 from harness.cells import Cell
-from harness.errors import UsageError, nearest
 from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
 from harness.plugins import Origin, installed
 from harness.testing import declared

@@ -23,16 +23,16 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.modules.dropout import _DropoutNd
 
+from harness.base.errors import UsageError
+from harness.base.python import environment, python
 from harness.cells import Component
 from harness.components import Method
 from harness.data.batches import Source
 from harness.distributed import mean_of_ranks, ranks
-from harness.errors import UsageError
 from harness.options import as_plain, parse
 from harness.parallel import data_parallel
 from harness.peers import NOTICE_SECONDS, join, leave
 from harness.plugins import Origin
-from harness.python import environment, python
 from harness.registry import Spec
 from harness.testing.report import Fault
 from harness.testing.subjects import BATCH, MethodSubject

@@ -99,7 +99,7 @@ def fuzz(target: str, arguments: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["harness", "yaml"]):
-        from harness.errors import UsageError
+        from harness.base.errors import UsageError
 
         read = TARGETS[target](Path(tempfile.mkdtemp(dir=arguments[0])))
 

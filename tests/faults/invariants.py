@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
+from harness.base.atomic_files import read_json
 from harness.checkpoint import read_checkpoint
-from harness.files import read_json
 from tests.faults.bench import PARTS, cells, outcome
 
 LEFT_OVER = ("leases/[!.]*", "**/checkpoint.pt", "**/.*.tmp", "**/*.tmp")

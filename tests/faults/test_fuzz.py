@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness import UsageError
+from harness.base.slugs import default_results, slug
 from harness.config import load_suite
-from harness.naming import default_results, slug
 from harness.plan import Plan
 from harness.planfile import PlanFile, dump
 from harness.registry import registry

@@ -17,7 +17,7 @@ import yaml
 from PIL import Image
 
 from harness import UsageError
-from harness.interval import Interval
+from harness.base.checkpoint_interval import Interval
 from harness.registry import registry
 from tests.faults.bench import HARNESS, cells, environment, outcome
 

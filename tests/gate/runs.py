@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.files import write_json
+from harness.base.atomic_files import write_json
 
 MACHINE = {
     **{"harness": "0.2.0", "torch": "2.6.0", "python": "3.11.9", "commit": "abc", "started": "2026-01-01T00:00:00Z"},

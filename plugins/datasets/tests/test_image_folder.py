@@ -16,9 +16,9 @@ from harness_datasets.image_folder import ImageFolder, read_picture
 from PIL import Image, ImageOps
 
 from harness import Streamed, UsageError, UsageWarning
+from harness.base.checkpoint_interval import Interval
 from harness.cell import prepare, run_cell
 from harness.config import load_suite
-from harness.interval import Interval
 from harness.plan import Plan
 from harness.planfile import PlanFile
 from harness.registry import registry

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import platformdirs
 
-from harness.errors import UsageError
-from harness.naming import slug
+from harness.base.errors import UsageError
+from harness.base.slugs import slug
 
 CACHE = "HARNESS_CACHE"
 

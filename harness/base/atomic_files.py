@@ -14,9 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UsageError
-from harness.processes import alive, machine
-from harness.version import FORMAT, own_version
+from harness.base.errors import UsageError
+from harness.base.processes import alive, machine
+from harness.base.version import FORMAT, own_version
 
 CHECK = b',\n "check": "'  # what parts the content of a JSON file from its checksum
 ANY = "*"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import UsageError, nearest
+from harness.base.errors import UsageError, nearest
 
 Status = Literal["ok", "failed", "timeout", "oom", "killed", "interrupted"]
 FAILURES: tuple[Status, ...] = ("failed", "timeout", "oom", "killed", "interrupted")

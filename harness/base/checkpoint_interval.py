@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from harness.errors import UsageError
+from harness.base.errors import UsageError
 
 DEFAULT = "60s"
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
