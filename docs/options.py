@@ -14,9 +14,9 @@ from typing import Any
 
 from harness.budget import Budget
 from harness.leaderboard.markdown import escape
-from harness.options import as_plain, fields_of, type_name
-from harness.plugins import bundled
-from harness.registry import KINDS, Registry, Spec, registry
+from harness.plugins.manager import bundled
+from harness.plugins.options import as_plain, fields_of, type_name
+from harness.plugins.registry import KINDS, Registry, Spec, registry
 
 PAGE = Path(__file__).parent / "options.md"
 HEAD = """\

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from harness import leaderboard
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.store import Store
 
 REFERENCES = Path(__file__).parent.parent / "results" / "reference"

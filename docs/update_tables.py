@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import leaderboard
 from harness.leaderboard.inject import as_written, updated
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.store import Store
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from harness.base.processes import alive, process_start
     from harness.base.python import safe_path
     from harness.components import Backbone, Classifier, Dataset, Evaluator, Method, Metric, Trained, class_means
-    from harness.contract import CONTRACT
     from harness.data.augmentation import Augmentation
     from harness.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views, gather_episodes
     from harness.data.episodes import EpisodeIndices, draw_episodes, require_episodes
@@ -21,14 +20,15 @@ if TYPE_CHECKING:
     from harness.data.streaming import Streamed
     from harness.data.transforms import augment
     from harness.distributed import gather, own_part, ranks, same_on_all
-    from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
-    from harness.executors import Capabilities, Ended, Executor, Job, Resources
-    from harness.hookspecs import Register, hookimpl
     from harness.jobs import run_job
     from harness.norms import scale_and_shift
-    from harness.options import NoOptions, option
+    from harness.plugins.compatibility import CONTRACT
+    from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
+    from harness.plugins.executors import Capabilities, Ended, Executor, Job, Resources
+    from harness.plugins.hookspecs import Register, hookimpl
+    from harness.plugins.options import NoOptions, option
+    from harness.plugins.published import Published
     from harness.preloading import preload
-    from harness.published import Published
     from harness.supervisor import GRACE_SECONDS
 
 _LAZY = {
@@ -36,7 +36,7 @@ _LAZY = {
         ("Backbone", "Classifier", "Dataset", "Evaluator", "Method", "Metric", "Trained", "class_means"),
         "harness.components",
     ),
-    "CONTRACT": "harness.contract",
+    "CONTRACT": "harness.plugins.compatibility",
     "Augmentation": "harness.data.augmentation",
     **dict.fromkeys(
         ("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views", "gather_episodes"), "harness.data.batches"
@@ -47,15 +47,15 @@ _LAZY = {
     "augment": "harness.data.transforms",
     **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.distributed"),
     **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
-    **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.events"),
-    **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.executors"),
-    **dict.fromkeys(("Register", "hookimpl"), "harness.hookspecs"),
+    **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.plugins.events"),
+    **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.plugins.executors"),
+    **dict.fromkeys(("Register", "hookimpl"), "harness.plugins.hookspecs"),
     "run_job": "harness.jobs",
     "scale_and_shift": "harness.norms",
-    **dict.fromkeys(("NoOptions", "option"), "harness.options"),
+    **dict.fromkeys(("NoOptions", "option"), "harness.plugins.options"),
     "preload": "harness.preloading",
     **dict.fromkeys(("alive", "process_start"), "harness.base.processes"),
-    "Published": "harness.published",
+    "Published": "harness.plugins.published",
     "safe_path": "harness.base.python",
     "GRACE_SECONDS": "harness.supervisor",
 }

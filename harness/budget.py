@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.options import option
+from harness.plugins.options import option
 
 
 @dataclass(frozen=True)

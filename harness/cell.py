@@ -25,14 +25,14 @@ from harness.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.components import Method, Metric, Trained
 from harness.data.duplicates import shared_with_train
 from harness.data.splits import Data
-from harness.events import CellStarted, StepLogged
 from harness.memory import keep_freed_memory
 from harness.peers import RankError, together
 from harness.plan import Plan
 from harness.planfile import PlanFile
-from harness.plugins import installed
+from harness.plugins.events import CellStarted, StepLogged
+from harness.plugins.manager import installed
+from harness.plugins.registry import registry
 from harness.provenance import provenance
-from harness.registry import registry
 from harness.store import CellFolder, Store
 from harness.training import seed_all, train, use_precision
 

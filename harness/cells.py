@@ -10,8 +10,8 @@ from typing import Any
 
 from harness.base.version import FORMAT, own_version
 from harness.budget import Budget
-from harness.options import as_plain, identity_of
-from harness.registry import Spec
+from harness.plugins.options import as_plain, identity_of
+from harness.plugins.registry import Spec
 
 
 @dataclass(frozen=True)

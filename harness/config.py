@@ -15,8 +15,8 @@ from harness.cells import Cell, Component, evaluator_id
 from harness.document import Document, read
 from harness.gate.settings import SECTION, Gate, read_gate
 from harness.matrix import Matrix, Point, names_of
-from harness.options import KeyPath, fields_of, parse
-from harness.registry import Kind, Registry, Spec
+from harness.plugins.options import KeyPath, fields_of, parse
+from harness.plugins.registry import Kind, Registry, Spec
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
 SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}

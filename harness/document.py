@@ -11,7 +11,7 @@ import yaml
 from harness import named
 from harness.base.errors import UsageError
 from harness.interpolation import resolve
-from harness.options import KeyPath
+from harness.plugins.options import KeyPath
 from harness.suiteyaml import not_allowed, parse, text_keys
 
 MOST_BYTES = 4_000_000  # a suite is small: what is larger was made to fill the memory, or by mistake

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.base.errors import UsageError
-from harness.options import KeyPath
+from harness.plugins.options import KeyPath
 from harness.suiteyaml import text_keys
 
 MOST_RESOLVED = 200_000  # values: OmegaConf takes a kilobyte for each; of text, characters count

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.base.errors import UsageError, nearest
-from harness.options import KeyPath
+from harness.plugins.options import KeyPath
 
 SECTION = "budgets"
 _FIXED = ("name", SECTION)  # a budget names its results itself: 'suite-budget'

@@ -208,7 +208,7 @@ def _train(given: argparse.Namespace) -> None:
     from harness import building
     from harness.base.stop_signal import Interrupted
     from harness.memory import keep_freed_memory
-    from harness.registry import registry
+    from harness.plugins.registry import registry
     from harness.training import train, use_precision
 
     keep_freed_memory()

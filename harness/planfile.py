@@ -18,9 +18,9 @@ from harness.base.errors import UsageError
 from harness.base.version import FORMAT
 from harness.budget import Budget
 from harness.cells import Cell, Component
-from harness.options import as_plain, parse
 from harness.plan import Plan, choose
-from harness.registry import Kind, Registry
+from harness.plugins.options import as_plain, parse
+from harness.plugins.registry import Kind, Registry
 
 AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
 

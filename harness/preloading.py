@@ -22,8 +22,8 @@ def preload(modules: Iterable[str]) -> None:
     torch.optim.SGD([torch.zeros(1)])  # the first optimizer of a process imports torch's compiler: two seconds
 
     import harness.cell  # noqa: F401 (what a job runs)
+    from harness.plugins.registry import registry
     from harness.provenance import provenance
-    from harness.registry import registry
 
     registry()  # finds the plugins
     provenance("cpu", 1)  # asks git

@@ -7,10 +7,10 @@ from collections.abc import Collection
 
 from harness.base.errors import UsageError
 from harness.damage import repair
-from harness.events import RunFinished
-from harness.executors import Executor
 from harness.plan import Plan
-from harness.plugins import installed
+from harness.plugins.events import RunFinished
+from harness.plugins.executors import Executor
+from harness.plugins.manager import installed
 from harness.progress import Progress
 from harness.store import Store
 from harness.submitted import Submitted

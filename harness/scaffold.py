@@ -13,8 +13,8 @@ from typing import Literal, get_args
 import yaml
 
 from harness.base.errors import UsageError
-from harness.contract import CONTRACT
-from harness.registry import KINDS, Registry
+from harness.plugins.compatibility import CONTRACT
+from harness.plugins.registry import KINDS, Registry
 
 New = Literal["method", "backbone", "dataset", "evaluator", "executor", "observer"]
 NEW: tuple[New, ...] = get_args(New)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import jobs, lease
-from harness.executors import Job
+from harness.plugins.executors import Job
 from harness.store import Store
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from harness.options import KeyPath
+from harness.plugins.options import KeyPath
 
 MOST_VALUES = 1_000_000  # with aliases written out
 MOST_LEVELS = 32

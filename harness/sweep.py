@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from harness.options import accepts_list, fields_of
+from harness.plugins.options import accepts_list, fields_of
 
 
 def sweep(config: type, values: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

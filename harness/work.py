@@ -15,9 +15,9 @@ from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
 from harness.cells import Cell
-from harness.events import CellFinished
-from harness.executors import Ended, Executor, Job
-from harness.plugins import installed
+from harness.plugins.events import CellFinished
+from harness.plugins.executors import Ended, Executor, Job
+from harness.plugins.manager import installed
 from harness.progress import Progress
 from harness.store import ATTEMPT
 from harness.submitted import Submitted

@@ -24,10 +24,10 @@ from overheads import Stopwatch
 from synthetic import planned
 
 from harness import UsageError
-from harness.executors import Resources
-from harness.options import parse
 from harness.plan import Plan
-from harness.registry import registry
+from harness.plugins.executors import Resources
+from harness.plugins.options import parse
+from harness.plugins.registry import registry
 from harness.running import run
 from harness.store import Store
 

@@ -20,10 +20,10 @@ from synthetic import planned, write_results, write_suite
 
 from harness.cells import Cell
 from harness.config import load_suite
-from harness.executors import Resources
 from harness.plan import Plan
+from harness.plugins.executors import Resources
+from harness.plugins.registry import registry
 from harness.progress import Progress
-from harness.registry import registry
 from harness.running import run
 from harness.store import Store
 

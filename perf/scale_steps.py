@@ -17,7 +17,7 @@ from synthetic import planned
 from harness import lease
 from harness.damage import repair
 from harness.planfile import PlanFile
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.store import Store
 
 LEASES = 2000

@@ -13,7 +13,7 @@ from harness.base.atomic_files import CHECK
 from harness.base.version import FORMAT
 from harness.config import load_suite
 from harness.plan import Plan
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.store import Store
 
 CONTENT = b"invented"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import contract, plugins
+from harness.plugins import compatibility, manager
 from tests.conftest import SUITE, Harness, install
 
 
@@ -168,7 +168,7 @@ def test_plugins_are_listed_with_their_distributions_and_can_be_blocked(harness:
 
 def test_all_bundled_plugins_are_known_as_such() -> None:
     ours = {path.parent.name for path in (Path(__file__).parent.parent / "plugins").glob("*/pyproject.toml")}
-    assert plugins.bundled() == {f"rep-harness-{name}" for name in ours}
+    assert manager.bundled() == {f"rep-harness-{name}" for name in ours}
 
 
 def test_a_blocked_plugin_is_not_imported(harness: Harness, tmp_path: Path) -> None:
@@ -204,9 +204,9 @@ def test_jobs_inherit_what_is_blocked(harness: Harness, suite: Callable[[str], P
     ],
 )
 def test_a_plugin_for_another_version_of_ours_is_refused(wants: str, met: bool) -> None:
-    assert (contract.unmet(["torch>=99", wants]) == "") == met
-    assert contract.unmet([f"{wants.partition(';')[0]}; extra == 'test'"]) == ""
-    assert contract.unmet(None) == ""
+    assert (compatibility.unmet(["torch>=99", wants]) == "") == met
+    assert compatibility.unmet([f"{wants.partition(';')[0]}; extra == 'test'"]) == ""
+    assert compatibility.unmet(None) == ""
 
 
 def test_a_plugin_with_damaged_metadata_stops_no_other(harness: Harness, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from harness.base.atomic_files import write_json
 from harness.cellfolder import CellFolder
 from harness.config import load_suite
 from harness.plan import Plan
+from harness.plugins.registry import registry
 from harness.records import CellRecord
-from harness.registry import registry
 from harness.store import Store
 from tests.conftest import SUITE, Harness
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.registry import KINDS
+from harness.plugins.registry import KINDS
 from harness.scaffold import NEW
 
 CODE = """

@@ -15,8 +15,8 @@ from harness import __all__ as public
 from harness.config import load_suite
 from harness.leaderboard.inject import updated
 from harness.plan import Plan
-from harness.plugins import bundled
-from harness.registry import KINDS, registry
+from harness.plugins.manager import bundled
+from harness.plugins.registry import KINDS, registry
 from tests import pages
 from tests.conftest import SUITE, Harness
 

@@ -15,8 +15,8 @@ import torch
 
 from harness.doctor import data, devices, environment
 from harness.doctor.plugins import components
-from harness.plugins import Plugins, bundled
-from harness.registry import Registry
+from harness.plugins.manager import Plugins, bundled
+from harness.plugins.registry import Registry
 from tests.conftest import Harness, install
 from tests.faults.making import no_privilege
 

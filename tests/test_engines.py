@@ -21,7 +21,7 @@ from harness.config import load_suite
 from harness.display import PlainDisplay
 from harness.lease import claim
 from harness.plan import Plan
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.running import Options, run
 from harness.store import CellFolder, Store
 from harness.submitted import Submitted

@@ -11,8 +11,8 @@ from harness_toy import BlobsConfig, CentroidConfig, FlatConfig
 
 from harness.budget import Budget
 from harness.cells import Cell, Component, evaluator_id
-from harness.plugins import Origin
-from harness.registry import Kind, Spec, registry
+from harness.plugins.manager import Origin
+from harness.plugins.registry import Kind, Spec, registry
 
 
 def component(kind: Kind, name: str, config: Any, version: str = "1.0", label: str = "") -> Component:
@@ -80,7 +80,7 @@ def test_what_does_not_decide_a_result_leaves_the_id(change: dict[str, Any]) -> 
 
 
 def test_an_integer_given_for_a_number_is_the_same_number() -> None:
-    from harness.options import parse
+    from harness.plugins.options import parse
 
     one = parse(CentroidConfig, {"temperature": 2}, lambda _: "")
     assert component("method", "x", one).identity == component("method", "x", CentroidConfig(temperature=2.0)).identity

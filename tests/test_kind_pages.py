@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import hookspecs
-from harness.registry import KINDS
+from harness.plugins import hookspecs
+from harness.plugins.registry import KINDS
 from tests import pages
 from tests.conftest import Harness, install
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from harness.base.cache import cache_folder
-from harness.options import NoOptions
-from harness.plugins import Origin
-from harness.published import Published, facts
-from harness.registry import Spec
+from harness.plugins.manager import Origin
+from harness.plugins.options import NoOptions
+from harness.plugins.published import Published, facts
+from harness.plugins.registry import Spec
 from tests.conftest import SUITE, Harness, install
 
 TWICE = """\

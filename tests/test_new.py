@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import CONTRACT
-from harness.registry import KINDS
+from harness.plugins.compatibility import CONTRACT
+from harness.plugins.registry import KINDS
 from harness.scaffold import NEW, rendered
 from tests.conftest import Harness
 

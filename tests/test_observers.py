@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from harness.plugins import Origin, Plugins
+from harness.plugins.manager import Origin, Plugins
 from harness.store import Store
 from tests.conftest import SUITE, Harness, install
 

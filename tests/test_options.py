@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import UsageError, option
-from harness.options import as_plain, identity_of, parse, type_name
+from harness.plugins.options import as_plain, identity_of, parse, type_name
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from rich.console import Console
 from harness.config import load_suite
 from harness.display import PlainDisplay
 from harness.plan import Plan
+from harness.plugins.registry import registry
 from harness.progress import Progress
-from harness.registry import registry
 from harness.store import Store
 from tests.conftest import SUITE, Harness
 

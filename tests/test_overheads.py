@@ -21,8 +21,8 @@ from harness.cli import help as drawn
 from harness.config import load_suite
 from harness.document import read
 from harness.plan import Plan
+from harness.plugins.registry import registry
 from harness.progress import Progress
-from harness.registry import registry
 from harness.store import Store
 from tests.conftest import SUITE
 

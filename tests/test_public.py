@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import harness
-from harness import events, hookspecs
-from harness.contract import CONTRACT
+from harness.plugins import events, hookspecs
+from harness.plugins.compatibility import CONTRACT
 from harness.scaffold import NEW, rendered
 from tests import pages
 
@@ -130,7 +130,7 @@ def test_a_private_import_would_be_seen() -> None:
         "from harness.cell import run_cell",
         "import harness.store",
         'load("harness.jobs")',
-        "from harness.plugins import installed",
+        "from harness.plugins.manager import installed",
     ]
     text = "\n".join(lines)
     assert [is_public(*each) for each in imported(text)] == [False] * 4

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from harness.budget import Budget
 from harness.leaderboard import render, show
-from harness.options import fields_of
-from harness.published import Published
-from harness.registry import KINDS, registry
+from harness.plugins.options import fields_of
+from harness.plugins.published import Published
+from harness.plugins.registry import KINDS, registry
 from tests.conftest import SUITE, Harness, install
 from tests.records import component, evaluation, metric, record
 

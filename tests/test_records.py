@@ -15,7 +15,7 @@ import pytest
 
 from harness import UsageError
 from harness.leaderboard import render
-from harness.published import Published
+from harness.plugins.published import Published
 from harness.store import CellFolder, Store
 from tests.conftest import Harness
 

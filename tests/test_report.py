@@ -22,8 +22,8 @@ from harness.base.errors import UsageError
 from harness.config import load_suite
 from harness.leaderboard.tables import build
 from harness.plan import Plan
+from harness.plugins.registry import registry
 from harness.records import CellRecord
-from harness.registry import registry
 from harness.report import render
 from harness.report.again import suite
 from harness.report.cost import front

@@ -12,7 +12,7 @@ from harness.config import Suite, load_suite
 from harness.document import read
 from harness.plan import Plan, selection
 from harness.planfile import PlanFile, dump
-from harness.registry import registry
+from harness.plugins.registry import registry
 
 Write = Callable[[str], Path]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness import CellFinished, CellStarted, StepLogged
-from harness.plugins import Origin, Plugins
+from harness.plugins.manager import Origin, Plugins
 from tests import pages
 
 SHOWN = pages.files("observers.md")

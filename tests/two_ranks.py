@@ -20,7 +20,7 @@ from harness import Augmentation, Data, Method, Split
 from harness.data.batches import Source
 from harness.distributed import _Gather, mean_of_ranks, own_part, ranks
 from harness.parallel import data_parallel
-from harness.registry import registry
+from harness.plugins.registry import registry
 
 STEPS = 3
 BATCH = 16

@@ -98,11 +98,11 @@ def _without_plugins(arguments: list[str]) -> list[str]:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     given = [each for each in arguments[:end] if each == NO_PLUGINS or each.startswith(f"{NO_PLUGINS}=")]
     if given:
-        from harness import plugins  # not for --help
+        from harness.plugins import manager  # not for --help
 
-        names = [each.removeprefix(NO_PLUGINS).removeprefix("=") or plugins.NOT_BUNDLED for each in given]
-        before = filter(None, [os.environ.get(plugins.NO_PLUGINS)])
-        os.environ[plugins.NO_PLUGINS] = ",".join([*before, *names])
+        names = [each.removeprefix(NO_PLUGINS).removeprefix("=") or manager.NOT_BUNDLED for each in given]
+        before = filter(None, [os.environ.get(manager.NO_PLUGINS)])
+        os.environ[manager.NO_PLUGINS] = ",".join([*before, *names])
     return [*(each for each in arguments[:end] if each not in given), *arguments[end:]]
 
 

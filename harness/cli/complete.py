@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from harness.plugins import distribution, found
-from harness.registry import KINDS, Kind, registry
+from harness.plugins.manager import distribution, found
+from harness.plugins.registry import KINDS, Kind, registry
 from harness.scaffold import NEW
 
 SUITES = (".yaml", ".yml")

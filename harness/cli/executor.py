@@ -10,10 +10,10 @@ from typing import Any
 from harness.base.errors import UsageError
 from harness.config import Suite, resolve_paths
 from harness.document import scalar
-from harness.executors import Executor, Resources
-from harness.options import KeyPath, as_plain, parse
 from harness.plan import Plan
-from harness.registry import registry
+from harness.plugins.executors import Executor, Resources
+from harness.plugins.options import KeyPath, as_plain, parse
+from harness.plugins.registry import registry
 from harness.running import Options
 
 DEFAULT = "local"

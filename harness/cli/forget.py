@@ -11,8 +11,8 @@ from harness.base.errors import UsageError, nearest, shown
 from harness.cli.listing import report
 from harness.config import load_suite
 from harness.plan import Plan
+from harness.plugins.registry import registry
 from harness.records import CellRecord
-from harness.registry import registry
 from harness.store import Store
 
 

@@ -19,8 +19,8 @@ from harness.config import load_suite
 from harness.display import Output
 from harness.gate.settings import Gate
 from harness.plan import Plan
+from harness.plugins.registry import registry
 from harness.records import records_of
-from harness.registry import registry
 from harness.running import Options
 from harness.store import Store
 

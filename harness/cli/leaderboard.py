@@ -14,7 +14,7 @@ import typer
 from harness.base.atomic_files import write_bytes
 from harness.base.errors import UsageError, shown
 from harness.leaderboard.view import View
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.store import Store
 
 

@@ -9,7 +9,7 @@ import typer
 
 from harness.cli import complete
 from harness.cli.listing import show_components
-from harness.pluginfiles import use
+from harness.plugins.local_files import use
 
 
 def list_components(

@@ -6,7 +6,7 @@ import sys
 
 from harness.base.errors import UsageError, nearest, shown
 from harness.cli.table import Column, in_colour, lines, styled, table_width
-from harness.registry import KINDS, Kind, Registry, registry
+from harness.plugins.registry import KINDS, Kind, Registry, registry
 
 
 def show_components(kind: str | None = None) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from harness.base.errors import UsageError, nearest
 from harness.cli import complete
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.scaffold import NEW, create
 
 

@@ -15,8 +15,8 @@ from harness.cli.listing import report
 from harness.cli.table import Column, in_colour, lines, table_width
 from harness.config import load_suite
 from harness.plan import AXES, Plan
-from harness.pluginfiles import use
-from harness.registry import registry
+from harness.plugins.local_files import use
+from harness.plugins.registry import registry
 from harness.store import Store
 
 STATUS_STYLES = {"done": "green", "running": "yellow", "interrupted": "yellow", "todo": ""}  # others are failures

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli.listing import drawn
-from harness.contract import CONTRACT
-from harness.pluginfiles import use
-from harness.plugins import Origin
-from harness.registry import KINDS, Registry, registry
+from harness.plugins.compatibility import CONTRACT
+from harness.plugins.local_files import use
+from harness.plugins.manager import Origin
+from harness.plugins.registry import KINDS, Registry, registry
 
 
 def plugins(

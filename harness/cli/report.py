@@ -10,7 +10,7 @@ import typer
 
 from harness.base.errors import UsageError
 from harness.cli.leaderboard import only_results, write
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.store import Store
 
 

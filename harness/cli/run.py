@@ -25,11 +25,11 @@ from harness.cli.executor import check_device, engine_of, modules, options_of, r
 from harness.cli.listing import report
 from harness.config import Suite, load_suite
 from harness.display import Output, display_for, duration
-from harness.executors import Resources
 from harness.plan import Plan, selection
-from harness.pluginfiles import use
+from harness.plugins.executors import Resources
+from harness.plugins.local_files import use
+from harness.plugins.registry import registry
 from harness.records import records_of
-from harness.registry import registry
 from harness.running import Options
 from harness.running import run as run_plan
 from harness.store import CellFolder, Store

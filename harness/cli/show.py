@@ -15,10 +15,10 @@ from rich.text import Text
 from harness.base.errors import UsageError, nearest
 from harness.cli import complete
 from harness.cli.listing import report
-from harness.options import fields_of, has_default, type_name
-from harness.pluginfiles import use
-from harness.published import Published
-from harness.registry import KINDS, registry
+from harness.plugins.local_files import use
+from harness.plugins.options import fields_of, has_default, type_name
+from harness.plugins.published import Published
+from harness.plugins.registry import KINDS, registry
 
 
 def show(

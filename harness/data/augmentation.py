@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from harness.options import option
+from harness.plugins.options import option
 
 
 @dataclass(frozen=True)

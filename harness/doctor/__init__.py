@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.doctor import data, devices, environment, plugins
 from harness.doctor.finding import Finding
-from harness.registry import Registry
+from harness.plugins.registry import Registry
 
 
 def examine(known: Registry) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from rich.text import Text
 from harness.base.errors import shown
 from harness.doctor import examine
 from harness.doctor.finding import Finding
-from harness.registry import registry
+from harness.plugins.registry import registry
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:

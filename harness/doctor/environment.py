@@ -16,9 +16,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from harness.contract import CONTRACT
 from harness.doctor.finding import Finding
-from harness.plugins import CORE, distribution, found
+from harness.plugins.compatibility import CONTRACT
+from harness.plugins.manager import CORE, distribution, found
 
 AREA = "environment"
 FILES = 256  # a run holds about ten per cell under way

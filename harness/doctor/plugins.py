@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from harness.base.errors import UsageError
 from harness.doctor.finding import Finding
-from harness.plugins import Origin
-from harness.registry import KINDS, Registry
+from harness.plugins.manager import Origin
+from harness.plugins.registry import KINDS, Registry
 
 AREA = "plugins"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.base.errors import UsageError, nearest
-from harness.options import KeyPath, fields_of, option, parse
+from harness.plugins.options import KeyPath, fields_of, option, parse
 
 SECTION = "gate"
 ACCURACY = 0.005  # half a point

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from harness.leaderboard.view import View
-from harness.published import Published
+from harness.plugins.published import Published
 from harness.records import CellRecord
 
 if TYPE_CHECKING:

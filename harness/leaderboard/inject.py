@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.base.errors import UsageError
 from harness.leaderboard import render
 from harness.leaderboard.view import parse
-from harness.published import Published
+from harness.plugins.published import Published
 from harness.store import Store
 
 START, END = "<!-- leaderboard: {} -->", "<!-- end of leaderboard -->"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.leaderboard.grids import Cell, Grid
 from harness.leaderboard.tables import Column, Row, Score, Table
 from harness.leaderboard.text import clean, joined, mean_with_half_width
-from harness.published import Published, facts
+from harness.plugins.published import Published, facts
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from harness.leaderboard.provenance import provenance
 from harness.leaderboard.references import grid as reference_grid
 from harness.leaderboard.references import references, sources
 from harness.leaderboard.tables import Table
-from harness.published import Published
+from harness.plugins.published import Published
 
 BEST = "Difference to the best"
 BEST_READING = (

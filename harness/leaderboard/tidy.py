@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.leaderboard.pivot import mean_rank, pivoted
 from harness.leaderboard.references import Reference, references
 from harness.leaderboard.tables import Column, Row, Score, Table
-from harness.published import Published
+from harness.plugins.published import Published
 from harness.records import CellRecord
 
 if TYPE_CHECKING:

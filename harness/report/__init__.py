@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.base.errors import UsageError
-from harness.published import Published
+from harness.plugins.published import Published
 from harness.records import CellRecord
 
 __all__ = ["NEEDED", "render"]

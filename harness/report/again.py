@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.leaderboard.tables import Row, Table
-from harness.plugins import bundled
+from harness.plugins.manager import bundled
 
 
 def suite(table: Table, row: Row) -> str:

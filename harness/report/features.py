@@ -20,7 +20,7 @@ from harness.data.splits import Data, Split
 from harness.leaderboard.tables import Row, Table
 from harness.leaderboard.text import clean
 from harness.plan import Plan
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.report.again import suite
 from harness.report.figures import Sketchbook
 from harness.report.style import MARKERS, MOST, SERIES, Picture, legend, short

@@ -20,7 +20,7 @@ from harness.leaderboard.references import grid as reference_grid
 from harness.leaderboard.references import references, sources
 from harness.leaderboard.tables import Table, build
 from harness.leaderboard.text import clean, joined
-from harness.published import Published
+from harness.plugins.published import Published
 from harness.records import CellRecord
 from harness.report.again import command, suite
 from harness.report.cost import cost

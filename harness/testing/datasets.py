@@ -22,7 +22,7 @@ from harness.components import Dataset
 from harness.data.augmentation import Augmentation
 from harness.data.splits import Data, Split
 from harness.data.streaming import picked
-from harness.options import as_plain, parse
+from harness.plugins.options import as_plain, parse
 from harness.testing import declared
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform

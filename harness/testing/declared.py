@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from harness.base.errors import UsageError
 from harness.base.python import environment, python
 from harness.cells import Component
-from harness.options import as_plain, parse
-from harness.plugins import GROUP, Origin
-from harness.registry import Kind, registry
+from harness.plugins.manager import GROUP, Origin
+from harness.plugins.options import as_plain, parse
+from harness.plugins.registry import Kind, registry
 from harness.testing.report import Fault
 
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib", "pandas", "tensorflow", "jax")

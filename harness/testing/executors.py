@@ -14,8 +14,8 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.cells import Component
-from harness.executors import Executor, Job, Resources
 from harness.jobs import CELL
+from harness.plugins.executors import Executor, Job, Resources
 from harness.testing import declared
 from harness.testing.declared import component
 from harness.testing.held import PATIENCE, HeldJob

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from harness.components import Method
 from harness.data.augmentation import Augmentation
 from harness.data.splits import Data, Split
-from harness.options import NoOptions
+from harness.plugins.options import NoOptions
 
 CLASSES = 6
 SIZES = {  # of the classes of each split; all different, so that what is mistaken for another does not fit

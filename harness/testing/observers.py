@@ -14,8 +14,8 @@ from typing import Any
 from harness.base.errors import UsageError, nearest
 from harness.budget import Budget
 from harness.cells import Cell
-from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
-from harness.plugins import Origin, installed
+from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
+from harness.plugins.manager import Origin, installed
 from harness.testing import declared
 from harness.testing.problem import small_net
 from harness.testing.report import Fault, conform

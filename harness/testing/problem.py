@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from harness.cells import Component
 from harness.data.augmentation import Augmentation
 from harness.data.splits import Data, Split
-from harness.options import NoOptions
-from harness.plugins import Origin
-from harness.registry import Spec
+from harness.plugins.manager import Origin
+from harness.plugins.options import NoOptions
+from harness.plugins.registry import Spec
 
 CLASSES = 6
 DESCRIBED = "train has 1024 and test 512 images of 1x12x12, both of the same 6 classes"

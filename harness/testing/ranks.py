@@ -29,11 +29,11 @@ from harness.cells import Component
 from harness.components import Method
 from harness.data.batches import Source
 from harness.distributed import mean_of_ranks, ranks
-from harness.options import as_plain, parse
 from harness.parallel import data_parallel
 from harness.peers import NOTICE_SECONDS, join, leave
-from harness.plugins import Origin
-from harness.registry import Spec
+from harness.plugins.manager import Origin
+from harness.plugins.options import as_plain, parse
+from harness.plugins.registry import Spec
 from harness.testing.report import Fault
 from harness.testing.subjects import BATCH, MethodSubject
 from harness.training import seed_all

@@ -20,8 +20,8 @@ from unittest import mock
 import torch
 
 from harness import testing
-from harness.plugins import installed
-from harness.registry import registry
+from harness.plugins.manager import installed
+from harness.plugins.registry import registry
 from harness.testing import ConformanceError, Failure, devices
 
 SOURCES = Path(__file__).parent / "broken"

@@ -39,7 +39,7 @@ def suites(folder: Path) -> Callable[[bytes], None]:
     """The parser: bytes to a plan."""
     from harness.config import load_suite
     from harness.plan import Plan
-    from harness.registry import registry
+    from harness.plugins.registry import registry
 
     path, known = folder / "suite.yaml", registry()
 

@@ -31,7 +31,7 @@ from harness.base.slugs import default_results, slug
 from harness.config import load_suite
 from harness.plan import Plan
 from harness.planfile import PlanFile, dump
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.store import read_record
 from tests.conftest import SUITE
 from tests.faults.making import arrays

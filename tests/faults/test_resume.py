@@ -18,7 +18,7 @@ from PIL import Image
 
 from harness import UsageError
 from harness.base.checkpoint_interval import Interval
-from harness.registry import registry
+from harness.plugins.registry import registry
 from tests.faults.bench import HARNESS, cells, environment, outcome
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from harness.config import load_suite
-from harness.registry import registry
+from harness.plugins.registry import registry
 from tests.conftest import SUITE, Harness
 from tests.gate.runs import cell, evaluation
 from tests.gate.test_pytest_plugin import run_pytest

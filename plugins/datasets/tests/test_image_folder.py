@@ -21,7 +21,7 @@ from harness.cell import prepare, run_cell
 from harness.config import load_suite
 from harness.plan import Plan
 from harness.planfile import PlanFile
-from harness.registry import registry
+from harness.plugins.registry import registry
 from harness.store import Store
 
 COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200), "white": (255, 255, 255)}

@@ -23,7 +23,7 @@ from harness.budget import Budget
 from harness.building import check_cell
 from harness.cells import Cell, Component
 from harness.data.batches import Source, gather_episodes
-from harness.registry import registry
+from harness.plugins.registry import registry
 
 BATCH_NORMS = ("inductive", "transductive")
 ENGINES = ("learn2learn", "functional", "vmap")

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from harness import UsageError
-from harness.options import parse
-from harness.registry import registry
+from harness.plugins.options import parse
+from harness.plugins.registry import registry
 
 pytest.importorskip("harness_ray", reason="uv sync --extra ray")
 from harness_ray import RayConfig

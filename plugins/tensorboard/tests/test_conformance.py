@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins import Plugins, found
+from harness.plugins.manager import Plugins, found
 from harness.testing import check_observer
 
 PLUGIN = Path(__file__).parent.parent

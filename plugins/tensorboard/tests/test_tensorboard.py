@@ -13,7 +13,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from harness import CellFinished, CellStarted, StepLogged
-from harness.plugins import Origin, Plugins
+from harness.plugins.manager import Origin, Plugins
 
 PLUGIN = Path(__file__).parent.parent
 CELL = {

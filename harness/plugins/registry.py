@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from harness.base.errors import UsageError, nearest
-from harness.options import NoOptions, fields_of
-from harness.plugins import Origin, Plugins, Problem, bundled, installed
-from harness.published import Published, misstated
+from harness.plugins.manager import Origin, Plugins, Problem, bundled, installed
+from harness.plugins.options import NoOptions, fields_of
+from harness.plugins.published import Published, misstated
 
 Kind = Literal["method", "backbone", "dataset", "evaluator", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from types import FunctionType, MethodType
 from typing import Any
 
-from harness import hookspecs
 from harness.base.errors import nearest
+from harness.plugins import hookspecs
 
 KNOWN = {name: each for name, each in vars(hookspecs).items() if hasattr(each, "harness_spec")}
 ROUTINES = (FunctionType, MethodType, staticmethod, classmethod)

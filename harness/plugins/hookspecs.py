@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import pluggy
 
-from harness.events import CellFinished, CellStarted, RunFinished, StepLogged
-from harness.options import NoOptions
-from harness.published import Published
+from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
+from harness.plugins.options import NoOptions
+from harness.plugins.published import Published
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")

@@ -16,12 +16,12 @@ from typing import Any
 
 import pluggy
 
-from harness import contract, hooks, hookspecs, pluginfiles
 from harness.base.errors import UsageError, nearest, shown
 from harness.base.stop_signal import Interrupted
+from harness.plugins import compatibility, hook_checks, hookspecs, local_files
 
 GROUP = "harness"
-CORE = contract.CORE
+CORE = compatibility.CORE
 NO_PLUGINS = "HARNESS_NO_PLUGINS"  # names, parted by commas; jobs inherit it from the command that starts them
 NOT_BUNDLED = "all"  # stands for every plugin that is not one of ours
 
@@ -75,7 +75,7 @@ class Plugins:
         """Load and register what `entry` names, under "distribution:name": two may share an entry-point name."""
         origin = origin_of(entry)
         with self.reporting(origin, "cannot be imported:"):
-            if wants := contract.unmet(entry.dist.requires if entry.dist else None):
+            if wants := compatibility.unmet(entry.dist.requires if entry.dist else None):
                 self.problems.append(Problem(origin, f"needs {wants}", f"pip install -U {CORE} {origin.distribution}"))
                 return
             self.add(entry.load(), origin)
@@ -84,14 +84,16 @@ class Plugins:
         """Register a loaded plugin, once; refuse it whole if one of its hooks is misspelt or misdeclared."""
         key = f"{origin.distribution}:{origin.plugin}"
         with self.reporting(origin, "cannot be used:"):
-            found = hooks.functions(plugin)
-            marked = {name: each for name, each in found.items() if hooks.marked(each)}
-            mistake = self._repeated(key, plugin) or hooks.misdeclared(plugin, marked) or self._register(key, marked)
+            found = hook_checks.functions(plugin)
+            marked = {name: each for name, each in found.items() if hook_checks.marked(each)}
+            mistake = (
+                self._repeated(key, plugin) or hook_checks.misdeclared(plugin, marked) or self._register(key, marked)
+            )
             if mistake:
                 self.problems.append(Problem(origin, mistake))
                 return
             self.origins[key], self.sources[key] = origin, plugin
-            self.problems += [Problem(origin, each) for each in hooks.overlooked(found, marked)]
+            self.problems += [Problem(origin, each) for each in hook_checks.overlooked(found, marked)]
 
     def _repeated(self, key: str, plugin: object) -> str:
         """Which plugin this one is again, or ""."""
@@ -167,7 +169,7 @@ def installed() -> Plugins:
             plugins.blocked.append(origin_of(entry))
         else:
             plugins.load(entry)
-    for module, name, content in pluginfiles.loaded():
+    for module, name, content in local_files.loaded():
         plugins.add(module, Origin(module.__name__, name, f"file {content}"))
     return plugins
 
