@@ -10,11 +10,11 @@ import torch
 
 from harness.base.cache import cache_folder
 from harness.base.errors import ENVIRONMENT, UsageError, UsageWarning
-from harness.cells import Cell, Component
 from harness.components import Dataset, Evaluator, Method
 from harness.data.batches import Source, derive_seed
 from harness.data.splits import Data
 from harness.norms import synchronise_norms
+from harness.suite.cell import Cell, Component
 
 
 def load_data(component: Component, device: torch.device) -> Data:

@@ -20,20 +20,20 @@ from harness.base.atomic_files import broken, npz, read_json, replacing, seal, s
 from harness.base.checkpoint_interval import Interval
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome, Status
-from harness.cells import Cell, Component
 from harness.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.components import Method, Metric, Trained
 from harness.data.duplicates import shared_with_train
 from harness.data.splits import Data
 from harness.memory import keep_freed_memory
 from harness.peers import RankError, together
-from harness.plan import Plan
-from harness.planfile import PlanFile
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed
 from harness.plugins.registry import registry
 from harness.provenance import provenance
 from harness.store import CellFolder, Store
+from harness.suite.cell import Cell, Component
+from harness.suite.plan import Plan
+from harness.suite.planfile import PlanFile
 from harness.training import seed_all, train, use_precision
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # torch's allocators, CUDA's libraries

@@ -9,8 +9,8 @@ from typing import Any
 
 from harness import lease
 from harness.base.atomic_files import DamagedError, broken, read_json, set_aside
-from harness.plan import Plan
 from harness.store import ATTEMPT, CELL, EVALUATION, TRAINING, CellFolder, Store, attempt_files, json_files
+from harness.suite.plan import Plan
 
 
 def repair(store: Store, plan: Plan) -> Iterator[str]:

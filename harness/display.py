@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.base.errors import shown
-from harness.cells import Cell
 from harness.progress import Progress, last_step
+from harness.suite.cell import Cell
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress
 SHOWN = 4  # running cells in plain lines of progress

@@ -74,9 +74,9 @@ def _prepare(given: argparse.Namespace) -> int:
 def _cell(given: argparse.Namespace) -> int:
     """Run a cell that nobody runs or has run since this job was planned."""
     from harness.base.atomic_files import write_json  # all this takes time to import, which `harness --help` must not
-    from harness.planfile import PlanFile
     from harness.plugins.registry import registry
     from harness.store import Store
+    from harness.suite.planfile import PlanFile
     from harness.supervisor import Limits, supervise
 
     plan = PlanFile(given.plan, registry())

@@ -29,8 +29,8 @@ from torch.distributed.distributed_c10d import _get_default_group as _default_gr
 from harness.base.errors import UsageError
 from harness.base.outcome import Status
 from harness.base.python import environment, python
-from harness.cells import Cell
-from harness.planfile import PlanFile
+from harness.suite.cell import Cell
+from harness.suite.planfile import PlanFile
 
 PATIENCE = timedelta(minutes=10)  # of one that waits for the others, say while the first saves a checkpoint
 LEAVE_SECONDS = 10.0  # that the other ranks have to end, once rank 0 has

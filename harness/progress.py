@@ -9,8 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from harness.plan import Plan
 from harness.store import CellFolder, Store
+from harness.suite.plan import Plan
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.plan import Plan
+from harness.suite.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections.abc import Collection
 
 from harness.base.errors import UsageError
 from harness.damage import repair
-from harness.plan import Plan
 from harness.plugins.events import RunFinished
 from harness.plugins.executors import Executor
 from harness.plugins.manager import installed
 from harness.progress import Progress
 from harness.store import Store
 from harness.submitted import Submitted
+from harness.suite.plan import Plan
 from harness.work import Display, Options, Work
 
 __all__ = ["Display", "Options", "run"]

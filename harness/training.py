@@ -17,12 +17,12 @@ from torch import Tensor
 
 from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.stop_signal import Interrupted, asked, postponed
-from harness.budget import Budget
 from harness.checkpoint import load_checkpoint, save_checkpoint
 from harness.components import Method
 from harness.data.batches import Batches, Source, derive_seed
 from harness.distributed import agreed, mean_of_ranks, rank, ranks
 from harness.profiling import profiled
+from harness.suite.budget import Budget
 
 CHECKPOINT_EVERY = Interval.parse(DEFAULT)
 LOG_SECONDS = 1.0  # losses are fetched from the device in blocks, about this often

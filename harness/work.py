@@ -14,13 +14,13 @@ from harness.base.atomic_files import DamagedError, read_json, write_json
 from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
-from harness.cells import Cell
 from harness.plugins.events import CellFinished
 from harness.plugins.executors import Ended, Executor, Job
 from harness.plugins.manager import installed
 from harness.progress import Progress
 from harness.store import ATTEMPT
 from harness.submitted import Submitted
+from harness.suite.cell import Cell
 from harness.supervisor import Limits
 
 POLL_SECONDS = 0.5

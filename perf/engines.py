@@ -24,12 +24,12 @@ from overheads import Stopwatch
 from synthetic import planned
 
 from harness import UsageError
-from harness.plan import Plan
 from harness.plugins.executors import Resources
 from harness.plugins.options import parse
 from harness.plugins.registry import registry
 from harness.running import run
 from harness.store import Store
+from harness.suite.plan import Plan
 
 FEW, MANY = 4, 12  # cells: what is spent once is in both, and their difference is what each cell takes
 SUBREAPER = 36  # of prctl(2): orphans become this process's children, so that it can wait for them

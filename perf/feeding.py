@@ -16,13 +16,13 @@ from counted import Timer, preload, read_counts
 from synthetic import planned, write_results, write_suite
 
 from harness.base.atomic_files import write_json
-from harness.cells import Cell
 from harness.jobs import PREPARE
-from harness.plan import Plan
 from harness.plugins.executors import Ended, Executor, Job, Resources
 from harness.progress import Progress
 from harness.running import run
 from harness.store import Store
+from harness.suite.cell import Cell
+from harness.suite.plan import Plan
 
 CELLS = 1000
 NO_WORK = """\

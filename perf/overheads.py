@@ -18,14 +18,14 @@ from typing import Any
 from machine import describe
 from synthetic import planned, write_results, write_suite
 
-from harness.cells import Cell
-from harness.config import load_suite
-from harness.plan import Plan
 from harness.plugins.executors import Resources
 from harness.plugins.registry import registry
 from harness.progress import Progress
 from harness.running import run
 from harness.store import Store
+from harness.suite.cell import Cell
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 
 REPEATS = 7
 SIZES = (100, 1000, 10_000)

@@ -16,9 +16,9 @@ from synthetic import planned
 
 from harness import lease
 from harness.damage import repair
-from harness.planfile import PlanFile
 from harness.plugins.registry import registry
 from harness.store import Store
+from harness.suite.planfile import PlanFile
 
 LEASES = 2000
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from harness.base.atomic_files import CHECK
 from harness.base.version import FORMAT
-from harness.config import load_suite
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.store import Store
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 
 CONTENT = b"invented"
 SEAL = {"bytes": len(CONTENT), "crc32": f"{zlib.crc32(CONTENT):08x}"}

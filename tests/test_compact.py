@@ -14,11 +14,11 @@ import pytest
 from harness import compaction, lease
 from harness.base.atomic_files import write_json
 from harness.cellfolder import CellFolder
-from harness.config import load_suite
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.records import CellRecord
 from harness.store import Store
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 from tests.conftest import SUITE, Harness
 
 REFERENCE = Path(__file__).parent.parent / "results" / "reference" / "quickstart"

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from harness import __all__ as public
-from harness.config import load_suite
 from harness.leaderboard.inject import updated
-from harness.plan import Plan
 from harness.plugins.manager import bundled
 from harness.plugins.registry import KINDS, registry
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 from tests import pages
 from tests.conftest import SUITE, Harness
 

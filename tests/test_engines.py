@@ -17,14 +17,14 @@ from harness import Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness.base.atomic_files import read_json, write_json
 from harness.base.outcome import Outcome
 from harness.checkpoint import checkpoint_step
-from harness.config import load_suite
 from harness.display import PlainDisplay
 from harness.lease import claim
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.running import Options, run
 from harness.store import CellFolder, Store
 from harness.submitted import Submitted
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 from harness.testing import check_executor
 from tests.conftest import SUITE, Harness
 from tests.test_faults import Write

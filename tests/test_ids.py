@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from harness_toy import BlobsConfig, CentroidConfig, FlatConfig
 
-from harness.budget import Budget
-from harness.cells import Cell, Component, evaluator_id
 from harness.plugins.manager import Origin
 from harness.plugins.registry import Kind, Spec, registry
+from harness.suite.budget import Budget
+from harness.suite.cell import Cell, Component, evaluator_id
 
 
 def component(kind: Kind, name: str, config: Any, version: str = "1.0", label: str = "") -> Component:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.config import load_suite
 from harness.display import PlainDisplay
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.progress import Progress
 from harness.store import Store
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 from tests.conftest import SUITE, Harness
 
 LONG = "a label of a method that goes on and on until it is longer than eighty columns are wide"

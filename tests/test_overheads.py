@@ -15,15 +15,16 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from harness import UsageError, planfile, progress
+from harness import UsageError, progress
 from harness.cli import app, table
 from harness.cli import help as drawn
-from harness.config import load_suite
-from harness.document import read
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.progress import Progress
 from harness.store import Store
+from harness.suite import planfile
+from harness.suite.document import read
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 from tests.conftest import SUITE
 
 Write = Callable[[str], Path]

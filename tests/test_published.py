@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.budget import Budget
 from harness.leaderboard import render, show
 from harness.plugins.options import fields_of
 from harness.plugins.published import Published
 from harness.plugins.registry import KINDS, registry
+from harness.suite.budget import Budget
 from tests.conftest import SUITE, Harness, install
 from tests.records import component, evaluation, metric, record
 

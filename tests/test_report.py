@@ -19,9 +19,7 @@ import pytest
 import torch
 
 from harness.base.errors import UsageError
-from harness.config import load_suite
 from harness.leaderboard.tables import build
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.records import CellRecord
 from harness.report import render
@@ -32,6 +30,8 @@ from harness.report.features import projected
 from harness.report.style import look
 from harness.report.units import units
 from harness.store import npz
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 from tests import pages
 from tests.conftest import SUITE, Harness
 from tests.records import component, evaluation, hostile, metric, record

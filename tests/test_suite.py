@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness import UsageError
-from harness.config import Suite, load_suite
-from harness.document import read
-from harness.plan import Plan, selection
-from harness.planfile import PlanFile, dump
 from harness.plugins.registry import registry
+from harness.suite.document import read
+from harness.suite.plan import Plan, selection
+from harness.suite.planfile import PlanFile, dump
+from harness.suite.suite import Suite, load_suite
 
 Write = Callable[[str], Path]
 
@@ -218,7 +218,7 @@ def test_a_suite_that_is_no_mapping(suite: Write) -> None:
 
 
 def test_merged_mappings_may_be_merged_again(tmp_path: Path) -> None:
-    from harness.document import read
+    from harness.suite.document import read
 
     file = tmp_path / "a.yaml"
     file.write_text("base: &b {c: 1}\na: {d: &d {<<: *b, c: 2}}\ne: {<<: *d, f: 3}\n")

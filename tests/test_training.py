@@ -19,9 +19,9 @@ from torch import nn
 from harness import Augmentation, Data, Metric, Trained, Views
 from harness import training as loop
 from harness.base.checkpoint_interval import Interval
-from harness.budget import Budget, merge
 from harness.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
 from harness.data.batches import Source
+from harness.suite.budget import Budget, merge
 from harness.training import make_optimizer, rate_factor, steps_of, train
 
 

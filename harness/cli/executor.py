@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UsageError
-from harness.config import Suite, resolve_paths
-from harness.document import scalar
-from harness.plan import Plan
 from harness.plugins.executors import Executor, Resources
 from harness.plugins.options import KeyPath, as_plain, parse
 from harness.plugins.registry import registry
 from harness.running import Options
+from harness.suite.document import scalar
+from harness.suite.plan import Plan
+from harness.suite.suite import Suite, resolve_paths
 
 DEFAULT = "local"
 OPTION = "--executor-option"

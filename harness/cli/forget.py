@@ -9,11 +9,11 @@ import typer
 
 from harness.base.errors import UsageError, nearest, shown
 from harness.cli.listing import report
-from harness.config import load_suite
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.records import CellRecord
 from harness.store import Store
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 
 
 def forget(

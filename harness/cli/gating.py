@@ -15,14 +15,14 @@ from harness.base.errors import UsageError
 from harness.base.slugs import default_results
 from harness.cli.listing import report as report_problems
 from harness.cli.run import conclude, execute
-from harness.config import load_suite
 from harness.display import Output
-from harness.gate.settings import Gate
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.records import records_of
 from harness.running import Options
 from harness.store import Store
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
+from harness.suite.tolerances import Gate
 
 if TYPE_CHECKING:
     from harness.gate.report import Report

@@ -13,11 +13,11 @@ from harness.base.slugs import default_results
 from harness.cli import complete
 from harness.cli.listing import report
 from harness.cli.table import Column, in_colour, lines, table_width
-from harness.config import load_suite
-from harness.plan import AXES, Plan
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
 from harness.store import Store
+from harness.suite.plan import AXES, Plan
+from harness.suite.suite import load_suite
 
 STATUS_STYLES = {"done": "green", "running": "yellow", "interrupted": "yellow", "todo": ""}  # others are failures
 

@@ -19,13 +19,10 @@ from harness.base.checkpoint_interval import DEFAULT
 from harness.base.errors import UsageError
 from harness.base.outcome import parse_retry
 from harness.base.slugs import default_results
-from harness.cells import Cell
 from harness.cli import complete
 from harness.cli.executor import check_device, engine_of, modules, options_of, require
 from harness.cli.listing import report
-from harness.config import Suite, load_suite
 from harness.display import Output, display_for, duration
-from harness.plan import Plan, selection
 from harness.plugins.executors import Resources
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
@@ -33,6 +30,9 @@ from harness.records import records_of
 from harness.running import Options
 from harness.running import run as run_plan
 from harness.store import CellFolder, Store
+from harness.suite.cell import Cell
+from harness.suite.plan import Plan, selection
+from harness.suite.suite import Suite, load_suite
 from harness.supervisor import Limits
 
 

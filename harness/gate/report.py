@@ -9,10 +9,10 @@ from typing import Any
 
 from harness.gate.changes import changes
 from harness.gate.rows import ALARMS, COMPARED, FAILURES, ORDER, Row
-from harness.gate.settings import Gate
 from harness.gate.snapshot import Snapshot
 from harness.gate.text import line
 from harness.gate.verdicts import compare
+from harness.suite.tolerances import Gate
 
 FINE, REGRESSED, UNKNOWN = 0, 1, 3  # exit codes; 2 is a mistake in the command, the suite or the environment
 

@@ -9,10 +9,10 @@ from statistics import fmean
 from harness.gate.changes import differences, why_not
 from harness.gate.measured import Measured, absent, by_ratio, by_seed, lacking
 from harness.gate.rows import Row, Verdict
-from harness.gate.settings import Gate
 from harness.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot
 from harness.gate.text import value
 from harness.significance import holm
+from harness.suite.tolerances import Gate
 
 BOUNDED: tuple[Verdict, ...] = ("improved", "within noise", "new")
 SLACK = 1e-9  # 0.8 - 0.795 is more than 0.005 by a rounding error; exactly the tolerance is not more than it

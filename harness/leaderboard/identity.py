@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from harness.budget import Budget
 from harness.leaderboard.text import canonical
 from harness.leaderboard.view import By
 from harness.records import CellRecord
+from harness.suite.budget import Budget
 
 HOW = {field.name for field in fields(Budget) if not field.metadata.get("identity", True)}  # not what is computed
 OTHER: dict[By, By] = {"method": "backbone", "backbone": "method"}

@@ -14,16 +14,16 @@ from torch import Tensor
 
 from harness.base.errors import UsageError
 from harness.building import build_method, load_data
-from harness.cells import Cell
-from harness.config import load_suite
 from harness.data.splits import Data, Split
 from harness.leaderboard.tables import Row, Table
 from harness.leaderboard.text import clean
-from harness.plan import Plan
 from harness.plugins.registry import registry
 from harness.report.again import suite
 from harness.report.figures import Sketchbook
 from harness.report.style import MARKERS, MOST, SERIES, Picture, legend, short
+from harness.suite.cell import Cell
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.base.errors import UsageError
-from harness.cells import Component
+from harness.suite.cell import Component
 from harness.testing import declared, devices, encoders
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform

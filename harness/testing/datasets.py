@@ -17,12 +17,12 @@ from torch import Tensor
 
 from harness.base.cache import cache_folder
 from harness.base.errors import UsageError
-from harness.cells import Component
 from harness.components import Dataset
 from harness.data.augmentation import Augmentation
 from harness.data.splits import Data, Split
 from harness.data.streaming import picked
 from harness.plugins.options import as_plain, parse
+from harness.suite.cell import Component
 from harness.testing import declared
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform

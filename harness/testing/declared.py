@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from harness.base.errors import UsageError
 from harness.base.python import environment, python
-from harness.cells import Component
 from harness.plugins.manager import GROUP, Origin
 from harness.plugins.options import as_plain, parse
 from harness.plugins.registry import Kind, registry
+from harness.suite.cell import Component
 from harness.testing.report import Fault
 
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "matplotlib", "pandas", "tensorflow", "jax")

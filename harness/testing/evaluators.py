@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from harness.base.errors import UsageError, UsageWarning
-from harness.cells import Component
 from harness.components import Evaluator, Method, Metric, Trained
 from harness.data.splits import Data
+from harness.suite.cell import Component
 from harness.testing import declared, devices
 from harness.testing.declared import component
 from harness.testing.known import CLASSES, DESCRIBED, ByHeart, Graded, Known, bright, skewed

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UsageError
-from harness.cells import Component
 from harness.jobs import CELL
 from harness.plugins.executors import Executor, Job, Resources
+from harness.suite.cell import Component
 from harness.testing import declared
 from harness.testing.declared import component
 from harness.testing.held import PATIENCE, HeldJob

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UsageError, nearest
-from harness.budget import Budget
-from harness.cells import Cell
 from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
 from harness.plugins.manager import Origin, installed
+from harness.suite.budget import Budget
+from harness.suite.cell import Cell
 from harness.testing import declared
 from harness.testing.problem import small_net
 from harness.testing.report import Fault, conform

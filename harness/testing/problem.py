@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from harness.cells import Component
 from harness.data.augmentation import Augmentation
 from harness.data.splits import Data, Split
 from harness.plugins.manager import Origin
 from harness.plugins.options import NoOptions
 from harness.plugins.registry import Spec
+from harness.suite.cell import Component
 
 CLASSES = 6
 DESCRIBED = "train has 1024 and test 512 images of 1x12x12, both of the same 6 classes"

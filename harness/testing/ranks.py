@@ -25,7 +25,6 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from harness.base.errors import UsageError
 from harness.base.python import environment, python
-from harness.cells import Component
 from harness.components import Method
 from harness.data.batches import Source
 from harness.distributed import mean_of_ranks, ranks
@@ -34,6 +33,7 @@ from harness.peers import NOTICE_SECONDS, join, leave
 from harness.plugins.manager import Origin
 from harness.plugins.options import as_plain, parse
 from harness.plugins.registry import Spec
+from harness.suite.cell import Component
 from harness.testing.report import Fault
 from harness.testing.subjects import BATCH, MethodSubject
 from harness.training import seed_all

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from harness.base.checkpoint_interval import Interval
-from harness.budget import Budget, merge
 from harness.building import build_method
-from harness.cells import Cell, Component
 from harness.components import Method
 from harness.data.batches import Batches, Episodes, Source, gather_episodes
 from harness.data.episodes import draw_episodes
 from harness.data.splits import Data
+from harness.suite.budget import Budget, merge
+from harness.suite.cell import Cell, Component
 from harness.testing.problem import gratings, relabelled, small_net, tested_elsewhere
 from harness.training import seed_all, train
 

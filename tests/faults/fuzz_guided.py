@@ -37,9 +37,9 @@ WORDS = (
 
 def suites(folder: Path) -> Callable[[bytes], None]:
     """The parser: bytes to a plan."""
-    from harness.config import load_suite
-    from harness.plan import Plan
     from harness.plugins.registry import registry
+    from harness.suite.plan import Plan
+    from harness.suite.suite import load_suite
 
     path, known = folder / "suite.yaml", registry()
 

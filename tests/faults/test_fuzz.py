@@ -28,11 +28,11 @@ from PIL import Image
 
 from harness import UsageError
 from harness.base.slugs import default_results, slug
-from harness.config import load_suite
-from harness.plan import Plan
-from harness.planfile import PlanFile, dump
 from harness.plugins.registry import registry
 from harness.store import read_record
+from harness.suite.plan import Plan
+from harness.suite.planfile import PlanFile, dump
+from harness.suite.suite import load_suite
 from tests.conftest import SUITE
 from tests.faults.making import arrays
 from tests.faults.meeting import here

@@ -14,10 +14,10 @@ from safetensors.torch import load_model, save_model
 
 from harness import UsageError
 from harness.checkpoint import checkpoint_step, give_up, unchanged_by_failure
-from harness.document import read
-from harness.interpolation import MOST_RESOLVED
 from harness.leaderboard import render
 from harness.leaderboard.text import clean
+from harness.suite.document import read
+from harness.suite.interpolation import MOST_RESOLVED
 from tests.conftest import SUITE
 from tests.faults.making import Exploit
 from tests.records import component, metric, record

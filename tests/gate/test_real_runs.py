@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.config import load_suite
 from harness.plugins.registry import registry
+from harness.suite.suite import load_suite
 from tests.conftest import SUITE, Harness
 from tests.gate.runs import cell, evaluation
 from tests.gate.test_pytest_plugin import run_pytest
@@ -160,8 +160,8 @@ def test_the_workflow_of_the_page_gives_inputs_that_the_action_has() -> None:
 
 def test_our_own_suite_has_a_baseline_that_fits_it() -> None:
     """Every cell and evaluator that it asks for, or the gate of .ci/run would not be what it says."""
-    from harness.cells import evaluator_id
     from harness.gate.baseline import load
+    from harness.suite.cell import evaluator_id
 
     asked = load_suite(ROOT / "benchmarks" / "ci.yaml", registry())
     found = load(ROOT / "benchmarks" / "ci-baseline.json")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import load_suite
 from harness.plugins.registry import registry
+from harness.suite.suite import load_suite
 from tests.conftest import SUITE, Harness
 from tests.gate.runs import cell, evaluation, run
 

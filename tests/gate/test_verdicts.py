@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.gate.settings import Gate
 from harness.gate.snapshot import snapshot
 from harness.gate.verdicts import compare
 from harness.records import CellRecord
+from harness.suite.tolerances import Gate
 from tests.gate.runs import BUDGET, component, metric
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "perf"))

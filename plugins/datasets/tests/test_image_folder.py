@@ -18,11 +18,11 @@ from PIL import Image, ImageOps
 from harness import Streamed, UsageError, UsageWarning
 from harness.base.checkpoint_interval import Interval
 from harness.cell import prepare, run_cell
-from harness.config import load_suite
-from harness.plan import Plan
-from harness.planfile import PlanFile
 from harness.plugins.registry import registry
 from harness.store import Store
+from harness.suite.plan import Plan
+from harness.suite.planfile import PlanFile
+from harness.suite.suite import load_suite
 
 COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200), "white": (255, 255, 255)}
 

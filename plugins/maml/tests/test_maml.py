@@ -19,11 +19,11 @@ from harness_maml.threads import in_threads
 from torch import Tensor, nn
 
 from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, UsageError, draw_episodes
-from harness.budget import Budget
 from harness.building import check_cell
-from harness.cells import Cell, Component
 from harness.data.batches import Source, gather_episodes
 from harness.plugins.registry import registry
+from harness.suite.budget import Budget
+from harness.suite.cell import Cell, Component
 
 BATCH_NORMS = ("inductive", "transductive")
 ENGINES = ("learn2learn", "functional", "vmap")

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from harness import named, sweep
 from harness.base.errors import UsageError, nearest
-from harness.budget import Budget, merge
-from harness.cells import Cell, Component, evaluator_id
-from harness.document import Document, read
-from harness.gate.settings import SECTION, Gate, read_gate
-from harness.matrix import Matrix, Point, names_of
 from harness.plugins.options import KeyPath, fields_of, parse
 from harness.plugins.registry import Kind, Registry, Spec
+from harness.suite import named_budgets, sweep
+from harness.suite.budget import Budget, merge
+from harness.suite.cell import Cell, Component, evaluator_id
+from harness.suite.document import Document, read
+from harness.suite.matrix import Matrix, Point, names_of
+from harness.suite.tolerances import SECTION, Gate, read_gate
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
 SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
@@ -64,7 +64,7 @@ class _Reader:
         self.budgets: dict[int, tuple[Budget, dict[str, Any]]] = {}  # by the id() of a method's entry
         for key in document.values:
             if key not in KEYS:
-                meant = nearest(key, (*KEYS, named.SECTION))
+                meant = nearest(key, (*KEYS, named_budgets.SECTION))
                 raise UsageError(f"{self.where((key,))}: a suite has no '{key}'.{meant}")
 
     def suite(self) -> Suite:

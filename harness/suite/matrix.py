@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from harness.base.errors import UsageError, nearest
-from harness.cells import Component
+from harness.suite.cell import Component
 
 
 class HasComponent(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.plugins.options import KeyPath
-from harness.suiteyaml import text_keys
+from harness.suite.yaml_reader import text_keys
 
 MOST_RESOLVED = 200_000  # values: OmegaConf takes a kilobyte for each; of text, characters count
 Where = Callable[[KeyPath], str]

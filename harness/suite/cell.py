@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from harness.base.version import FORMAT, own_version
-from harness.budget import Budget
 from harness.plugins.options import as_plain, identity_of
 from harness.plugins.registry import Spec
+from harness.suite.budget import Budget
 
 
 @dataclass(frozen=True)

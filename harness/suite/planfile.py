@@ -16,11 +16,11 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.base.version import FORMAT
-from harness.budget import Budget
-from harness.cells import Cell, Component
-from harness.plan import Plan, choose
 from harness.plugins.options import as_plain, parse
 from harness.plugins.registry import Kind, Registry
+from harness.suite.budget import Budget
+from harness.suite.cell import Cell, Component
+from harness.suite.plan import Plan, choose
 
 AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
 

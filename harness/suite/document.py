@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from harness import named
 from harness.base.errors import UsageError
-from harness.interpolation import resolve
 from harness.plugins.options import KeyPath
-from harness.suiteyaml import not_allowed, parse, text_keys
+from harness.suite import named_budgets
+from harness.suite.interpolation import resolve
+from harness.suite.yaml_reader import not_allowed, parse, text_keys
 
 MOST_BYTES = 4_000_000  # a suite is small: what is larger was made to fill the memory, or by mistake
 
@@ -67,10 +67,10 @@ def scalar(text: str, where: str) -> Any:
 
 def _chosen(document: Document, budget: str | None) -> Document:
     try:
-        values = named.choose(document.values, budget)
+        values = named_budgets.choose(document.values, budget)
     except UsageError as error:
-        raise UsageError(f"{document.where((named.SECTION,))}: {error}") from error
-    return Document(document.file, values, named.moved(document.lines, budget))
+        raise UsageError(f"{document.where((named_budgets.SECTION,))}: {error}") from error
+    return Document(document.file, values, named_budgets.moved(document.lines, budget))
 
 
 def _text(file: Path) -> str:

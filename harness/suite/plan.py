@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.base.errors import UsageError, nearest
-from harness.cells import Cell, Component, evaluator_id
-from harness.config import Suite
-from harness.matrix import names_of
+from harness.suite.cell import Cell, Component, evaluator_id
+from harness.suite.matrix import names_of
+from harness.suite.suite import Suite
 
 AXES = ("method", "backbone", "dataset", "seed")
 
