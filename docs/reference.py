@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import leaderboard
 from harness.plugins.registry import registry
-from harness.store import Store
+from harness.store.results_folder import Store
 
 REFERENCES = Path(__file__).parent.parent / "results" / "reference"
 KEPT = ("cell.json", "training.json", "evaluations/*.json")

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import leaderboard
 from harness.leaderboard.inject import as_written, updated
 from harness.plugins.registry import registry
-from harness.store import Store
+from harness.store.results_folder import Store
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "reproduction.md"]

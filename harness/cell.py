@@ -30,7 +30,7 @@ from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed
 from harness.plugins.registry import registry
 from harness.provenance import provenance
-from harness.store import CellFolder, Store
+from harness.store.results_folder import CellFolder, Store
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile

@@ -17,8 +17,8 @@ from harness.memory import use_huge_pages
 
 if TYPE_CHECKING:
     from harness.base.outcome import Outcome
-    from harness.lease import Lease
-    from harness.store import Store
+    from harness.store.lease import Lease
+    from harness.store.results_folder import Store
 
 PREPARE = "prepare"
 CELL = "cell"
@@ -75,7 +75,7 @@ def _cell(given: argparse.Namespace) -> int:
     """Run a cell that nobody runs or has run since this job was planned."""
     from harness.base.atomic_files import write_json  # all this takes time to import, which `harness --help` must not
     from harness.plugins.registry import registry
-    from harness.store import Store
+    from harness.store.results_folder import Store
     from harness.suite.planfile import PlanFile
     from harness.supervisor import Limits, supervise
 
@@ -119,7 +119,7 @@ def _take(store: Store, given: argparse.Namespace) -> tuple[Lease, Path] | None:
     An engine may start a job again with the same command line: then the first life's attempt has been interrupted and
     this is a further one, or its lease is still there. That is waited for until its owner is dead, and buried.
     """
-    from harness import lease
+    from harness.store import lease
 
     path, watch, first = store.lease(given.id), lease.Watch(given.run), int(given.attempt.stem)
     while True:

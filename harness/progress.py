@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from harness.store import CellFolder, Store
+from harness.store.results_folder import CellFolder, Store
 from harness.suite.plan import Plan
 
 

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Collection
 
 from harness.base.errors import UsageError
-from harness.damage import repair
 from harness.plugins.events import RunFinished
 from harness.plugins.executors import Executor
 from harness.plugins.manager import installed
 from harness.progress import Progress
-from harness.store import Store
+from harness.store.damage import repair
+from harness.store.results_folder import Store
 from harness.submitted import Submitted
 from harness.suite.plan import Plan
 from harness.work import Display, Options, Work

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import jobs, lease
+from harness import jobs
 from harness.plugins.executors import Job
-from harness.store import Store
+from harness.store import lease
+from harness.store.results_folder import Store
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 from harness.base import stop_signal
 from harness.base.outcome import Outcome
 from harness.base.processes import group_memory
-from harness.lease import BEAT_SECONDS
+from harness.store.lease import BEAT_SECONDS
 
 GRACE_SECONDS = 8.0
 """Between asking a job to stop and killing it; an executor gives it some seconds more."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from harness import jobs, lease
+from harness import jobs
 from harness.base.atomic_files import DamagedError, read_json, write_json
 from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
@@ -18,7 +18,8 @@ from harness.plugins.events import CellFinished
 from harness.plugins.executors import Ended, Executor, Job
 from harness.plugins.manager import installed
 from harness.progress import Progress
-from harness.store import ATTEMPT
+from harness.store import lease
+from harness.store.results_folder import ATTEMPT
 from harness.submitted import Submitted
 from harness.suite.cell import Cell
 from harness.supervisor import Limits

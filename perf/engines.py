@@ -28,7 +28,7 @@ from harness.plugins.executors import Resources
 from harness.plugins.options import parse
 from harness.plugins.registry import registry
 from harness.running import run
-from harness.store import Store
+from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 
 FEW, MANY = 4, 12  # cells: what is spent once is in both, and their difference is what each cell takes

@@ -20,7 +20,7 @@ from harness.jobs import PREPARE
 from harness.plugins.executors import Ended, Executor, Job, Resources
 from harness.progress import Progress
 from harness.running import run
-from harness.store import Store
+from harness.store.results_folder import Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 

@@ -22,7 +22,7 @@ from harness.plugins.executors import Resources
 from harness.plugins.registry import registry
 from harness.progress import Progress
 from harness.running import run
-from harness.store import Store
+from harness.store.results_folder import Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite

@@ -14,10 +14,10 @@ from pathlib import Path
 from counted import Timer
 from synthetic import planned
 
-from harness import lease
-from harness.damage import repair
 from harness.plugins.registry import registry
-from harness.store import Store
+from harness.store import lease
+from harness.store.damage import repair
+from harness.store.results_folder import Store
 from harness.suite.planfile import PlanFile
 
 LEASES = 2000

@@ -12,7 +12,7 @@ from typing import Any
 from harness.base.atomic_files import CHECK
 from harness.base.version import FORMAT
 from harness.plugins.registry import registry
-from harness.store import Store
+from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.leaderboard import show
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 MACHINE = {
     "harness": "0.1.0",

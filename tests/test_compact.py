@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import compaction, lease
 from harness.base.atomic_files import write_json
-from harness.cellfolder import CellFolder
 from harness.plugins.registry import registry
-from harness.records import CellRecord
-from harness.store import Store
+from harness.store import compaction, lease
+from harness.store.cell_folder import CellFolder
+from harness.store.records import CellRecord
+from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 from tests.conftest import SUITE, Harness

@@ -18,10 +18,10 @@ from harness.base.atomic_files import read_json, write_json
 from harness.base.outcome import Outcome
 from harness.checkpoint import checkpoint_step
 from harness.display import PlainDisplay
-from harness.lease import claim
 from harness.plugins.registry import registry
 from harness.running import Options, run
-from harness.store import CellFolder, Store
+from harness.store.lease import claim
+from harness.store.results_folder import CellFolder, Store
 from harness.submitted import Submitted
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness import lease
 from harness.base.processes import alive
+from harness.store import lease
 from tests.conftest import SUITE, Harness
 from tests.test_run import wait_for
 

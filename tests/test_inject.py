@@ -9,7 +9,7 @@ import pytest
 from harness.base.errors import UsageError
 from harness.leaderboard import Format, render
 from harness.leaderboard.inject import updated
-from harness.store import Store, write_json
+from harness.store.results_folder import Store, write_json
 from tests import pages
 from tests.conftest import Harness
 from tests.records import quickstart

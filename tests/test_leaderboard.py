@@ -9,7 +9,7 @@ from harness.leaderboard import render
 from harness.leaderboard.notes import failures, notes
 from harness.leaderboard.provenance import provenance
 from harness.leaderboard.tables import build
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 from tests.records import BUDGET, component, evaluation, metric, quickstart, record, seeds, terminal
 
 

@@ -12,7 +12,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from harness.plugins.manager import Origin, Plugins
-from harness.store import Store
+from harness.store.results_folder import Store
 from tests.conftest import SUITE, Harness, install
 
 TENSORBOARD = Path(__file__).parent.parent / "plugins" / "tensorboard"

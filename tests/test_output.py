@@ -14,7 +14,7 @@ from rich.console import Console
 from harness.display import PlainDisplay
 from harness.plugins.registry import registry
 from harness.progress import Progress
-from harness.store import Store
+from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 from tests.conftest import SUITE, Harness

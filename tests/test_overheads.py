@@ -20,7 +20,7 @@ from harness.cli import app, table
 from harness.cli import help as drawn
 from harness.plugins.registry import registry
 from harness.progress import Progress
-from harness.store import Store
+from harness.store.results_folder import Store
 from harness.suite import planfile
 from harness.suite.document import read
 from harness.suite.plan import Plan

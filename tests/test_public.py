@@ -128,7 +128,7 @@ def is_public(module: str, name: str) -> bool:
 def test_a_private_import_would_be_seen() -> None:
     lines = [
         "from harness.cell import run_cell",
-        "import harness.store",
+        "import harness.store.results_folder",
         'load("harness.jobs")',
         "from harness.plugins.manager import installed",
     ]

@@ -20,7 +20,7 @@ from harness.leaderboard.places import Place
 from harness.leaderboard.tables import Row, build
 from harness.leaderboard.text import letters
 from harness.leaderboard.view import View
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 from tests.records import component, metric, record
 
 FORMATS: tuple[Format, ...] = ("markdown", "csv", "html")

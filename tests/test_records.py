@@ -16,7 +16,7 @@ import pytest
 from harness import UsageError
 from harness.leaderboard import render
 from harness.plugins.published import Published
-from harness.store import CellFolder, Store
+from harness.store.results_folder import CellFolder, Store
 from tests.conftest import Harness
 
 REFERENCE = Path(__file__).parent.parent / "results" / "reference" / "quickstart" / "cells"

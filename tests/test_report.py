@@ -21,7 +21,6 @@ import torch
 from harness.base.errors import UsageError
 from harness.leaderboard.tables import build
 from harness.plugins.registry import registry
-from harness.records import CellRecord
 from harness.report import render
 from harness.report.again import suite
 from harness.report.cost import front
@@ -29,7 +28,8 @@ from harness.report.curves import curve, read
 from harness.report.features import projected
 from harness.report.style import look
 from harness.report.units import units
-from harness.store import npz
+from harness.store.records import CellRecord
+from harness.store.results_folder import npz
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 from tests import pages

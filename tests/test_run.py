@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.store import Store
+from harness.store.results_folder import Store
 from tests.conftest import SUITE, Harness
 
 Write = Callable[[str], Path]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import lease
 from harness.base.atomic_files import read_json, write_json
 from harness.base.outcome import Outcome
 from harness.base.processes import alive, process_start
-from harness.store import CellFolder, Store
+from harness.store import lease
+from harness.store.results_folder import CellFolder, Store
 from harness.supervisor import Limits
 from tests.conftest import SUITE, Harness
 from tests.test_faults import Write

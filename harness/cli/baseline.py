@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.base.errors import UsageError
-from harness.store import Store
+from harness.store.results_folder import Store
 
 
 def baseline(

@@ -9,7 +9,7 @@ import typer
 
 from harness.base.errors import UsageError
 from harness.cli.leaderboard import only_results
-from harness.store import Store
+from harness.store.results_folder import Store
 
 
 def compact(

@@ -10,8 +10,8 @@ import typer
 from harness.base.errors import UsageError, nearest, shown
 from harness.cli.listing import report
 from harness.plugins.registry import registry
-from harness.records import CellRecord
-from harness.store import Store
+from harness.store.records import CellRecord
+from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 

@@ -17,9 +17,9 @@ from harness.cli.listing import report as report_problems
 from harness.cli.run import conclude, execute
 from harness.display import Output
 from harness.plugins.registry import registry
-from harness.records import records_of
 from harness.running import Options
-from harness.store import Store
+from harness.store.records import records_of
+from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 from harness.suite.tolerances import Gate

@@ -15,7 +15,7 @@ from harness.base.atomic_files import write_bytes
 from harness.base.errors import UsageError, shown
 from harness.leaderboard.view import View
 from harness.plugins.registry import registry
-from harness.store import Store
+from harness.store.results_folder import Store
 
 
 class Format(StrEnum):

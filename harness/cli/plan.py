@@ -15,7 +15,7 @@ from harness.cli.listing import report
 from harness.cli.table import Column, in_colour, lines, table_width
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
-from harness.store import Store
+from harness.store.results_folder import Store
 from harness.suite.plan import AXES, Plan
 from harness.suite.suite import load_suite
 

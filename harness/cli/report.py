@@ -11,7 +11,7 @@ import typer
 from harness.base.errors import UsageError
 from harness.cli.leaderboard import only_results, write
 from harness.plugins.registry import registry
-from harness.store import Store
+from harness.store.results_folder import Store
 
 
 def report(

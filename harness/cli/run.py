@@ -26,10 +26,10 @@ from harness.display import Output, display_for, duration
 from harness.plugins.executors import Resources
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
-from harness.records import records_of
 from harness.running import Options
 from harness.running import run as run_plan
-from harness.store import CellFolder, Store
+from harness.store.records import records_of
+from harness.store.results_folder import CellFolder, Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan, selection
 from harness.suite.suite import Suite, load_suite

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.leaderboard.text import clean, natural
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 BySeed = dict[int, float | None]
 Key = tuple[str, str, str]  # labels of data set, backbone, method

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.leaderboard.view import View
 from harness.plugins.published import Published
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from harness.leaderboard.tables import Column, Row, Score, Table
 from harness.leaderboard.text import MISSING, amount, half, mean_with_half_width
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 _SIGNS = "†‡§¶"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.leaderboard.text import canonical
 from harness.leaderboard.view import By
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 from harness.suite.budget import Budget
 
 HOW = {field.name for field in fields(Budget) if not field.metadata.get("identity", True)}  # not what is computed

@@ -17,7 +17,7 @@ from harness.base.errors import UsageError
 from harness.leaderboard import render
 from harness.leaderboard.view import parse
 from harness.plugins.published import Published
-from harness.store import Store
+from harness.store.results_folder import Store
 
 START, END = "<!-- leaderboard: {} -->", "<!-- end of leaderboard -->"
 START_PATTERN = re.compile(r"<!-- leaderboard: ([^\n]+?) -->\n")

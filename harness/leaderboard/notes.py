@@ -11,7 +11,7 @@ from harness.leaderboard.grids import footnotes
 from harness.leaderboard.provenance import HARDWARE, SOFTWARE
 from harness.leaderboard.tables import Column, Score, Table
 from harness.leaderboard.text import clean, half, joined, natural
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 READING = (
     "How to read: accuracies in %, mean over n seeds ± half the width of its 95 % interval over seeds. Which rows "

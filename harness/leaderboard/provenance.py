@@ -9,7 +9,7 @@ from typing import Any
 from harness.leaderboard.identity import OTHER, own_budget
 from harness.leaderboard.tables import Table
 from harness.leaderboard.text import clean, joined, natural, settings
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 SOFTWARE = ("harness", "commit", "torch", "python")
 HARDWARE = ("device", "cpu", "cores", "threads", "platform")

@@ -13,8 +13,8 @@ from harness.leaderboard.identity import OTHER, comparable, contestant, everywhe
 from harness.leaderboard.places import Place, places
 from harness.leaderboard.text import clean, distinguish, natural
 from harness.leaderboard.view import By, View, check, chosen
-from harness.records import CellRecord
 from harness.statistics import Interval, t_interval
+from harness.store.records import CellRecord
 
 Key = tuple[str, str]  # evaluator id, metric
 HEADERS = ("method", "backbone", "rank", "mean rank", "n")  # of the columns beside those of metrics

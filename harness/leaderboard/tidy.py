@@ -10,7 +10,7 @@ from harness.leaderboard.pivot import mean_rank, pivoted
 from harness.leaderboard.references import Reference, references
 from harness.leaderboard.tables import Column, Row, Score, Table
 from harness.plugins.published import Published
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.base.errors import UsageError
 from harness.plugins.published import Published
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 __all__ = ["NEEDED", "render"]
 

@@ -21,7 +21,6 @@ from harness.leaderboard.references import references, sources
 from harness.leaderboard.tables import Table, build
 from harness.leaderboard.text import clean, joined
 from harness.plugins.published import Published
-from harness.records import CellRecord
 from harness.report.again import command, suite
 from harness.report.cost import cost
 from harness.report.figures import Sketchbook
@@ -30,6 +29,7 @@ from harness.report.ranks import diagram
 from harness.report.shots import shots
 from harness.report.spread import over_seeds, over_units
 from harness.report.style import MOST, Picture
+from harness.store.records import CellRecord
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,8 @@ def suites(folder: Path) -> Callable[[bytes], None]:
 
 def records(folder: Path) -> Callable[[bytes], None]:
     """The reader: a cell's folder with one of its files replaced, read for the leaderboard and for a run."""
-    from harness.damage import damaged
-    from harness.store import CellFolder, read_record
+    from harness.store.damage import damaged
+    from harness.store.results_folder import CellFolder, read_record
 
     whole = {name: example(name) for name in FILES}
     for name, content in whole.items():

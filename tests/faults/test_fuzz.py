@@ -29,7 +29,7 @@ from PIL import Image
 from harness import UsageError
 from harness.base.slugs import default_results, slug
 from harness.plugins.registry import registry
-from harness.store import read_record
+from harness.store.results_folder import read_record
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile, dump
 from harness.suite.suite import load_suite

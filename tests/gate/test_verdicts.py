@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.gate.snapshot import snapshot
 from harness.gate.verdicts import compare
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 from harness.suite.tolerances import Gate
 from tests.gate.runs import BUDGET, component, metric
 

@@ -19,7 +19,7 @@ from harness import Streamed, UsageError, UsageWarning
 from harness.base.checkpoint_interval import Interval
 from harness.cell import prepare, run_cell
 from harness.plugins.registry import registry
-from harness.store import Store
+from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile
 from harness.suite.suite import load_suite

@@ -7,9 +7,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness import lease
 from harness.base.atomic_files import DamagedError, broken, read_json, set_aside
-from harness.store import ATTEMPT, CELL, EVALUATION, TRAINING, CellFolder, Store, attempt_files, json_files
+from harness.store import lease
+from harness.store.results_folder import (
+    ATTEMPT,
+    CELL,
+    EVALUATION,
+    TRAINING,
+    CellFolder,
+    Store,
+    attempt_files,
+    json_files,
+)
 from harness.suite.plan import Plan
 
 

@@ -24,15 +24,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness import lease
 from harness.base.atomic_files import npz, read_json, set_aside, sweep, write_bytes, write_json
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome
 from harness.base.version import FORMAT
-from harness.cellfolder import CellFolder, Status
-from harness.compaction import Copies
-from harness.reading import ATTEMPT, CELL, EVALUATION, TRAINING, Report, attempt_files, json_files, read_record, warn
-from harness.records import CellRecord
+from harness.store import lease
+from harness.store.cell_folder import CellFolder, Status
+from harness.store.compaction import Copies
+from harness.store.records import CellRecord
+from harness.store.schemas import (
+    ATTEMPT,
+    CELL,
+    EVALUATION,
+    TRAINING,
+    Report,
+    attempt_files,
+    json_files,
+    read_record,
+    warn,
+)
 from harness.suite import planfile
 from harness.suite.cell import Component
 from harness.suite.plan import Plan

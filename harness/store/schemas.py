@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.base.atomic_files import ANY, DamagedError, read_json
 from harness.base.errors import shown
-from harness.records import CellRecord
+from harness.store.records import CellRecord
 
 Report = Callable[[DamagedError], None]
 

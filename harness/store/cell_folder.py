@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from harness.base.atomic_files import DamagedError, read_json, sweep
 from harness.base.outcome import Status as Ending
-from harness.reading import ATTEMPT, attempt_files, failure_of, number_of, read_record
-from harness.records import CellRecord
+from harness.store.records import CellRecord
+from harness.store.schemas import ATTEMPT, attempt_files, failure_of, number_of, read_record
 
 Status = Literal["todo", "running", "done"] | Ending
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.atomic_files import ANY, DamagedError, misfit, read_json
-from harness.reading import CELL, EVALUATION, TRAINING
-from harness.records import CellRecord
+from harness.store.records import CellRecord
+from harness.store.schemas import CELL, EVALUATION, TRAINING
 
 SHARED = ("method", "backbone", "dataset", "budget", "suite_budget", "provenance", "evaluator")
 """What records of many cells have in common: each is written once into a file, and counted."""

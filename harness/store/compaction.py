@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from harness import lease
 from harness.base.atomic_files import DamagedError, broken, set_aside, sync, write_json
-from harness.cellfolder import CellFolder
-from harness.packing import pack, unpack
-from harness.reading import Report, read_record, warn
-from harness.records import CellRecord
+from harness.store import lease
+from harness.store.cell_folder import CellFolder
+from harness.store.packing import pack, unpack
+from harness.store.records import CellRecord
+from harness.store.schemas import Report, read_record, warn
 
 SECONDS = lease.STALE_SECONDS / 5  # that cells are held while they are copied: a lease without sign of life goes stale
 
