@@ -12,16 +12,25 @@ if TYPE_CHECKING:
     from harness.base.errors import UsageError, UsageWarning, nearest
     from harness.base.processes import alive, process_start
     from harness.base.python import safe_path
-    from harness.components import Backbone, Classifier, Dataset, Evaluator, Method, Metric, Trained, class_means
-    from harness.data.augmentation import Augmentation
-    from harness.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views, gather_episodes
-    from harness.data.episodes import EpisodeIndices, draw_episodes, require_episodes
-    from harness.data.splits import Data, Split, require_classes
-    from harness.data.streaming import Streamed
-    from harness.data.transforms import augment
-    from harness.distributed import gather, own_part, ranks, same_on_all
     from harness.jobs import run_job
-    from harness.norms import scale_and_shift
+    from harness.learning.collectives import gather, own_part, ranks, same_on_all
+    from harness.learning.components import (
+        Backbone,
+        Classifier,
+        Dataset,
+        Evaluator,
+        Method,
+        Metric,
+        Trained,
+        class_means,
+    )
+    from harness.learning.data.augmentation import Augmentation
+    from harness.learning.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views, gather_episodes
+    from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
+    from harness.learning.data.splits import Data, Split, require_classes
+    from harness.learning.data.streaming import Streamed
+    from harness.learning.data.transforms import augment
+    from harness.learning.sync_norms import scale_and_shift
     from harness.plugins.compatibility import CONTRACT
     from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
     from harness.plugins.executors import Capabilities, Ended, Executor, Job, Resources
@@ -34,24 +43,25 @@ if TYPE_CHECKING:
 _LAZY = {
     **dict.fromkeys(
         ("Backbone", "Classifier", "Dataset", "Evaluator", "Method", "Metric", "Trained", "class_means"),
-        "harness.components",
+        "harness.learning.components",
     ),
     "CONTRACT": "harness.plugins.compatibility",
-    "Augmentation": "harness.data.augmentation",
+    "Augmentation": "harness.learning.data.augmentation",
     **dict.fromkeys(
-        ("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views", "gather_episodes"), "harness.data.batches"
+        ("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views", "gather_episodes"),
+        "harness.learning.data.batches",
     ),
-    **dict.fromkeys(("EpisodeIndices", "draw_episodes", "require_episodes"), "harness.data.episodes"),
-    **dict.fromkeys(("Data", "Split", "require_classes"), "harness.data.splits"),
-    "Streamed": "harness.data.streaming",
-    "augment": "harness.data.transforms",
-    **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.distributed"),
+    **dict.fromkeys(("EpisodeIndices", "draw_episodes", "require_episodes"), "harness.learning.data.episodes"),
+    **dict.fromkeys(("Data", "Split", "require_classes"), "harness.learning.data.splits"),
+    "Streamed": "harness.learning.data.streaming",
+    "augment": "harness.learning.data.transforms",
+    **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.learning.collectives"),
     **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.plugins.events"),
     **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.plugins.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.plugins.hookspecs"),
     "run_job": "harness.jobs",
-    "scale_and_shift": "harness.norms",
+    "scale_and_shift": "harness.learning.sync_norms",
     **dict.fromkeys(("NoOptions", "option"), "harness.plugins.options"),
     "preload": "harness.preloading",
     **dict.fromkeys(("alive", "process_start"), "harness.base.processes"),

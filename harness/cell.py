@@ -15,15 +15,16 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 
-from harness import building
 from harness.base.atomic_files import broken, npz, read_json, replacing, seal, set_aside, write_bytes, write_json
 from harness.base.checkpoint_interval import Interval
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome, Status
-from harness.checkpoint import checkpoint_step, unchanged_by_failure
-from harness.components import Method, Metric, Trained
-from harness.data.duplicates import shared_with_train
-from harness.data.splits import Data
+from harness.learning import building
+from harness.learning.checkpoint import checkpoint_step, unchanged_by_failure
+from harness.learning.components import Method, Metric, Trained
+from harness.learning.data.duplicates import shared_with_train
+from harness.learning.data.splits import Data
+from harness.learning.training import seed_all, train, use_precision
 from harness.memory import keep_freed_memory
 from harness.peers import RankError, together
 from harness.plugins.events import CellStarted, StepLogged
@@ -34,7 +35,6 @@ from harness.store.results_folder import CellFolder, Store
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile
-from harness.training import seed_all, train, use_precision
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # torch's allocators, CUDA's libraries
 

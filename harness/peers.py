@@ -205,11 +205,11 @@ def _leave_with(parent: int) -> None:
 
 
 def _train(given: argparse.Namespace) -> None:
-    from harness import building
     from harness.base.stop_signal import Interrupted
+    from harness.learning import building
+    from harness.learning.training import train, use_precision
     from harness.memory import keep_freed_memory
     from harness.plugins.registry import registry
-    from harness.training import train, use_precision
 
     keep_freed_memory()
     torch.set_num_threads(given.threads)

@@ -4,7 +4,7 @@ One view of each 32x32 colour image: random resized crop (.08, 1), flip, colour 
 .8, grey with probability .2; no blur, no normalisation. From what each keeps in memory (uint8 tensors, PIL images) to
 a batch of 256 float images.
 
-- **harness**: `harness.data.transforms.augment`.
+- **harness**: `harness.learning.data.transforms.augment`.
 - **kornia**: its modules for the same changes, batched; crops in the mode "resample", the quicker one.
 - **lightly**: `SimCLRViewTransform` on each PIL image, through torchvision.
 """

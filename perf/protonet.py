@@ -4,7 +4,7 @@ Training steps on one episode each, 20-way 5-shot with 15 queries a class (400 i
 random 28x28 characters (1,200 classes of 20 drawings). Episodes are drawn within the timing; support and query pass
 the network as one batch.
 
-- **harness**: `harness.training.train` with the `protonet` plugin.
+- **harness**: `harness.learning.training.train` with the `protonet` plugin.
 - **learn2learn**: the loop of its ProtoNet example with its `TaskDataset` and `PrototypicalClassifier`, in the
   default memory layout, as there.
 """

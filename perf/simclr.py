@@ -6,7 +6,7 @@ flips, colour jitter of strength .5 with probability .8, grey with probability .
 the same number of weights) and the same projector (hidden layer as wide as the features, 128 outputs). ResNet-18 has
 the 3x3 stem without max-pooling.
 
-- **harness**: `harness.training.train` with the `simclr` or `moco` plugin, as a cell runs it, its logging
+- **harness**: `harness.learning.training.train` with the `simclr` or `moco` plugin, as a cell runs it, its logging
   included, in channels_last, with a cell's allocator settings (`harness/memory.py`).
 - **limit**: likewise, the same method object and optimizer on one batch of ready, normalised tensors: no data, no
   augmentation.

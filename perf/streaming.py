@@ -35,7 +35,7 @@ from PIL import Image
 from render import race_lines
 
 from harness import Augmentation, Split
-from harness.data.transforms import augment
+from harness.learning.data.transforms import augment
 
 SIZE = 224
 DEMANDS = (1000, 2500)  # pictures/s: about what a ResNet-50 in bf16 consumes on one GPU

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from harness import Data, Method, NoOptions, class_means
-from harness.data.batches import Source
+from harness.learning.data.batches import Source
 from harness.testing import problem
 from harness.testing.problem import CLASSES, SmallNet
 

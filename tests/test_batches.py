@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness import Augmentation, Data, Episodes, Labelled, Split, UsageError, Views
-from harness.data.batches import Source
+from harness.learning.data.batches import Source
 from tests.parts import queries_by_part
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.checkpoint import checkpoint_step
+from harness.learning.checkpoint import checkpoint_step
 from harness.store.results_folder import Store
 from tests.conftest import Harness
 

@@ -16,8 +16,8 @@ from rich.console import Console
 from harness import Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness.base.atomic_files import read_json, write_json
 from harness.base.outcome import Outcome
-from harness.checkpoint import checkpoint_step
 from harness.display import PlainDisplay
+from harness.learning.checkpoint import checkpoint_step
 from harness.plugins.registry import registry
 from harness.running import Options, run
 from harness.store.lease import claim

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import Augmentation, Data, Episodes, Split, UsageError, draw_episodes, require_episodes
-from harness.data.batches import Source
-from harness.data.splits import Data as _Data
+from harness.learning.data.batches import Source
+from harness.learning.data.splits import Data as _Data
 
 
 def split_of(sizes: list[int]) -> Split:

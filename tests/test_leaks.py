@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import Augmentation, Data, Split
-from harness.data.duplicates import digests, shared_with_train
+from harness.learning.data.duplicates import digests, shared_with_train
 from tests.conftest import Harness
 
 SUITE = """\

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from harness import scale_and_shift
-from harness.norms import synchronise_norms
+from harness.learning.sync_norms import synchronise_norms
 
 KINDS: dict[str, tuple[type[nn.Module], dict[str, Any], tuple[int, ...]]] = {
     "1d": (nn.BatchNorm1d, {}, (7, 3)),

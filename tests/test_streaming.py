@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from harness import Augmentation, Data, Episodes, Labelled, Method, Split, Streamed, Trained, Views
-from harness.data import splits as splits_module
-from harness.data.batches import Source
-from harness.data.streaming import AHEAD, picked
+from harness.learning.data import splits as splits_module
+from harness.learning.data.batches import Source
+from harness.learning.data.streaming import AHEAD, picked
 from tests.parts import queries_by_part
 
 IMAGES = torch.randint(0, 256, (90, 3, 6, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

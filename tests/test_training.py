@@ -17,12 +17,12 @@ from harness_toy.parts import Blobs, Classify, Flat
 from torch import nn
 
 from harness import Augmentation, Data, Metric, Trained, Views
-from harness import training as loop
 from harness.base.checkpoint_interval import Interval
-from harness.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
-from harness.data.batches import Source
+from harness.learning import training as loop
+from harness.learning.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
+from harness.learning.data.batches import Source
+from harness.learning.training import make_optimizer, rate_factor, steps_of, train
 from harness.suite.budget import Budget, merge
-from harness.training import make_optimizer, rate_factor, steps_of, train
 
 
 def fresh(seed: int = 0) -> tuple[Classify, Source]:

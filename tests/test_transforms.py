@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torchvision.transforms.v2 import RandomResizedCrop
 
 from harness import Augmentation
-from harness.data import colour, transforms
-from harness.data.geometry import affine, crop_resize, resize_matrix
-from harness.data.transforms import Draw, augment
+from harness.learning.data import colour, transforms
+from harness.learning.data.geometry import affine, crop_resize, resize_matrix
+from harness.learning.data.transforms import Draw, augment
 
 IMAGES = torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 FACTORS = torch.tensor([0.0, 0.4, 0.9, 1.0, 1.3, 1.8])

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from harness import Augmentation, Data, Method, Split
-from harness.data.batches import Source
-from harness.distributed import _Gather, mean_of_ranks, own_part, ranks
-from harness.parallel import data_parallel
+from harness.learning.collectives import _Gather, mean_of_ranks, own_part, ranks
+from harness.learning.data.batches import Source
+from harness.learning.ddp import data_parallel
 from harness.plugins.registry import registry
 
 STEPS = 3
@@ -121,7 +121,7 @@ def _double(batch: Any) -> Any:
 
 
 def _without_synchronised_norms(method: nn.Module, step: int) -> Callable[[Any], Any]:
-    with mock.patch("harness.parallel.synchronise_norms"):
+    with mock.patch("harness.learning.ddp.synchronise_norms"):
         return data_parallel(cast(Method, method), step)
 
 

@@ -13,10 +13,10 @@ from safetensors.torch import load_model
 from torch import Tensor
 
 from harness.base.errors import UsageError
-from harness.building import build_method, load_data
-from harness.data.splits import Data, Split
 from harness.leaderboard.tables import Row, Table
 from harness.leaderboard.text import clean
+from harness.learning.building import build_method, load_data
+from harness.learning.data.splits import Data, Split
 from harness.plugins.registry import registry
 from harness.report.again import suite
 from harness.report.figures import Sketchbook

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.components import Method
+from harness.learning.components import Method
 from harness.testing.report import Fault
 from harness.testing.subjects import Adaptation, MethodSubject, adaptation, ways_of
 

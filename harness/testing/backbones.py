@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from harness.base.errors import UsageError
+from harness.learning.training import seed_all
 from harness.suite.cell import Component
 from harness.testing import declared, devices, encoders
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform
 from harness.testing.unchanged import different, listed, never_seeds, random_states_kept, settings_kept
-from harness.training import seed_all
 
 SHAPES = (
     (3, 32, 32),

@@ -17,17 +17,17 @@ from torch import Tensor
 
 from harness.base.cache import cache_folder
 from harness.base.errors import UsageError
-from harness.components import Dataset
-from harness.data.augmentation import Augmentation
-from harness.data.splits import Data, Split
-from harness.data.streaming import picked
+from harness.learning.components import Dataset
+from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.splits import Data, Split
+from harness.learning.data.streaming import picked
+from harness.learning.training import seed_all
 from harness.plugins.options import as_plain, parse
 from harness.suite.cell import Component
 from harness.testing import declared
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform
 from harness.testing.unchanged import random_states_kept, settings_kept
-from harness.training import seed_all
 
 DUPLICATES = 0.01  # of a split's samples may be in another as well: collections hold a few pictures twice
 SAMPLED = 1000  # images by which labels of train and test are compared

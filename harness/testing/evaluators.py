@@ -10,15 +10,15 @@ import numpy as np
 import torch
 
 from harness.base.errors import UsageError, UsageWarning
-from harness.components import Evaluator, Method, Metric, Trained
-from harness.data.splits import Data
+from harness.learning.components import Evaluator, Method, Metric, Trained
+from harness.learning.data.splits import Data
+from harness.learning.training import seed_all
 from harness.suite.cell import Component
 from harness.testing import declared, devices
 from harness.testing.declared import component
 from harness.testing.known import CLASSES, DESCRIBED, ByHeart, Graded, Known, bright, skewed
 from harness.testing.report import Fault, conform
 from harness.testing.unchanged import network_kept, random_states_kept, settings_kept
-from harness.training import seed_all
 
 PERFECT = 0.95  # least accuracy of an encoder that tells all classes apart
 CHANCE = 0.6  # greatest of one that tells nothing: half, as an evaluator may take two classes at a time, and a margin

@@ -9,9 +9,9 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
-from harness.components import Method
-from harness.data.augmentation import Augmentation
-from harness.data.splits import Data, Split
+from harness.learning.components import Method
+from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.splits import Data, Split
 from harness.plugins.options import NoOptions
 
 CLASSES = 6

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.components import Method
-from harness.data.batches import EpisodeBatch, LabelledBatch
-from harness.data.splits import Data
+from harness.learning.components import Method
+from harness.learning.data.batches import EpisodeBatch, LabelledBatch
+from harness.learning.data.splits import Data
+from harness.learning.training import seed_all
 from harness.testing import encoders
 from harness.testing.report import Fault
 from harness.testing.subjects import MethodSubject, accuracy, scalar
 from harness.testing.unchanged import different, listed
-from harness.training import seed_all
 
 FEW = 3  # steps, after which a layer that starts at zero lets gradients through
 SEVERAL = 6  # steps, in which a memory of classes meets all of them

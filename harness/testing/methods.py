@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from harness.base.errors import UsageError
-from harness.components import Method
-from harness.data.batches import Episodes, Labelled, Source, Views
+from harness.learning.components import Method
+from harness.learning.data.batches import Episodes, Labelled, Source, Views
 from harness.testing import adapting, declared, devices, encoders, learning
 from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from harness.data.augmentation import Augmentation
-from harness.data.splits import Data, Split
+from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.splits import Data, Split
 from harness.plugins.manager import Origin
 from harness.plugins.options import NoOptions
 from harness.plugins.registry import Spec

@@ -25,10 +25,11 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from harness.base.errors import UsageError
 from harness.base.python import environment, python
-from harness.components import Method
-from harness.data.batches import Source
-from harness.distributed import mean_of_ranks, ranks
-from harness.parallel import data_parallel
+from harness.learning.collectives import mean_of_ranks, ranks
+from harness.learning.components import Method
+from harness.learning.data.batches import Source
+from harness.learning.ddp import data_parallel
+from harness.learning.training import seed_all
 from harness.peers import NOTICE_SECONDS, join, leave
 from harness.plugins.manager import Origin
 from harness.plugins.options import as_plain, parse
@@ -36,7 +37,6 @@ from harness.plugins.registry import Spec
 from harness.suite.cell import Component
 from harness.testing.report import Fault
 from harness.testing.subjects import BATCH, MethodSubject
-from harness.training import seed_all
 
 RANKS = 2
 PATIENCE = timedelta(seconds=30)  # of one that waits for the other in a collective

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 
 from harness.base.checkpoint_interval import Interval
-from harness.building import build_method
-from harness.components import Method
-from harness.data.batches import Batches, Episodes, Source, gather_episodes
-from harness.data.episodes import draw_episodes
-from harness.data.splits import Data
+from harness.learning.building import build_method
+from harness.learning.components import Method
+from harness.learning.data.batches import Batches, Episodes, Source, gather_episodes
+from harness.learning.data.episodes import draw_episodes
+from harness.learning.data.splits import Data
+from harness.learning.training import seed_all, train
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component
 from harness.testing.problem import gratings, relabelled, small_net, tested_elsewhere
-from harness.training import seed_all, train
 
 BATCH = 64
 EPISODES, SHOTS, QUERIES = 20, 5, 15

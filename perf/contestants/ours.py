@@ -25,11 +25,11 @@ from torch import nn
 from worker import Options, Work, serve
 
 from harness import Augmentation, Data, EpisodeBatch, Method, Split, Trained, draw_episodes
-from harness.data.batches import Source, gather_episodes
-from harness.data.transforms import augment
+from harness.learning.data.batches import Source, gather_episodes
+from harness.learning.data.transforms import augment
+from harness.learning.training import make_optimizer, train
 from harness.memory import keep_freed_memory
 from harness.suite.budget import Budget
-from harness.training import make_optimizer, train
 
 RECIPE = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)
 NEVER = Path("there is no checkpoint here")

@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 
 from harness.base.atomic_files import read_json
-from harness.checkpoint import read_checkpoint
+from harness.learning.checkpoint import read_checkpoint
 from tests.faults.bench import PARTS, cells, outcome
 
 LEFT_OVER = ("leases/[!.]*", "**/checkpoint.pt", "**/.*.tmp", "**/*.tmp")

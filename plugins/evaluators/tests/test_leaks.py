@@ -12,7 +12,7 @@ from harness_evaluators import FewShotConfig
 from harness_evaluators.fewshot import FewShot
 
 from harness import Data, Episodes
-from harness.data.batches import Source
+from harness.learning.data.batches import Source
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from harness_maml.threads import in_threads
 from torch import Tensor, nn
 
 from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, UsageError, draw_episodes
-from harness.building import check_cell
-from harness.data.batches import Source, gather_episodes
+from harness.learning.building import check_cell
+from harness.learning.data.batches import Source, gather_episodes
 from harness.plugins.registry import registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from harness import Data, UsageError
-from harness.data.batches import Source
+from harness.learning.data.batches import Source
 
 VIEWS = (2, 12, 1, 14, 14)
 

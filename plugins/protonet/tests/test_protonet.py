@@ -10,7 +10,7 @@ from harness_protonet.method import ProtoNet
 from torch import Tensor, nn
 
 from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, draw_episodes
-from harness.data.batches import Source, gather_episodes
+from harness.learning.data.batches import Source, gather_episodes
 
 
 class Small(nn.Module):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from harness import Data, Split
-from harness.data.batches import Source
+from harness.learning.data.batches import Source
 
 
 def loop_over_pairs(z: Tensor, temperature: float) -> Tensor:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from harness import Data
-from harness.data.batches import Source
+from harness.learning.data.batches import Source
 
 SMALL = Config(projection_dim=16, hidden_dim=8)
 

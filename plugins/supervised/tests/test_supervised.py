@@ -10,7 +10,7 @@ from harness_supervised import Config
 from harness_supervised.method import Supervised
 
 from harness import Data, LabelledBatch
-from harness.data.batches import Source
+from harness.learning.data.batches import Source
 
 
 def test_loss_and_gradient_have_their_closed_forms(gratings: Data, tiny_net: Any) -> None:

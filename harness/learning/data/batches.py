@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from harness.base.errors import UsageError
-from harness.data.augmentation import Augmentation
-from harness.data.episodes import EpisodeIndices, draw_episodes, require_episodes
-from harness.data.splits import Data, require_classes
-from harness.data.streaming import AHEAD, Images, Streamed, read_ahead
-from harness.data.transforms import Draw, augment_with
+from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
+from harness.learning.data.splits import Data, require_classes
+from harness.learning.data.streaming import AHEAD, Images, Streamed, read_ahead
+from harness.learning.data.transforms import Draw, augment_with
 
 
 @dataclass(frozen=True)

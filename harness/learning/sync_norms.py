@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from harness.base.errors import UsageError
-from harness.distributed import gather, ranks
+from harness.learning.collectives import gather, ranks
 
 PLAIN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)  # subclasses do more than normalise
 

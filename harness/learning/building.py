@@ -10,10 +10,10 @@ import torch
 
 from harness.base.cache import cache_folder
 from harness.base.errors import ENVIRONMENT, UsageError, UsageWarning
-from harness.components import Dataset, Evaluator, Method
-from harness.data.batches import Source, derive_seed
-from harness.data.splits import Data
-from harness.norms import synchronise_norms
+from harness.learning.components import Dataset, Evaluator, Method
+from harness.learning.data.batches import Source, derive_seed
+from harness.learning.data.splits import Data
+from harness.learning.sync_norms import synchronise_norms
 from harness.suite.cell import Cell, Component
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from harness.base.errors import UsageError
-from harness.data.augmentation import Augmentation
-from harness.data.streaming import Images, picked
+from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.streaming import Images, picked
 
 MEASURED_WHOLE = 2**30  # values; of larger splits, the moments are those of a sample
 MEASURED = 2048  # images in that sample

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.stop_signal import Interrupted, asked, postponed
-from harness.checkpoint import load_checkpoint, save_checkpoint
-from harness.components import Method
-from harness.data.batches import Batches, Source, derive_seed
-from harness.distributed import agreed, mean_of_ranks, rank, ranks
-from harness.profiling import profiled
+from harness.learning.checkpoint import load_checkpoint, save_checkpoint
+from harness.learning.collectives import agreed, mean_of_ranks, rank, ranks
+from harness.learning.components import Method
+from harness.learning.data.batches import Batches, Source, derive_seed
+from harness.learning.profiling import profiled
 from harness.suite.budget import Budget
 
 CHECKPOINT_EVERY = Interval.parse(DEFAULT)
@@ -73,7 +73,7 @@ def train(
     method.train()
     loss_of: Callable[[Any], Any] = torch.compile(method.loss) if budget.compile else method.loss
     if ranks() > 1:
-        from harness.parallel import data_parallel  # takes a second to import
+        from harness.learning.ddp import data_parallel  # takes a second to import
 
         loss_of = data_parallel(method, first)
     started = saved = time.monotonic()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.base.errors import UsageError
-from harness.data.splits import ByClass, Split
+from harness.learning.data.splits import ByClass, Split
 
 
 class EpisodeIndices(NamedTuple):

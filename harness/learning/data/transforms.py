@@ -9,9 +9,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from harness.data import colour
-from harness.data.augmentation import Augmentation
-from harness.data.geometry import affine, crop_resize
+from harness.learning.data import colour
+from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.geometry import affine, crop_resize
 
 ASPECT = (3 / 4, 4 / 3)  # of a random crop
 TRIES = 10  # boxes drawn for a random crop before it is the whole picture

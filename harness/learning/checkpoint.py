@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from harness.base.atomic_files import set_aside, write_bytes
-from harness.components import Method
+from harness.learning.components import Method
 
 
 def save_checkpoint(path: Path, step: int, seconds: float, method: Method, optimizer: torch.optim.Optimizer) -> None:

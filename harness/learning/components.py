@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.base.errors import UsageError
-from harness.data.augmentation import Augmentation
-from harness.data.batches import Batches
-from harness.data.splits import Data, Split
-from harness.data.streaming import Images, picked
+from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.batches import Batches
+from harness.learning.data.splits import Data, Split
+from harness.learning.data.streaming import Images, picked
 
 Classifier = Callable[[Tensor], Tensor]
 """Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.data.splits import Data
+from harness.learning.data.splits import Data
 
 VALUES = 2**22  # that are hashed at a time
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from harness.components import Method
-from harness.distributed import gather
-from harness.norms import synchronise_norms
+from harness.learning.collectives import gather
+from harness.learning.components import Method
+from harness.learning.sync_norms import synchronise_norms
 
 
 def data_parallel(method: Method, step: int) -> Callable[[Any], Any]:
