@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from harness.base.errors import UsageError, UsageWarning, nearest
     from harness.base.processes import alive, process_start
     from harness.base.python import safe_path
-    from harness.jobs import run_job
     from harness.learning.collectives import gather, own_part, ranks, same_on_all
     from harness.learning.components import (
         Backbone,
@@ -37,8 +36,9 @@ if TYPE_CHECKING:
     from harness.plugins.hookspecs import Register, hookimpl
     from harness.plugins.options import NoOptions, option
     from harness.plugins.published import Published
-    from harness.preloading import preload
-    from harness.supervisor import GRACE_SECONDS
+    from harness.running.job_command import run_job
+    from harness.running.preloading import preload
+    from harness.running.supervisor import GRACE_SECONDS
 
 _LAZY = {
     **dict.fromkeys(
@@ -60,14 +60,14 @@ _LAZY = {
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.plugins.events"),
     **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.plugins.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.plugins.hookspecs"),
-    "run_job": "harness.jobs",
+    "run_job": "harness.running.job_command",
     "scale_and_shift": "harness.learning.sync_norms",
     **dict.fromkeys(("NoOptions", "option"), "harness.plugins.options"),
-    "preload": "harness.preloading",
+    "preload": "harness.running.preloading",
     **dict.fromkeys(("alive", "process_start"), "harness.base.processes"),
     "Published": "harness.plugins.published",
     "safe_path": "harness.base.python",
-    "GRACE_SECONDS": "harness.supervisor",
+    "GRACE_SECONDS": "harness.running.supervisor",
 }
 
 __all__ = [

@@ -27,7 +27,7 @@ from harness import UsageError
 from harness.plugins.executors import Resources
 from harness.plugins.options import parse
 from harness.plugins.registry import registry
-from harness.running import run
+from harness.running.session import run
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 

@@ -16,10 +16,10 @@ from counted import Timer, preload, read_counts
 from synthetic import planned, write_results, write_suite
 
 from harness.base.atomic_files import write_json
-from harness.jobs import PREPARE
 from harness.plugins.executors import Ended, Executor, Job, Resources
-from harness.progress import Progress
-from harness.running import run
+from harness.running.job_command import PREPARE
+from harness.running.progress import Progress
+from harness.running.session import run
 from harness.store.results_folder import Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan

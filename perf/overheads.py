@@ -20,8 +20,8 @@ from synthetic import planned, write_results, write_suite
 
 from harness.plugins.executors import Resources
 from harness.plugins.registry import registry
-from harness.progress import Progress
-from harness.running import run
+from harness.running.progress import Progress
+from harness.running.session import run
 from harness.store.results_folder import Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan

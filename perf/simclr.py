@@ -7,7 +7,7 @@ the same number of weights) and the same projector (hidden layer as wide as the 
 the 3x3 stem without max-pooling.
 
 - **harness**: `harness.learning.training.train` with the `simclr` or `moco` plugin, as a cell runs it, its logging
-  included, in channels_last, with a cell's allocator settings (`harness/memory.py`).
+  included, in channels_last, with a cell's allocator settings (`harness/running/allocator.py`).
 - **limit**: likewise, the same method object and optimizer on one batch of ready, normalised tensors: no data, no
   augmentation.
 - **lightly**: `LightlyDataset` over PIL images in memory, `SimCLRTransform`, its heads and `NTXentLoss`, as in its

@@ -65,7 +65,7 @@ def second_ranks(folder: Path) -> list[int]:
             command = place.read_bytes()
         except OSError:
             continue
-        if b"harness.peers" in command and str(folder).encode() in command:
+        if b"harness.running.ranks" in command and str(folder).encode() in command:
             found.append(int(place.parent.name))
     return found
 

@@ -16,13 +16,13 @@ from rich.console import Console
 from harness import Capabilities, Ended, Executor, Job, Resources, UsageError
 from harness.base.atomic_files import read_json, write_json
 from harness.base.outcome import Outcome
-from harness.display import PlainDisplay
 from harness.learning.checkpoint import checkpoint_step
 from harness.plugins.registry import registry
-from harness.running import Options, run
+from harness.running.display import PlainDisplay
+from harness.running.session import Options, run
+from harness.running.submitted import Submitted
 from harness.store.lease import claim
 from harness.store.results_folder import CellFolder, Store
-from harness.submitted import Submitted
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 from harness.testing import check_executor

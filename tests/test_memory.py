@@ -12,7 +12,7 @@ LOOP = """
 import resource, sys, torch
 torch.set_num_threads(1)
 if sys.argv[1] == "kept":
-    from harness.memory import keep_freed_memory
+    from harness.running.allocator import keep_freed_memory
     keep_freed_memory()
 network = torch.nn.Sequential(*(torch.nn.Conv2d(32, 32, 3, padding=1) for _ in range(4)))
 images = torch.randn(64, 32, 24, 24)

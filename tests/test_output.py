@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.display import PlainDisplay
 from harness.plugins.registry import registry
-from harness.progress import Progress
+from harness.running.display import PlainDisplay
+from harness.running.progress import Progress
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite

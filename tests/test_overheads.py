@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from harness import UsageError, progress
+from harness import UsageError
 from harness.cli import app, table
 from harness.cli import help as drawn
 from harness.plugins.registry import registry
-from harness.progress import Progress
+from harness.running import progress
+from harness.running.progress import Progress
 from harness.store.results_folder import Store
 from harness.suite import planfile
 from harness.suite.document import read
@@ -161,7 +162,7 @@ def test_tables_wrap_what_may_wrap() -> None:
 
 
 def test_preparing_meets_each_combination_once(suite: Write) -> None:
-    from harness.cell import _by_dataset
+    from harness.running.run_cell import _by_dataset
 
     plan = planned(suite, SUITE.replace("[0, 1]", str(list(range(50)))))
     plan = replace(plan, cells=dict(plan.cells))

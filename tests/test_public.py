@@ -127,9 +127,9 @@ def is_public(module: str, name: str) -> bool:
 
 def test_a_private_import_would_be_seen() -> None:
     lines = [
-        "from harness.cell import run_cell",
+        "from harness.running.run_cell import run_cell",
         "import harness.store.results_folder",
-        'load("harness.jobs")',
+        'load("harness.running.job_command")',
         "from harness.plugins.manager import installed",
     ]
     text = "\n".join(lines)

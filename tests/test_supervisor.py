@@ -14,15 +14,15 @@ import pytest
 from harness.base.atomic_files import read_json, write_json
 from harness.base.outcome import Outcome
 from harness.base.processes import alive, process_start
+from harness.running.supervisor import Limits
 from harness.store import lease
 from harness.store.results_folder import CellFolder, Store
-from harness.supervisor import Limits
 from tests.conftest import SUITE, Harness
 from tests.test_faults import Write
 
 HEAD = """
 import errno, os, signal, time
-from harness import supervisor
+from harness.running import supervisor
 from harness.base.outcome import Outcome
 supervisor.GRACE_SECONDS, supervisor.BEAT_SECONDS = 0.5, 0.2
 

@@ -67,7 +67,7 @@ import sys
 from pathlib import Path
 import torch
 from torch import distributed
-from harness.peers import join, leave
+from harness.running.ranks import join, leave
 for number in range(100):
     folder = Path(sys.argv[1], str(number))
     folder.mkdir()

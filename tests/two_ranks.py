@@ -143,7 +143,7 @@ def _without(what: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    from harness.peers import join
+    from harness.running.ranks import join
 
     torch.set_num_threads(1)
     folder, number = Path(sys.argv[1]), int(sys.argv[2])

@@ -13,8 +13,8 @@ from harness.base.atomic_files import DamagedError
 from harness.base.errors import UsageError, shown
 from harness.cli.gating import file_in_a_folder, gate_of, run_of, run_suite, tell, tell_actions
 from harness.cli.run import more_than_nothing
-from harness.running import Options
-from harness.supervisor import Limits
+from harness.running.session import Options
+from harness.running.supervisor import Limits
 
 if TYPE_CHECKING:
     from harness.gate.report import Report

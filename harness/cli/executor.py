@@ -11,7 +11,7 @@ from harness.base.errors import UsageError
 from harness.plugins.executors import Executor, Resources
 from harness.plugins.options import KeyPath, as_plain, parse
 from harness.plugins.registry import registry
-from harness.running import Options
+from harness.running.session import Options
 from harness.suite.document import scalar
 from harness.suite.plan import Plan
 from harness.suite.suite import Suite, resolve_paths

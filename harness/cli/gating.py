@@ -15,9 +15,9 @@ from harness.base.errors import UsageError
 from harness.base.slugs import default_results
 from harness.cli.listing import report as report_problems
 from harness.cli.run import conclude, execute
-from harness.display import Output
 from harness.plugins.registry import registry
-from harness.running import Options
+from harness.running.display import Output
+from harness.running.session import Options
 from harness.store.records import records_of
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan

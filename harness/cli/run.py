@@ -22,18 +22,18 @@ from harness.base.slugs import default_results
 from harness.cli import complete
 from harness.cli.executor import check_device, engine_of, modules, options_of, require
 from harness.cli.listing import report
-from harness.display import Output, display_for, duration
 from harness.plugins.executors import Resources
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
-from harness.running import Options
-from harness.running import run as run_plan
+from harness.running.display import Output, display_for, duration
+from harness.running.session import Options
+from harness.running.session import run as run_plan
+from harness.running.supervisor import Limits
 from harness.store.records import records_of
 from harness.store.results_folder import CellFolder, Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan, selection
 from harness.suite.suite import Suite, load_suite
-from harness.supervisor import Limits
 
 
 def more_than_nothing(param: typer.CallbackParam, limit: float | None) -> float | None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UsageError
-from harness.jobs import CELL
 from harness.plugins.executors import Executor, Job, Resources
+from harness.running.job_command import CELL
 from harness.suite.cell import Component
 from harness.testing import declared
 from harness.testing.declared import component

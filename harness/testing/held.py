@@ -9,8 +9,8 @@ from glob import glob
 from pathlib import Path
 from types import TracebackType
 
-from harness.jobs import CELL
 from harness.plugins.executors import Job
+from harness.running.job_command import CELL
 
 PATIENCE = 60.0  # seconds until a job that does nothing must have begun, or ended
 

@@ -30,10 +30,10 @@ from harness.learning.components import Method
 from harness.learning.data.batches import Source
 from harness.learning.ddp import data_parallel
 from harness.learning.training import seed_all
-from harness.peers import NOTICE_SECONDS, join, leave
 from harness.plugins.manager import Origin
 from harness.plugins.options import as_plain, parse
 from harness.plugins.registry import Spec
+from harness.running.ranks import NOTICE_SECONDS, join, leave
 from harness.suite.cell import Component
 from harness.testing.report import Fault
 from harness.testing.subjects import BATCH, MethodSubject

@@ -28,7 +28,7 @@ from harness import Augmentation, Data, EpisodeBatch, Method, Split, Trained, dr
 from harness.learning.data.batches import Source, gather_episodes
 from harness.learning.data.transforms import augment
 from harness.learning.training import make_optimizer, train
-from harness.memory import keep_freed_memory
+from harness.running.allocator import keep_freed_memory
 from harness.suite.budget import Budget
 
 RECIPE = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from collections.abc import Iterable
 
-from harness.memory import use_huge_pages
+from harness.running.allocator import use_huge_pages
 
 
 def preload(modules: Iterable[str]) -> None:
@@ -21,9 +21,9 @@ def preload(modules: Iterable[str]) -> None:
     torch.set_num_threads(1)  # a pool of threads would not survive the fork
     torch.optim.SGD([torch.zeros(1)])  # the first optimizer of a process imports torch's compiler: two seconds
 
-    import harness.cell  # noqa: F401 (what a job runs)
+    import harness.running.run_cell  # noqa: F401 (what a job runs)
     from harness.plugins.registry import registry
-    from harness.provenance import provenance
+    from harness.running.provenance import provenance
 
     registry()  # finds the plugins
     provenance("cpu", 1)  # asks git

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.base.errors import shown
-from harness.progress import Progress, last_step
+from harness.running.progress import Progress, last_step
 from harness.suite.cell import Cell
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress

@@ -25,12 +25,12 @@ from harness.learning.components import Method, Metric, Trained
 from harness.learning.data.duplicates import shared_with_train
 from harness.learning.data.splits import Data
 from harness.learning.training import seed_all, train, use_precision
-from harness.memory import keep_freed_memory
-from harness.peers import RankError, together
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed
 from harness.plugins.registry import registry
-from harness.provenance import provenance
+from harness.running.allocator import keep_freed_memory
+from harness.running.provenance import provenance
+from harness.running.ranks import RankError, together
 from harness.store.results_folder import CellFolder, Store
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan

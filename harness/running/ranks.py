@@ -136,7 +136,7 @@ def _start(
     device: torch.device,
     threads: int,
 ) -> Rank:
-    command = python("-m", "harness.peers", str(plan.path), cell.id, str(checkpoint), str(folder))
+    command = python("-m", "harness.running.ranks", str(plan.path), cell.id, str(checkpoint), str(folder))
     options = ["--rank", str(rank), "--ranks", str(ranks), "--device", device.type, "--threads", str(threads)]
     whole = [*command, *options, "--parent", str(os.getpid())]
     process = subprocess.Popen(whole, stdin=subprocess.DEVNULL, env=environment())
@@ -175,7 +175,7 @@ def _end(started: Sequence[Rank], patience: float) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The life of another rank: it trains as rank 0 does, and leaves nothing."""
-    parser = argparse.ArgumentParser(prog="harness.peers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="harness.running.ranks", description=__doc__)
     for name in ("plan", "id", "checkpoint", "folder"):
         parser.add_argument(name, type=str if name == "id" else Path)
     for name in ("rank", "ranks", "threads", "parent"):
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _train(given)
     except Exception as error:  # noqa: BLE001 (rank 0 says it)
-        from harness.cell import status_of, words_of
+        from harness.running.run_cell import status_of, words_of
 
         traceback.print_exc()
         message: Mapping[str, Any] = {"status": status_of(error), "message": words_of(error)}
@@ -208,8 +208,8 @@ def _train(given: argparse.Namespace) -> None:
     from harness.base.stop_signal import Interrupted
     from harness.learning import building
     from harness.learning.training import train, use_precision
-    from harness.memory import keep_freed_memory
     from harness.plugins.registry import registry
+    from harness.running.allocator import keep_freed_memory
 
     keep_freed_memory()
     torch.set_num_threads(given.threads)

@@ -9,12 +9,12 @@ from harness.base.errors import UsageError
 from harness.plugins.events import RunFinished
 from harness.plugins.executors import Executor
 from harness.plugins.manager import installed
-from harness.progress import Progress
+from harness.running.progress import Progress
+from harness.running.scheduler import Display, Options, Work
+from harness.running.submitted import Submitted
 from harness.store.damage import repair
 from harness.store.results_folder import Store
-from harness.submitted import Submitted
 from harness.suite.plan import Plan
-from harness.work import Display, Options, Work
 
 __all__ = ["Display", "Options", "run"]
 

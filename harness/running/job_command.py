@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.errors import UsageError
-from harness.memory import use_huge_pages
+from harness.running.allocator import use_huge_pages
 
 if TYPE_CHECKING:
     from harness.base.outcome import Outcome
@@ -61,10 +61,10 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _prepare(given: argparse.Namespace) -> int:
-    from harness.supervisor import supervise
+    from harness.running.supervisor import supervise
 
     def work() -> Outcome:
-        from harness.cell import prepare  # imports torch
+        from harness.running.run_cell import prepare  # imports torch
 
         return prepare(given.plan, given.found)
 
@@ -75,9 +75,9 @@ def _cell(given: argparse.Namespace) -> int:
     """Run a cell that nobody runs or has run since this job was planned."""
     from harness.base.atomic_files import write_json  # all this takes time to import, which `harness --help` must not
     from harness.plugins.registry import registry
+    from harness.running.supervisor import Limits, supervise
     from harness.store.results_folder import Store
     from harness.suite.planfile import PlanFile
-    from harness.supervisor import Limits, supervise
 
     plan = PlanFile(given.plan, registry())
     cell = plan.cell(given.id)
@@ -85,7 +85,7 @@ def _cell(given: argparse.Namespace) -> int:
     folder = store.cell(given.id)
 
     def work() -> Outcome:
-        from harness.cell import run_cell  # imports torch
+        from harness.running.run_cell import run_cell  # imports torch
 
         every = given.checkpoint_every
         return run_cell(plan, cell, folder, given.device, given.threads, profile=given.profile, every=every)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from harness import jobs
 from harness.base.atomic_files import DamagedError, read_json, write_json
 from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
@@ -17,12 +16,13 @@ from harness.base.processes import oom_kills
 from harness.plugins.events import CellFinished
 from harness.plugins.executors import Ended, Executor, Job
 from harness.plugins.manager import installed
-from harness.progress import Progress
+from harness.running import job_command
+from harness.running.progress import Progress
+from harness.running.submitted import Submitted
+from harness.running.supervisor import Limits
 from harness.store import lease
 from harness.store.results_folder import ATTEMPT
-from harness.submitted import Submitted
 from harness.suite.cell import Cell
-from harness.supervisor import Limits
 
 POLL_SECONDS = 0.5
 
@@ -102,12 +102,12 @@ class Work:
         found = self.store.prepared(self.plan, self.run).absolute()
         found.parent.mkdir(parents=True, exist_ok=True)
         log = found.with_suffix(".log")
-        command = (jobs.PREPARE, str(self.plan), "--found", str(found))
-        self.executor.submit(Job(jobs.PREPARE, command, str(log)))
+        command = (job_command.PREPARE, str(self.plan), "--found", str(found))
+        self.executor.submit(Job(job_command.PREPARE, command, str(log)))
         code = None
         while code is None:
             for ended in self.executor.poll(POLL_SECONDS):
-                if ended.name == jobs.PREPARE:
+                if ended.name == job_command.PREPARE:
                     code = ended.exit_code
                 else:  # adopted; it is not reported again
                     self._end(ended)
@@ -193,14 +193,14 @@ class Work:
         attempt = self.store.cell(id_).next_attempt().absolute()
         attempt.parent.mkdir(parents=True, exist_ok=True)
         job = self.submitted[id_] = Submitted(attempt, self.run, self.since[id_])
-        command = (jobs.CELL, str(self.plan), id_, *job.arguments(), *self.options.arguments())
+        command = (job_command.CELL, str(self.plan), id_, *job.arguments(), *self.options.arguments())
         devices = self.progress.plan.cells[id_].budget.devices
         self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices))
 
     def _end(self, ended: Ended) -> None:
         id_, job = ended.name, self.submitted.pop(ended.name)
         held = job.held(self.store, id_)
-        if ended.exit_code == jobs.NOT_RUN and not held:
+        if ended.exit_code == job_command.NOT_RUN and not held:
             # what it would have written may be there, from who has run it
             self.progress.back(id_)
             self.waiting.append(id_)

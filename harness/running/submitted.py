@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import jobs
 from harness.plugins.executors import Job
+from harness.running import job_command
 from harness.store import lease
 from harness.store.results_folder import Store
 
@@ -23,7 +23,7 @@ class Submitted:
     @classmethod
     def of(cls, job: Job, store: Store) -> Submitted:
         """What an adopted job's command says; where that was written, the results folder may have had another path."""
-        given = jobs.read(job.command)
+        given = job_command.read(job.command)
         attempt = store.cell(job.name).attempts / given.attempt.name
         return cls(attempt, given.run, given.since or int(attempt.stem))
 
