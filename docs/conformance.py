@@ -84,7 +84,7 @@ def page() -> str:
 
 
 def row(broken: Broken, failure: Failure) -> str:
-    from harness.leaderboard.markdown import escape
+    from harness.reporting.leaderboard.markdown import escape
     from tests.conformance.catalogue import steady
 
     said = steady(f"{failure.seen}; {failure.change}")

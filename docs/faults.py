@@ -46,7 +46,7 @@ def row(title: str, outcome: Outcome) -> str:
 
 def cell(text: str) -> str:
     """Text as one cell of a table."""
-    from harness.leaderboard.markdown import escape
+    from harness.reporting.leaderboard.markdown import escape
 
     return "<br>".join(map(escape, text.splitlines()))
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.leaderboard.markdown import escape
 from harness.plugins.manager import bundled
 from harness.plugins.options import as_plain, fields_of, type_name
 from harness.plugins.registry import KINDS, Registry, Spec, registry
+from harness.reporting.leaderboard.markdown import escape
 from harness.suite.budget import Budget
 
 PAGE = Path(__file__).parent / "options.md"

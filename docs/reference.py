@@ -10,8 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from harness import leaderboard
 from harness.plugins.registry import registry
+from harness.reporting import leaderboard
 from harness.store.results_folder import Store
 
 REFERENCES = Path(__file__).parent.parent / "results" / "reference"

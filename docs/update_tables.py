@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import leaderboard
-from harness.leaderboard.inject import as_written, updated
 from harness.plugins.registry import registry
+from harness.reporting import leaderboard
+from harness.reporting.leaderboard.inject import as_written, updated
 from harness.store.results_folder import Store
 
 ROOT = Path(__file__).parent.parent

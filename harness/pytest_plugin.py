@@ -100,8 +100,8 @@ class _Check:
     def expected(self) -> list[str]:
         """The rows that the baseline lets expect. Raises pytest.UsageError if it is damaged."""
         from harness.base.errors import UsageError
-        from harness.gate.baseline import load
-        from harness.gate.rows import Row
+        from harness.reporting.gate.baseline import load
+        from harness.reporting.gate.rows import Row
 
         try:
             groups = load(self.baseline).groups

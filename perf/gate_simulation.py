@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.gate.snapshot import Evaluation, Group, Scores, Snapshot
-from harness.gate.verdicts import compare
+from harness.reporting.gate.snapshot import Evaluation, Group, Scores, Snapshot
+from harness.reporting.gate.verdicts import compare
 from harness.suite.tolerances import ACCURACY, Gate
 
 RESULTS = Path(__file__).parent / "results" / "gate-simulation.json"

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparisons import compare
-from harness.statistics import t_interval
+from harness.reporting.comparisons import compare
+from harness.reporting.statistics import t_interval
 
 PAGE = Path(__file__).parent.parent / "docs" / "ranks.md"
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)

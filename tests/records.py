@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.leaderboard import show
+from harness.reporting.leaderboard import show
 from harness.store.records import CellRecord
 
 MACHINE = {

@@ -11,7 +11,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.comparisons import ALPHA, CAREFUL, Comparisons, Rank, compare, prior_freedom
+from harness.reporting.comparisons import ALPHA, CAREFUL, Comparisons, Rank, compare, prior_freedom
 
 
 def test_two_rows_are_a_paired_t_test() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness import __all__ as public
-from harness.leaderboard.inject import updated
 from harness.plugins.manager import bundled
 from harness.plugins.registry import KINDS, registry
+from harness.reporting.leaderboard.inject import updated
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 from tests import pages

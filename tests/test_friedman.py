@@ -1,7 +1,7 @@
 import pytest
 
-from harness.leaderboard.friedman import average_ranks, critical_difference, friedman
-from harness.statistics import Interval, overlapping
+from harness.reporting.leaderboard.friedman import average_ranks, critical_difference, friedman
+from harness.reporting.statistics import Interval, overlapping
 
 # Demšar 2006, table 6: AUC of four variants of C4.5 on 14 data sets
 DEMSAR = [

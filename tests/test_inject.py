@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UsageError
-from harness.leaderboard import Format, render
-from harness.leaderboard.inject import updated
+from harness.reporting.leaderboard import Format, render
+from harness.reporting.leaderboard.inject import updated
 from harness.store.results_folder import Store, write_json
 from tests import pages
 from tests.conftest import Harness

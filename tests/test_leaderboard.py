@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from harness.leaderboard import render
-from harness.leaderboard.notes import failures, notes
-from harness.leaderboard.provenance import provenance
-from harness.leaderboard.tables import build
+from harness.reporting.leaderboard import render
+from harness.reporting.leaderboard.notes import failures, notes
+from harness.reporting.leaderboard.provenance import provenance
+from harness.reporting.leaderboard.tables import build
 from harness.store.records import CellRecord
 from tests.records import BUDGET, component, evaluation, metric, quickstart, record, seeds, terminal
 

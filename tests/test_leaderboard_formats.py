@@ -12,9 +12,9 @@ from html.parser import HTMLParser
 import pytest
 from rich.cells import cell_len
 
-from harness.leaderboard import Format, render
-from harness.leaderboard.markdown import escape
-from harness.leaderboard.text import amount, clean, distinguish, half, natural
+from harness.reporting.leaderboard import Format, render
+from harness.reporting.leaderboard.markdown import escape
+from harness.reporting.leaderboard.text import amount, clean, distinguish, half, natural
 from harness.store.records import CellRecord
 from tests.records import (
     component,
@@ -167,7 +167,7 @@ def test_no_records() -> None:
 
 def test_importing_brings_neither_torch_nor_pandas() -> None:
     code = (
-        "import sys, harness.leaderboard as l; from harness.store.records import CellRecord; l.render([]);"
+        "import sys, harness.reporting.leaderboard as l; from harness.store.records import CellRecord; l.render([]);"
         "sys.exit(bool({'torch', 'pandas', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

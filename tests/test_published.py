@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.leaderboard import render, show
 from harness.plugins.options import fields_of
 from harness.plugins.published import Published
 from harness.plugins.registry import KINDS, registry
+from harness.reporting.leaderboard import render, show
 from harness.suite.budget import Budget
 from tests.conftest import SUITE, Harness, install
 from tests.records import component, evaluation, metric, record

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from harness.base.errors import UsageError
-from harness.leaderboard import Format, render
-from harness.leaderboard.across import rankings, said
-from harness.leaderboard.diagram import text_diagram
-from harness.leaderboard.notes import notes
-from harness.leaderboard.pairwise import pairwise, reading
-from harness.leaderboard.places import Place
-from harness.leaderboard.tables import Row, build
-from harness.leaderboard.text import letters
-from harness.leaderboard.view import View
+from harness.reporting.leaderboard import Format, render
+from harness.reporting.leaderboard.across import rankings, said
+from harness.reporting.leaderboard.diagram import text_diagram
+from harness.reporting.leaderboard.notes import notes
+from harness.reporting.leaderboard.pairwise import pairwise, reading
+from harness.reporting.leaderboard.places import Place
+from harness.reporting.leaderboard.tables import Row, build
+from harness.reporting.leaderboard.text import letters
+from harness.reporting.leaderboard.view import View
 from harness.store.records import CellRecord
 from tests.records import component, metric, record
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from harness import UsageError
-from harness.leaderboard import render
 from harness.plugins.published import Published
+from harness.reporting.leaderboard import render
 from harness.store.results_folder import CellFolder, Store
 from tests.conftest import Harness
 

@@ -19,15 +19,15 @@ import pytest
 import torch
 
 from harness.base.errors import UsageError
-from harness.leaderboard.tables import build
 from harness.plugins.registry import registry
-from harness.report import render
-from harness.report.again import suite
-from harness.report.cost import front
-from harness.report.curves import curve, read
-from harness.report.features import projected
-from harness.report.style import look
-from harness.report.units import units
+from harness.reporting.leaderboard.tables import build
+from harness.reporting.page import render
+from harness.reporting.page.again import suite
+from harness.reporting.page.cost import front
+from harness.reporting.page.curves import curve, read
+from harness.reporting.page.features import projected
+from harness.reporting.page.style import look
+from harness.reporting.page.units import units
 from harness.store.records import CellRecord
 from harness.store.results_folder import npz
 from harness.suite.plan import Plan
@@ -317,7 +317,7 @@ def test_what_it_needs_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPa
 
 
 def test_it_imports_no_torch() -> None:
-    use = "import sys, pathlib, harness.report as r; r.render([], pathlib.Path('.'))"
+    use = "import sys, pathlib, harness.reporting.page as r; r.render([], pathlib.Path('.'))"
     code = f"{use}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

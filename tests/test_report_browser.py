@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.report import render
+from harness.reporting.page import render
 from tests.browser import CHROMIUM, Browser
 from tests.records import HOSTILE, component, record
 from tests.test_report import FAILED, beside, small

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.significance import holm, paired_t, welch_t
+from harness.reporting.significance import holm, paired_t, welch_t
 
 SCORES = st.lists(st.integers(0, 10_000).map(lambda each: each / 10_000), min_size=2, max_size=8)
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=60)

@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.statistics import Interval, t_interval
+from harness.reporting.statistics import Interval, t_interval
 
 finite = st.floats(-1e3, 1e3, allow_nan=False)
 

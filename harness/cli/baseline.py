@@ -16,8 +16,8 @@ def baseline(
     output: Annotated[Path, typer.Option(help="the file to write; commit it", show_default=False)],
 ) -> None:
     """Make a baseline of a results folder: scores by seed, versions, hardware."""
-    from harness.gate.baseline import save
-    from harness.gate.snapshot import snapshot
+    from harness.reporting.gate.baseline import save
+    from harness.reporting.gate.snapshot import snapshot
 
     if output.is_dir():
         raise UsageError(f"{output}: is a folder; --output names a file.")

@@ -17,8 +17,8 @@ from harness.running.session import Options
 from harness.running.supervisor import Limits
 
 if TYPE_CHECKING:
-    from harness.gate.report import Report
-    from harness.gate.snapshot import Snapshot
+    from harness.reporting.gate.report import Report
+    from harness.reporting.gate.snapshot import Snapshot
 
 
 def check(
@@ -64,8 +64,8 @@ def check(
 
     Exit codes: 0 fine; 1 regressed, suspicious, missing or failed; 2 a mistake in command or suite; 3 not comparable.
     """
-    from harness.gate.baseline import save
-    from harness.gate.report import FINE, report
+    from harness.reporting.gate.baseline import save
+    from harness.reporting.gate.report import FINE, report
 
     if target.is_dir() and (results or budget or fresh or device or workers or timeout):
         raise UsageError(f"{target} is a results folder, and nothing runs: such options are for a suite.")
@@ -101,8 +101,8 @@ def _nothing_missing(found: Report, baseline: Path) -> None:
 
 def _baseline(path: Path) -> Snapshot:
     """Leaves with exit code 3 if it is damaged: whether anything got worse cannot be told."""
-    from harness.gate.baseline import load
-    from harness.gate.report import UNKNOWN
+    from harness.reporting.gate.baseline import load
+    from harness.reporting.gate.report import UNKNOWN
 
     try:
         return load(path)

@@ -27,7 +27,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0."""
-    from harness.gate.report import report
+    from harness.reporting.gate.report import report
 
     found = report(run_of(before), run_of(after), gate_of(gate), everything=True)
     tell(found, Console(highlight=False, markup=False), markdown=markdown, as_json=as_json)

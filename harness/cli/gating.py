@@ -25,8 +25,8 @@ from harness.suite.suite import load_suite
 from harness.suite.tolerances import Gate
 
 if TYPE_CHECKING:
-    from harness.gate.report import Report
-    from harness.gate.snapshot import Snapshot
+    from harness.reporting.gate.report import Report
+    from harness.reporting.gate.snapshot import Snapshot
 
 SUMMARY = "GITHUB_STEP_SUMMARY"  # GitHub Actions: a file whose Markdown is shown with the run
 
@@ -38,7 +38,7 @@ def gate_of(suite: Path | None) -> Gate:
 
 def run_of(folder: Path) -> Snapshot:
     """What a results folder holds; nothing, if it is empty or all damaged. Raises UsageError if there is no folder."""
-    from harness.gate.snapshot import snapshot
+    from harness.reporting.gate.snapshot import snapshot
 
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder.")
@@ -49,7 +49,7 @@ def run_suite(
     file: Path, budget: str | None, results: Path | None, options: Options, device: str, workers: int | None
 ) -> tuple[Gate, Snapshot]:
     """Run what is left of a suite; its tolerances, and what it asks for of the results folder."""
-    from harness.gate.snapshot import snapshot
+    from harness.reporting.gate.snapshot import snapshot
 
     known, console, started = registry(), Output(), time.monotonic()
     report_problems(known)
@@ -75,9 +75,9 @@ def tell(
     as_json: Path | None = None,
 ) -> None:
     """On the terminal, and in the files that are asked for."""
-    from harness.gate.junit import to_junit
-    from harness.gate.markdown import to_markdown
-    from harness.gate.terminal import to_console
+    from harness.reporting.gate.junit import to_junit
+    from harness.reporting.gate.markdown import to_markdown
+    from harness.reporting.gate.terminal import to_console
 
     to_console(found, console)
     if markdown:
@@ -90,8 +90,8 @@ def tell(
 
 def tell_actions(found: Report) -> None:
     """In GitHub Actions: annotations, and the report as the summary of the step."""
-    from harness.gate.actions import commands
-    from harness.gate.markdown import to_markdown
+    from harness.reporting.gate.actions import commands
+    from harness.reporting.gate.markdown import to_markdown
 
     if os.environ.get("GITHUB_ACTIONS") == "true":
         print(*commands(found), sep="\n", flush=True)

@@ -13,8 +13,8 @@ import typer
 
 from harness.base.atomic_files import write_bytes
 from harness.base.errors import UsageError, shown
-from harness.leaderboard.view import View
 from harness.plugins.registry import registry
+from harness.reporting.leaderboard.view import View
 from harness.store.results_folder import Store
 
 
@@ -56,7 +56,7 @@ def leaderboard(
     ] = False,
 ) -> None:
     """Make the leaderboard of a results folder from its records."""
-    from harness import leaderboard as tables  # pandas and scipy load slowly
+    from harness.reporting import leaderboard as tables  # pandas and scipy load slowly
 
     gc.disable()  # records hold no cycles, and to look for some among millions of values takes a third of the time
     view = View(by.value, tuple(metric or ()), pivot)
@@ -90,7 +90,7 @@ def _print(text: str) -> None:
 
 
 def _inject(documents: list[Path], folder: Path | None, *, verify: bool) -> None:
-    from harness.leaderboard.inject import as_written, updated
+    from harness.reporting.leaderboard.inject import as_written, updated
 
     published = registry().published()
     made = {document: as_written(document, updated(document, published, folder)) for document in documents}

@@ -29,7 +29,7 @@ def report(
     ] = False,
 ) -> None:
     """Make one HTML page of a results folder, to open from disk, send or print."""
-    from harness.report import render
+    from harness.reporting.page import render
 
     folder = folder or only_results("report")
     if not folder.is_dir():

@@ -206,7 +206,7 @@ def why(folder: CellFolder, status: str, cell: Cell) -> Text:
 
 def show_leaderboard(store: Store, plan: Plan, console: Console) -> None:
     """Write leaderboard.md into the results folder and show the tables: of what the suite asks for."""
-    from harness import leaderboard  # pandas and scipy load slowly
+    from harness.reporting import leaderboard  # pandas and scipy load slowly
 
     records, published = store.records(), registry().published()
     asked = records_of(plan, records)

@@ -13,9 +13,9 @@ from markdown_it import MarkdownIt
 from safetensors.torch import load_model, save_model
 
 from harness import UsageError
-from harness.leaderboard import render
-from harness.leaderboard.text import clean
 from harness.learning.checkpoint import checkpoint_step, give_up, unchanged_by_failure
+from harness.reporting.leaderboard import render
+from harness.reporting.leaderboard.text import clean
 from harness.suite.document import read
 from harness.suite.interpolation import MOST_RESOLVED
 from tests.conftest import SUITE

@@ -160,7 +160,7 @@ def test_the_workflow_of_the_page_gives_inputs_that_the_action_has() -> None:
 
 def test_our_own_suite_has_a_baseline_that_fits_it() -> None:
     """Every cell and evaluator that it asks for, or the gate of .ci/run would not be what it says."""
-    from harness.gate.baseline import load
+    from harness.reporting.gate.baseline import load
     from harness.suite.cell import evaluator_id
 
     asked = load_suite(ROOT / "benchmarks" / "ci.yaml", registry())

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.gate.snapshot import snapshot
-from harness.gate.verdicts import compare
+from harness.reporting.gate.snapshot import snapshot
+from harness.reporting.gate.verdicts import compare
 from harness.store.records import CellRecord
 from harness.suite.tolerances import Gate
 from tests.gate.runs import BUDGET, component, metric

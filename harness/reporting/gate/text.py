@@ -1,0 +1,74 @@
+"""A report as words and numbers, which every format only lays out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.reporting.gate.rows import COMPARED, Row
+from harness.reporting.leaderboard.text import MISSING, amount
+from harness.reporting.significance import least_spreads
+
+if TYPE_CHECKING:
+    from harness.reporting.gate.report import Report
+
+HEADERS = ("method", "metric", "before", "after", "change", "p", "verdict")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """One for each header."""
+    if row.before is None or row.after is None or row.change is None:
+        return row.key[2], row.title, MISSING, MISSING, MISSING, MISSING, row.verdict
+    p = MISSING if row.p is None else probability(row.p)
+    return row.key[2], row.title, value(row, row.before), value(row, row.after), change(row), p, row.verdict
+
+
+def value(row: Row, number: float) -> str:
+    """Accuracies in %."""
+    return amount(number) if row.is_ratio else f"{100 * number:.1f}" if row.percent else f"{number:.4g}"
+
+
+def change(row: Row) -> str:
+    """Points, the metric's own unit, or a ratio: '-1.2', '×0.97'."""
+    number = row.change or 0.0
+    return f"×{number:.2f}" if row.is_ratio else f"{100 * number:+.1f}" if row.percent else f"{number:+.3g}"
+
+
+def probability(p: float) -> str:
+    return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def line(row: Row) -> str:
+    """A row in one line: 'regressed: simclr · conv4 · glyphs: knn 34.6 → 12.1 (-22.5 points, p .004, 5 seeds)'."""
+    if row.verdict not in COMPARED or row.before is None or row.after is None:
+        return f"{row.verdict}: {row.name}" + (f" ({row.why})" if row.why else "")
+    unit = " points" if row.percent else ""
+    said = [f"{change(row)}{unit}", "" if row.p is None else f"p {probability(row.p)}"]
+    said += [f"{row.seeds} seed{'s' if row.seeds != 1 else ''}", row.why]
+    facts = ", ".join(filter(None, said))
+    return f"{row.verdict}: {row.name} {value(row, row.before)} → {value(row, row.after)} ({facts})"
+
+
+def reading(report: Report) -> str:
+    return (
+        "Accuracies in %. p: of a one-sided t-test over seeds, adjusted for all rows (Holm). Regressed: worse by "
+        f"more than the tolerance, with p < {report.alpha:g}. Suspicious: better by more "
+        "than the ceiling, likewise, or better than a bound of its own." + sight(report)
+    )
+
+
+def sight(report: Report) -> str:
+    """How large a change of a paired row must be: few seeds and many rows see little, and should say so."""
+    tested = [row for row in report.rows if row.p is not None]
+    seeds = min((row.seeds for row in tested if row.paired), default=0)
+    if not seeds:
+        return ""
+    least = amount(least_spreads(seeds, len(tested), report.alpha))
+    where = "" if all(row.paired for row in tested) else ", where seeds are paired,"
+    return (
+        f" With {len(tested)} tests and {seeds} seeds that takes{where} a change of {least} standard deviations of its "
+        "differences over seeds."
+    )
+
+
+def verdict(report: Report) -> str:
+    return f"{report.suite}: {report.summary or 'nothing could be compared'}."

@@ -1,0 +1,147 @@
+"""Tables -> grids of finished text, which every format only has to lay out and escape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean
+
+from harness.reporting.leaderboard.tables import Column, Row, Score, Table
+from harness.reporting.leaderboard.text import MISSING, amount, half, mean_with_half_width
+from harness.store.records import CellRecord
+
+_SIGNS = "†‡§¶"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text, and whether it is among the best."""
+
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Headers and rows. The first column holds labels, the others numbers."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def footnotes(table: Table) -> dict[str, str]:
+    """The sign of every protocol that some column does not rank."""
+    others = sorted(
+        {
+            score.protocol
+            for row in table.rows
+            for column, score in zip(table.columns, row.scores, strict=True)
+            if score and score.protocol != column.protocol
+        }
+    )
+    return {protocol: _SIGNS[i % len(_SIGNS)] * (1 + i // len(_SIGNS)) for i, protocol in enumerate(others)}
+
+
+def scores(table: Table, *, ties: bool = True) -> Grid:
+    """Rows by evaluators: '91.2 ± 0.8 (1-2) a', with the mean rank and the number of seeds."""
+    signs = footnotes(table)
+    titles = [column.title + ("" if column.higher_is_better else " ↓") for column in table.columns]
+    rows = [
+        (
+            Cell(row.label),
+            *(score_cell(c, score, row, signs, ties) for c, score in zip(table.columns, row.scores, strict=True)),
+            Cell(MISSING if row.mean_rank is None else f"{row.mean_rank:.1f}"),
+            Cell(str(row.seeds) if row.seeds == len(table.seeds) else f"{row.seeds}/{len(table.seeds)}"),
+        )
+        for row in table.rows
+    ]
+    return Grid((table.by, *titles, "mean rank", "n"), tuple(rows))
+
+
+def to_best(table: Table) -> Grid | None:
+    """Rows by evaluators: how much worse than the column's best mean, with half of a simultaneous interval. None if no
+    two rows are compared."""
+    shown = [i for i in range(len(table.columns)) if any(_compared(row.scores[i]) for row in table.rows)]
+    if not shown:
+        return None
+    rows = [(Cell(row.label), *(_to_best(table.columns[i], row.scores[i]) for i in shown)) for row in table.rows]
+    return Grid((table.by, *(table.columns[i].title for i in shown)), tuple(rows))
+
+
+def _compared(score: Score | None) -> bool:
+    return score is not None and score.place is not None
+
+
+def _to_best(column: Column, score: Score | None) -> Cell:
+    if score is None or score.place is None:
+        return Cell(MISSING)
+    gap = score.place.to_best
+    if gap.half_width is None:
+        return Cell("best")
+    return Cell(mean_with_half_width(gap.mean, gap.half_width, percent=column.percent))
+
+
+def costs(table: Table) -> Grid:
+    """Rows by costs, each the mean over seeds."""
+    evaluators = {column.key[0] for column in table.columns}
+    headers = (table.by, "budget", "train s", "evaluate s", "images/s", "images seen", "peak MB")
+    rows = [
+        (
+            Cell(row.label),
+            Cell(_budget(row)),
+            _training(row, "seconds"),
+            _mean(_evaluation_seconds(cell, evaluators) for cell in row.cells),
+            _training(row, "images_per_second"),
+            _training(row, "images"),
+            _training(row, "peak_memory_mb"),
+        )
+        for row in table.rows
+    ]
+    return Grid(headers, tuple(rows))
+
+
+def score_cell(
+    column: Column, score: Score | None, row: Row, signs: dict[str, str] | None = None, ties: bool = True
+) -> Cell:
+    """Mean, half of the interval, ranks, letters of ties; seeds and protocol where they are not the usual ones."""
+    if score is None:
+        return Cell(MISSING)
+    interval = score.interval
+    parts = [mean_with_half_width(interval.mean, interval.half_width, percent=column.percent)]
+    if score.within is not None:
+        parts.append(f"[± {half(score.within, percent=column.percent)}]")
+    if score.rank:
+        parts.append(f"({score.rank})")
+    if ties and score.ties:
+        parts.append(score.ties)
+    if interval.n != row.seeds:
+        parts.append(f"n={interval.n}")
+    if score.protocol != column.protocol:
+        parts.append((signs or {}).get(score.protocol, _SIGNS[0]))
+    return Cell(" ".join(parts), best=bool(score.rank and score.rank.best == 1))
+
+
+def _budget(row: Row) -> str:
+    """How long the method trained; all seeds of a row share it."""
+    trained = [cell for cell in row.cells if (cell.training or {}).get("images")]
+    budget = trained[0].cell.get("budget") or {} if trained else {}
+    for unit in ("steps", "epochs"):
+        if budget.get(unit) is not None:
+            return f"{budget[unit]:,} {unit}"
+    return MISSING
+
+
+def _training(row: Row, name: str) -> Cell:
+    return _mean((cell.training or {}).get(name) for cell in row.cells)
+
+
+def _evaluation_seconds(cell: CellRecord, evaluators: set[str]) -> float | None:
+    """The sum over all of the table's evaluators; None if one has not scored the cell, as less work took less time."""
+    if not evaluators or not evaluators <= set(cell.evaluations):
+        return None
+    return sum(float(cell.evaluations[evaluator].get("seconds", "nan")) for evaluator in sorted(evaluators))
+
+
+def _mean(values: Iterable[float | None]) -> Cell:
+    known = [value for value in values if value is not None]
+    return Cell(amount(fmean(known)) if known else MISSING)

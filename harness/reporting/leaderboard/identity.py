@@ -1,0 +1,63 @@
+"""What may be compared, and what are seeds of the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from harness.reporting.leaderboard.text import canonical
+from harness.reporting.leaderboard.view import By
+from harness.store.records import CellRecord
+from harness.suite.budget import Budget
+
+HOW = {field.name for field in fields(Budget) if not field.metadata.get("identity", True)}  # not what is computed
+OTHER: dict[By, By] = {"method": "backbone", "backbone": "method"}
+
+
+def grouped(records: Iterable[CellRecord], by: Callable[[CellRecord], Any]) -> dict[str, list[CellRecord]]:
+    groups: dict[str, list[CellRecord]] = {}
+    for record in records:
+        groups.setdefault(canonical(by(record)), []).append(record)
+    return dict(sorted(groups.items()))
+
+
+def comparable(record: CellRecord, by: By = "method") -> dict[str, Any]:
+    """What two cells must share to be in one table, whose rows are methods or backbones."""
+    cell = record.cell
+    return {
+        "dataset": identity(cell["dataset"]),
+        OTHER[by]: identity(cell[OTHER[by]]),
+        "budget": _decides(cell.get("suite_budget") or {}),
+        "harness": cell.get("harness"),
+    }
+
+
+def contestant(record: CellRecord, by: By = "method") -> dict[str, Any]:
+    """What two cells of a table must share to be seeds of one row."""
+    return {by: identity(record.cell[by]), "budget": _decides(record.cell.get("budget") or {})}
+
+
+def everywhere(record: CellRecord, by: By) -> str:
+    """Equal for what is the same row on other data, where the suite's budget may be another."""
+    return canonical({by: identity(record.cell[by]), "budget": _decides(own_budget(record.cell))})
+
+
+def identity(component: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides a result: no label, no line in a suite, no path."""
+    options = component.get("options", {})
+    decides = component.get("decides", options)
+    named = {key: component.get(key) for key in ("name", "distribution", "version", "fingerprint")}
+    return {**named, "options": {key: value for key, value in options.items() if key in decides}}
+
+
+def _decides(budget: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in budget.items() if key not in HOW}
+
+
+def own_budget(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """What the method's budget has beside the suite's."""
+    common = cell.get("suite_budget") or {}
+    return {
+        key: value for key, value in (cell.get("budget") or {}).items() if key not in common or common[key] != value
+    }

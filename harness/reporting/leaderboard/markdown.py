@@ -1,0 +1,49 @@
+"""Tables as Markdown, as GitHub renders it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+from harness.reporting.leaderboard.grids import Grid
+from harness.reporting.leaderboard.notes import NOTHING, READING, TIES
+from harness.reporting.leaderboard.sections import Detail, Section
+
+
+def to_markdown(sections: Sequence[Section]) -> str:
+    parts = ["# Leaderboard", f"{READING} {TIES}" if sections else NOTHING]
+    for section in sections:
+        parts += [f"## {escape(section.title)}", *map(_grid, section.grids)]
+        parts += [f"<pre>\n{html.escape(section.diagram)}\n</pre>"] if section.diagram else []
+        parts += [_bullets(section.notes)] if section.notes else []
+        parts += ["Failed:", _bullets(section.failed)] if section.failed else []
+        for detail in section.details:
+            parts += _detail(detail)
+    return "\n\n".join(parts) + "\n"
+
+
+def _detail(detail: Detail) -> list[str]:
+    grid = [_grid(detail.grid)] if detail.grid else []
+    return [f"<details><summary>{escape(detail.summary)}</summary>", *grid, _bullets(detail.lines), "</details>"]
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, inside a table as well."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*\[\]|~$#])", r"\\\1", text)
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)  # within a word it marks nothing
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {escape(line)}" for line in lines)
+
+
+def _grid(grid: Grid) -> str:
+    from tabulate import tabulate
+
+    rows = [[f"**{escape(cell.text)}**" if cell.best else escape(cell.text) for cell in row] for row in grid.rows]
+    align = ["left", *["right"] * (len(grid.headers) - 1)]
+    return tabulate(
+        rows, headers=list(map(escape, grid.headers)), tablefmt="pipe", colalign=align, disable_numparse=True
+    )

@@ -1,0 +1,211 @@
+"""What has to be said with a table: how to read it, what it rests on, what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import isfinite
+from statistics import median
+from typing import Any
+
+from harness.reporting.leaderboard.grids import footnotes
+from harness.reporting.leaderboard.provenance import HARDWARE, SOFTWARE
+from harness.reporting.leaderboard.tables import Column, Score, Table
+from harness.reporting.leaderboard.text import clean, half, joined, natural
+from harness.store.records import CellRecord
+
+READING = (
+    "How to read: accuracies in %, mean over n seeds ± half the width of its 95 % interval over seeds. Which rows "
+    "differ is not read from the ±: it is tested on the differences of shared seeds (t-tests), with an error rate "
+    "of 5 % for all pairs of a column together; not significant does not mean equal. In brackets are the ranks that "
+    "a row can have: (3-5) is third to fifth. Bold: no row of the column is significantly better. Rows are sorted "
+    "by mean rank, for which the middle of these ranks counts."
+)
+TIES = "Letters: two rows of a column that share one do not differ significantly, all other ranked pairs do."
+NOTHING = "No results yet."
+
+
+def notes(table: Table) -> list[str]:
+    """One line each, in plain text."""
+    lines = [
+        *_intervals(table),
+        *_protocols(table),
+        *_seeds(table),
+        *_partial_ranks(table),
+        *_directions(table),
+        *_units(table),
+        *_details(table),
+        "Costs are means over seeds; evaluation is the sum of the evaluators shown.",
+        *_shared(table),
+        *_mixed(table),
+        *_unfinished(table),
+    ]
+    return [clean(line) for line in lines]
+
+
+def failures(table: Table) -> list[str]:
+    """A line for each failed cell. One that was interrupted is only not run to the end."""
+    return [
+        f"{row.label}, seed {cell.cell['seed']}: {clean(failure.get('status', 'failed'), 40)}. "
+        f"{clean(failure.get('message') or 'no message', 300)}"
+        for row in table.rows
+        for cell in row.cells
+        if has_failed(cell) and (failure := cell.failure)
+    ]
+
+
+def has_failed(cell: CellRecord) -> bool:
+    """One that was interrupted is only not run to the end."""
+    return bool(cell.failure) and (cell.failure or {}).get("status") != "interrupted"
+
+
+def _intervals(table: Table) -> list[str]:
+    scored = [(row.label, score) for row in table.rows for score in row.scores if score]
+    counts = sorted({score.interval.n for _, score in scored if score.interval.n > 1})
+    single = sorted({label for label, score in scored if score.interval.n == 1}, key=natural)
+    lines = []
+    if counts:
+        over = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        lines.append(f"± is over {over} seeds, and does not count how closely the score of one seed is measured.")
+    if single:
+        who = ", ".join(single) if counts else "all methods"
+        lines.append(
+            f"One seed only, hence no rank: {who}. [± ...] is half of the 95 % interval within that seed, over images "
+            "or episodes: how closely one training was measured, not how another would do."
+        )
+    return lines
+
+
+def _protocols(table: Table) -> list[str]:
+    lines = []
+    for protocol, sign in footnotes(table).items():
+        usual = joined(
+            column.protocol or "unnamed"
+            for row in table.rows
+            for column, score in zip(table.columns, row.scores, strict=True)
+            if score and score.protocol == protocol != column.protocol
+        )
+        name = protocol or "unnamed protocol"
+        lines.append(f"{sign} {name}: not comparable with the column's protocol ({usual}), so not ranked.")
+    return lines
+
+
+def _seeds(table: Table) -> list[str]:
+    """Rows of the column's protocol that have several seeds, but not those of the others."""
+    odd: dict[str, set[str]] = {}
+    for i, column in enumerate(table.columns):
+        scores = [(row.label, score) for row in table.rows if (score := row.scores[i])]
+        if any(score.place for _, score in scores):
+            for label, score in scores:
+                finite = isfinite(score.interval.mean)
+                if not score.place and score.interval.n > 1 and score.protocol == column.protocol and finite:
+                    odd.setdefault(label, set()).add(column.title)
+    return [
+        f"Not ranked, as it has not the seeds of the other rows: {label} in {joined(titles)}."
+        for label, titles in odd.items()
+    ]
+
+
+def _partial_ranks(table: Table) -> list[str]:
+    ranked = max((len(row.ranks) for row in table.rows), default=0)
+    partial = [row for row in table.rows if 0 < len(row.ranks) < ranked]
+    if not partial:
+        return []
+    each = ", ".join(f"{row.label} ({len(row.ranks)} of {ranked})" for row in partial)
+    return [f"Mean rank over fewer columns: {each}."]
+
+
+def _directions(table: Table) -> list[str]:
+    return [] if all(column.higher_is_better for column in table.columns) else ["↓ lower is better."]
+
+
+def _units(table: Table) -> list[str]:
+    """What one seed's score is a mean of, and how sure it is; kept apart from the interval over seeds."""
+    scored = [[score for row in table.rows if (score := row.scores[i])] for i in range(len(table.columns))]
+    each = [_made_of(column, scores) for column, scores in zip(table.columns, scored, strict=True)]
+    if not each:
+        return []
+    return [
+        f"A seed's score is itself a mean: {'; '.join(each)}. In brackets: the median half of the 95 % "
+        "interval within one seed, over the images or episodes that all seeds meet: another thing than the table's ±."
+    ]
+
+
+def _details(table: Table) -> list[str]:
+    """What evaluators recorded of their scores: of yes and no, how many said yes; else the values, each once."""
+    scored = [[score for row in table.rows if (score := row.scores[i])] for i in range(len(table.columns))]
+    lines = []
+    for column, scores in zip(table.columns, scored, strict=True):
+        found: dict[str, list[Any]] = {}
+        for details in _all(scores, "details"):
+            for name, value in details.items():
+                found.setdefault(name, []).append(value)
+        each = [f"{name} {_summed_up(found[name])}" for name in sorted(found, key=natural)]
+        if each:
+            lines.append(f"Details of {column.title}: {'; '.join(each)}.")
+    return lines
+
+
+def _summed_up(values: list[Any]) -> str:
+    if all(isinstance(value, bool) for value in values):
+        return f"{sum(values)} of {len(values)}"
+    if any(type(value) not in (int, float) for value in values):
+        return clean(joined(values), 200)
+    least, most = f"{min(values):g}", f"{max(values):g}"
+    return least if least == most else f"{least} to {most}"
+
+
+def _made_of(column: Column, scores: Sequence[Score]) -> str:
+    counts = sorted({int(each) for each in _all(scores, "n")})
+    units = joined(f"{clean(unit, 20)}s" for unit in _all(scores, "unit")) or "units"
+    many = " to ".join(f"{each:,}" for each in dict.fromkeys((*counts[:1], *counts[-1:]))) or "unknown"
+    widths = [float(each) for each in _all(scores, "half_width") if float(each) == float(each)]  # not NaN
+    within = f" (± {half(median(widths), percent=column.percent)})" if widths else ""
+    return f"{column.title} over {many} {units}{within}"
+
+
+def _all(scores: Iterable[Score], name: str) -> list[Any]:
+    return [metric[name] for score in scores for metric in score.metrics if metric.get(name) is not None]
+
+
+def _shared(table: Table) -> list[str]:
+    """Samples that are in the training split as well, of any split: the evaluator's options say which it scores."""
+    counts: dict[str, int] = {}
+    for cell in table.cells:
+        for evaluation in cell.evaluations.values():
+            for split, count in (evaluation.get("shared_with_train") or {}).items():
+                if isinstance(count, int):
+                    counts[clean(split, 40)] = max(count, counts.get(clean(split, 40), 0))
+    return [
+        f"Of the split '{split}', {count:,} samples are also in 'train': a score on them shows what is remembered."
+        for split, count in sorted(counts.items())
+    ]
+
+
+def _mixed(table: Table) -> list[str]:
+    """Costs can be compared on one machine with one torch; scores are shown either way."""
+    stages = [
+        [cell.training["provenance"] for cell in table.cells if cell.training and cell.training.get("provenance")],
+        [each["provenance"] for cell in table.cells for each in cell.evaluations.values() if each.get("provenance")],
+    ]
+    differing = [
+        name
+        for name in (*SOFTWARE, *HARDWARE)
+        if any(len({str(each.get(name)) for each in stage}) > 1 for stage in stages)
+    ]
+    if not differing:
+        return []
+    costly = [name for name in differing if name == "torch" or name in HARDWARE]
+    what = "costs are not comparable, and scores may differ a little for it" if costly else "see the provenance"
+    return [f"Cells of this table differ in {', '.join(differing)}: {what}."]
+
+
+def _unfinished(table: Table) -> list[str]:
+    lines = []
+    for row in table.rows:
+        done = {cell.cell["seed"] for cell in row.cells if cell.evaluations or has_failed(cell)}
+        left = [str(seed) for seed in table.seeds if seed not in done]
+        if left:
+            lines.append(f"Not run to the end: {row.label}, seed {', '.join(left)}.")
+    if table.repeated:
+        lines.append(f"{table.repeated} earlier records of the same method and seed are left out.")
+    return lines

@@ -1,0 +1,90 @@
+"""Where a table's numbers come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.reporting.leaderboard.identity import OTHER, own_budget
+from harness.reporting.leaderboard.tables import Table
+from harness.reporting.leaderboard.text import clean, joined, natural, settings
+from harness.store.records import CellRecord
+
+SOFTWARE = ("harness", "commit", "torch", "python")
+HARDWARE = ("device", "cpu", "cores", "threads", "platform")
+
+
+def provenance(table: Table) -> list[str]:
+    """Where the numbers come from: suite, budget, components with their options, versions, hardware, time."""
+    cells = table.cells
+    first = cells[0].cell
+    rows = [(row.label, row.cells[0].cell) for row in table.rows]
+    kind, other = table.by, OTHER[table.by]
+    lines = [
+        f"Suite: {joined(cell.cell.get('suite') for cell in cells)}",
+        f"Budget for all: {settings(first.get('suite_budget') or {}) or 'none'}",
+        f"Dataset: {_component(first['dataset'])}",
+        f"{other.capitalize()}: {_component(first[other])}",
+        *(f"{kind.capitalize()} {label}: {_component(cell[kind])}{_own_budget(cell)}" for label, cell in rows),
+        *(f"Evaluator {label}: {_component(component)}" for label, component in _evaluators(table)),
+        f"Versions: {', '.join(_versions(table))}",
+        *(f"Hardware: {line}" for line in _hardware(cells)),
+    ]
+    started = sorted(str(each["started"]) for cell in cells for each in _provenances(cell) if each.get("started"))
+    if started:
+        lines.append("Started: " + (started[0] if started[0] == started[-1] else f"{started[0]} to {started[-1]}"))
+    return [clean(line) for line in lines]
+
+
+def _component(component: Mapping[str, Any]) -> str:
+    options = component.get("options", {})
+    details = {key: value for key, value in options.items() if key in component.get("decides", options)}
+    if component.get("fingerprint"):
+        details["fingerprint"] = component["fingerprint"]
+    listed = settings(details)
+    return f"{component['name']} ({listed})" if listed else str(component["name"])
+
+
+def _own_budget(cell: Mapping[str, Any]) -> str:
+    own = own_budget(cell)
+    return f"; budget {settings(own)}" if own else ""
+
+
+def _evaluators(table: Table) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each evaluator once, in the order of the columns."""
+    found = {key: each["evaluator"] for cell in table.cells for key, each in cell.evaluations.items()}
+    labels = {column.key[0]: column.label for column in reversed(table.columns)}
+    order = dict.fromkeys(column.key[0] for column in table.columns)
+    return [(labels[key], found[key]) for key in order]
+
+
+def _versions(table: Table) -> list[str]:
+    """Distributions that the components come from, and what they ran on."""
+    components = [cell.cell[kind] for cell in table.cells for kind in ("method", "backbone", "dataset")]
+    components += [component for _, component in _evaluators(table)]
+    plugins = {f"{each['distribution']} {each['version']}" for each in components if each.get("distribution")}
+    everything = [each for cell in table.cells for each in _provenances(cell)]
+    software = [f"{name} {value}" for name in SOFTWARE if (value := joined(each.get(name) for each in everything))]
+    return [*software, *sorted(plugins, key=natural)]
+
+
+def _hardware(cells: Iterable[CellRecord]) -> list[str]:
+    """Each machine once, with the number of its cells if there are several."""
+    machines: Counter[str] = Counter()
+    for cell in cells:
+        machines.update({_machine(each) for each in _provenances(cell)})
+    several = len(machines) > 1
+    return [f"{each} ({count} cells)" if several else each for each, count in sorted(machines.items())]
+
+
+def _machine(provenance: Mapping[str, Any]) -> str:
+    numbers = [(provenance.get(f"{name}s"), name) for name in ("core", "thread")]
+    counted = [f"{number} {name}{'' if number == 1 else 's'}" for number, name in numbers if number is not None]
+    named = [str(provenance[name]) for name in ("device", "cpu") if provenance.get(name)]
+    return ", ".join([*named, *counted, *([str(provenance["platform"])] if provenance.get("platform") else [])])
+
+
+def _provenances(cell: CellRecord) -> list[Mapping[str, Any]]:
+    stages = [cell.training, *(cell.evaluations[key] for key in sorted(cell.evaluations))]
+    return [stage["provenance"] for stage in stages if stage and stage.get("provenance")]

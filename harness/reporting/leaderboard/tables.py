@@ -1,0 +1,237 @@
+"""Records -> tables: what may be compared, means over seeds, ranks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from harness.reporting.comparisons import Rank
+from harness.reporting.leaderboard.identity import OTHER, comparable, contestant, everywhere, grouped, identity
+from harness.reporting.leaderboard.places import Place, places
+from harness.reporting.leaderboard.text import clean, distinguish, natural
+from harness.reporting.leaderboard.view import By, View, check, chosen
+from harness.reporting.statistics import Interval, t_interval
+from harness.store.records import CellRecord
+
+Key = tuple[str, str]  # evaluator id, metric
+HEADERS = ("method", "backbone", "rank", "mean rank", "n")  # of the columns beside those of metrics
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of one evaluator. Scores of another protocol than `protocol` are shown, but not ranked."""
+
+    key: Key
+    label: str
+    title: str
+    higher_is_better: bool
+    protocol: str
+
+    @property
+    def percent(self) -> bool:
+        return self.key[1].endswith("accuracy")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row in one column, over its seeds. `metrics` are what the cells' records say, one per seed. What is compared
+    with the other rows of the column has a `place`."""
+
+    interval: Interval
+    place: Place | None
+    protocol: str
+    metrics: tuple[Mapping[str, Any], ...]
+
+    @property
+    def rank(self) -> Rank | None:
+        return self.place.rank if self.place else None
+
+    @property
+    def ties(self) -> str:
+        return self.place.ties if self.place else ""
+
+    @property
+    def within(self) -> float | None:
+        """Half of the interval within the only seed, over images or episodes."""
+        return self.metrics[0].get("half_width") if len(self.metrics) == 1 else None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method (or backbone) with its options and budget; `cells` are its records, one per seed. `key` is equal for
+    the same row of another table."""
+
+    label: str
+    key: str
+    cells: tuple[CellRecord, ...]
+    scores: tuple[Score | None, ...]  # by column
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds have been scored, by any evaluator."""
+        return sum(bool(cell.evaluations) for cell in self.cells)
+
+    @property
+    def ranks(self) -> list[Rank]:
+        return [score.rank for score in self.scores if score and score.rank]
+
+    @property
+    def mean_rank(self) -> float | None:
+        """Of the middles of the ranges."""
+        return fmean(rank.middle for rank in self.ranks) if self.ranks else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """What may be compared: the same data, backbone (or method) and suite's budget."""
+
+    key: str
+    title: str
+    by: By
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    seeds: tuple[int, ...]  # that any method has
+    repeated: int  # records left out because a later one has the same method and seed
+
+    @property
+    def cells(self) -> list[CellRecord]:
+        return [cell for row in self.rows for cell in row.cells]
+
+
+def build(records: Iterable[CellRecord], view: View = View()) -> list[Table]:
+    """All tables, in an order that depends on the records only. Raises UsageError for a metric that no record has."""
+    by = view.by
+    groups = grouped(sorted(records, key=lambda record: record.id), lambda record: comparable(record, by))
+    titles = distinguish(
+        [_title(group, by) for group in groups.values()], [comparable(group[0], by) for group in groups.values()]
+    )
+    tables = [_table(key, title, group, view) for (key, group), title in zip(groups.items(), titles, strict=True)]
+    if view.metrics:
+        check(view.metrics, sorted({name for group in groups.values() for name in _names(group)}))
+        tables = [table for table in tables if table.columns]
+    return sorted(tables, key=lambda table: natural(table.title))
+
+
+def _label(records: Iterable[CellRecord], kind: str) -> str:
+    return clean(" / ".join(sorted({str(record.cell[kind]["label"]) for record in records})), 40)
+
+
+def _title(records: Sequence[CellRecord], by: By) -> str:
+    return f"{_label(records, 'dataset')} · {_label(records, OTHER[by])}"
+
+
+def _table(key: str, title: str, records: Sequence[CellRecord], view: View) -> Table:
+    by = view.by
+    rivals = grouped(records, lambda record: contestant(record, by))
+    labels = distinguish(
+        [_label(group, by) for group in rivals.values()],
+        [contestant(group[0], by) for group in rivals.values()],
+    )
+    cells = [_one_per_seed(group) for group in rivals.values()]
+    columns = _columns([cell for group in cells for cell in group], view.metrics)
+    keys = [everywhere(group[0], by) for group in cells]
+    scored = [_scores(column, cells, keys) for column in columns]
+    rows = [
+        Row(label, key, group, tuple(column[i] for column in scored))
+        for i, (label, key, group) in enumerate(zip(labels, keys, cells, strict=True))
+    ]
+    rows.sort(key=lambda row: (float("inf") if row.mean_rank is None else row.mean_rank, natural(row.label)))
+    seeds = tuple(sorted({record.cell["seed"] for record in records}))
+    return Table(key, title, by, tuple(columns), tuple(rows), seeds, len(records) - sum(map(len, cells)))
+
+
+def _names(records: Iterable[CellRecord]) -> set[str]:
+    """What a metric may be asked for by."""
+    columns = _columns(records, ())
+    return {name for column in columns for name in (column.title, column.label, column.key[1])}
+
+
+def _one_per_seed(records: Iterable[CellRecord]) -> tuple[CellRecord, ...]:
+    """By seed; of several records of a seed the one with more scores, then the later one."""
+
+    def order(record: CellRecord) -> tuple[int, str, str]:
+        started = str(((record.training or {}).get("provenance") or {}).get("started", ""))
+        return len(record.evaluations), started, record.id
+
+    latest = {record.cell["seed"]: record for record in sorted(records, key=order)}
+    return tuple(latest[seed] for seed in sorted(latest))
+
+
+def _columns(cells: Iterable[CellRecord], asked: Sequence[str]) -> list[Column]:
+    """One per evaluator id and metric: evaluators with the same label but other options never share one. Titles do not
+    depend on what is asked for."""
+    found: dict[Key, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+    for cell in cells:
+        for evaluator, evaluation in cell.evaluations.items():
+            for name, metric in evaluation["metrics"].items():
+                found.setdefault((evaluator, name), []).append((evaluation, metric))
+    keys = sorted(found)
+    lonely = Counter(evaluator for evaluator, _ in keys)
+    labels = [clean(min(str(evaluation["label"]) for evaluation, _ in found[key]), 40) for key in keys]
+    titles = distinguish(
+        [
+            label
+            if lonely[key[0]] == 1 and key[1] == "accuracy" and label.lower() not in HEADERS
+            else f"{label} {clean(key[1], 40)}"
+            for key, label in zip(keys, labels, strict=True)
+        ],
+        [identity(found[key][0][0].get("evaluator", {})) for key in keys],
+    )
+    columns = []
+    for key, label, title in zip(keys, labels, titles, strict=True):
+        metrics = [metric for _, metric in found[key]]
+        if chosen((title, label, key[1]), asked):
+            better = metrics[0].get("higher_is_better", True)
+            columns.append(Column(key, label, title, better, _usual_protocol(metrics)))
+    return sorted(columns, key=lambda column: natural(column.title))
+
+
+def _usual_protocol(metrics: Iterable[Mapping[str, Any]]) -> str:
+    """The commonest; of equally common ones the first by alphabet ("inductive" before "transductive")."""
+    counts: Counter[str] = Counter()
+    for protocol, count in Counter(str(metric.get("protocol") or "") for metric in metrics).items():
+        counts[clean(protocol)] += count
+    return min(counts, key=lambda protocol: (-counts[protocol], protocol))
+
+
+def _scores(column: Column, rows: Sequence[Sequence[CellRecord]], keys: Sequence[str]) -> list[Score | None]:
+    """A column's scores by row."""
+    evaluator, name = column.key
+    found = [
+        {cell.cell["seed"]: metrics[name] for cell in cells if name in (metrics := _metrics(cell, evaluator))}
+        for cells in rows
+    ]
+    said = [{str(metric.get("protocol") or "") for metric in metrics.values()} for metrics in found]
+    protocols = [" / ".join(sorted(set(map(clean, each)))) for each in said]
+    grid = _grid(column, found)
+    values = [
+        {seed: _value(metric) for seed, metric in metrics.items()} if protocol == column.protocol else {}
+        for metrics, protocol in zip(found, protocols, strict=True)
+    ]
+    compared = places(values, keys, grid, higher_is_better=column.higher_is_better)
+    return [
+        Score(t_interval(map(_value, metrics.values()), grid=grid), place, protocol, tuple(metrics.values()))
+        if metrics
+        else None
+        for metrics, place, protocol in zip(found, compared, protocols, strict=True)
+    ]
+
+
+def _grid(column: Column, rows: Iterable[Mapping[int, Mapping[str, Any]]]) -> float:
+    """The step between accuracies over images. Of episodes it is finer than one of them and not known."""
+    counts = [metric.get("n") for row in rows for metric in row.values() if metric.get("unit") == "image"]
+    known = [float(each) for each in counts if each]
+    return 1 / min(known) if column.percent and known else 0.0
+
+
+def _metrics(cell: CellRecord, evaluator: str) -> Mapping[str, Any]:
+    metrics: Mapping[str, Any] = cell.evaluations.get(evaluator, {}).get("metrics", {})
+    return metrics
+
+
+def _value(metric: Mapping[str, Any]) -> float:
+    value = metric.get("value")
+    return float("nan") if value is None else float(value)  # JSON has no NaN: a diverged score may be stored as null

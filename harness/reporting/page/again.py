@@ -1,0 +1,72 @@
+"""What to run to have a row of a table again: a suite of its cells alone, made from their records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from harness.plugins.manager import bundled
+from harness.reporting.leaderboard.tables import Row, Table
+
+
+def suite(table: Table, row: Row) -> str:
+    """YAML with the row's components, their options, its budget and seeds, and the evaluators that scored it.
+
+    Its cells have the ids of the row's, so `harness run` takes them for the same.
+    """
+    import yaml
+
+    cell = row.cells[0].cell
+    scored = [one for one in row.cells if one.evaluations] or table.cells  # a row that only failed: what others met
+    evaluations = {key: each for one in scored for key, each in one.evaluations.items()}
+    labels: dict[str, Any] = {}
+    for each in sorted(evaluations.values(), key=lambda each: str(each["label"])):
+        label = str(each["label"])
+        while label in labels:
+            label += " again"
+        labels[label] = {"use": _use(each["evaluator"]), **_options(each["evaluator"])}
+    content = {
+        "name": name(row),
+        "matrix": {
+            **{kind: [_labelled(cell[kind])] for kind in ("method", "backbone", "dataset")},
+            "seed": [one.cell["seed"] for one in row.cells],
+        },
+        "budget": {key: value for key, value in cell["budget"].items() if value is not None},
+        **({"evaluators": labels} if labels else {}),
+    }
+    return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)
+
+
+def name(row: Row) -> str:
+    """Of the suite and its file."""
+    return re.sub(r"[^a-z0-9]+", "-", row.label.lower()).strip("-")[:60] or "row"
+
+
+def command(row: Row) -> str:
+    return f"harness run {name(row)}.yaml"
+
+
+def _labelled(component: Mapping[str, Any]) -> dict[str, Any]:
+    return {"use": _use(component), "label": str(component["label"]), **_options(component)}
+
+
+def _use(component: Mapping[str, Any]) -> str:
+    """A stranger's may have a name that a bundled one has."""
+    distribution = component.get("distribution")
+    return (
+        f"{distribution}:{component['name']}" if distribution and distribution not in bundled() else component["name"]
+    )
+
+
+def _options(component: Mapping[str, Any]) -> dict[str, Any]:
+    return _given(component["options"])
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is None, which is what is not set."""
+    return {
+        key: _given(value) if isinstance(value, Mapping) else value
+        for key, value in options.items()
+        if value is not None
+    }

@@ -1,0 +1,114 @@
+"""What trained encoders make of test images, in two dimensions. Models and data are loaded: only if asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model
+from torch import Tensor
+
+from harness.base.errors import UsageError
+from harness.learning.building import build_method, load_data
+from harness.learning.data.splits import Data, Split
+from harness.plugins.registry import registry
+from harness.reporting.leaderboard.tables import Row, Table
+from harness.reporting.leaderboard.text import clean
+from harness.reporting.page.again import suite
+from harness.reporting.page.figures import Sketchbook
+from harness.reporting.page.style import MARKERS, MOST, SERIES, Picture, legend, short
+from harness.suite.cell import Cell
+from harness.suite.plan import Plan
+from harness.suite.suite import load_suite
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CLASSES, IMAGES = len(SERIES), 40  # at most so many classes, and images of each
+
+
+def features(table: Table, folder: Path, book: Sketchbook) -> tuple[list[Picture], list[str]]:
+    """A picture of each row's first seed that has a model, and why others have none."""
+    pictures, missing = [], []
+    data: Data | None = None  # all rows of a table have the same
+    for row in table.rows[:MOST]:
+        try:
+            cell, model = _cell(table, row, folder)
+            data = data or load_data(cell.dataset, torch.device("cpu"))
+            split = data.split("test")
+            samples = torch.cat([indices[:IMAGES] for indices in _classes(split)])
+            found = _encoded(cell, model, data, split, samples)
+            pictures.append(_picture(row.label, cell.seed, found, split.labels[samples], split.classes, book))
+        except (UsageError, SafetensorError, RuntimeError, OSError) as error:
+            missing.append(f"No features of {row.label}: {clean(error, 200)}")
+    return pictures, missing
+
+
+def projected(features: Tensor) -> tuple[Tensor, float]:
+    """The first two principal components of features of length 1, and their share of the variance. (N, D) -> (N, 2)."""
+    points = torch.nn.functional.normalize(features.double(), dim=1)
+    points = points - points.mean(0)
+    left, values, _ = torch.linalg.svd(points, full_matrices=False)
+    whole = values.square().sum()
+    share = float(values[:2].square().sum() / whole) if whole > 0 else 1.0
+    return left[:, :2] * values[:2], share
+
+
+def _cell(table: Table, row: Row, folder: Path) -> tuple[Cell, Path]:
+    """The first seed that has a model, as its record says it. Raises UsageError if it cannot be had."""
+    found = [folder / "cells" / cell.id / "model.safetensors" for cell in row.cells if cell.training]
+    model = next((path for path in found if path.is_file()), None)
+    if model is None:
+        raise UsageError("the folder has no trained model of it.")
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "suite.yaml"
+        path.write_text(suite(table, row), encoding="utf-8")
+        cells = Plan.of(load_suite(path, registry())).cells
+    if model.parent.name not in cells:
+        raise UsageError("the versions that are installed make another cell of it.")
+    return cells[model.parent.name], model
+
+
+def _classes(split: Split) -> Iterable[Tensor]:
+    """Indices of the samples of the first classes that have some."""
+    return [indices for indices in split.by_class if len(indices)][:CLASSES]
+
+
+@torch.no_grad()
+def _encoded(cell: Cell, model: Path, data: Data, split: Split, samples: Tensor) -> Tensor:
+    method = build_method(cell, data)
+    load_model(method, model)
+    method.eval()
+    found = method.encode(data.inputs(split.images[samples])).float()
+    if not found.isfinite().all():
+        raise RuntimeError("its features are not finite")
+    return found
+
+
+def _picture(
+    label: str, seed: int, found: Tensor, labels: Tensor, classes: tuple[str, ...], book: Sketchbook
+) -> Picture:
+    points, share = projected(found)
+
+    def draw(figure: Figure, axes: Axes) -> None:
+        for number, each in enumerate(labels.unique(sorted=True).tolist()):
+            own = points[labels == each]
+            axes.plot(
+                own[:, 0].tolist(), own[:, 1].tolist(), color=SERIES[number], marker=MARKERS[number], linestyle="none",
+                markersize=4, label=short(clean(classes[each], 40)),
+            )  # fmt: skip
+        axes.set_xticks([])
+        axes.set_yticks([])
+        legend(figure, axes)
+
+    caption = (
+        f"Features of {len(labels)} test images of {label}, seed {seed}, up to {IMAGES} of each of the first classes: "
+        f"scaled to length 1, first two principal components, {100 * share:.0f} % of the variance. What is together "
+        "here may be apart there."
+    )
+    return book.draw(f"{label}: features", "first component", "second component", caption, draw, height=300)
