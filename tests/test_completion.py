@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.scaffold import NEW
 from harness.plugins.registry import KINDS
-from harness.scaffold import NEW
 
 CODE = """
 import contextlib, io, json, os, sys

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.doctor import data, devices, environment
-from harness.doctor.plugins import components
+from harness.cli.doctor import data, devices, environment
+from harness.cli.doctor.plugins import components
 from harness.plugins.manager import Plugins, bundled
 from harness.plugins.registry import Registry
 from tests.conftest import Harness, install
@@ -82,7 +82,7 @@ def test_a_cache_that_cannot_be_written_is_found(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     (cache / "glyphs").mkdir(parents=True)
     (cache / "glyphs" / "a.npz").write_bytes(bytes(3_000_000))
-    code = "from harness.doctor import data; [print(each.what, each.found, each.advice) for each in data.look()]"
+    code = "from harness.cli.doctor import data; [print(each.what, each.found, each.advice) for each in data.look()]"
     for mode, expected in ((0o700, ""), (0o500, f"you may write to; {cache}: Permission denied.")):
         cache.chmod(mode)
         done = subprocess.run(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.scaffold import NEW, rendered
 from harness.plugins.compatibility import CONTRACT
 from harness.plugins.registry import KINDS
-from harness.scaffold import NEW, rendered
 from tests.conftest import Harness
 
 ROOT = Path(__file__).parent.parent

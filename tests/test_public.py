@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.cli.scaffold import NEW, rendered
 from harness.plugins import events, hookspecs
 from harness.plugins.compatibility import CONTRACT
-from harness.scaffold import NEW, rendered
 from tests import pages
 
 ROOT = Path(__file__).parent.parent

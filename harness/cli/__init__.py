@@ -28,7 +28,7 @@ COMMANDS = {  # in the order of `harness --help`
     "compact": "harness.cli.compact:compact",
     "forget": "harness.cli.forget:forget",
     "new": "harness.cli.new:new",
-    "doctor": "harness.doctor.command:doctor",
+    "doctor": "harness.cli.doctor.command:doctor",
     "baseline": "harness.cli.baseline:baseline",
     "check": "harness.cli.check:check",
     "compare": "harness.cli.compare:compare",

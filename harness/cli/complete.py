@@ -8,9 +8,9 @@ from pathlib import Path
 
 import typer
 
+from harness.cli.scaffold import NEW
 from harness.plugins.manager import distribution, found
 from harness.plugins.registry import KINDS, Kind, registry
-from harness.scaffold import NEW
 
 SUITES = (".yaml", ".yml")
 

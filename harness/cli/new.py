@@ -10,8 +10,8 @@ import typer
 
 from harness.base.errors import UsageError, nearest
 from harness.cli import complete
+from harness.cli.scaffold import NEW, create
 from harness.plugins.registry import registry
-from harness.scaffold import NEW, create
 
 
 def new(

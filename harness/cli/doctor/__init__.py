@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.doctor import data, devices, environment, plugins
-from harness.doctor.finding import Finding
+from harness.cli.doctor import data, devices, environment, plugins
+from harness.cli.doctor.finding import Finding
 from harness.plugins.registry import Registry
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.base.errors import UsageError
-from harness.doctor.finding import Finding
+from harness.cli.doctor.finding import Finding
 from harness.plugins.manager import Origin
 from harness.plugins.registry import KINDS, Registry
 

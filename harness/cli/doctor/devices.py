@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.doctor.finding import Finding
+from harness.cli.doctor.finding import Finding
 
 if TYPE_CHECKING:
     import torch

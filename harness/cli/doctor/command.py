@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.base.errors import shown
-from harness.doctor import examine
-from harness.doctor.finding import Finding
+from harness.cli.doctor import examine
+from harness.cli.doctor.finding import Finding
 from harness.plugins.registry import registry
 
 

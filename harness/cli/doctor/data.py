@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.cache import CACHE, cache_root
-from harness.doctor.finding import Finding
+from harness.cli.doctor.finding import Finding
 
 AREA = "data"
 ROOM = 2.0  # GB: the largest bundled data set, downloaded and unpacked

@@ -16,7 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from harness.doctor.finding import Finding
+from harness.cli.doctor.finding import Finding
 from harness.plugins.compatibility import CONTRACT
 from harness.plugins.manager import CORE, distribution, found
 
