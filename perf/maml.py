@@ -5,9 +5,9 @@ characters (1,200 classes of 20 drawings). Tasks are drawn within the timing. Ba
 since that is what learn2learn's example computes. Two threads each: the engine `functional` gives every task one, the
 others leave them to torch.
 
-- **harness**: `harness.learning.training.train` with the `maml` plugin, once for each of its engines. It also tracks the
-  running statistics of the initialisation (one forward of the support sets a meta-step), which learn2learn's example
-  does not have.
+- **harness**: `harness.learning.training.train` with the `maml` plugin, once for each of its engines. It also tracks
+  the running statistics of the initialisation (one forward of the support sets a meta-step), which learn2learn's
+  example does not have.
 - **learn2learn**: the loop of its Omniglot example: `clone`, `adapt`, backward of each task's error; tasks from its
   `TaskDataset`.
 """

@@ -162,7 +162,7 @@ def test_tables_wrap_what_may_wrap() -> None:
 
 
 def test_preparing_meets_each_combination_once(suite: Write) -> None:
-    from harness.running.run_cell import _by_dataset
+    from harness.running.prepare import _by_dataset
 
     plan = planned(suite, SUITE.replace("[0, 1]", str(list(range(50)))))
     plan = replace(plan, cells=dict(plan.cells))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -75,6 +74,7 @@ def tell(
     as_json: Path | None = None,
 ) -> None:
     """On the terminal, and in the files that are asked for."""
+    from harness.reporting.gate.json import to_json
     from harness.reporting.gate.junit import to_junit
     from harness.reporting.gate.markdown import to_markdown
     from harness.reporting.gate.terminal import to_console
@@ -85,7 +85,7 @@ def tell(
     if junit:
         write_bytes(junit, to_junit(found))
     if as_json:
-        write_bytes(as_json, (json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n").encode())
+        write_bytes(as_json, to_json(found))
 
 
 def tell_actions(found: Report) -> None:

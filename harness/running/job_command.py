@@ -64,7 +64,7 @@ def _prepare(given: argparse.Namespace) -> int:
     from harness.running.supervisor import supervise
 
     def work() -> Outcome:
-        from harness.running.run_cell import prepare  # imports torch
+        from harness.running.prepare import prepare  # imports torch
 
         return prepare(given.plan, given.found)
 

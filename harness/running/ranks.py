@@ -27,8 +27,8 @@ import torch.distributed as dist
 from torch.distributed.distributed_c10d import _get_default_group as _default_group
 
 from harness.base.errors import UsageError
-from harness.base.outcome import Status
 from harness.base.python import environment, python
+from harness.running.failures import RankError, status_of, words_of
 from harness.suite.cell import Cell
 from harness.suite.planfile import PlanFile
 
@@ -36,14 +36,6 @@ PATIENCE = timedelta(minutes=10)  # of one that waits for the others, say while 
 LEAVE_SECONDS = 10.0  # that the other ranks have to end, once rank 0 has
 NOTICE_SECONDS = 5.0  # in which a rank that died shows, after its peers have lost it
 POLL_SECONDS = 0.05
-
-
-class RankError(Exception):
-    """What ended another rank, and so the training."""
-
-    def __init__(self, message: str, status: Status) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -188,8 +180,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _train(given)
     except Exception as error:  # noqa: BLE001 (rank 0 says it)
-        from harness.running.run_cell import status_of, words_of
-
         traceback.print_exc()
         message: Mapping[str, Any] = {"status": status_of(error), "message": words_of(error)}
         (given.folder / f"{given.rank}.json").write_text(json.dumps(message), encoding="utf-8")

@@ -1,8 +1,7 @@
-"""One job: prepare a plan, or train and score one cell of it. Its results are files in the store, nothing else."""
+"""One job: train and score one cell of a plan. Its results are files in the store, nothing else."""
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import sys
@@ -17,8 +16,7 @@ from safetensors.torch import load_model, save_model
 
 from harness.base.atomic_files import broken, npz, read_json, replacing, seal, set_aside, write_bytes, write_json
 from harness.base.checkpoint_interval import Interval
-from harness.base.errors import UsageError
-from harness.base.outcome import Outcome, Status
+from harness.base.outcome import Outcome
 from harness.learning import building
 from harness.learning.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.learning.components import Method, Metric, Trained
@@ -27,75 +25,13 @@ from harness.learning.data.splits import Data
 from harness.learning.training import seed_all, train, use_precision
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed
-from harness.plugins.registry import registry
 from harness.running.allocator import keep_freed_memory
+from harness.running.failures import status_of, words_of
 from harness.running.provenance import provenance
-from harness.running.ranks import RankError, together
-from harness.store.results_folder import CellFolder, Store
+from harness.running.ranks import together
+from harness.store.results_folder import CellFolder
 from harness.suite.cell import Cell, Component
-from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile
-
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # torch's allocators, CUDA's libraries
-
-
-def prepare(path: Path, found: Path | None = None) -> Outcome:
-    """Load every data set once (downloads, caches) and check every combination of a plan before anything trains.
-
-    Only the user's mistakes and warnings are written down, in `found`; whatever else goes wrong will be the record of
-    the cells it hits.
-    """
-    store, plan = Store(path.parent.parent), PlanFile(path, registry()).plan()
-    errors: list[str] = []
-    told: list[str] = []
-    read: list[str] = []
-    for dataset, cells in _by_dataset(plan):
-        try:
-            with building.usage_warnings(f"{dataset.where}: {dataset.label}", told):
-                data = building.load_data(dataset, torch.device("cpu"))
-        except UsageError as error:
-            errors.append(f"{dataset.where}: {dataset.label}: {error}")
-            continue
-        except Exception:  # noqa: BLE001 (a broken data set is the record of its cells; the others go on)
-            traceback.print_exc()
-            continue
-        read.append(f"{dataset.label}: {described(data)}")
-        told += (f"{dataset.where}: {dataset.label}: {each}" for each in leaks(data))
-        for cell in cells:
-            try:
-                told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data)
-            except UsageError as error:
-                errors.append(str(error))
-            except Exception:  # noqa: BLE001 (likewise)
-                traceback.print_exc()
-    said = {"errors": errors, "warnings": told, "read": read}
-    write_json(found or store.prepared(path), {key: list(dict.fromkeys(lines)) for key, lines in said.items()})
-    return Outcome("ok")
-
-
-def described(data: Data) -> str:
-    """'train 80 samples of 10 classes, test 20 of 10'"""
-    parts = [f"{name} {len(split):,} of {len(split.classes):,}" for name, split in data.splits.items()]
-    parts[0] = parts[0].replace(" of ", " samples of ") + " classes"
-    return ", ".join(parts)
-
-
-def leaks(data: Data) -> list[str]:
-    """Warnings of samples that are in the training split and in another."""
-    return [
-        f"{count:,} of the {len(data.split(name)):,} samples of the split '{name}' are also in 'train': a score on "
-        "them shows what is remembered."
-        for name, count in shared_with_train(data).items()
-    ]
-
-
-def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
-    """Each data set with one cell per combination; seeds do not matter here."""
-    groups: dict[str, tuple[Component, dict[Any, Cell]]] = {}
-    for cell in plan.cells.values():
-        _, cells = groups.setdefault(cell.dataset.digest, (cell.dataset, {}))
-        cells.setdefault((cell.method.digest, cell.backbone.digest, cell.budget), cell)
-    return [(dataset, list(cells.values())) for dataset, cells in groups.values()]
 
 
 def run_cell(
@@ -113,27 +49,6 @@ def run_cell(
     statuses = list(map(status_of, failures))
     first = failures[statuses.index("oom") if "oom" in statuses else 0]
     return Outcome(status_of(first), words_of(first), None, 1)
-
-
-def words_of(error: Exception) -> str:
-    """Type and message, without the notes that it may carry; of another rank, its words."""
-    if isinstance(error, RankError):
-        return str(error)
-    plain = traceback.TracebackException.from_exception(error)
-    plain.__notes__ = None  # as where there are none
-    return list(plain.format_exception_only())[-1].strip()
-
-
-def status_of(error: Exception) -> Status:
-    """Whether memory was what it lacked; of another rank, what became of that."""
-    if isinstance(error, RankError):
-        return error.status
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return "oom"
-    if isinstance(error, OSError):
-        return "oom" if error.errno == errno.ENOMEM else "failed"
-    lacked = isinstance(error, RuntimeError) and any(sign in str(error) for sign in OUT_OF_MEMORY)
-    return "oom" if lacked else "failed"
 
 
 def _run(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.reporting.gate.report import FINE, Report
-from harness.reporting.gate.text import line, verdict
+from harness.reporting.gate.summary import verdict
+from harness.reporting.gate.text import line
 
 
 def commands(report: Report) -> list[str]:

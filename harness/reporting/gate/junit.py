@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 from harness.reporting.gate.report import UNKNOWN, Report
 from harness.reporting.gate.rows import COMPARED, FAILURES
 from harness.reporting.gate.snapshot import name
-from harness.reporting.gate.text import line, verdict
+from harness.reporting.gate.summary import verdict
+from harness.reporting.gate.text import line
 
 
 def to_junit(report: Report) -> bytes:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from harness.reporting.gate.report import FINE, Report
-from harness.reporting.gate.text import HEADERS, cells, line, reading, verdict
+from harness.reporting.gate.summary import reading, verdict
+from harness.reporting.gate.text import HEADERS, cells, line
 from harness.reporting.leaderboard.markdown import escape
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from harness.reporting.gate.changes import changes
 from harness.reporting.gate.rows import ALARMS, COMPARED, FAILURES, ORDER, Row
 from harness.reporting.gate.snapshot import Snapshot
-from harness.reporting.gate.text import line
 from harness.reporting.gate.verdicts import compare
 from harness.suite.tolerances import Gate
 
@@ -49,21 +47,6 @@ class Report:
         said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ORDER if counts[verdict])
         nothing = "" if set(counts) & set(COMPARED) else "nothing could be compared"
         return ": ".join(filter(None, [nothing, said]))
-
-    def as_json(self) -> dict[str, Any]:
-        rows = []
-        for row in self.rows:
-            axes = dict(zip(("dataset", "backbone", "method"), row.key, strict=True))
-            said = {key: value for key, value in asdict(row).items() if key != "key"}
-            rows.append({"name": row.name, **axes, **said, "text": line(row)})
-        return {
-            "suite": self.suite,
-            "exit_code": self.code,
-            "summary": self.summary,
-            "alpha": self.alpha,
-            "notes": list(self.notes),
-            "rows": rows,
-        }
 
 
 def report(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool = False, accept: bool = False) -> Report:

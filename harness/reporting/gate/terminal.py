@@ -6,7 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from harness.reporting.gate.report import Report
-from harness.reporting.gate.text import HEADERS, cells, line, reading, verdict
+from harness.reporting.gate.summary import reading, verdict
+from harness.reporting.gate.text import HEADERS, cells, line
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,15 +1,9 @@
-"""A report as words and numbers, which every format only lays out."""
+"""A row as words and numbers, which every format only lays out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from harness.reporting.gate.rows import COMPARED, Row
 from harness.reporting.leaderboard.text import MISSING, amount
-from harness.reporting.significance import least_spreads
-
-if TYPE_CHECKING:
-    from harness.reporting.gate.report import Report
 
 HEADERS = ("method", "metric", "before", "after", "change", "p", "verdict")
 
@@ -46,29 +40,3 @@ def line(row: Row) -> str:
     said += [f"{row.seeds} seed{'s' if row.seeds != 1 else ''}", row.why]
     facts = ", ".join(filter(None, said))
     return f"{row.verdict}: {row.name} {value(row, row.before)} → {value(row, row.after)} ({facts})"
-
-
-def reading(report: Report) -> str:
-    return (
-        "Accuracies in %. p: of a one-sided t-test over seeds, adjusted for all rows (Holm). Regressed: worse by "
-        f"more than the tolerance, with p < {report.alpha:g}. Suspicious: better by more "
-        "than the ceiling, likewise, or better than a bound of its own." + sight(report)
-    )
-
-
-def sight(report: Report) -> str:
-    """How large a change of a paired row must be: few seeds and many rows see little, and should say so."""
-    tested = [row for row in report.rows if row.p is not None]
-    seeds = min((row.seeds for row in tested if row.paired), default=0)
-    if not seeds:
-        return ""
-    least = amount(least_spreads(seeds, len(tested), report.alpha))
-    where = "" if all(row.paired for row in tested) else ", where seeds are paired,"
-    return (
-        f" With {len(tested)} tests and {seeds} seeds that takes{where} a change of {least} standard deviations of its "
-        "differences over seeds."
-    )
-
-
-def verdict(report: Report) -> str:
-    return f"{report.suite}: {report.summary or 'nothing could be compared'}."

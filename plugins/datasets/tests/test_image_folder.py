@@ -18,7 +18,8 @@ from PIL import Image, ImageOps
 from harness import Streamed, UsageError, UsageWarning
 from harness.base.checkpoint_interval import Interval
 from harness.plugins.registry import registry
-from harness.running.run_cell import prepare, run_cell
+from harness.running.prepare import prepare
+from harness.running.run_cell import run_cell
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile

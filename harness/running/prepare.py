@@ -1,0 +1,80 @@
+"""One job before all cells: load every data set of a plan and check every combination."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.base.atomic_files import write_json
+from harness.base.errors import UsageError
+from harness.base.outcome import Outcome
+from harness.learning import building
+from harness.learning.data.duplicates import shared_with_train
+from harness.learning.data.splits import Data
+from harness.plugins.registry import registry
+from harness.store.results_folder import Store
+from harness.suite.cell import Cell, Component
+from harness.suite.plan import Plan
+from harness.suite.planfile import PlanFile
+
+
+def prepare(path: Path, found: Path | None = None) -> Outcome:
+    """Load every data set once (downloads, caches) and check every combination of a plan before anything trains.
+
+    Only the user's mistakes and warnings are written down, in `found`; whatever else goes wrong will be the record of
+    the cells it hits.
+    """
+    store, plan = Store(path.parent.parent), PlanFile(path, registry()).plan()
+    errors: list[str] = []
+    told: list[str] = []
+    read: list[str] = []
+    for dataset, cells in _by_dataset(plan):
+        try:
+            with building.usage_warnings(f"{dataset.where}: {dataset.label}", told):
+                data = building.load_data(dataset, torch.device("cpu"))
+        except UsageError as error:
+            errors.append(f"{dataset.where}: {dataset.label}: {error}")
+            continue
+        except Exception:  # noqa: BLE001 (a broken data set is the record of its cells; the others go on)
+            traceback.print_exc()
+            continue
+        read.append(f"{dataset.label}: {described(data)}")
+        told += (f"{dataset.where}: {dataset.label}: {each}" for each in leaks(data))
+        for cell in cells:
+            try:
+                told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data)
+            except UsageError as error:
+                errors.append(str(error))
+            except Exception:  # noqa: BLE001 (likewise)
+                traceback.print_exc()
+    said = {"errors": errors, "warnings": told, "read": read}
+    write_json(found or store.prepared(path), {key: list(dict.fromkeys(lines)) for key, lines in said.items()})
+    return Outcome("ok")
+
+
+def described(data: Data) -> str:
+    """'train 80 samples of 10 classes, test 20 of 10'"""
+    parts = [f"{name} {len(split):,} of {len(split.classes):,}" for name, split in data.splits.items()]
+    parts[0] = parts[0].replace(" of ", " samples of ") + " classes"
+    return ", ".join(parts)
+
+
+def leaks(data: Data) -> list[str]:
+    """Warnings of samples that are in the training split and in another."""
+    return [
+        f"{count:,} of the {len(data.split(name)):,} samples of the split '{name}' are also in 'train': a score on "
+        "them shows what is remembered."
+        for name, count in shared_with_train(data).items()
+    ]
+
+
+def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
+    """Each data set with one cell per combination; seeds do not matter here."""
+    groups: dict[str, tuple[Component, dict[Any, Cell]]] = {}
+    for cell in plan.cells.values():
+        _, cells = groups.setdefault(cell.dataset.digest, (cell.dataset, {}))
+        cells.setdefault((cell.method.digest, cell.backbone.digest, cell.budget), cell)
+    return [(dataset, list(cells.values())) for dataset, cells in groups.values()]
