@@ -1,4 +1,7 @@
-"""harness: contrastive and meta-learning methods measured in one matrix. What plugin authors may use, and nothing else.
+"""harness: contrastive and meta-learning methods measured in one matrix.
+
+What is here is for scripts and notebooks, and for authors of methods, backbones, data sets, evaluators and observers.
+`harness.executor` is for authors of executors, `harness.testing` for the tests of all plugins.
 
 Names are imported when first used, so that `harness --help` and `harness list` stay fast.
 """
@@ -10,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.base.errors import UsageError, UsageWarning, nearest
-    from harness.base.processes import alive, process_start
-    from harness.base.python import safe_path
     from harness.learning.collectives import gather, own_part, ranks, same_on_all
     from harness.learning.components import (
         Backbone,
@@ -32,15 +33,22 @@ if TYPE_CHECKING:
     from harness.learning.sync_norms import scale_and_shift
     from harness.plugins.compatibility import CONTRACT
     from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
-    from harness.plugins.executors import Capabilities, Ended, Executor, Job, Resources
     from harness.plugins.hookspecs import Register, hookimpl
     from harness.plugins.options import NoOptions, option
     from harness.plugins.published import Published
-    from harness.running.job_command import run_job
-    from harness.running.preloading import preload
-    from harness.running.supervisor import GRACE_SECONDS
+    from harness.reporting.leaderboard.frames import leaderboard, scores
+    from harness.running.scheduler import Display, RunOptions
+    from harness.running.session import Finished, run
+    from harness.running.supervisor import Limits
+    from harness.suite.suite import Suite, load_suite
 
 _LAZY = {
+    "load_suite": "harness.suite.suite",
+    "Suite": "harness.suite.suite",
+    **dict.fromkeys(("Finished", "run"), "harness.running.session"),
+    **dict.fromkeys(("Display", "RunOptions"), "harness.running.scheduler"),
+    "Limits": "harness.running.supervisor",
+    **dict.fromkeys(("leaderboard", "scores"), "harness.reporting.leaderboard.frames"),
     **dict.fromkeys(
         ("Backbone", "Classifier", "Dataset", "Evaluator", "Method", "Metric", "Trained", "class_means"),
         "harness.learning.components",
@@ -58,75 +66,78 @@ _LAZY = {
     **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.learning.collectives"),
     **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.plugins.events"),
-    **dict.fromkeys(("Capabilities", "Ended", "Executor", "Job", "Resources"), "harness.plugins.executors"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.plugins.hookspecs"),
-    "run_job": "harness.running.job_command",
     "scale_and_shift": "harness.learning.sync_norms",
     **dict.fromkeys(("NoOptions", "option"), "harness.plugins.options"),
-    "preload": "harness.running.preloading",
-    **dict.fromkeys(("alive", "process_start"), "harness.base.processes"),
     "Published": "harness.plugins.published",
-    "safe_path": "harness.base.python",
-    "GRACE_SECONDS": "harness.running.supervisor",
 }
 
 __all__ = [
     "CONTRACT",
-    "GRACE_SECONDS",
     "Augmentation",
     "Backbone",
-    "Capabilities",
     "CellFinished",
     "CellStarted",
     "Classifier",
     "Data",
     "Dataset",
-    "Ended",
+    "Display",
     "EpisodeBatch",
     "EpisodeIndices",
     "Episodes",
     "Evaluator",
-    "Executor",
-    "Job",
+    "Finished",
     "Labelled",
     "LabelledBatch",
+    "Limits",
     "Method",
     "Metric",
     "NoOptions",
     "Published",
     "Register",
-    "Resources",
     "RunFinished",
+    "RunOptions",
     "Split",
     "StepLogged",
     "Streamed",
+    "Suite",
     "Trained",
     "UsageError",
     "UsageWarning",
     "Views",
-    "alive",
     "augment",
     "class_means",
     "draw_episodes",
     "gather",
     "gather_episodes",
     "hookimpl",
+    "leaderboard",
+    "load_suite",
     "nearest",
     "option",
     "own_part",
-    "preload",
-    "process_start",
     "ranks",
     "require_classes",
     "require_episodes",
-    "run_job",
-    "safe_path",
+    "run",
     "same_on_all",
     "scale_and_shift",
+    "scores",
 ]
 
 
+MOVED = {
+    "harness.executor": (
+        *("GRACE_SECONDS", "Capabilities", "Ended", "Executor", "Job", "Resources"),
+        *("alive", "preload", "process_start", "run_job", "safe_path"),
+    ),
+}
+
+
 def __getattr__(name: str) -> Any:
+    for module, names in MOVED.items():
+        if name in names:
+            raise ImportError(f"harness has no {name} since contract 2: import it from {module}")
     if name not in _LAZY:
         raise AttributeError(f"module 'harness' has no attribute '{name}'")
     return getattr(import_module(_LAZY[name]), name)

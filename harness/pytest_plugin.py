@@ -7,25 +7,23 @@ Without these options it does nothing, and imports no more than pytest itself ha
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
-import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from harness.reporting.gate.report import Report
+
 RESULTS = "HARNESS_PYTEST_RESULTS"  # all workers of pytest-xdist share one folder, and `harness run` shares the work
-ALARMS = ("regressed", "suspicious", "missing", "failed", "not comparable")
 OTHERWISE = "anything else"
-REUSED = re.compile(r"^([0-9]+ cells were done before),", re.MULTILINE)  # as `harness check` says it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,41 +57,40 @@ def _remove() -> None:
 
 @dataclass(frozen=True)
 class _Check:
-    """One run of `harness check`, made when its first row is asked for."""
+    """A run of the suite and its comparison, made when the first row is asked for."""
 
     suite: Path
     baseline: Path
     results: Path
 
     @cached_property
-    def found(self) -> dict[str, Any]:
-        """The report as JSON. Raises _CheckError, for each row that asks, if the check did not end by one."""
+    def found(self) -> Report:
+        """The report. Raises _CheckError, for each row that asks, if the suite or the baseline is wrong."""
         report = self._made
         if isinstance(report, str):
             raise _CheckError(report)
         return report
 
     @cached_property
-    def _made(self) -> dict[str, Any] | str:
-        """The report, or what went wrong: a check that fails is not run again for the next row."""
-        from harness.base.python import environment, python
+    def _made(self) -> Report | str:
+        """The report, or the user's mistake: a check that fails is not run again for the next row."""
+        from harness.base.errors import UsageError
+        from harness.reporting.gate.baseline import load
+        from harness.reporting.gate.report import report
+        from harness.reporting.gate.snapshot import snapshot
+        from harness.running.session import run
+        from harness.suite.suite import load_suite
 
-        with tempfile.TemporaryDirectory(prefix="harness-pytest-") as folder:  # no earlier report can be read there
-            report = Path(folder) / "check.json"
-            command = python("-m", "harness", "check", str(self.suite), "--baseline", str(self.baseline))
-            done = subprocess.run(
-                [*command, "--results", str(self.results), "--json", str(report)],
-                env={**environment(), "GITHUB_ACTIONS": ""},  # pytest says by itself what failed
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
-        if found.get("exit_code") != done.returncode:
-            return done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
-        if reused := REUSED.search(done.stdout):
+        try:
+            suite, before = load_suite(self.suite), load(self.baseline)
+            finished = run(suite, results=self.results)
+            found = report(before, snapshot(finished.records, str(self.suite)), suite.gate)
+        except UsageError as error:
+            return str(error)
+        if finished.reused:
             advice = "if code has changed since, name an empty folder"
-            warnings.warn(f"{self.results}: {reused[1]} by the same versions; {advice}.", stacklevel=1)
+            said = f"{finished.reused} cells were done before by the same versions"
+            warnings.warn(f"{self.results}: {said}; {advice}.", stacklevel=1)
         return found
 
     @cached_property
@@ -126,17 +123,18 @@ class _Row(pytest.Item):
     """One row of the report."""
 
     def runtest(self) -> None:
+        from harness.reporting.gate.text import line
+
         check = self.config.stash[_CHECK]
-        rows = {row["name"]: row for row in check.found["rows"]}
+        rows = {row.name: row for row in check.found.rows}
         if self.name == OTHERWISE:
-            alarms = {name: row["text"] for name, row in rows.items() if row["verdict"] in ALARMS}
-            others = [text for name, text in alarms.items() if name not in check.expected]
-            if others or (check.found["exit_code"] and not alarms):
-                raise _CheckError("\n".join(others) or check.found["summary"])
+            others = [line(row) for row in check.found.alarms if row.name not in check.expected]
+            if others or (check.found.code and not check.found.alarms):
+                raise _CheckError("\n".join(others) or check.found.summary)
         elif self.name not in rows:
             pytest.skip("not compared: the suite's gate names no tolerance for it")
-        elif rows[self.name]["verdict"] in ALARMS:
-            raise _CheckError(rows[self.name]["text"])
+        elif rows[self.name] in check.found.alarms:
+            raise _CheckError(line(rows[self.name]))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         return str(excinfo.value) if isinstance(excinfo.value, _CheckError) else super().repr_failure(excinfo, style)

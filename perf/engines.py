@@ -27,7 +27,7 @@ from harness import UsageError
 from harness.plugins.executors import Resources
 from harness.plugins.options import parse
 from harness.plugins.registry import registry
-from harness.running.session import run
+from harness.running.scheduler import run_plan
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 
@@ -59,7 +59,7 @@ def by_executor(name: str, options: dict[str, Any], workers: int, cells: int, fo
     executor = spec.load()(config, Resources("cpu", workers, modules, store.folder))
     watch = Stopwatch()
     try:
-        run(plan, store, executor, watch)
+        run_plan(plan, store, executor, watch)
     finally:
         executor.close()
     steady = watch.ends[workers:] or watch.ends

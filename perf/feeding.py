@@ -18,10 +18,8 @@ from synthetic import planned, write_results, write_suite
 from harness.base.atomic_files import write_json
 from harness.plugins.executors import Ended, Executor, Job, Resources
 from harness.running.job_command import PREPARE
-from harness.running.progress import Progress
-from harness.running.session import run
+from harness.running.scheduler import Display, run_plan
 from harness.store.results_folder import Store
-from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 
 CELLS = 1000
@@ -63,16 +61,6 @@ class Instant(Executor):
     close = cancel
 
 
-class Silent:
-    """A display that shows nothing."""
-
-    def preparing(self) -> None: ...
-    def say(self, message: str) -> None: ...
-    def warn(self, message: str) -> None: ...
-    def update(self, progress: Progress) -> None: ...
-    def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None: ...
-
-
 def feed(folder: Path) -> dict[str, Any]:
     """What a run takes for each cell to submit it, see it end and read its record: CPU seconds, and calls."""
     results, counts = folder / "feed", folder / "counts.txt"
@@ -102,7 +90,7 @@ def fed(how: str, suite: Path, results: Path) -> float:
         return 0.0
     executor = Instant(store, plan)
     with Timer() as timer:
-        statuses = run(plan, store, executor, Silent())
+        statuses = run_plan(plan, store, executor, Display())
     if set(statuses.values()) != {"done"}:
         raise RuntimeError(f"not all cells are done: {Counter(statuses.values())}")
     return timer.cpu - executor.spent

@@ -20,8 +20,7 @@ from synthetic import planned, write_results, write_suite
 
 from harness.plugins.executors import Resources
 from harness.plugins.registry import registry
-from harness.running.progress import Progress
-from harness.running.session import run
+from harness.running.scheduler import Display, run_plan
 from harness.store.results_folder import Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan
@@ -55,23 +54,14 @@ def command(*arguments: str | Path) -> float:
     return median(took[1:])
 
 
-class Stopwatch:
+class Stopwatch(Display):
     """A display that shows nothing and notes when each cell ended."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
 
-    def preparing(self) -> None:
-        """Not measured."""
-
-    def say(self, message: str) -> None:
-        """Nothing."""
-
     def warn(self, message: str) -> None:
         print(message, file=sys.stderr)
-
-    def update(self, progress: Progress) -> None:
-        """Not shown."""
 
     def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:  # noqa: ARG002 (a Display's)
         if status != "ok":
@@ -92,7 +82,7 @@ def per_cell(folder: Path) -> float:
     executor = spec.load()(spec.config(), Resources("cpu", 1, modules))
     watch = Stopwatch()
     try:
-        run(plan, store, executor, watch)
+        run_plan(plan, store, executor, watch)
     finally:
         executor.close()
     work = median(each["seconds"] for record in store.records() for each in record.evaluations.values())

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.reporting.leaderboard import show
+from harness.reporting.leaderboard.tables import build
 from harness.store.records import CellRecord
 
 MACHINE = {
@@ -121,7 +122,7 @@ def quickstart() -> list[CellRecord]:
 
 def terminal(records: list[CellRecord], width: int) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    show(records, console)
+    show(build(records), console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

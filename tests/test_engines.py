@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness import Capabilities, Ended, Executor, Job, Resources, UsageError
+from harness import UsageError
 from harness.base.atomic_files import read_json, write_json
 from harness.base.outcome import Outcome
+from harness.executor import Capabilities, Ended, Executor, Job, Resources
 from harness.learning.checkpoint import checkpoint_step
 from harness.plugins.registry import registry
 from harness.running.display import PlainDisplay
-from harness.running.session import Options, run
+from harness.running.scheduler import RunOptions, run_plan
 from harness.running.submitted import Submitted
 from harness.store.lease import claim
 from harness.store.results_folder import CellFolder, Store
@@ -137,16 +138,16 @@ def test_a_run_takes_over_what_is_left_submits_the_rest_and_reads_the_latest_att
     store, display = Store(tmp_path / "results"), PlainDisplay(Console(quiet=True))
     one, two, three = plan.cells
     first = Fake()
-    assert run(plan, store, first, display, Options(detach=True)) == dict.fromkeys(plan.cells, "submitted")
+    assert run_plan(plan, store, first, display, RunOptions(detach=True)) == dict.fromkeys(plan.cells, "submitted")
     given = {job.name: job for job in first.jobs}
     for number, outcome in ((1, Outcome("interrupted")), (2, Outcome("oom", "in its second life"))):
         attempt = store.cell(two).attempt(number)
         write_json(attempt, outcome.as_json(attempt))
     second = Fake({given[one]: 75, given[two]: 1})  # another job has the first cell; the third was lost
-    assert run(plan, store, second, display) == {one: "failed", two: "oom", three: "failed"}
+    assert run_plan(plan, store, second, display) == {one: "failed", two: "oom", three: "failed"}
     assert [job.name for job in second.jobs] == ["prepare", three, one]
     with pytest.raises(UsageError, match=r"--fresh: jobs of an earlier run have not been waited for \(1 cells\)"):
-        run(plan, store, Fake({given[one]: 0}), display, Options(fresh=True))
+        run_plan(plan, store, Fake({given[one]: 0}), display, RunOptions(fresh=True))
 
 
 def test_the_end_of_a_job_that_was_taken_over_is_written_down_though_the_data_has_mistakes(
@@ -155,10 +156,10 @@ def test_the_end_of_a_job_that_was_taken_over_is_written_down_though_the_data_ha
     plan = Plan.of(load_suite(suite(SUITE.replace("[classify, idle]", "[idle]")), registry()))
     store, display, first = Store(tmp_path / "results"), PlainDisplay(Console(quiet=True)), Fake()
     one, two = plan.cells
-    run(plan, store, first, display, Options(detach=True))
+    run_plan(plan, store, first, display, RunOptions(detach=True))
     [job] = [job for job in first.jobs if job.name == one]
     with pytest.raises(UsageError, match="no such picture"):
-        run(plan, store, Fake({job: 1}, ["no such picture"]), display)
+        run_plan(plan, store, Fake({job: 1}, ["no such picture"]), display)
     assert store.statuses(plan) == {one: "failed", two: "todo"}
 
 

@@ -223,7 +223,7 @@ def test_a_lease_of_a_dead_owner_is_taken_over(harness: Harness, suite: Write, t
 
 def test_of_many_who_bury_a_lease_one_does(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from harness import lease\n"
+        "import sys; from pathlib import Path; from harness.store import lease\n"
         "sys.stdin.readline()\n"
         "path = Path(sys.argv[1])\n"
         "buried = lease.bury(path, b'dead'); mine = lease.claim(path)\n"

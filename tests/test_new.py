@@ -55,7 +55,7 @@ def test_new_plugins_register_and_pass_their_own_tests(harness: Harness, tmp_pat
 
 def test_a_wheel_of_ours_has_all_that_is_written_from(tmp_path: Path) -> None:
     names = wheel(ROOT, tmp_path).namelist()
-    templates = {str(path.relative_to(ROOT)) for path in (ROOT / "harness" / "templates").rglob("*.template")}
+    templates = {str(path.relative_to(ROOT)) for path in (ROOT / "harness" / "cli" / "templates").rglob("*.template")}
     assert len(templates) >= 2 * len(NEW)
     assert templates <= set(names)
 

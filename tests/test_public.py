@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import harness
+import harness.executor
 from harness.cli.scaffold import NEW, rendered
 from harness.plugins import events, hookspecs
 from harness.plugins.compatibility import CONTRACT
@@ -21,7 +22,7 @@ from tests import pages
 ROOT = Path(__file__).parent.parent
 HOOKS = pages.read("hooks.md")
 SPECS = {name: each for name, each in vars(hookspecs).items() if hasattr(each, "harness_spec")}
-PUBLIC_MODULES = {"harness", "harness.testing"}
+PUBLIC_MODULES = {"harness", "harness.executor", "harness.testing"}
 
 
 def signature(function: object) -> str:
@@ -60,6 +61,11 @@ def test_the_page_of_hooks_has_the_fields_of_each_event(hook: str) -> None:
 def test_what_is_public_is_documented() -> None:
     for name in harness.__all__:
         assert described(name), f"harness.{name} has no docstring"
+
+
+def test_what_executors_may_use_is_documented() -> None:
+    for name in set(harness.executor.__all__) - {"GRACE_SECONDS"}:  # a number has no docstring
+        assert getattr(harness.executor, name).__doc__, f"harness.executor.{name} has no docstring"
 
 
 def described(name: str) -> str:

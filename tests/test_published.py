@@ -17,6 +17,7 @@ from harness.plugins.options import fields_of
 from harness.plugins.published import Published
 from harness.plugins.registry import KINDS, registry
 from harness.reporting.leaderboard import render, show
+from harness.reporting.leaderboard.tables import build
 from harness.suite.budget import Budget
 from tests.conftest import SUITE, Harness, install
 from tests.records import component, evaluation, metric, record
@@ -85,7 +86,7 @@ def test_another_metric_shows_nothing() -> None:
 def test_page_and_terminal_show_it() -> None:
     page = html.unescape(render(records(), "html", [KNN]))
     console = Console(width=80, file=io.StringIO(), color_system=None)
-    show(records(), console, [KNN])
+    show(build(records()), console, [KNN])
     assert isinstance(console.file, io.StringIO)
     for text in (page, console.file.getvalue()):
         for part in ("87.5 ± 1.0", "-1.5", "Some & Others 2020"):

@@ -108,9 +108,8 @@ def test_a_lease_of_a_process_that_cannot_be_is_dead(tmp_path: Path) -> None:
 
 def test_only_its_own_run_takes_a_process_for_dead_while_that_run_lives(tmp_path: Path) -> None:
     """Another run would record that the run died as well."""
-    code = (
-        "import sys; from pathlib import Path; from harness import lease; lease.claim(Path(sys.argv[1]), sys.argv[2])"
-    )
+    imports = "import sys; from pathlib import Path; from harness.store import lease"
+    code = f"{imports}; lease.claim(Path(sys.argv[1]), sys.argv[2])"
     ours = lease.new_run()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as living:
         theirs = ours.replace(f".{os.getpid()}.", f".{living.pid}.").replace(
@@ -128,7 +127,7 @@ def test_a_cell_that_waited_while_another_run_forgot_it_still_runs(tmp_path: Pat
     from harness_local import LocalConfig
     from harness_local.executor import Local
 
-    from harness import Job, Resources
+    from harness.executor import Job, Resources
 
     executor = Local(LocalConfig(), Resources("cpu", 1))
     folder = CellFolder(tmp_path / "results/cells/0")

@@ -13,7 +13,7 @@ from harness.base.atomic_files import DamagedError
 from harness.base.errors import UsageError, shown
 from harness.cli.gating import file_in_a_folder, gate_of, run_of, run_suite, tell, tell_actions
 from harness.cli.run import more_than_nothing
-from harness.running.session import Options
+from harness.running.scheduler import RunOptions
 from harness.running.supervisor import Limits
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def check(
     if target.is_dir():
         tolerances, after = gate_of(gate), run_of(target)
     else:
-        options = Options(fresh=fresh, limits=Limits(timeout, None))
+        options = RunOptions(fresh=fresh, limits=Limits(timeout, None))
         tolerances, after = run_suite(target, budget, results, options, device or "auto", workers)
     found = report(before, after, tolerances, accept=accept)
     console = Console(highlight=False, markup=False)

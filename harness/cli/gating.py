@@ -11,15 +11,12 @@ from rich.console import Console
 
 from harness.base.atomic_files import write_bytes
 from harness.base.errors import UsageError
-from harness.base.slugs import default_results
 from harness.cli.listing import report as report_problems
 from harness.cli.run import conclude, execute
 from harness.plugins.registry import registry
 from harness.running.display import Output
-from harness.running.session import Options
-from harness.store.records import records_of
+from harness.running.scheduler import RunOptions
 from harness.store.results_folder import Store
-from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 from harness.suite.tolerances import Gate
 
@@ -45,7 +42,7 @@ def run_of(folder: Path) -> Snapshot:
 
 
 def run_suite(
-    file: Path, budget: str | None, results: Path | None, options: Options, device: str, workers: int | None
+    file: Path, budget: str | None, results: Path | None, options: RunOptions, device: str, workers: int | None
 ) -> tuple[Gate, Snapshot]:
     """Run what is left of a suite; its tolerances, and what it asks for of the results folder."""
     from harness.reporting.gate.snapshot import snapshot
@@ -53,16 +50,15 @@ def run_suite(
     known, console, started = registry(), Output(), time.monotonic()
     report_problems(known)
     suite = load_suite(file, known, budget)
-    plan, store = Plan.of(suite), Store(results or default_results(suite.name))
-    reused = sum(status == "done" for status in store.statuses(plan).values())
-    statuses = execute(suite, plan, store, console, options, device, workers)
-    conclude(statuses, plan, store, console, started)
-    if reused and not options.fresh:
+    finished = execute(suite, console, results=results, options=options, device=device, workers=workers)
+    conclude(finished, console, started)
+    if finished.reused:
         console.print(
-            f"{reused} cells were done before, by the same versions; if code has changed since, run with --fresh.",
+            f"{finished.reused} cells were done before, by the same versions; if code has changed since, run with "
+            "--fresh.",
             soft_wrap=True,
         )
-    return suite.gate, snapshot(records_of(plan, store.found()), str(file))
+    return suite.gate, snapshot(finished.records, str(file))
 
 
 def tell(

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,18 +20,19 @@ from harness.base.errors import UsageError
 from harness.base.outcome import parse_retry
 from harness.base.slugs import default_results
 from harness.cli import complete
-from harness.cli.executor import check_device, engine_of, modules, options_of, require
 from harness.cli.listing import report
-from harness.plugins.executors import Resources
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
+from harness.running import session
 from harness.running.display import Output, display_for, duration
-from harness.running.session import Options
-from harness.running.session import run as run_plan
+from harness.running.engine import OPTION
+from harness.running.scheduler import RunOptions
+from harness.running.session import Finished
 from harness.running.supervisor import Limits
 from harness.store.records import records_of
 from harness.store.results_folder import CellFolder, Store
 from harness.suite.cell import Cell
+from harness.suite.document import scalar
 from harness.suite.plan import Plan, selection
 from harness.suite.suite import Suite, load_suite
 
@@ -41,6 +42,17 @@ def more_than_nothing(param: typer.CallbackParam, limit: float | None) -> float 
     if limit is not None and not limit > 0:
         raise UsageError(f"{param.opts[0]} must be more than 0, not {limit:g}.")
     return limit
+
+
+def options_of(arguments: Iterable[str]) -> dict[str, Any]:
+    """--executor-option partition=gpu -> {"partition": "gpu"}; the last of a name counts. Raises UsageError."""
+    given = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{OPTION} is written KEY=VALUE, not '{argument}'.")
+        given[key] = scalar(value, f"{OPTION} {key}")
+    return given
 
 
 def run(
@@ -110,51 +122,36 @@ def run(
     started = time.monotonic()
     known = registry()
     report(known)
-    options = Options(fresh, profile, parse_retry(retry), Limits(timeout, memory), checkpoint_every, detach)
-    given = options_of(executor_option or [])
+    options = RunOptions(fresh, profile, parse_retry(retry), Limits(timeout, memory), checkpoint_every, detach)
     loaded = load_suite(suite, known, budget)
-    plan = Plan.of(loaded).only(selection(only or []))
-    store = Store(results or default_results(loaded.name))
     console = Output()
-    statuses = execute(loaded, plan, store, console, options, device, workers, executor, given)
+    finished = execute(
+        loaded,
+        console,
+        results=results,
+        only=selection(only or []),
+        device=device,
+        workers=workers,
+        executor=executor,
+        executor_options=options_of(executor_option or []),
+        options=options,
+    )
     if detach:
-        tell_detached(statuses, console)
+        tell_detached(finished.statuses, console)
         return
+    store = Store(finished.folder)
     if any(store.folder.glob("cells/*/cell.json")):
         show_leaderboard(store, Plan.of(loaded), console)
-    failed = conclude(statuses, plan, store, console, started)
+    failed = conclude(finished, console, started)
     raise typer.Exit(1 if failed else 0)
 
 
-def execute(
-    suite: Suite,
-    plan: Plan,
-    store: Store,
-    console: Console,
-    options: Options,
-    device: str,
-    workers: int | None,
-    executor: str | None = None,
-    given: Mapping[str, Any] | None = None,
-) -> dict[str, str]:
-    """Run what is left of a suite's plan; how its cells stand then. Leaves with exit code 130 if it is interrupted."""
+def execute(suite: Suite, console: Console, **arguments: Any) -> Finished:
+    """`session.run` with a display. Leaves with exit code 130 if it is interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
-    resources = Resources(check_device(device), workers, tuple(modules(plan)), store.folder)
-    name, engine = engine_of(suite, executor, given or {}, resources)
-    left = False  # to itself, by `detach`
     try:
-        require(engine, name, plan, options)
-        before = Counter(store.statuses(plan).values())
-        shared = f", {before['running']} in another run" if before["running"] else ""
-        console.print(
-            f"{suite.name}: {len(plan.cells)} cells, {before['done']} already done{shared}; results in {store.folder}",
-            soft_wrap=True,
-        )
         with display_for(console) as display:
-            statuses = run_plan(plan, store, engine, display, options)
-        if options.detach:
-            left = True
-            engine.detach()
+            return session.run(suite, display=display, **arguments)
     except BrokenPipeError:
         print(
             "harness: whoever read the output has left, so the run stopped. What is done is kept: run the same command "
@@ -163,16 +160,13 @@ def execute(
         )
         raise
     except KeyboardInterrupt:
+        folder = arguments["results"] or default_results(suite.name)
         console.print(
             "Interrupted. What is done is kept, and trainings go on from their last checkpoint: run the same command "
-            f"again to go on. Results: {store.folder}",
+            f"again to go on. Results: {folder}",
             soft_wrap=True,
         )
         raise typer.Exit(130) from None
-    finally:
-        if not left:
-            engine.close()
-    return statuses
 
 
 def tell_detached(statuses: Mapping[str, str], console: Console) -> None:
@@ -186,14 +180,14 @@ def tell_detached(statuses: Mapping[str, str], console: Console) -> None:
     )
 
 
-def conclude(statuses: Mapping[str, str], plan: Plan, store: Store, console: Console, started: float) -> list[str]:
+def conclude(finished: Finished, console: Console, started: float) -> list[str]:
     """Say how many cells are done, and why others are not; those."""
-    failed = [id_ for id_, status in statuses.items() if status != "done"]
+    statuses, failed, store = finished.statuses, finished.failed, Store(finished.folder)
     console.print(
         f"{len(statuses) - len(failed)} of {len(statuses)} cells done in {duration(time.monotonic() - started)}."
     )
     for id_ in failed:
-        console.print(why(store.cell(id_), statuses[id_], plan.cells[id_]), soft_wrap=True)
+        console.print(why(store.cell(id_), statuses[id_], finished.plan.cells[id_]), soft_wrap=True)
     return failed
 
 
@@ -207,12 +201,14 @@ def why(folder: CellFolder, status: str, cell: Cell) -> Text:
 def show_leaderboard(store: Store, plan: Plan, console: Console) -> None:
     """Write leaderboard.md into the results folder and show the tables: of what the suite asks for."""
     from harness.reporting import leaderboard  # pandas and scipy load slowly
+    from harness.reporting.leaderboard.tables import build
 
     records, published = store.records(), registry().published()
     asked = records_of(plan, records)
     path = store.folder / "leaderboard.md"
-    write_bytes(path, leaderboard.render(asked, "markdown", published).encode())
-    leaderboard.show(asked, console, published)
+    tables = build(asked)
+    write_bytes(path, leaderboard.render_tables(tables, "markdown", published).encode())
+    leaderboard.show(tables, console, published)
     console.print(f"Leaderboard: {path}", soft_wrap=True)
     if older := len(records) - len(asked):
         console.print(

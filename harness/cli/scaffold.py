@@ -1,4 +1,4 @@
-"""A new plugin's files, from the templates in harness/templates."""
+"""A new plugin's files, from the templates in harness/cli/templates."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def rendered(kind: New, name: str) -> dict[str, str]:
     }
     if kind != "observer":
         placed[f"{values['module']}/{kind}.py"] = f"{kind}/{kind}.py"
-    templates = files("harness") / "templates"
+    templates = files("harness.cli") / "templates"
     return {
         path: Template((templates / f"{source}{_SUFFIX}").read_text(encoding="utf-8")).substitute(values)
         for path, source in placed.items()

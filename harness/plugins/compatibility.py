@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
 CORE = "rep-harness"
 
-CONTRACT = 1
+CONTRACT = 2
 """Raised when a plugin that keeps to the contract before would no longer work, and for nothing else.
 
 A plugin's distribution states the contract it was written for as an extra of its requirement,
-``dependencies = ["rep-harness[contract-1]"]``, so that it is known before any of its code runs. Of several that it
+``dependencies = ["rep-harness[contract-2]"]``, so that it is known before any of its code runs. Of several that it
 names, as it works with each, one is enough. Every contract that is in use is an extra in our pyproject.toml.
 """
 
 EXTRA = "contract-"
+PORTING = "docs/porting.md of harness"  # for authors of plugins
 
 
 def unmet(requirements: Sequence[str] | None) -> str:
@@ -50,8 +51,13 @@ def unfit(ours: Sequence[str]) -> str:
             wanted.append(f"{each}, but this is {CORE} {version(CORE)}")
         contracts |= stated(each)
     if contracts and str(CONTRACT) not in contracts:
-        wanted.append(f"contract {' or '.join(sorted(contracts))}, but this is contract {CONTRACT}")
+        advice = f"; {PORTING} says what to change" if all(map(_is_older, contracts)) else ""
+        wanted.append(f"contract {' or '.join(sorted(contracts))}, but this is contract {CONTRACT}{advice}")
     return " and ".join(wanted)
+
+
+def _is_older(contract: str) -> bool:
+    return contract.isdecimal() and int(contract) < CONTRACT
 
 
 def stated(requirement: Requirement) -> set[str]:

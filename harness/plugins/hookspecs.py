@@ -62,7 +62,7 @@ def register_evaluators(register: Register) -> None:
 
 @hookspec
 def register_executors(register: Register) -> None:
-    """Register `harness.Executor` classes."""
+    """Register `harness.executor.Executor` classes."""
 
 
 @hookspec

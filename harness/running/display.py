@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +17,7 @@ from rich.text import Text
 
 from harness.base.errors import shown
 from harness.running.progress import Progress, last_step
+from harness.running.scheduler import Display
 from harness.suite.cell import Cell
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress
@@ -32,7 +36,7 @@ class Output(Console):
         raise  # noqa: PLE0704 (rich calls this where it has caught the error)
 
 
-class PlainDisplay:
+class PlainDisplay(Display):
     """A line per event, and one now and then."""
 
     def __init__(self, console: Console) -> None:
@@ -47,6 +51,14 @@ class PlainDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing to give back."""
+
+    def starting(self, suite: str, statuses: Mapping[str, str], folder: Path) -> None:
+        number = Counter(statuses.values())
+        shared = f", {number['running']} in another run" if number["running"] else ""
+        self.console.print(
+            f"{suite}: {len(statuses)} cells, {number['done']} already done{shared}; results in {folder}",
+            soft_wrap=True,
+        )
 
     def preparing(self) -> None:
         self.console.print("Preparing data and checking every combination ...")

@@ -1,19 +1,23 @@
-"""The cells of one run: given to an executor as it has room, watched, and written down when a job could not do so."""
+"""Runs what is left of a plan: cells are given to an executor as it has room, and watched.
+
+What became of a job that could not write it down is written down here. Other runs may work on the same results folder.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from harness.base.atomic_files import DamagedError, read_json, write_json
 from harness.base.checkpoint_interval import DEFAULT, Interval
+from harness.base.errors import UsageError
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
-from harness.plugins.events import CellFinished
+from harness.plugins.events import CellFinished, RunFinished
 from harness.plugins.executors import Ended, Executor, Job
 from harness.plugins.manager import installed
 from harness.running import job_command
@@ -21,14 +25,19 @@ from harness.running.progress import Progress
 from harness.running.submitted import Submitted
 from harness.running.supervisor import Limits
 from harness.store import lease
-from harness.store.results_folder import ATTEMPT
+from harness.store.damage import repair
+from harness.store.results_folder import ATTEMPT, Store
 from harness.suite.cell import Cell
+from harness.suite.plan import Plan
 
 POLL_SECONDS = 0.5
 
 
-class Display(Protocol):
-    """Shows how a run goes on."""
+class Display:
+    """Is told how a run goes on. This one shows nothing: a further class shows what it overrides."""
+
+    def starting(self, suite: str, statuses: Mapping[str, str], folder: Path) -> None:
+        """How the cells stand before, and where the results are."""
 
     def preparing(self) -> None:
         """Data sets are loaded and combinations checked."""
@@ -47,7 +56,7 @@ class Display(Protocol):
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How to run. `retry`: which statuses of earlier attempts run again. `detach`: submit what is left, and no more."""
 
     fresh: bool = False
@@ -66,7 +75,49 @@ class Options:
         return [*self.limits.arguments(), *every, *(["--profile"] if self.profile else [])]
 
 
-class Work:
+def run_plan(
+    plan: Plan, store: Store, executor: Executor, display: Display, options: RunOptions | None = None
+) -> dict[str, str]:
+    """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards; for one that
+    `detach` leaves to the executor, "submitted".
+
+    Raises UsageError, before anything trains or is forgotten, with all mistakes that preparing found.
+    """
+    options = options or RunOptions()
+    store.sweep()
+    for message in repair(store, plan):
+        display.warn(message)
+    path = store.write_plan(plan)
+    adopted = {job.name: Submitted.of(job, store) for job in executor.adopt(plan.cells)}
+    if options.fresh and adopted:
+        raise UsageError(
+            f"--fresh: jobs of an earlier run have not been waited for ({len(adopted)} cells). Run without --fresh "
+            "first; interrupted then, it ends them."
+        )
+    wanted = {"todo", "running", *options.retry}
+    left = [id_ for id_, status in store.statuses(plan).items() if options.fresh or status in wanted or id_ in adopted]
+    mistakes: list[str] = []
+    submitted: Collection[str] = ()
+    if left:
+        work = Scheduler(path, Progress(plan, store, left), executor, display, options, adopted)
+        try:
+            mistakes = work.prepare()
+            if not mistakes:
+                work.forget(left if options.fresh else ())
+                submitted = work.leave() if options.detach else work.go()
+        except BaseException:
+            work.stop()
+            raise
+    if mistakes:  # what an earlier run has submitted goes on
+        raise UsageError("\n".join(mistakes))
+    store.bring_up_to_date(plan)
+    after = {**store.statuses(plan), **dict.fromkeys(submitted, "submitted")}
+    if not options.detach:
+        installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
+    return after
+
+
+class Scheduler:
     """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run."""
 
     def __init__(
@@ -75,7 +126,7 @@ class Work:
         progress: Progress,
         executor: Executor,
         display: Display,
-        options: Options,
+        options: RunOptions,
         adopted: Mapping[str, Submitted],
     ) -> None:
         self.plan = plan.absolute()  # a job may run in another folder

@@ -1,61 +1,86 @@
-"""Runs what is left of a plan on an executor, and watches. Other runs may work on the same results folder."""
+"""Runs of suites from Python: what `harness run` does, without its output."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from harness.base.errors import UsageError
-from harness.plugins.events import RunFinished
-from harness.plugins.executors import Executor
-from harness.plugins.manager import installed
-from harness.running.progress import Progress
-from harness.running.scheduler import Display, Options, Work
-from harness.running.submitted import Submitted
-from harness.store.damage import repair
+from harness.base.slugs import default_results
+from harness.plugins.executors import Resources
+from harness.running.engine import check_device, engine_of, modules, require
+from harness.running.scheduler import Display, RunOptions, run_plan
+from harness.store.records import CellRecord, records_of
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan
+from harness.suite.suite import Suite, load_suite
 
-__all__ = ["Display", "Options", "run"]
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run has left. `statuses`: by the id of each cell, "done" or why it is not; `reused`: the number of cells
+    that were done before."""
+
+    plan: Plan = field(repr=False)
+    folder: Path
+    statuses: Mapping[str, str]
+    reused: int
+
+    @property
+    def records(self) -> list[CellRecord]:
+        """Of the plan's cells, as they are in the results folder now."""
+        return records_of(self.plan, Store(self.folder).found())
+
+    @property
+    def failed(self) -> list[str]:
+        """The ids of the cells that are not done."""
+        return [id_ for id_, status in self.statuses.items() if status != "done"]
 
 
 def run(
-    plan: Plan, store: Store, executor: Executor, display: Display, options: Options | None = None
-) -> dict[str, str]:
-    """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards; for one that
-    `detach` leaves to the executor, "submitted".
+    suite: Suite | Path | str,
+    *,
+    results: Path | str | None = None,
+    only: Mapping[str, str | Iterable[str]] | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    executor: str | None = None,
+    executor_options: Mapping[str, Any] | None = None,
+    options: RunOptions | None = None,
+    display: Display | None = None,
+) -> Finished:
+    """Train and score what is left of a suite, in processes of their own, as `harness run` does.
 
-    Raises UsageError, before anything trains or is forgotten, with all mistakes that preparing found.
+    suite: a file, or what `load_suite` made of one.
+    results: the folder of results; by default results/NAME.
+    only: some cells, such as {"method": ["simclr", "maml"]}.
+    device: "auto", "cpu", "cuda" or "cuda:N"; workers: cells at a time, by default one for each GPU, or each core.
+    executor, executor_options: where cells run, over what the suite says.
+    display: is told how the run goes on; without one nothing is shown.
+
+    A cell that fails is no error: its status says so, and its record why. Raises UsageError for a mistake in the suite
+    or the arguments, before anything trains. KeyboardInterrupt ends the cells, which keep a checkpoint.
     """
-    options = options or Options()
-    store.sweep()
-    for message in repair(store, plan):
-        display.warn(message)
-    path = store.write_plan(plan)
-    adopted = {job.name: Submitted.of(job, store) for job in executor.adopt(plan.cells)}
-    if options.fresh and adopted:
-        raise UsageError(
-            f"--fresh: jobs of an earlier run have not been waited for ({len(adopted)} cells). Run without --fresh "
-            "first; interrupted then, it ends them."
-        )
-    wanted = {"todo", "running", *options.retry}
-    left = [id_ for id_, status in store.statuses(plan).items() if options.fresh or status in wanted or id_ in adopted]
-    mistakes: list[str] = []
-    submitted: Collection[str] = ()
-    if left:
-        work = Work(path, Progress(plan, store, left), executor, display, options, adopted)
-        try:
-            mistakes = work.prepare()
-            if not mistakes:
-                work.forget(left if options.fresh else ())
-                submitted = work.leave() if options.detach else work.go()
-        except BaseException:
-            work.stop()
-            raise
-    if mistakes:  # what an earlier run has submitted goes on
-        raise UsageError("\n".join(mistakes))
-    store.bring_up_to_date(plan)
-    after = {**store.statuses(plan), **dict.fromkeys(submitted, "submitted")}
-    if not options.detach:
-        installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
-    return after
+    suite = suite if isinstance(suite, Suite) else load_suite(Path(suite))
+    plan = Plan.of(suite).only(
+        {axis: [names] if isinstance(names, str) else names for axis, names in (only or {}).items()}
+    )
+    store = Store(Path(results) if results is not None else default_results(suite.name))
+    options, display = options or RunOptions(), display or Display()
+    resources = Resources(check_device(device), workers, tuple(modules(plan)), store.folder)
+    name, engine = engine_of(suite, executor, executor_options or {}, resources)
+    left = False  # to itself, by `detach`
+    try:
+        require(engine, name, plan, options)
+        before = store.statuses(plan)
+        display.starting(suite.name, before, store.folder)
+        statuses = run_plan(plan, store, engine, display, options)
+        if options.detach:
+            left = True
+            engine.detach()
+    finally:
+        if not left:
+            engine.close()
+    reused = 0 if options.fresh else sum(status == "done" for status in before.values())
+    return Finished(plan, store.folder, statuses, reused)

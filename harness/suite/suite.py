@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins.options import KeyPath, fields_of, parse
-from harness.plugins.registry import Kind, Registry, Spec
+from harness.plugins.registry import Kind, Registry, Spec, registry
 from harness.suite import named_budgets, sweep
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
@@ -50,9 +50,12 @@ class Suite:
     gate: Gate = field(default_factory=Gate)
 
 
-def load_suite(file: Path, registry: Registry, budget: str | None = None) -> Suite:
-    """With the named budget, if one is given. Raises UsageError with "file:line" for whatever is wrong in the suite."""
-    return _Reader(read(file, budget), registry, budget).suite()
+def load_suite(file: Path | str, known: Registry | None = None, budget: str | None = None) -> Suite:
+    """Read a suite's file, with one of its named budgets. `known`: the components there are, by default all installed.
+
+    Raises UsageError with "file:line" for whatever is wrong in the suite.
+    """
+    return _Reader(read(Path(file), budget), known or registry(), budget).suite()
 
 
 class _Reader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -47,35 +46,20 @@ def test_a_failure_that_no_row_expects_fails_too(
     assert "2 failed" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("writes", "code", "passes"),
-    [("", 2, False), ("green", 0, True), ("green", 137, False)],
-    ids=["dies without a report", "is fine", "dies after its report"],
-)
-def test_a_report_counts_only_if_the_check_has_made_it_and_ended_by_it(
-    writes: str, code: int, passes: bool, quick: Harness, suite: Callable[[str], Path], tmp_path: Path
+def test_each_row_is_a_test_of_one_run_that_goes_on_with_what_is_done(
+    harness: Harness, suite: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """A check that is none stands for one that dies; an earlier, green report lies where that of this process was."""
-    cell(tmp_path / "before", "idle", 0, evaluation("nearest", {"accuracy": 0.5}))
-    quick("baseline", tmp_path / "before", "--output", "b.json")
-    row = {"name": "idle · conv4 · glyphs: nearest", "verdict": "within noise", "text": "fine"}
-    (tmp_path / "green.json").write_text(json.dumps({"exit_code": 0, "summary": "fine", "rows": [row]}))
-    check = tmp_path / "check.sh"  # its arguments end with the file to write
-    check.write_text(
-        f'#!/bin/bash\necho called >> calls\n[ -z "{writes}" ] || cp green.json "${{@: -1}}"\nexit {code}\n'
-    )
-    check.chmod(0o755)
-    (tmp_path / "conftest.py").write_text(
-        "import os, shutil, sys\n"
-        "os.makedirs('kept')\n"
-        "shutil.copy('green.json', f'kept/check-{os.getpid()}.json')\n"
-        f"sys.executable = {str(check)!r}\n"
-    )
-    kept = ("--harness-results", "kept")
-    done = run_pytest(tmp_path, "--harness-suite", suite(ONE_SEED), "--harness-baseline", "b.json", *kept)
-    assert ("2 passed" if passes else "2 failed") in done.stdout
-    assert (tmp_path / "calls").read_text() == "called\n"
-    assert "Traceback" not in done.stdout
+    path = suite(ONE_SEED)
+    harness("run", path, "--results", "kept", "--device", "cpu")
+    harness("baseline", "kept", "--output", "b.json")
+    kept = ("--harness-suite", path, "--harness-baseline", "b.json", "--harness-results", "kept")
+    done = run_pytest(tmp_path, "-v", *kept)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed, 1 warning" in done.stdout
+    assert "idle · flat · blobs: nearest PASSED" in done.stdout
+    assert "kept: 1 cells were done before by the same versions" in done.stdout
+    [cells] = [*(tmp_path / "kept").glob("cells/*")]
+    assert len([*cells.glob("attempts/*.json")]) == 1
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from harness.store.records import CellRecord
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.reporting.leaderboard.tables import Table
+
 Format = Literal["markdown", "csv", "html"]
 
-__all__ = ["Format", "View", "render", "show"]
+__all__ = ["Format", "View", "render", "render_tables", "show"]
 
 
 def render(
@@ -30,14 +32,24 @@ def render(
     """
     from harness.reporting.leaderboard.tables import build
 
-    tables = build(records, view)
+    return render_tables(build(records, view), format, published, pivot=view.pivot)
+
+
+def render_tables(
+    tables: Sequence[Table],
+    format: Format = "markdown",  # noqa: A002 (as the command's option)
+    published: Sequence[Published] = (),
+    *,
+    pivot: bool = False,
+) -> str:
+    """As `render`, of tables that have been made."""
     if format == "csv":
         from harness.reporting.leaderboard.tidy import to_csv
 
-        return to_csv(tables, published, pivot=view.pivot)
+        return to_csv(tables, published, pivot=pivot)
     from harness.reporting.leaderboard.sections import sections
 
-    found = sections(tables, published, pivot=view.pivot)
+    found = sections(tables, published, pivot=pivot)
     if format == "html":
         from harness.reporting.leaderboard.html import to_html
 
@@ -47,10 +59,9 @@ def render(
     return to_markdown(found)
 
 
-def show(records: Iterable[CellRecord], console: Console, published: Sequence[Published] = ()) -> None:
+def show(tables: Sequence[Table], console: Console, published: Sequence[Published] = ()) -> None:
     """Print all tables, split by columns where the console is too narrow; provenance is left to `render`."""
     from harness.reporting.leaderboard.sections import sections
-    from harness.reporting.leaderboard.tables import build
     from harness.reporting.leaderboard.terminal import to_console
 
-    to_console(sections(build(records), published, terminal=True), console)
+    to_console(sections(tables, published, terminal=True), console)

@@ -11,21 +11,22 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import util
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 
-from harness import (
+from harness import UsageError
+from harness.executor import (
     GRACE_SECONDS,
     Capabilities,
     Ended,
     Executor,
     Job,
     Resources,
-    UsageError,
     alive,
     process_start,
     safe_path,
@@ -166,7 +167,10 @@ class Local(Executor):
         for number in range(STARTS):
             process = self.context.Process(target=work, args=(job, slot), name=job.name)
             try:
-                with safe_path():  # of the fork server, if it is not there yet; jobs have this process's own path
+                with (
+                    safe_path(),
+                    no_main(),
+                ):  # of the fork server, if it is not there yet; jobs have this process's own path
                     process.start()
             except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
                 os.environ["HARNESS_PRELOAD"] = ""
@@ -174,6 +178,18 @@ class Local(Executor):
             else:
                 return process
         raise UsageError(f"the process that starts the cells died {STARTS} times in a row; is there enough memory?")
+
+
+@contextlib.contextmanager
+def no_main() -> Iterator[None]:
+    """Processes that multiprocessing starts inside do not run the script again that this process runs: a job needs
+    nothing of it, and a script that calls `harness.run` would do so in every job."""
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 def make_room_for_sockets() -> None:
@@ -201,7 +217,7 @@ def work(job: Job, slot: Slot) -> None:
     os.dup2(log, 2)
     if slot.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
-    from harness import run_job
+    from harness.executor import run_job
 
     sys.exit(run_job([*job.command, "--device", slot.device, "--threads", str(slot.threads)]))
 

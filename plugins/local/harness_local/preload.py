@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 
-from harness import preload
+from harness.executor import preload
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at a terminal is for `harness run`, which ends us
 

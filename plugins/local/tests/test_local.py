@@ -14,7 +14,8 @@ from harness_local import LocalConfig, cores
 from harness_local.cores import threads_of, usable_cores
 from harness_local.executor import Local, Slot, joined, slots
 
-from harness import Job, Resources, UsageError
+from harness import UsageError
+from harness.executor import Job, Resources
 
 CORES = usable_cores()
 
@@ -116,7 +117,7 @@ import sys, time
 from pathlib import Path
 from harness_local import LocalConfig
 from harness_local.executor import Local
-from harness import Job, Resources
+from harness.executor import Job, Resources
 
 if __name__ == "__main__":
     local = Local(LocalConfig(), Resources("cpu", 1))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import GRACE_SECONDS, run_job
+from harness.executor import GRACE_SECONDS, run_job
 
 POLL_SECONDS = 0.05
 

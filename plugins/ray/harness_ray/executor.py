@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError
+from harness import UsageError
+from harness.executor import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources
 from harness_ray import RayConfig
 from harness_ray.cluster import Cluster, Lost, Task
 

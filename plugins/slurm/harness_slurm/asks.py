@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness import Resources, UsageError
+from harness import UsageError
+from harness.executor import Resources
 from harness_slurm import SlurmConfig
 
 WARNING_SECONDS = 60  # before the time limit, at which a cell saves its state

@@ -19,7 +19,8 @@ from shlex import quote
 from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-from harness import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources, UsageError
+from harness import UsageError
+from harness.executor import GRACE_SECONDS, Capabilities, Ended, Executor, Job, Resources
 from harness_slurm import SlurmConfig, commands, submissions
 from harness_slurm.asks import gpus, parameters
 from harness_slurm.commands import NEVER, OVER

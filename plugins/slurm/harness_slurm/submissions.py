@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import Job, alive, process_start
+from harness.executor import Job, alive, process_start
 
 
 def write(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from types import FrameType
 from submitit.core.utils import DelayedSubmission
 from submitit.slurm.slurm import SlurmJobEnvironment
 
-from harness import GRACE_SECONDS
+from harness.executor import GRACE_SECONDS
 from harness_slurm.submissions import begin, end
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import Ended, Job, Resources, UsageError
+from harness import UsageError
+from harness.executor import Ended, Job, Resources
 
 pytest.importorskip("harness_slurm", reason="uv sync --extra slurm")
 from harness_slurm import SlurmConfig, commands, executor, submissions

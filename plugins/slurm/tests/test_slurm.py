@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import Resources, UsageError
+from harness import UsageError
+from harness.executor import Resources
 from harness.testing import check_executor
 from harness.testing.held import HeldJob
 

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness import Capabilities, Ended, Executor
+from harness.executor import Capabilities, Ended, Executor
 
 
 class Good(Executor):

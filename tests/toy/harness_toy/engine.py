@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from harness import Capabilities, Ended, Executor, Job
+from harness.executor import Capabilities, Ended, Executor, Job
 
 SHELL = """
 trap 'HELD= RESTARTED= stopped=1; [ -z "$job" ] || kill $job' TERM

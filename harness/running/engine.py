@@ -1,4 +1,4 @@
-"""The executor of a run: chosen by the command line, else by the suite; and whether it can do what is asked of it."""
+"""The executor of a run: the one that is asked for, else the suite's; and whether it can do what is asked of it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,12 @@ from harness.base.errors import UsageError
 from harness.plugins.executors import Executor, Resources
 from harness.plugins.options import KeyPath, as_plain, parse
 from harness.plugins.registry import registry
-from harness.running.session import Options
-from harness.suite.document import scalar
+from harness.running.scheduler import RunOptions
 from harness.suite.plan import Plan
 from harness.suite.suite import Suite, resolve_paths
 
 DEFAULT = "local"
 OPTION = "--executor-option"
-
-
-def options_of(arguments: Iterable[str]) -> dict[str, Any]:
-    """--executor-option partition=gpu -> {"partition": "gpu"}; the last of a name counts. Raises UsageError."""
-    given = {}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or not key:
-            raise UsageError(f"{OPTION} is written KEY=VALUE, not '{argument}'.")
-        given[key] = scalar(value, f"{OPTION} {key}")
-    return given
 
 
 def engine_of(suite: Suite, name: str | None, given: Mapping[str, Any], resources: Resources) -> tuple[str, Executor]:
@@ -47,7 +35,7 @@ def engine_of(suite: Suite, name: str | None, given: Mapping[str, Any], resource
     return spec.name, spec.load()(resolve_paths(config, Path.cwd()), resources)
 
 
-def require(executor: Executor, name: str, plan: Plan, options: Options) -> None:
+def require(executor: Executor, name: str, plan: Plan, options: RunOptions) -> None:
     """Raises UsageError if an executor cannot do what a run asks of it."""
     able = executor.capabilities
     if not able.shared_files:
