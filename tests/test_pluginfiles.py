@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -179,3 +180,87 @@ def test_a_plugin_that_implements_nothing_is_named(harness: Harness, tmp_path: P
         "register_methods is not marked with harness.hookimpl",
         "cell_started is not marked with harness.hookimpl",
     ]
+
+
+def beside(folder: Path) -> Path:
+    """A plugin's file whose component is in a file beside it, which imports a third; a fourth is named as a module."""
+    folder.mkdir()
+    (folder / "mine.py").write_text("import statistics\n" + PLAIN.replace("NAME", "idle").replace("mine:", "mine_net:"))
+    (folder / "mine_net.py").write_text("def late(): from mine_parts import Part\nfrom mine_parts import Mine\n")
+    (folder / "mine_parts.py").write_text("from harness import Method\nclass Mine(Method): pass\n")
+    (folder / "statistics.py").write_text("raise RuntimeError('in the place of the standard library')\n")
+    (folder / "unused.py").write_text("")
+    return folder / "mine.py"
+
+
+def test_files_beside_a_plugin_file_run_in_jobs_and_belong_to_its_version(
+    harness: Harness, suite: Callable[[str], Path], tmp_path: Path
+) -> None:
+    file, path = beside(tmp_path / "lab"), suite(BOTH.replace(", harness-toy:idle", ""))
+
+    def planned() -> tuple[str, str]:
+        [cell] = json.loads(harness("plan", path, "--plugin", file, "--json").stdout)["cells"]
+        return cell["status"], cell["method"]["version"]
+
+    assert "1 of 1 cells done" in harness("run", path, "--plugin", file).stdout
+    status, before = planned()
+    assert status == "done"
+    for same in ("unused.py", "statistics.py"):
+        (tmp_path / "lab" / same).write_text("1 / 0\n")
+    assert planned() == ("done", before)
+    versions = {before}
+    for changed in ("mine_parts.py", "mine_net.py", "mine.py"):
+        with (tmp_path / "lab" / changed).open("a") as text:
+            text.write("\n")
+        status, version = planned()
+        assert status == "todo"
+        versions.add(version)
+    assert len(versions) == 4
+
+
+def test_the_version_of_a_plugin_file_alone_is_the_digest_of_its_content(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLAIN)
+    found = json.loads(harness("plugins", "--plugin", "mine.py", "--json").stdout)["plugins"]
+    [mine] = [each for each in found if each["distribution"] == "mine.py"]
+    assert mine["version"] == f"file {hashlib.sha256(PLAIN.encode()).hexdigest()[:16]}"
+
+
+def test_what_a_plugin_file_cannot_import_from_its_folder_is_said(harness: Harness, tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    file = beside(lab)
+    (lab / "mine_parts.py").write_text("\n1 / 0\n")
+    (lab / "mine.py").write_text("import mine_net\n")
+    said = harness("list", "--plugin", file, code=2).stderr
+    assert said == f"harness: {lab}/mine_parts.py:2: cannot be imported: ZeroDivisionError: division by zero\n"
+    (lab / "mine_parts.py").write_text("\n\ndef Mine(:\n")
+    assert said.replace("2:", "3:").partition(":3:")[0] + ":3: cannot be imported: SyntaxError" in (
+        harness("list", "--plugin", file, code=2).stderr
+    )
+    (lab / "parts").mkdir()
+    (lab / "mine.py").write_text("import parts.nets\n")
+    said = harness("list", "--plugin", file, code=2).stderr
+    assert said.startswith(f"harness: {file}:1: cannot be imported: ModuleNotFoundError: No module named 'parts' (")
+    assert "write one file, or make a package: `harness new`" in said
+    (lab / "mine.py").write_text("import importlib\nimportlib.import_module('un' + 'used')\n")
+    assert f"({lab}/unused.py is no file.py that the plugin's text imports" in (
+        harness("list", "--plugin", file, code=2).stderr
+    )
+
+
+def test_files_beside_two_plugin_files_that_would_be_one_module_are_refused(harness: Harness, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"lab-{name}").mkdir()
+        (tmp_path / f"lab-{name}" / f"{name}.py").write_text("import helper\n")
+        (tmp_path / f"lab-{name}" / "helper.py").write_text("")
+    files = ("--plugin", "lab-one/one.py", "--plugin", "lab-two/two.py")
+    said = harness("list", *files, code=2).stderr
+    named = f"{tmp_path}/lab-two/helper.py is named as {tmp_path}/lab-one/helper.py is"
+    assert f"{named}; both would be the module 'helper'" in said
+
+
+def test_a_plugin_file_that_another_imports_is_one_module(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "one.py").write_text("import two\n" + PLAIN.replace("NAME", "one"))
+    (tmp_path / "lab" / "two.py").write_text("print('once')\n" + PLAIN.replace("NAME", "two"))
+    listed = harness("list", "methods", "--plugin", "lab/one.py", "--plugin", "lab/two.py").stdout
+    assert re.findall(r"^(?:one|two|once)\b", listed, re.MULTILINE) == ["once", "one", "two"]

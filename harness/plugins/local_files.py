@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from importlib.machinery import SourceFileLoader
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any
+from types import ModuleType
 
 from harness.base.errors import UsageError
 from harness.base.stop_signal import Interrupted
+from harness.plugins.sibling_files import Finder, digest, sources, taken
 
 PLUGIN_FILES = "HARNESS_PLUGIN_FILES"  # a JSON list of absolute paths
 
@@ -37,15 +35,6 @@ def use(files: Sequence[Path] | None) -> None:
         os.environ[PLUGIN_FILES] = json.dumps([str(file.absolute()) for file in chosen.values()])
 
 
-def taken(file: Path) -> bool:
-    """Whether the file's name is that of another module. A link is what it is called, not what it leads to."""
-    try:
-        spec = find_spec(file.stem)
-    except ValueError:  # a module that is loaded and says not where from, such as __main__
-        return True
-    return spec is not None and (spec.origin is None or Path(spec.origin).absolute() != file.absolute())
-
-
 def given() -> list[str]:
     """The paths of the files. Raises UsageError if what the environment says is none of our making."""
     text = os.environ.get(PLUGIN_FILES) or "[]"
@@ -59,31 +48,52 @@ def given() -> list[str]:
 
 
 def loaded() -> Iterator[tuple[ModuleType, str, str]]:
-    """Each file as (module, name, digest of its content). Raises UsageError, with the line, for one that raises."""
-    for name in given():
-        path = Path(name)
-        try:
-            loader = _Loader(path.stem, name)
-            spec = spec_from_file_location(path.stem, name, loader=loader)
-            module = module_from_spec(spec)  # type: ignore[arg-type]  # a loader was given, so there is a spec
-            sys.modules[path.stem] = module  # targets such as "mine:Method" are imported by this name
-            loader.exec_module(module)
-        except (KeyboardInterrupt, GeneratorExit, Interrupted):
-            raise
-        except BaseException as error:
-            frames = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
-            line = getattr(error, "lineno", None) or (frames[-1] if frames else None)
-            place = f"{path}:{line}" if line else str(path)
-            raise UsageError(f"{place}: cannot be imported: {type(error).__name__}: {error}") from error
-        yield module, path.name, hashlib.sha256(loader.content).hexdigest()[:16]
+    """Each file as (module, name, digest of its content and of what it imports beside it).
+
+    Raises UsageError, with the line, for one that raises.
+    """
+    finder, contents = Finder(), {}
+    for path in dict.fromkeys(map(Path, given())):  # read before any is run, which may import whatever it likes
+        with _placed(path):
+            contents[path] = sources(path)
+            if all(path.stem != other.stem for other in contents if other != path):  # or it will not be used
+                finder.add(contents[path])
+    sys.meta_path[:] = [finder, *(each for each in sys.meta_path if not isinstance(each, Finder))]
+    for path, content in contents.items():
+        with _placed(path):
+            module = finder.module(path)
+        yield module, path.name, digest(path, content)
 
 
-class _Loader(SourceFileLoader):
-    """Reads a file once, so that its digest is that of what ran; a .pyc may be older than a quick change."""
+@contextmanager
+def _placed(plugin: Path) -> Iterator[None]:
+    """Whatever a file raises is a UsageError with its place; what stops us by a signal goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, GeneratorExit, Interrupted):
+        raise
+    except BaseException as error:
+        said = f"{_place(error, plugin)}: cannot be imported: {type(error).__name__}: {error}"
+        raise UsageError(said + hint(error)) from error
 
-    content = b""
 
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 (as importlib calls it)
-        self.content = self.get_data(self.path)
-        code: Any = self.source_to_code(self.content, self.path)
-        return code
+def _place(error: BaseException, plugin: Path) -> str:
+    """Where the plugin or a file beside it raised: "file:line", or the plugin's file if no line did."""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno))
+    own = [(file, line) for file, line in places if Path(file).parent == plugin.parent and line]
+    return "{}:{}".format(*own[-1]) if own else str(plugin)
+
+
+def hint(error: BaseException) -> str:
+    """What to do about a module that is not found, though it is beside a plugin's file; or ""."""
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    for folder in {Path(name).parent: None for name in given() if missing}:
+        for beside in (folder / missing, folder / f"{missing}.py"):
+            if beside.exists():
+                return (
+                    f" ({beside} is no file.py that the plugin's text imports, so its changes would go unnoticed: "
+                    "write one file, or make a package: `harness new`)"
+                )
+    return ""

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from harness.base.errors import UsageError, nearest
+from harness.plugins import local_files
 from harness.plugins.manager import Origin, Plugins, Problem, bundled, installed
 from harness.plugins.options import NoOptions, fields_of
 from harness.plugins.published import Published, misstated
@@ -50,7 +51,8 @@ class Spec:
             reason = (
                 str(error) if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: {error}"
             )
-            raise UsageError(f"{self.kind} '{self.name}' of {self.origin} cannot be loaded: {reason}") from error
+            said = f"{self.kind} '{self.name}' of {self.origin} cannot be loaded: {reason}{local_files.hint(error)}"
+            raise UsageError(said) from error
 
 
 class Registry:
