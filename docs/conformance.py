@@ -55,6 +55,9 @@ What the component meets:
 - An **executor** runs jobs that do nothing, on this machine, two at a time. One is killed.
 - An **observer** is told of a training and, apart from it, of the end of a run: the two are in different processes.
 
+A component whose options name a file, such as weights to start from, is given a copy of it and another file of that
+name: `Config.fingerprint()` is the same for the copy and not for the other. A file that no option names is not seen.
+
 Two rules that the checks hold to:
 
 - **Random numbers.** Building, `loss` and a backbone's pass in training may draw from the global generators: the

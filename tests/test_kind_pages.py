@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from harness.plugins import hookspecs
 from harness.plugins.registry import KINDS
@@ -19,8 +21,8 @@ SUITE = """\
 name: kinds
 matrix:
   method: [{use: barlow, width: 32}]
-  backbone: [{use: perceptron, width: 32}]
-  dataset: [{use: stripes, per_class: 12}]
+  backbone: [{use: perceptron, width: 32, weights: start.safetensors}]
+  dataset: [{use: stripes, per_class: 12}, {use: table, path: pictures.csv}]
   seed: [0]
 budget: {steps: 5, batch_size: 16}
 evaluators:
@@ -57,29 +59,51 @@ def test_each_hook_is_on_a_page(hook: str) -> None:
     assert pages_that_name_it
 
 
+def started(width: int, side: int) -> dict[str, Tensor]:
+    """Weights for the page's backbone."""
+    layers = {"1": nn.Linear(side**2, width), "2": nn.BatchNorm1d(width), "4": nn.Linear(width, width)}
+    return {
+        f"layers.{place}.{name}": value for place, each in layers.items() for name, value in each.state_dict().items()
+    }
+
+
+def pictures(side: int) -> str:
+    """A table for the page's data set: two classes, one brighter than the other."""
+    lines = [
+        ",".join([split, label, *[str(base + number + place) for place in range(side**2)]])
+        for split in ("train", "test")
+        for label, base in (("dark", 0), ("bright", 90))
+        for number in range(10)
+    ]
+    return "\n".join([*lines, ""])
+
+
 def test_the_examples_of_all_kinds_run_together_and_every_hook_is_called(harness: Harness, tmp_path: Path) -> None:
     shown = {name: text for page in PAGES.values() for name, text in page.items()}
-    assert len(shown) == 11
-    entry_points = {name.removesuffix(".py") for page in PAGES.values() for name in list(page)[:1]}
+    assert len(shown) == 13
+    entry_points = {name.removesuffix(".py") for name, text in shown.items() if "@hookimpl" in text}
     project = "[project]\nname = 'examples'\nversion = '1.0'\ndependencies = []\n[project.entry-points.harness]\n"
     shown["pyproject.toml"] = project + "".join(f"{name} = '{name}'\n" for name in sorted(entry_points))
     pages.place({**shown, "kinds.yaml": SUITE}, tmp_path)
     install(tmp_path, "witness", witness())
     path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
-    env = {"PYTHONPATH": path, "WITNESS": str(tmp_path / "witnessed")}
+    env = {"PYTHONPATH": path, "WITNESS": str(tmp_path / "witnessed"), "HARNESS_CACHE": str(tmp_path / "cache")}
+    save_file(started(32, 12), tmp_path / "start.safetensors")
+    (tmp_path / "pictures.csv").write_text(pictures(12))
     done = harness("run", "kinds.yaml", env=env)
-    assert "1 of 1 cells done" in done.stdout
+    assert "2 of 2 cells done" in done.stdout
     assert "warning" not in done.stderr
-    [cell, run] = map(json.loads, (tmp_path / "results" / "kinds" / "diary.jsonl").read_text().splitlines())
-    assert run == {"cells": {"done": 1}}
+    assert len(list((tmp_path / "cache").rglob("1-*.pt"))) == 1
+    [cell, _, run] = map(json.loads, (tmp_path / "results" / "kinds" / "diary.jsonl").read_text().splitlines())
+    assert run == {"cells": {"done": 2}}
     assert (cell["method"], cell["seed"], cell["status"]) == ("barlow (width=32)", 0, "ok")
     assert 0 <= cell["centroid accuracy"] <= 1
-    [steps] = (tmp_path / "results" / "kinds" / "cells").glob("*/steps.jsonl")
-    assert {"loss", "invariance"} < set(json.loads(steps.read_text().splitlines()[-1]))
+    for steps in (tmp_path / "results" / "kinds" / "cells").glob("*/steps.jsonl"):
+        assert {"loss", "invariance"} < set(json.loads(steps.read_text().splitlines()[-1]))
     met = [line.split() for line in (tmp_path / "witnessed").read_text().splitlines()]
     given = {name: each.__annotations__.get("event", "function") for name, each in HOOKS.items()}
     assert {hook: argument for hook, argument, _ in met} == given
     for hook in given:  # registration: in the run, in what jobs are forked from; events: in one process
         processes = [process for name, _, process in met if name == hook]
         assert len(set(processes)) >= (2 if hook.startswith("register_") else 1)
-        assert hook == "step_logged" or len(set(processes)) == len(processes)
+        assert hook in ("step_logged", "cell_finished") or len(set(processes)) == len(processes)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -22,9 +20,8 @@ from harness.learning.data.augmentation import Augmentation
 from harness.learning.data.splits import Data, Split
 from harness.learning.data.streaming import picked
 from harness.learning.training import seed_all
-from harness.plugins.options import as_plain, parse
 from harness.suite.cell import Component
-from harness.testing import declared
+from harness.testing import content, declared
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform
 from harness.testing.unchanged import random_states_kept, settings_kept
@@ -163,24 +160,6 @@ def loading_repeats_itself(subject: DatasetSubject) -> None:
             raise Fault(f"a second load gives another `{name}`", "sort what is listed, and draw with a fixed seed")
 
 
-def the_fingerprint_identifies_the_content(subject: DatasetSubject) -> None:
-    """A data set that is read from a path has `Config.fingerprint()`, and gives the same text each time."""
-    config = subject.component.config
-    own = getattr(config, "fingerprint", None)
-    if own is None:
-        for field in dataclasses.fields(config):
-            if isinstance(getattr(config, field.name), Path) and not field.metadata.get("identity", True):
-                raise Fault(
-                    f"the option '{field.name}' stays out of cell ids and nothing else tells its content",
-                    "give the Config a method fingerprint() -> str, for example a hash of the files",
-                )
-        return
-    again = parse(type(config), as_plain(config), str)  # made anew
-    prints = [own(), again.fingerprint()]
-    if not isinstance(prints[0], str) or not prints[0] or prints[0] != prints[1]:
-        raise Fault(f"fingerprint() gives {prints[0]!r}, then {prints[1]!r}", "derive a text from the content alone")
-
-
 def the_augmentation_is_one(subject: DatasetSubject) -> None:
     """What it recommends is a harness.Augmentation."""
     dataset = subject.make()
@@ -222,7 +201,7 @@ CHECKS = (
     splits_share_no_sample,
     labels_mean_the_same_in_train_and_test,
     loading_repeats_itself,
-    the_fingerprint_identifies_the_content,
+    content.the_fingerprint_identifies_the_content,
     the_augmentation_is_one,
     settings_of_the_process_are_kept,
     loading_draws_no_global_random_numbers,

@@ -14,7 +14,7 @@ from harness.learning.components import Evaluator, Method, Metric, Trained
 from harness.learning.data.splits import Data
 from harness.learning.training import seed_all
 from harness.suite.cell import Component
-from harness.testing import declared, devices
+from harness.testing import content, declared, devices
 from harness.testing.declared import component
 from harness.testing.known import CLASSES, DESCRIBED, ByHeart, Graded, Known, bright, skewed
 from harness.testing.report import Fault, conform
@@ -203,6 +203,7 @@ def it_runs_on_a_gpu(subject: EvaluatorSubject) -> None:
 NEEDED = (it_scores_an_encoder,)
 CHECKS = (
     *declared.EVERY,
+    content.the_fingerprint_identifies_the_content,
     metrics_say_what_they_are_made_of,
     scores_repeat_themselves,
     a_perfect_encoder_is_told_from_a_blind_one,

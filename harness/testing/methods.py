@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.base.errors import UsageError
 from harness.learning.components import Method
 from harness.learning.data.batches import Episodes, Labelled, Source, Views
-from harness.testing import adapting, declared, devices, encoders, learning
+from harness.testing import adapting, content, declared, devices, encoders, learning
 from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED
 from harness.testing.ranks import two_devices_learn_what_one_does
@@ -149,6 +149,7 @@ def _use(subject: MethodSubject, method: Method, device: torch.device | None = N
 NEEDED = (it_can_be_built, the_loss_is_a_scalar)
 CHECKS = (
     *declared.EVERY,
+    content.the_fingerprint_identifies_the_content,
     encode_takes_any_batch,
     features_are_finite_floats,
     samples_are_encoded_apart,

@@ -35,6 +35,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "options have help": "Helpless",
         "options are typed": "Untyped",
         "registration is lazy": "Eager",
+        "the fingerprint identifies the content": "WeightsByPath",
         "encode takes any batch": "Squeezed",
         "features are finite floats": "Infinite",
         "samples are encoded apart": "Centred",
@@ -60,6 +61,7 @@ BROKEN: dict[str, dict[str, str]] = {
     },
     "backbone": {
         "it can be built": "NoWidth",
+        "the fingerprint identifies the content": "WeightsByPath WeightsByName WeightsByPlace WeightsTwice",
         "features have the announced width": "OtherWidth",
         "features are finite floats": "Whole",
         "samples are encoded apart": "Centred NoRunningStatistics",
@@ -87,6 +89,7 @@ BROKEN: dict[str, dict[str, str]] = {
     },
     "evaluator": {
         "it scores an encoder": "Unscorable",
+        "the fingerprint identifies the content": "WeightsByPath",
         "metrics say what they are made of": "Truncated LastBatchDropped",
         "scores repeat themselves": "Sampling",
         "a perfect encoder is told from a blind one": "WinningTies TrainFeatures OutOfOrder",
@@ -118,7 +121,7 @@ BROKEN: dict[str, dict[str, str]] = {
 }
 GOOD = {
     "method": ("Classify", "Contrast", "Prototypes", "Queued", "Followed"),
-    "backbone": ("Good",),
+    "backbone": ("Good", "Pretrained"),
     "dataset": ("Good", "Patterned"),
     "evaluator": ("Good",),
     "executor": ("Good",),
@@ -139,9 +142,10 @@ class Broken:
         """What is wrong with it: its docstring."""
         if self.check in ("registration is lazy", "importing it is cheap"):
             return inspect.getdoc(importlib.import_module("broken_eager")) or ""
-        module = "broken_entry" if self.name in ("Helpless", "Untyped") else f"broken_{self.kind}s"
         name = self.name.capitalize() if self.kind == "observer" else self.name
-        return inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
+        entry = importlib.import_module("broken_entry")  # has those of which the Config is wrong
+        module = entry if hasattr(entry, name) else importlib.import_module(f"broken_{self.kind}s")
+        return inspect.getdoc(getattr(module, name)) or ""
 
 
 def every() -> Iterator[Broken]:

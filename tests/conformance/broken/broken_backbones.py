@@ -17,6 +17,16 @@ class Good(nn.Module):
         return self.norm(self.convolution(images)).relu().mean((2, 3))
 
 
+class Pretrained(Good):
+    """Starts from what a file says, whatever the seed."""
+
+    def __init__(self, config, sample_shape):
+        super().__init__(config, sample_shape)
+        generator = torch.Generator().manual_seed(len(config.weights.read_bytes()))
+        for weight in self.convolution.parameters():
+            nn.init.normal_(weight, generator=generator)
+
+
 class NoWidth(Good):
     """has no feature_dim"""
 

@@ -1,5 +1,6 @@
 """Registers the broken components, each under the name of its class."""
 
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,51 @@ class Untyped:
 @dataclass(frozen=True)
 class PathConfig:
     path: Path = option(Path("pictures"), "where the pictures are", identity=False)
+
+
+@dataclass(frozen=True)
+class WeightsByPath:
+    """has the path of its weights in cell ids, and not what is in the file"""
+
+    weights: Path = option(Path(__file__), "weights to start from")
+
+
+@dataclass(frozen=True)
+class WeightsByName:
+    """has a fingerprint that is the name of its file of weights"""
+
+    weights: str = option(__file__, "weights to start from", identity=False)
+
+    def fingerprint(self):
+        return self.weights.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class WeightsByPlace:
+    """has a fingerprint that is the path of its file of weights"""
+
+    weights: Path = option(Path(__file__), "weights to start from", identity=False)
+
+    def fingerprint(self):
+        return str(self.weights)
+
+
+@dataclass(frozen=True)
+class Weights:
+    weights: Path = option(Path(__file__), "weights to start from", identity=False)
+
+    def fingerprint(self):
+        return hashlib.sha256(self.weights.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class WeightsTwice:
+    """has the content of its weights in cell ids, and the path as well"""
+
+    weights: Path = option(Path(__file__), "weights to start from")
+
+    def fingerprint(self):
+        return hashlib.sha256(self.weights.read_bytes()).hexdigest()
 
 
 METHODS = (
@@ -51,7 +97,7 @@ EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
 def register_methods(register):
     for name in METHODS.split():
         register(name, f"broken_methods:{name}", budget={"lr": 0.1})
-    for config in (Helpless, Untyped):
+    for config in (Helpless, Untyped, WeightsByPath):
         register(config.__name__, "broken_methods:Classify", config, budget={"lr": 0.1})
 
 
@@ -59,6 +105,9 @@ def register_methods(register):
 def register_backbones(register):
     for name in BACKBONES.split():
         register(name, f"broken_backbones:{name}")
+    for config in (WeightsByPath, WeightsByName, WeightsByPlace, WeightsTwice):
+        register(config.__name__, "broken_backbones:Good", config)
+    register("Pretrained", "broken_backbones:Pretrained", Weights)
 
 
 @hookimpl
@@ -71,6 +120,7 @@ def register_datasets(register):
 def register_evaluators(register):
     for name in EVALUATORS.split():
         register(name, f"broken_evaluators:{name}")
+    register("WeightsByPath", "broken_evaluators:Good", WeightsByPath)
 
 
 @hookimpl
