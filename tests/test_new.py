@@ -18,6 +18,13 @@ from harness.plugins.registry import KINDS
 from tests.conftest import Harness
 
 ROOT = Path(__file__).parent.parent
+FEW_SHOT = """\
+name: few
+matrix: {method: [idle], backbone: [flat], dataset: [first-dataset], seed: [0]}
+budget: {steps: 1, batch_size: 8}
+evaluators:
+  fewshot: {shots: 5, episodes: 10}
+"""
 
 
 def wheel(project: Path, to: Path) -> zipfile.ZipFile:
@@ -40,6 +47,8 @@ def test_new_plugins_register_and_pass_their_own_tests(harness: Harness, tmp_pat
     assert listed.stderr == ""
     assert re.findall(r"^first-\w+", listed.stdout, re.MULTILINE) == [f"first-{kind}" for kind in KINDS]
     assert "first-observer" in harness("plugins", env=env).stdout
+    (tmp_path / "few.yaml").write_text(FEW_SHOT)
+    assert "1 of 1 cells done" in harness("run", "few.yaml", env=env).stdout
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "made"],  # one process: each loads torch
         cwd=tmp_path,
