@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.base.outcome import CRASHED
 from harness.base.processes import alive
 from harness.store import lease
 from tests.conftest import SUITE, Harness
@@ -89,17 +90,22 @@ def test_limits_of_time_and_memory(harness: Harness, suite: Write, tmp_path: Pat
 
 
 def test_what_a_job_does_not_say_of_itself_is_seen(harness: Harness, suite: Write, tmp_path: Path) -> None:
-    """Weights that the last update spoiled, an exit code that stands for another run's cell, notes of an exception."""
-    methods = "{use: misbehave, how: [spoil, leave, explain]}"
+    """Weights that the last update spoiled, an exit code that stands for another run's cell, notes of an exception;
+    compiled code that crashes."""
+    methods = "{use: misbehave, how: [spoil, leave, explain, abort, crash]}"
     text = SUITE.replace("classify, idle", methods).replace("[0, 1]", "[0]").replace("steps: 30", "steps: 3")
-    assert "0 of 3 cells done" in harness("run", suite(text), code=1).stdout
-    said = {attempt["message"] for attempt in attempts(tmp_path)}
+    assert "0 of 5 cells done" in harness("run", suite(text), code=1).stdout
+    said = {attempt["message"]: attempt["status"] for attempt in attempts(tmp_path)}
     assert said == {
-        "FloatingPointError: weights are not finite after step 3 of 3",
-        "exit code 75",
-        "ValueError: what is wrong",
+        "FloatingPointError: weights are not finite after step 3 of 3": "failed",
+        "exit code 75": "failed",
+        "ValueError: what is wrong": "failed",
+        f"ended by SIGABRT while training ({CRASHED}): double free or corruption (!prev)": "killed",
+        f"ended by SIGSEGV while evaluating ({CRASHED})": "killed",
     }
-    assert {attempt["status"] for attempt in attempts(tmp_path)} == {"failed"}
+    logs = [log.read_text() for log in tmp_path.rglob("attempts/*.log")]
+    for line in ("in abort", "in encode"):
+        assert any("Fatal Python error: " in log and line in log for log in logs)
 
 
 def test_a_training_that_is_stopped_goes_on_where_it_was(harness: Harness, suite: Write, tmp_path: Path) -> None:

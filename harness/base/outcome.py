@@ -13,6 +13,13 @@ from harness.base.errors import UsageError, nearest
 Status = Literal["ok", "failed", "timeout", "oom", "killed", "interrupted"]
 FAILURES: tuple[Status, ...] = ("failed", "timeout", "oom", "killed", "interrupted")
 MESSAGE_CHARACTERS = 2000
+CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGTRAP")  # what compiled code dies of by itself
+CRASHED = (
+    "compiled code crashed: the log has the line of Python that called it; try another version of that library or, for "
+    "a backbone, 'channels_last: false' where it has this option"
+)
+FATAL = "Fatal Python error: "  # how faulthandler begins
+LAST_BYTES = 1 << 16  # of a log, in which its last words are: a crash's traceback is long
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,9 @@ class Outcome:
         return {**asdict(self), "message": self.message[:MESSAGE_CHARACTERS], "log": "/".join(log.parts[-4:])}
 
 
-def by_exit(code: int, words: str = "") -> Outcome:
-    """Of a process that said nothing: what its exit code tells, as `subprocess` or a shell gives it."""
+def by_exit(code: int, words: str = "", stage: str = "") -> Outcome:
+    """Of a process that said nothing: what its exit code tells, as `subprocess` or a shell gives it. `words`: its last;
+    `stage`: what it did, such as "while training"."""
     number = -code if code < 0 else code - 128
     try:
         name = signal.Signals(number).name
@@ -43,17 +51,24 @@ def by_exit(code: int, words: str = "") -> Outcome:
         return Outcome("failed", ": ".join(filter(None, [f"exit code {code}", words])), None, code)
     if number == signal.SIGALRM:  # see supervisor.py
         return Outcome("timeout", "took longer than its timeout and did not react", name, 128 + number)
-    return Outcome("killed", ": ".join(filter(None, [f"ended by {name}", words])), name, 128 + number)
+    return Outcome("killed", ": ".join(filter(None, [ended_by(name, stage), words])), name, 128 + number)
+
+
+def ended_by(name: str, stage: str = "") -> str:
+    """ "ended by SIGABRT while training", and what to do about a crash."""
+    said = f"ended by {name} {stage}".strip()
+    return f"{said} ({CRASHED})" if name in CRASHES else said
 
 
 def last_words(log: Path) -> str:
-    """The last line of a log; "" without one."""
+    """The last line of a log before Python's own of a crash; "" without one."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
-            lines = file.read().decode(errors="replace").strip().splitlines()
+            file.seek(max(0, log.stat().st_size - LAST_BYTES))
+            text = file.read().decode(errors="replace")
     except OSError:
         return ""
+    lines = text.rpartition(FATAL)[0].strip().splitlines() if FATAL in text else text.strip().splitlines()
     return lines[-1].strip() if lines else ""
 
 

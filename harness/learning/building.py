@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor, nn
 
 from harness.base.cache import cache_folder
 from harness.base.errors import ENVIRONMENT, UsageError, UsageWarning
@@ -34,9 +35,19 @@ def build_method(cell: Cell, data: Data) -> Method:
     backbone weights."""
     torch.manual_seed(derive_seed(cell.seed, "backbone"))
     backbone = cell.backbone.spec.load()(cell.backbone.config, data.train.sample_shape)
+    fast = getattr(backbone, "channels_last", True)
+    if not fast:
+        backbone.register_forward_pre_hook(_contiguous)  # whatever the method gives it
     torch.manual_seed(derive_seed(cell.seed, "method"))
     method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
-    return method.to(data.mean.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    layout = torch.channels_last if fast else torch.preserve_format
+    return method.to(data.mean.device, memory_format=layout)  # type: ignore[call-overload]  # torch's stub lacks it
+
+
+def _contiguous(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """`contiguous()` would leave grey images as they are, whose strides choose the layout of what follows."""
+    images, *others = given
+    return images.flatten(1).unflatten(1, images.shape[1:]), *others
 
 
 def build_evaluator(component: Component) -> Evaluator:

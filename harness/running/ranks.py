@@ -6,6 +6,7 @@ They are of the job's process group, so whatever ends the job ends them, and the
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ import torch.distributed as dist
 from torch.distributed.distributed_c10d import _get_default_group as _default_group
 
 from harness.base.errors import UsageError
+from harness.base.outcome import ended_by
 from harness.base.python import environment, python
 from harness.running.failures import RankError, status_of, words_of
 from harness.suite.cell import Cell
@@ -55,8 +57,8 @@ class Rank:
             said = json.loads(self.said.read_text(encoding="utf-8"))
             return RankError(f"device {self.number}: {said['message']}", said["status"])
         if code < 0:
-            name = signal.Signals(-code).name
-            return RankError(f"the process of device {self.number} was ended by {name}", "killed")
+            said = ended_by(signal.Signals(-code).name)
+            return RankError(f"the process of device {self.number} was {said}", "killed")
         return RankError(f"the process of device {self.number} ended with {code}", "failed")
 
 
@@ -176,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # rank 0 hears of it, and all stop after the same step
+    faulthandler.enable(2, all_threads=False)
     threading.Thread(target=_leave_with, args=(given.parent,), daemon=True).start()
     try:
         _train(given)

@@ -259,17 +259,18 @@ class Scheduler:
         attempt = held or self.store.cell(id_).latest(job.attempt)
         outcome = _read(attempt)
         if outcome is None:  # it was killed, or could not begin
-            outcome = self._why(ended.exit_code, job.attempt.with_suffix(".log")).as_json(attempt)
+            log, stage = job.attempt.with_suffix(".log"), self.store.cell(id_).stage()
+            outcome = self._why(ended.exit_code, log, stage).as_json(attempt)
             with self.store.changing(id_):
                 write_json(attempt, outcome)
         job.release(self.store, id_)
         self.progress.end(id_)
         self._tell(id_, outcome)
 
-    def _why(self, exit_code: int, log: Path) -> Outcome:
+    def _why(self, exit_code: int, log: Path, stage: str) -> Outcome:
         """What became of a job that could not say so itself."""
         known, self.oom_kills = self.oom_kills, oom_kills()
-        outcome = by_exit(exit_code, last_words(log))
+        outcome = by_exit(exit_code, last_words(log), stage)
         if outcome.signal == "SIGKILL" and self.oom_kills > known:
             return replace(outcome, status="oom", message="the system ran out of memory and killed it")
         return outcome

@@ -55,6 +55,7 @@ def supervise(
 
     `conclude` is told the outcome once, before this returns or the process is killed.
     """
+    faulthandler.enable(2, all_threads=False)  # a crash of compiled code leaves the line of Python in the log
     with suppress(OSError):  # it leads a session already
         os.setpgid(0, 0)
     with suppress(OSError):  # where memory runs out, let the kernel end the job rather than the run that tells of it

@@ -29,6 +29,17 @@ class CellFolder:
         self.evaluations = folder / "evaluations"
         self.attempts = folder / "attempts"
 
+    def stage(self) -> str:
+        """What the job was at that began here last: "while training" or "while evaluating"; "" if that is not known."""
+        try:
+            begun = self.cell.stat().st_mtime_ns  # each job writes it first
+            for path, stage in ((self.training, "while evaluating"), (self.steps, "while training")):
+                if path.exists() and path.stat().st_mtime_ns >= begun:
+                    return stage
+        except FileNotFoundError:
+            pass
+        return ""
+
     def evaluation(self, evaluator: str) -> Path:
         return self.evaluations / f"{evaluator}.json"
 

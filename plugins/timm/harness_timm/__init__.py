@@ -12,6 +12,9 @@ class Config:
     """Which model."""
 
     model: str = option(help="name of a timm model, for example resnet18 or vit_tiny_patch16_224; never pretrained")
+    channels_last: bool = option(
+        True, "layout of the weights: faster on a CPU, but a few models crash with it", identity=False
+    )
 
 
 @hookimpl

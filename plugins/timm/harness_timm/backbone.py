@@ -28,6 +28,7 @@ def backbone(config: Config, sample_shape: tuple[int, int, int]) -> nn.Module:
     if features.ndim != 2:
         raise UsageError(f"timm's '{config.model}' gives {tuple(features.shape[1:])}, not a feature vector.")
     network.feature_dim = features.shape[1]  # timm's num_features leaves out heads that widen (MobileNetV3, VGG)
+    network.channels_last = config.channels_last
     return network
 
 

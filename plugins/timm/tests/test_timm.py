@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from harness_timm import Config
 from harness_timm.backbone import backbone
+from torch import nn
 
 from harness import UsageError
+from harness.learning import building
+from harness.plugins.registry import Kind, registry
+from harness.suite.budget import Budget
+from harness.suite.cell import Cell, Component
 
 
 @pytest.mark.parametrize(
@@ -56,3 +63,31 @@ def test_names_that_would_load_from_elsewhere_are_refused(name: str) -> None:
 def test_images_too_small_for_a_model_are_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"'test_convnext' cannot take images of shape \(1, 8, 8\)"):
         backbone(Config(model="test_convnext"), (1, 8, 8))
+
+
+@pytest.mark.parametrize("method", ["simclr", "maml"])
+def test_a_model_that_is_to_have_torchs_own_layout_meets_no_other(method: str) -> None:
+    """MAML lays out images by itself."""
+    cells, layouts = [], []
+    data = building.load_data(component("dataset", "digits"), torch.device("cpu"))
+    for channels_last in (True, False):
+        network = component("backbone", "timm", model="test_resnet", channels_last=channels_last)
+        budget = Budget(steps=1, batch_size=4)
+        cells.append(Cell("", component("method", method), network, component("dataset", "digits"), 0, budget))
+        made = building.build_method(cells[-1], data)
+        assert made.batches is not None
+        seen: set[bool] = set()
+        for module in made.modules():
+            if isinstance(module, nn.Conv2d):
+                module.register_forward_pre_hook(lambda _, given, seen=seen: seen.add(given[0].is_contiguous()))
+        made.loss(made.batches.draw(building.source_of(cells[-1], data), 0))
+        weights = {each.is_contiguous() for each in made.parameters() if each.ndim == 4 and min(each.shape) > 1}
+        layouts.append((weights, seen))
+    assert layouts[1] == ({True}, {True})
+    assert False in layouts[0][0] & layouts[0][1]
+    assert cells[0].id == cells[1].id
+
+
+def component(kind: Kind, name: str, **options: Any) -> Component:
+    spec = registry().get(kind, name)
+    return Component(spec, spec.config(**options), name)

@@ -43,7 +43,7 @@ class FailingConfig:
 
 @dataclass(frozen=True)
 class MisbehavingConfig:
-    how: Literal["hang", "grow", "allocate", "spoil", "leave", "explain"] = option("hang", "what")
+    how: Literal["hang", "grow", "allocate", "spoil", "leave", "explain", "abort", "crash"] = option("hang", "what")
 
 
 @dataclass(frozen=True)
