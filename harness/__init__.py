@@ -12,7 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.base.counting import counted
     from harness.base.errors import UsageError, UsageWarning, nearest
+    from harness.base.per_file import per_file
     from harness.learning.collectives import gather, own_part, ranks, same_on_all
     from harness.learning.components import (
         Backbone,
@@ -54,6 +56,7 @@ _LAZY = {
         "harness.learning.components",
     ),
     "CONTRACT": "harness.plugins.compatibility",
+    "counted": "harness.base.counting",
     "Augmentation": "harness.learning.data.augmentation",
     **dict.fromkeys(
         ("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views", "gather_episodes"),
@@ -69,6 +72,7 @@ _LAZY = {
     **dict.fromkeys(("Register", "hookimpl"), "harness.plugins.hookspecs"),
     "scale_and_shift": "harness.learning.sync_norms",
     **dict.fromkeys(("NoOptions", "option"), "harness.plugins.options"),
+    "per_file": "harness.base.per_file",
     "Published": "harness.plugins.published",
 }
 
@@ -107,6 +111,7 @@ __all__ = [
     "Views",
     "augment",
     "class_means",
+    "counted",
     "draw_episodes",
     "gather",
     "gather_episodes",
@@ -116,6 +121,7 @@ __all__ = [
     "nearest",
     "option",
     "own_part",
+    "per_file",
     "ranks",
     "require_classes",
     "require_episodes",

@@ -54,7 +54,10 @@ def harness(tmp_path: Path) -> Harness:
     """Run the command `harness` in a folder of its own; the completed process."""
 
     def call(
-        *arguments: str | Path, code: int = 0, env: dict[str, str] | None = None
+        *arguments: str | Path,
+        code: int = 0,
+        env: dict[str, str] | None = None,
+        before: Callable[[], None] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", "harness", *map(str, arguments)],
@@ -64,6 +67,7 @@ def harness(tmp_path: Path) -> Harness:
             text=True,
             timeout=240,
             check=False,
+            preexec_fn=before,
         )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr

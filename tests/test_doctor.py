@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -18,7 +19,7 @@ from harness.cli.doctor.plugins import components
 from harness.plugins.manager import Plugins, bundled
 from harness.plugins.registry import Registry
 from tests.conftest import Harness, install
-from tests.faults.making import no_privilege
+from tests.faults.making import no_privilege, without
 
 
 def test_nothing_is_wrong_here_and_lines_are_short(harness: Harness, tmp_path: Path) -> None:
@@ -28,11 +29,12 @@ def test_nothing_is_wrong_here_and_lines_are_short(harness: Harness, tmp_path: P
     said = harness("doctor", env=env).stdout
     assert said.endswith("\nNothing is wrong.\n")
     assert max(map(len, said.splitlines())) <= 80
-    for area in ("environment", "devices", "plugins", "data"):
+    for area in ("environment", "devices", "plugins", "data", "storage"):
         assert f"\n{area}" in f"\n{said}"
     for found in (torch.__version__.partition("+")[0], "all are met", "maml, protonet, timm", "simclr", "deeper"):
         assert found in said
     assert not cache.parent.exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, tmp_path: Path) -> None:
@@ -70,6 +72,45 @@ def test_broken_plugins_and_a_cache_that_is_a_file_are_found(harness: Harness, t
     assert f"{tmp_path}/cache is a file" in advice("cache", "data")
     assert "Unset OMP_NUM_THREADS" in advice("cores", "OMP_NUM_THREADS=512")
     assert len(wrong) == 9
+
+
+FEW = {
+    "HARNESS_NO_PLUGINS": ",".join(sorted(bundled() & {each.name for each in distributions()}))
+}  # are fast to import
+
+
+def storage(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str]]:
+    findings = json.loads(done.stdout)["findings"]
+    return {each["what"]: (each["found"], each["advice"]) for each in findings if each["area"] == "storage"}
+
+
+def test_a_file_system_that_lacks_what_a_run_needs_is_found(harness: Harness, tmp_path: Path) -> None:
+    """The system itself refuses the calls."""
+    results, env = tmp_path / "there" / "not yet", {**FEW, "HARNESS_CACHE": str(tmp_path / "cache"), "TMPDIR": "/tmp"}
+    arguments = ("doctor", "--json", "--results", results)
+    found = storage(harness(*arguments, env=env, code=1, before=without("flock", "link", "bind")))
+    lacks = "no locks (Function not implemented)"
+    assert found["results"][0] == f"{tmp_path} has {lacks} and no hard links (Function not implemented)"
+    assert "Start no two runs at once" in found["results"][1]
+    assert "--results FOLDER" in found["results"][1]
+    assert found["cache"][0] == f"{tmp_path} has {lacks}"
+    assert "set HARNESS_CACHE to a folder elsewhere" in found["cache"][1]
+    assert found["temporary files"][0] == "/tmp has no sockets (Function not implemented)"
+    assert "Set TMPDIR to a folder on a disk of this machine" in found["temporary files"][1]
+    assert not list(tmp_path.iterdir())
+
+    results.mkdir(parents=True)
+    results.chmod(0o500)
+
+    def few() -> None:
+        no_privilege()
+        without("link", number=errno.EPERM)()
+
+    found = storage(harness(*arguments, env=env, code=1, before=few))
+    assert found["results"][0] == f"{results}: Permission denied"
+    assert "Work in a folder that you may write to" in found["results"][1]
+    assert found["cache"] == (f"{tmp_path} has locks", "")
+    assert found["temporary files"] == ("/tmp has sockets", "")
 
 
 def test_a_kind_without_a_component_is_found() -> None:

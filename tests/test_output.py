@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from harness.plugins.registry import registry
@@ -96,3 +99,62 @@ def test_an_interruption_before_the_command_begins_is_no_traceback(tmp_path: Pat
         check=False,
     )
     assert (done.returncode, done.stderr) == (130, "harness: interrupted.\n")
+
+
+PEBBLES = """\
+import time
+from pathlib import Path
+
+from harness import Dataset, UsageError, counted, hookimpl
+
+
+class Pebbles(Dataset):
+    def load(self):
+        for _ in counted(range(2000), "pebbles turned"):
+            time.sleep(0.02)
+            if Path("seen").exists():
+                raise UsageError("enough was seen")
+        raise UsageError("nobody looked")
+
+
+@hookimpl
+def register_datasets(register):
+    register("pebbles", "pebbles:Pebbles")
+"""
+OFTEN = "import harness.cli, harness.running.display; harness.running.display.PLAIN_SECONDS = 0; harness.cli.main()"  # plain lines
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_how_far_preparing_is_can_be_seen_meanwhile(
+    terminal: bool, suite: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The data set loads until this test has seen it."""
+    (tmp_path / "pebbles.py").write_text(PEBBLES)
+    suite(SUITE.replace("[blobs]", "[pebbles]"))
+    started = ["-m", "harness"] if terminal else ["-c", OFTEN]
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    with subprocess.Popen(
+        [sys.executable, *started, "run", "benchmarks.yaml", "--plugin", "pebbles.py", "--workers", "1"],
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "100", "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while part := _read(ours):
+            said += part
+            if re.search(rb"  pebbles: \d[\d,]* of 2,000 pebbles turned", said):
+                (tmp_path / "seen").touch()
+    os.close(ours)
+    assert process.returncode == 2, said.decode()
+    assert b"enough was seen" in said
+    assert not list((tmp_path / "results").rglob("*.doing"))
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # EIO: the other side of a terminal has been closed
+        return b""

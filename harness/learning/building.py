@@ -27,7 +27,7 @@ def load_data(component: Component, device: torch.device) -> Data:
         if error.errno in ENVIRONMENT and error.filename is not None:
             raise UsageError(f"{error.filename}: {error.strerror}") from error
         raise
-    return Data.of(splits, dataset.augmentation, device)
+    return Data.of(splits, dataset.augmentation, device, tuple(dataset.notes))
 
 
 def build_method(cell: Cell, data: Data) -> Method:

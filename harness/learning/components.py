@@ -92,6 +92,7 @@ class Dataset:
     """Loads named splits. `folder` is this component's own place in the cache for what it downloads or builds."""
 
     augmentation: Augmentation = Augmentation()
+    notes: tuple[str, ...] = ()  # what `load` did that a user should see, beside the number of samples
 
     def __init__(self, config: Any, folder: Path) -> None:
         self.config = config

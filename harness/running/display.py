@@ -62,6 +62,12 @@ class PlainDisplay(Display):
 
     def preparing(self) -> None:
         self.console.print("Preparing data and checking every combination ...")
+        self.said = time.monotonic()
+
+    def prepares(self, doing: str) -> None:
+        if doing and time.monotonic() - self.said > PLAIN_SECONDS:
+            self.said = time.monotonic()
+            self.console.print(Text(shown(f"  {doing}")), soft_wrap=True)
 
     def say(self, message: str) -> None:
         self.console.print(Text(shown(message)), soft_wrap=True)
@@ -94,6 +100,9 @@ class LiveDisplay(PlainDisplay):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.live.stop()
+
+    def prepares(self, doing: str) -> None:
+        self.live.update(Text(shown(f"  {doing}") if doing else ""))
 
     def update(self, progress: Progress) -> None:
         started = time.monotonic()

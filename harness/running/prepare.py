@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from harness.base.atomic_files import write_json
+from harness.base.counting import counted, telling
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome
 from harness.learning import building
@@ -28,38 +29,47 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
     the cells it hits.
     """
     store, plan = Store(path.parent.parent), PlanFile(path, registry()).plan()
+    found = found or store.prepared(path)
     errors: list[str] = []
     told: list[str] = []
     read: list[str] = []
     for dataset, cells in _by_dataset(plan):
-        try:
-            with building.usage_warnings(f"{dataset.where}: {dataset.label}", told):
-                data = building.load_data(dataset, torch.device("cpu"))
-        except UsageError as error:
-            errors.append(f"{dataset.where}: {dataset.label}: {error}")
-            continue
-        except Exception:  # noqa: BLE001 (a broken data set is the record of its cells; the others go on)
-            traceback.print_exc()
-            continue
-        read.append(f"{dataset.label}: {described(data)}")
-        told += (f"{dataset.where}: {dataset.label}: {each}" for each in leaks(data))
-        for cell in cells:
-            try:
-                told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data)
-            except UsageError as error:
-                errors.append(str(error))
-            except Exception:  # noqa: BLE001 (likewise)
-                traceback.print_exc()
+        with telling(found, dataset.label):
+            _prepare(plan, dataset, cells, errors, told, read)
     said = {"errors": errors, "warnings": told, "read": read}
-    write_json(found or store.prepared(path), {key: list(dict.fromkeys(lines)) for key, lines in said.items()})
+    write_json(found, {key: list(dict.fromkeys(lines)) for key, lines in said.items()})
     return Outcome("ok")
 
 
+def _prepare(
+    plan: Plan, dataset: Component, cells: list[Cell], errors: list[str], told: list[str], read: list[str]
+) -> None:
+    """Of one data set, with all that it is combined with."""
+    try:
+        with building.usage_warnings(f"{dataset.where}: {dataset.label}", told):
+            data = building.load_data(dataset, torch.device("cpu"))
+    except UsageError as error:
+        errors.append(f"{dataset.where}: {dataset.label}: {error}")
+        return
+    except Exception:  # noqa: BLE001 (a broken data set is the record of its cells; the others go on)
+        traceback.print_exc()
+        return
+    read.append(f"{dataset.label}: {described(data)}")
+    told += (f"{dataset.where}: {dataset.label}: {each}" for each in leaks(data))
+    for cell in counted(cells, "combinations checked"):
+        try:
+            told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data)
+        except UsageError as error:
+            errors.append(str(error))
+        except Exception:  # noqa: BLE001 (likewise)
+            traceback.print_exc()
+
+
 def described(data: Data) -> str:
-    """'train 80 samples of 10 classes, test 20 of 10'"""
+    """'train 80 samples of 10 classes, test 20 of 10; squares of 32 pixels'"""
     parts = [f"{name} {len(split):,} of {len(split.classes):,}" for name, split in data.splits.items()]
     parts[0] = parts[0].replace(" of ", " samples of ") + " classes"
-    return ", ".join(parts)
+    return "; ".join([", ".join(parts), *data.notes])
 
 
 def leaks(data: Data) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from harness.base.atomic_files import DamagedError, read_json, write_json
 from harness.base.checkpoint_interval import DEFAULT, Interval
+from harness.base.counting import forget, told
 from harness.base.errors import UsageError
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
@@ -41,6 +42,9 @@ class Display:
 
     def preparing(self) -> None:
         """Data sets are loaded and combinations checked."""
+
+    def prepares(self, doing: str) -> None:
+        """How far that is; called about twice a second."""
 
     def say(self, message: str) -> None:
         """What was found."""
@@ -162,6 +166,8 @@ class Scheduler:
                     code = ended.exit_code
                 else:  # adopted; it is not reported again
                     self._end(ended)
+            self.display.prepares(told(found) if code is None else "")
+        forget(found)
         result = read_json(found)
         found.unlink(missing_ok=True)
         if result is None:  # killed, say, by one data set: its cells will say so, and the others go on

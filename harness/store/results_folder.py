@@ -1,7 +1,7 @@
 """The results folder. Each file is written whole: a reader sees all of it or nothing. Only steps.jsonl and logs grow.
 
 plans/<digest>.jsonl                    a plan, by content
-prepared/<digest>.<run>.json, .log      what preparing that plan found, while a run reads it
+prepared/<digest>.<run>.json, .log      what preparing that plan found, while a run reads it; .doing: how far it is
 leases/<id>.json                        who runs a cell now
 leases/compacted/                       copies of the records of finished cells (compaction.py)
 cells/<id>/cell.json                    which cell this is

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -29,11 +30,12 @@ from harness.testing.unchanged import random_states_kept, settings_kept
 DUPLICATES = 0.01  # of a split's samples may be in another as well: collections hold a few pictures twice
 SAMPLED = 1000  # images by which labels of train and test are compared
 SMALL = 16  # pixels of a side, to which they are averaged
+SEED = 271828  # of the global generators before the second load; no data set will seed them with the same
 TOLD, GUESSED = 6.0, 2.0  # standard deviations from what is expected: what shows a difference, and what shows none
 
 
 def check_dataset(name: str, **options: Any) -> None:
-    """Load a registered data set with these options, several times. What it downloads or builds is kept in the cache.
+    """Load a registered data set with these options, twice. What it downloads or builds is kept in the cache.
 
     Raises ConformanceError with every check that failed.
     """
@@ -41,9 +43,25 @@ def check_dataset(name: str, **options: Any) -> None:
     conform(f"data set '{name}'", subject, CHECKS, NEEDED)
 
 
+class Content(NamedTuple):
+    """The images of a split, digested: each one, each one's mirror image, and all in their order."""
+
+    plain: list[bytes]
+    mirrored: list[bytes]
+    whole: str
+
+
+class Again(NamedTuple):
+    """A second load: labels and digest of the images of each split, and what it did beside loading."""
+
+    content: Mapping[str, tuple[Tensor, str]]
+    settings: list[Fault]
+    random_states: list[Fault]
+
+
 @dataclass(frozen=True)
 class DatasetSubject:
-    """A registered data set with its options."""
+    """A registered data set with its options. To load it may take minutes, so each load serves several checks."""
 
     component: Component
 
@@ -53,8 +71,49 @@ class DatasetSubject:
         return made
 
     @cached_property
+    def first(self) -> tuple[Mapping[str, Split], Any]:
+        """The splits, and the augmentation that it recommends after that."""
+        dataset = self.make()
+        splits = dataset.load()
+        return splits, dataset.augmentation
+
+    @property
     def splits(self) -> Mapping[str, Split]:
-        return self.make().load()
+        return self.first[0]
+
+    @cached_property
+    def content(self) -> Mapping[str, Content]:
+        return {name: _content(split) for name, split in self.splits.items()}
+
+    @cached_property
+    def again(self) -> Again:
+        """From other states of the global generators; the splits are not kept."""
+        settings: list[Fault] = []
+        random_states: list[Fault] = []
+        seed_all(SEED)
+        with (
+            noted(settings_kept("loading it"), settings),
+            noted(random_states_kept("loading it"), random_states),
+        ):
+            splits = self.make().load()
+        content = {name: (split.labels, _whole(split)) for name, split in splits.items()}
+        return Again(content, settings, random_states)
+
+
+@contextmanager
+def noted(kept: AbstractContextManager[None], faults: list[Fault]) -> Iterator[None]:
+    """What `kept` finds goes into `faults`."""
+    try:
+        with kept:
+            yield
+    except Fault as fault:
+        faults.append(fault)
+
+
+def refuse(faults: list[Fault]) -> None:
+    """Raises the first, if there is one."""
+    if faults:
+        raise faults[0]
 
 
 def it_can_be_loaded(subject: DatasetSubject) -> None:
@@ -94,13 +153,13 @@ def every_class_has_samples(subject: DatasetSubject) -> None:
 
 def splits_share_no_sample(subject: DatasetSubject) -> None:
     """Images of one split are in no other, nor mirrored, but for the few that collections hold twice."""
-    seen = {name: list(_pixels(split)) for name, split in subject.splits.items()}
+    seen = subject.content
     for one, other in combinations(seen, 2):
-        for how, known in (("", {each.plain for each in seen[one]}), (", mirrored,", {x.mirrored for x in seen[one]})):
-            shared = sum(each.plain in known for each in seen[other])
-            if shared > DUPLICATES * len(seen[other]):
+        for how, known in (("", set(seen[one].plain)), (", mirrored,", set(seen[one].mirrored))):
+            shared = sum(each in known for each in seen[other].plain)
+            if shared > DUPLICATES * len(seen[other].plain):
                 raise Fault(
-                    f"{shared} of the {len(seen[other])} images of `{other}` are{how} in `{one}` as well",
+                    f"{shared} of the {len(seen[other].plain)} images of `{other}` are{how} in `{one}` as well",
                     "split before anything is copied or augmented; scores on seen images mean nothing",
                 )
 
@@ -151,46 +210,58 @@ def _deviations(hits: Tensor, share: float) -> float:
 
 def loading_repeats_itself(subject: DatasetSubject) -> None:
     """A second load gives the same splits, whatever was drawn from the global generators before."""
-    seed_all(1)
-    again = subject.make().load()
+    again = subject.again.content
     if list(again) != list(subject.splits):
         raise Fault(f"splits are {list(subject.splits)}, then {list(again)}", "give the same splits each time")
     for name, split in subject.splits.items():
-        if not torch.equal(split.labels, again[name].labels) or list(_pixels(split)) != list(_pixels(again[name])):
+        labels, whole = again[name]
+        if not torch.equal(split.labels, labels) or subject.content[name].whole != whole:
             raise Fault(f"a second load gives another `{name}`", "sort what is listed, and draw with a fixed seed")
 
 
 def the_augmentation_is_one(subject: DatasetSubject) -> None:
     """What it recommends is a harness.Augmentation."""
-    dataset = subject.make()
-    dataset.load()
-    if not isinstance(dataset.augmentation, Augmentation):
-        raise Fault(f"`augmentation` is {dataset.augmentation!r}", "give harness.Augmentation(crop=..., flip=...)")
+    _, augmentation = subject.first
+    if not isinstance(augmentation, Augmentation):
+        raise Fault(f"`augmentation` is {augmentation!r}", "give harness.Augmentation(crop=..., flip=...)")
 
 
 def settings_of_the_process_are_kept(subject: DatasetSubject) -> None:
     """Default dtype, threads and the like are as before."""
-    with settings_kept("loading it"):
-        subject.make().load()
+    refuse(subject.again.settings)
 
 
 def loading_draws_no_global_random_numbers(subject: DatasetSubject) -> None:
     """The global random states are left alone."""
-    with random_states_kept("loading it"):
-        subject.make().load()
+    refuse(subject.again.random_states)
 
 
-class Digests(NamedTuple):
-    """Of an image and of its mirror image."""
+def _content(split: Split) -> Content:
+    """In one pass over the images, which may be read from files."""
+    plain: list[bytes] = []
+    mirrored: list[bytes] = []
 
-    plain: bytes
-    mirrored: bytes
+    def seen(part: Tensor) -> Tensor:
+        plain.extend(hashlib.sha256(image.tobytes()).digest() for image in part.numpy())
+        mirrored.extend(hashlib.sha256(image.tobytes()).digest() for image in part.flip(-1).numpy())
+        return part
+
+    return Content(plain, mirrored, _digest(split, map(seen, _parts(split))))
 
 
-def _pixels(split: Split) -> Iterator[Digests]:
-    for part in picked(split.images, torch.arange(len(split)).split(256)):
-        for both in zip(part.numpy(), part.flip(-1).numpy(), strict=True):
-            yield Digests(*(hashlib.sha256(image.tobytes()).digest() for image in both))
+def _whole(split: Split) -> str:
+    return _digest(split, _parts(split))
+
+
+def _parts(split: Split) -> Iterator[Tensor]:
+    return picked(split.images, torch.arange(len(split)).split(256))
+
+
+def _digest(split: Split, parts: Iterable[Tensor]) -> str:
+    digest = hashlib.sha256(repr(tuple(split.images.shape)).encode())
+    for part in parts:
+        digest.update(part.numpy().tobytes())
+    return digest.hexdigest()
 
 
 NEEDED = (it_can_be_loaded,)

@@ -6,11 +6,22 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from harness import UsageError
-from harness.testing import backbones, check_method, check_observer, datasets, evaluators, executors, methods, observers
+from harness.testing import (
+    backbones,
+    check_dataset,
+    check_method,
+    check_observer,
+    datasets,
+    evaluators,
+    executors,
+    methods,
+    observers,
+)
 from tests.conformance.catalogue import BROKEN, GOOD, Broken, check_of, every, meet, plugins
 
 ROOT = Path(__file__).parent.parent.parent
@@ -85,3 +96,17 @@ def test_unknown_names_are_usage_errors() -> None:
         check_method("Squezed")
     with pytest.raises(UsageError, match=r"there is no plugin 'mut'\. Did you mean 'mute'"):
         check_observer("mut")
+
+
+def test_a_data_set_is_loaded_no_more_than_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large one takes minutes each time."""
+    good = importlib.import_module("broken_datasets").Good
+    load = good.load
+
+    def counted(self: Any) -> Any:
+        (tmp_path / f"load {len(list(tmp_path.iterdir()))}").touch()
+        return load(self)
+
+    monkeypatch.setattr(good, "load", counted)
+    check_dataset("Good")
+    assert len(list(tmp_path.iterdir())) == 2

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
+import platform
 import re
 import resource
 import struct
@@ -190,6 +192,32 @@ def no_privilege() -> None:
     """Even for root, a folder's mode counts: without CAP_DAC_OVERRIDE."""
     with contextlib.suppress(AttributeError):  # there are systems without it
         ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
+
+
+CALLS = {
+    "x86_64": {"flock": (73,), "link": (86, 265), "bind": (49,)},
+    "aarch64": {"flock": (32,), "link": (37,), "bind": (200,)},
+}  # their numbers, where the system has two calls for one thing both
+
+
+def without(*calls: str, number: int = errno.ENOSYS) -> Callable[[], None]:
+    """What makes the system refuse these calls, to this process and all that it starts: for `preexec_fn`."""
+    refused = [each for call in calls for each in CALLS[platform.machine()][call]]
+    load, equal, give = 0x20, 0x15, 0x06  # instructions of the system's filter: the call's number, a comparison, an end
+    allow, refuse = 0x7FFF0000, 0x00050000 | number
+    steps = [(load, 0, 0, 0)]
+    steps += [(equal, len(refused) - place, 0, each) for place, each in enumerate(refused)]
+    steps += [(give, 0, 0, allow), (give, 0, 0, refuse)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code)))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def filtered() -> None:
+        _ = code  # the program points there
+        if prctl(38, 1, 0, 0, 0) or prctl(22, 2, ctypes.c_void_p(ctypes.addressof(program)), 0, 0):
+            raise OSError(ctypes.get_errno(), "the system takes no filter of calls")
+
+    return filtered
 
 
 def full_disk() -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from harness_datasets.image_folder import read_picture
+from harness_datasets.decoding import read_picture
 from harness_datasets.npz import read, splits_of
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st

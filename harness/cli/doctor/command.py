@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,9 +20,12 @@ from harness.cli.doctor.finding import Finding
 from harness.plugins.registry import registry
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
-    """Look for what is wrong with environment, devices, plugins and data, and say what to do."""
-    findings = list(examine(registry()))
+def doctor(
+    results: Annotated[Path, typer.Option(help="where runs put their results")] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Look for what is wrong with environment, devices, plugins, data and storage, and say what to do."""
+    findings = list(examine(registry(), results))
     wrong = sum(bool(each.advice) for each in findings)
     if as_json:
         print(json.dumps({"wrong": wrong, "findings": list(map(asdict, findings))}, indent=1, ensure_ascii=False))

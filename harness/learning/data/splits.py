@@ -97,9 +97,16 @@ class Data:
     augmentation: Augmentation
     mean: Tensor
     std: Tensor
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, splits: Mapping[str, Split], augmentation: Augmentation, device: torch.device) -> Data:
+    def of(
+        cls,
+        splits: Mapping[str, Split],
+        augmentation: Augmentation,
+        device: torch.device,
+        notes: tuple[str, ...] = (),
+    ) -> Data:
         """Move `splits` to `device` and measure the training split. Raises UsageError if there is none."""
         if "train" not in splits:
             raise UsageError(f"a data set needs a split 'train'; this one has {', '.join(splits) or 'none'}.")
@@ -108,7 +115,7 @@ class Data:
             raise UsageError(f"all splits must have samples of one shape, not {sorted(shapes)}.")
         mean, std = _moments(splits["train"].images)
         moved = {name: split.to(device) for name, split in splits.items()}
-        return cls(moved, augmentation, mean.to(device), std.to(device))
+        return cls(moved, augmentation, mean.to(device), std.to(device), notes)
 
     def split(self, name: str) -> Split:
         """Raises UsageError that names the splits there are."""

@@ -42,12 +42,16 @@ class ImageFolderConfig:
     """Options of `image_folder`."""
 
     path: Path = option(help="the folder of <split>/<class>/<picture>", identity=False)
-    size: int = option(84, "height and width to which the pictures are cropped and resized, in pixels")
+    size: int | None = option(
+        None,
+        "height and width to which the pictures are cropped and resized, in pixels; none: the median of their shorter "
+        "sides, at most 84",
+    )
     memory_gb: float = option(4.0, "larger sets, once decoded, are read from their files as needed", identity=False)
     augmentation: Augmentation = option(Augmentation(), AUGMENTATION)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.size <= LARGEST:
+        if self.size is not None and not 1 <= self.size <= LARGEST:
             raise ValueError(f"size must be at least 1 pixel and at most {LARGEST:,}, not {self.size}.")
 
     def fingerprint(self) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from pathlib import Path
 
-from harness import UsageError
+from harness import UsageError, per_file
 from harness_datasets.pictures import list_folder
+
+PNG, PNG_HEADER, PNG_GREY_16 = b"\x89PNG\r\n\x1a\n", 26, bytes([16, 0])  # bits a value, kind of colour
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def file_fingerprint(path: Path) -> str:
     """SHA-256 of a file. Raises UsageError if there is no such file."""
     if not path.is_file():
         raise UsageError(f"there is no file {path}.")
-    status = path.stat()
-    return _digest(path, status.st_size, status.st_mtime_ns)
+    return per_file(sha256, [path], f"SHA-256 of {path.absolute()}", "files read")[0]
 
 
 def folder_fingerprint(path: Path) -> str:
@@ -24,14 +25,37 @@ def folder_fingerprint(path: Path) -> str:
     Other files do not matter. Raises UsageError for a folder that is no data set: a slip such as "/" must not read a
     whole disk.
     """
+    listed = list_folder(path)
+    files = [file for part in listed.values() for file in part.paths]
+    found = iter(per_file(identity, files, f"identity of pictures below {path.absolute()}", "pictures identified"))
     digest = hashlib.sha256()
-    for split, part in list_folder(path).items():
+    for split, part in listed.items():
         for file, label in zip(part.paths, part.labels, strict=True):
-            digest.update(f"{split}/{part.classes[label]}/{file.name}\0{file_fingerprint(file)}\n".encode())
+            digest.update(f"{split}/{part.classes[label]}/{file.name}\0{next(found)}\n".encode())
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=100_000)
-def _digest(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 (they make a changed file another entry)
+def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def identity(path: Path) -> str:
+    """Of a picture. Grey ones of 16 bits are named: they are read in another way than they were at first."""
+    return sha256(path) + (" 16 bits" if grey_of_16_bits(path) else "")
+
+
+def grey_of_16_bits(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(PNG_HEADER)
+    if head.startswith(PNG):
+        return head[-2:] == PNG_GREY_16
+    if not head.startswith(TIFF):
+        return False
+    from PIL import Image  # for these alone: it takes a while to import
+
+    try:
+        with Image.open(path) as picture:
+            return picture.mode.startswith("I;16")
+    except Exception:  # noqa: BLE001 (a damaged one raises whatever it meets, and is named when it is read)
+        return False

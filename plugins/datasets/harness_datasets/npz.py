@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness import Dataset, Split, UsageError, nearest
 from harness_datasets.arrays import Arrays, as_split, recommended, with_rotations
 from harness_datasets.pictures import OTHER_NAMES, SPLITS, describe, forbid_shared_classes, meant
+from harness_datasets.ranges import bits_of, in_a_byte, range_note
 
 COLOURS = 4  # channels that a picture has at most; more, in the last place, are taken for a size
 KEYS = ("classes", *(f"{split}_{part}" for split in SPLITS for part in ("images", "labels", "classes")))
@@ -22,7 +23,8 @@ class Npz(Dataset):
     """The splits of an .npz file."""
 
     def load(self) -> Mapping[str, Split]:
-        arrays = splits_of(read(self.config.path), self.config.path)
+        fields, self.notes = in_bytes(read(self.config.path), self.config.path)
+        arrays = splits_of(fields, self.config.path)
         if self.config.rotations:
             arrays = {name: with_rotations(part) for name, part in arrays.items()}
         splits = {name: as_split(part) for name, part in arrays.items()}
@@ -43,6 +45,20 @@ def read(path: Path) -> dict[str, NDArray[np.generic]]:
         raise UsageError(f"{path} cannot be read: it does not fit in memory.") from error
     except Exception as error:  # a damaged archive raises whatever its parts run into
         raise UsageError(f"{path} cannot be read: {error or type(error).__name__}") from error
+
+
+def in_bytes(fields: Fields, where: Path) -> tuple[Fields, tuple[str, ...]]:
+    """Images of larger unsigned integers as uint8, by the range of all splits; and what was done. Raises UsageError."""
+    images = {key: each for split in SPLITS if isinstance(each := fields.get(key := f"{split}_images"), np.ndarray)}
+    kinds = {str(each.dtype) for each in images.values()}
+    if kinds <= {"uint8"} or any(each.dtype.kind != "u" or not each.size for each in images.values()):
+        return fields, ()
+    if len(kinds) > 1:
+        said = ", ".join(f"'{key}' is {each.dtype}" for key, each in images.items())
+        raise UsageError(f"{where}: {said}; give the images of all splits one type, for they have one range.")
+    bits = max(bits_of(each) for each in images.values())
+    scaled = {key: np.stack([in_a_byte(image, bits) for image in each]) for key, each in images.items()}
+    return {**fields, **scaled}, (range_note(bits),)
 
 
 def splits_of(fields: Fields, where: Path) -> dict[str, Arrays]:
@@ -83,7 +99,7 @@ def named_split(fields: Fields, split: str, where: Path) -> tuple[NDArray[np.uin
     if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray):  # a member that is no .npy file
         raise UsageError(f"{where}: '{split}_images' and '{split}_labels' must be arrays.")
     if images.dtype != np.uint8:
-        hint = "; scale them to 0 .. 255 and use .astype('uint8')" if images.dtype.kind in "fb" else ""
+        hint = "; scale them to 0 .. 255 and use .astype('uint8')" if images.dtype.kind in "fbi" else ""
         raise UsageError(f"{where}: '{split}_images' must be uint8, not {images.dtype}{hint}.")
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise UsageError(f"{where}: '{split}_images' must be (N, H, W) or (N, H, W, C), not {images.shape}.")

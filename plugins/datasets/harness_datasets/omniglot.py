@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torchvision import datasets
 
-from harness import Dataset, Split
+from harness import Dataset, Split, counted
 from harness_datasets.arrays import (
     CHARACTERS,
     Arrays,
@@ -73,7 +73,8 @@ def read_alphabets(folder: Path) -> Arrays:
     """Read <alphabet>/<character>/<drawing>.png, ink dark, 105x105."""
     characters = sorted(path for path in folder.glob("*/*") if path.is_dir())
     files = [sorted(path.glob("*.png")) for path in characters]
-    images = np.stack([read_drawing(file) for each in files for file in each])
+    drawings = [file for each in files for file in each]
+    images = np.stack([read_drawing(file) for file in counted(drawings, "drawings read")])
     labels = np.repeat(np.arange(len(characters)), [len(each) for each in files])
     return Arrays(images, labels, tuple(f"{path.parent.name}/{path.name}" for path in characters))
 

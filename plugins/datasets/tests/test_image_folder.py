@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
+import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ import numpy as np
 import pytest
 import torch
 from harness_datasets import ImageFolderConfig, image_folder
-from harness_datasets.image_folder import ImageFolder, read_picture
+from harness_datasets.decoding import read_picture
+from harness_datasets.image_folder import ImageFolder
 from PIL import Image, ImageOps
 
 from harness import Streamed, UsageError, UsageWarning
 from harness.base.checkpoint_interval import Interval
+from harness.plugins.options import identity_of
 from harness.plugins.registry import registry
 from harness.running.prepare import prepare
 from harness.running.run_cell import run_cell
@@ -31,6 +36,25 @@ COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200), "white
 def paint(file: Path, colour: Any, size: tuple[int, int] = (20, 10), mode: str = "RGB") -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, colour).save(file)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "harness cache"))
+
+
+def prepared(folder: Path, options: str) -> dict[str, Any]:
+    """What preparing a suite with such a data set finds."""
+    (folder / "suite.yaml").write_text(
+        f"name: pictures\nmatrix:\n  method: [untrained]\n  backbone: [conv4]\n"
+        f"  dataset: [{{use: image_folder, {options}}}]\nbudget: {{steps: 2, batch_size: 4}}\n"
+        "evaluators:\n  knn: {k: 1}\n"
+    )
+    store = Store(folder / "results")
+    path = store.write_plan(Plan.of(load_suite(folder / "suite.yaml", registry())))
+    prepare(path)
+    found: dict[str, Any] = json.loads(store.prepared(path).read_text())
+    return found
 
 
 @pytest.fixture
@@ -84,6 +108,46 @@ def test_grey_pictures_have_one_channel_and_are_not_flipped(tmp_path: Path) -> N
     assert splits["train"].sample_shape == (1, 4, 4)
     assert splits["train"].images[:, 0, 0, 0].tolist() == [90, 255]
     assert dataset.augmentation.flip is None
+
+
+@pytest.mark.parametrize(
+    ("sides", "size", "said"),
+    [
+        ([(32, 32)] * 4, 32, "squares of 32 pixels"),
+        ([(28, 40), (40, 28), (28, 28), (90, 200)], 28, "squares of 28 pixels, resized from 28 to 90"),  # most
+        ([(20, 20), (30, 30), (40, 50), (70, 60)], 30, "squares of 30 pixels, resized from 20 to 60"),  # the median
+        ([(500, 375)] * 4, 84, "squares of 84 pixels, resized from 375"),
+    ],
+)
+@pytest.mark.parametrize("memory_gb", [4.0, 0.0])
+def test_without_a_size_pictures_keep_theirs_up_to_84(
+    sides: list[tuple[int, int]], size: int, said: str, memory_gb: float, tmp_path: Path
+) -> None:
+    for number, side in enumerate(sides):
+        paint(tmp_path / f"p/{'train' if number < 3 else 'test'}/a/{number}.png", (200, number, 0), side)
+    dataset = ImageFolder(ImageFolderConfig(path=tmp_path / "p", memory_gb=memory_gb), tmp_path / "cache")
+    splits = dataset.load()
+    assert {split.sample_shape for split in splits.values()} == {(3, size, size)}
+    assert dataset.notes == (said,)
+
+
+def test_a_size_that_is_given_is_kept_and_said(pictures: Path) -> None:
+    assert prepared(pictures.parent, "path: pictures, size: 84")["read"] == [
+        "image_folder (path=pictures, size=84): train 4 samples of 2 classes, test 1 of 2, novel 6 of 2; "
+        "squares of 84 pixels, resized from 10"
+    ]
+
+
+def test_a_size_that_is_given_leaves_the_identity_as_it_was(tmp_path: Path) -> None:
+    """Results that people have kept are no longer found if this fails."""
+    for name, content in (("train/a/1.png", b"one"), ("train/b/1.png", b"two"), ("test/a/1.jpg", b"three")):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(content)
+    config = ImageFolderConfig(path=tmp_path, size=8)
+    assert config.fingerprint() == "3-1168ceda635ca9402d8486eb95620bb840e3a236b47b4bb9615bfcdcd456db5a"
+    identity = identity_of(config)
+    assert identity.pop("augmentation")
+    assert identity == {"size": 8}
 
 
 def test_pictures_are_decoded_once(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,8 +307,92 @@ def test_transparency_becomes_white_and_sixteen_bits_keep_their_range(tmp_path: 
     Image.fromarray(ramp).save(tmp_path / "deep.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "deep.png", 8)[..., 0], (ramp // 257).astype(np.uint8))
     Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "float.tiff")
-    with pytest.raises(UsageError, match=r"float\.tiff cannot be read as a picture: pixels of mode F"):
+    with pytest.raises(
+        UsageError, match=r"float\.tiff cannot be read as a picture: its pixels are floats, whose range"
+    ):
         read_picture(tmp_path / "float.tiff", 8)
+
+
+def deep(file: Path, most: int, kind: Any = np.uint16) -> None:
+    """A grey picture of so many values."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    ramp = np.linspace(0, most, 64).astype(kind).reshape(8, 8)
+    if file.suffix == ".pgm":
+        file.write_bytes(b"P5 8 8 65535\n" + ramp.astype(">u2").tobytes())
+    else:
+        Image.fromarray(ramp).save(file)
+
+
+def wide(file: Path, most: int) -> None:
+    """A PNG of 16 bits a value in colour, which Pillow does not write."""
+    rows = np.linspace(0, most, 192).astype(">u2").reshape(8, 24)
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))),
+        (b"IEND", b""),
+    )
+    chunks = [struct.pack(">I", len(x)) + name + x + struct.pack(">I", zlib.crc32(name + x)) for name, x in parts]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+@pytest.mark.parametrize("memory_gb", [4.0, 0.0])
+@pytest.mark.parametrize(
+    ("name", "kind", "most", "bits"),
+    [
+        ("png", np.uint16, 4095, 12),
+        ("tif", np.uint16, 1000, 10),
+        ("png", np.uint16, 255, 8),
+        ("tif", np.int32, 16000, 14),
+        ("pgm", np.uint16, 65535, 16),
+    ],
+)
+def test_pictures_of_more_than_8_bits_use_the_range_of_the_set(
+    name: str, kind: Any, most: int, bits: int, memory_gb: float, tmp_path: Path
+) -> None:
+    """One range for all splits, so that brightness means the same in all of them."""
+    deep(tmp_path / f"p/train/a/dark.{name}", most // 2, kind)
+    deep(tmp_path / f"p/test/a/bright.{name}", most, kind)
+    dataset = ImageFolder(ImageFolderConfig(path=tmp_path / "p", memory_gb=memory_gb), tmp_path / "cache")
+    splits = {split: part.images[torch.arange(1)][0, 0] for split, part in dataset.load().items()}
+    for split, top in (("train", most // 2), ("test", most)):
+        expected = np.linspace(0, top, 64).astype(np.int64).reshape(8, 8) * 255 // (2**bits - 1)
+        np.testing.assert_array_equal(splits[split].numpy(), expected)
+    assert dataset.notes == ("squares of 8 pixels", f"16-bit values from 0 to {2**bits - 1:,} become 0 to 255")
+
+
+def test_colour_of_16_bits_that_uses_few_is_warned_of(tmp_path: Path) -> None:
+    wide(tmp_path / "p/train/a/0.png", 4095)
+    with pytest.warns(
+        UsageWarning, match=r"16 bits a value and use 12 of them; .* 16 levels are left\. Save them with 8"
+    ):
+        load(tmp_path / "p", tmp_path)
+    wide(tmp_path / "p/train/a/1.png", 65535)
+    with warnings.catch_warnings(action="error"):
+        assert load(tmp_path / "p", tmp_path)["train"].images.max() == 255
+
+
+@pytest.mark.parametrize(("kind", "said"), [(np.float32, "its pixels are floats"), (np.int32, "values below 0 are no")])
+def test_values_without_a_range_are_refused_before_anything_is_streamed(kind: Any, said: str, tmp_path: Path) -> None:
+    deep(tmp_path / "p/train/a/0.tif", -100, kind)
+    with pytest.raises(UsageError, match=rf"0\.tif cannot be read as a picture: {said}"):
+        load(tmp_path / "p", tmp_path, memory_gb=0.0)
+
+
+def test_what_is_read_otherwise_now_has_another_identity(tmp_path: Path) -> None:
+    """Only grey pictures of 16 bits are; before, results of theirs had the digest of their content alone."""
+    content = {}
+    for name, make in (("grey.png", deep), ("grey.tif", deep), ("colour.png", wide), ("eight.png", None)):
+        file = tmp_path / name.partition(".")[0] / "train/a" / name
+        if make is None:
+            paint(file, 7, mode="L")
+        else:
+            make(file, 4095)
+        content[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+        plain = hashlib.sha256(f"train/a/{name}\0{content[name]}\n".encode()).hexdigest()
+        same = ImageFolderConfig(path=file.parent.parent.parent).fingerprint() == f"3-{plain}"
+        assert same == (not name.startswith("grey")), name
+        file.unlink()
 
 
 @pytest.fixture
@@ -291,7 +439,7 @@ def test_streaming_reads_no_more_than_it_must_and_caches_nothing(
 ) -> None:
     read: list[Path] = []
     monkeypatch.setattr(
-        image_folder, "read_picture", lambda file, size: (read.append(file), read_picture(file, size))[1]
+        image_folder, "read_picture", lambda file, *rest: (read.append(file), read_picture(file, *rest))[1]
     )
     splits = load(pictures, tmp_path / "cache", size=8, memory_gb=11 * 3 * 64 / 1e9)
     assert isinstance(splits["train"].images, torch.Tensor)  # it just fits
@@ -309,7 +457,7 @@ def test_a_picture_that_cannot_be_streamed_is_named(pictures: Path, tmp_path: Pa
     for place, name in ((2, r"train/red/0\.png"), (3, r"train/red/1\.jpg")):
         with pytest.raises(UsageError, match=f"{name} cannot be read as a picture"):
             images[torch.tensor([place])]
-    assert images[torch.tensor([0, 1])].shape == (2, 3, 84, 84)
+    assert images[torch.tensor([0, 1])].shape == (2, 3, 10, 10)
 
 
 def test_memory_changes_neither_the_cell_nor_its_result(

@@ -38,6 +38,22 @@ def test_the_readme_recipe(tmp_path: Path) -> None:
     assert torch.equal(splits["train"].images, torch.from_numpy(images)[:, None])
 
 
+@pytest.mark.parametrize(("kind", "most", "bits"), [("uint16", 4095, 12), ("uint16", 65535, 16), ("uint32", 200, 8)])
+def test_larger_integers_use_the_range_of_all_splits(kind: str, most: int, bits: int, tmp_path: Path) -> None:
+    images = np.linspace(0, most, 72).astype(kind).reshape(2, 6, 6)
+    path = write(tmp_path, train_images=images // 2, train_labels=[0, 1], test_images=images, test_labels=[0, 1])
+    dataset = Npz(NpzConfig(path=path), tmp_path)
+    splits = dataset.load()
+    for split, expected in (("train", images // 2), ("test", images)):
+        np.testing.assert_array_equal(
+            splits[split].images[:, 0].numpy(), expected.astype(np.int64) * 255 // (2**bits - 1)
+        )
+    assert dataset.notes == (f"values from 0 to {2**bits - 1:,} become 0 to 255",)
+    write(tmp_path, train_images=images.astype(np.uint8), train_labels=[0, 1])
+    dataset.load()
+    assert dataset.notes == ()
+
+
 def test_channels_go_first(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 5, 7, 3), dtype=np.uint8)
     splits = load(write(tmp_path, train_images=images, train_labels=np.arange(4)))
@@ -177,7 +193,11 @@ GOOD: dict[str, Any] = {"train_images": grey(4), "train_labels": [0, 0, 1, 1]}
         ({"tset_images": grey(2)}, "'tset_images' is not one of .* Did you mean 'test_images'"),
         ({"test_images": grey(2)}, "split 'test', but has no 'test_labels'"),
         ({"train_images": grey(4) / 255}, "must be uint8, not float64; scale them to 0 .. 255"),
-        ({"train_images": grey(4).astype(np.int32)}, "must be uint8, not int32"),
+        ({"train_images": grey(4).astype(np.int32)}, "must be uint8, not int32; scale them to 0 .. 255"),
+        (
+            {"train_images": grey(4).astype(np.uint16), "test_images": grey(4), "test_labels": [0, 1, 0, 1]},
+            "'train_images' is uint16, 'test_images' is uint8; give the images of all splits one type",
+        ),
         ({"train_images": grey(4).reshape(4, 36)}, r"must be \(N, H, W\) or \(N, H, W, C\), not \(4, 36\)"),
         ({"train_images": np.zeros((0, 3, 3), np.uint8), "train_labels": np.zeros(0, int)}, r"not \(0, 3, 3\)"),
         ({"train_images": np.zeros((4, 3, 8, 8), np.uint8)}, "channels first; put them last"),

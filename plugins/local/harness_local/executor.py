@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import signal
@@ -34,6 +35,7 @@ from harness.executor import (
 from harness_local import LocalConfig
 from harness_local.cores import threads_of, usable_cores
 
+NO_SOCKETS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)  # what a file system says that has none
 LONGEST = 70  # bytes of a temporary folder in which the path of a socket, of 107 at most, has room
 STARTS = 5  # of the fork server, before a run gives up
 LOST = 255  # the exit code that multiprocessing gives a process whose fork server died
@@ -175,6 +177,14 @@ class Local(Executor):
             except (EOFError, ConnectionError):  # the server died, perhaps of a component that it loaded ahead
                 os.environ["HARNESS_PRELOAD"] = ""
                 time.sleep(0.2 * (number + 1))  # one that was killed refuses connections before it counts as dead
+            except OSError as error:
+                if error.errno not in NO_SOCKETS:
+                    raise
+                place = Path(util.get_temp_dir()).parent
+                raise UsageError(
+                    f"cells are started through a socket, which {place} cannot have ({error.strerror}): "
+                    "set TMPDIR to a folder on a disk of this machine."
+                ) from error
             else:
                 return process
         raise UsageError(f"the process that starts the cells died {STARTS} times in a row; is there enough memory?")

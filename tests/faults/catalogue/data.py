@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+from PIL import Image
 
 from tests.faults.making import (
     RUN,
@@ -39,6 +40,12 @@ DATA = (
         "pixels that are NaN",
         "must be uint8, not float64",
         npz(lambda parts: parts.update(train_images=np.full((12, SIDE, SIDE), np.nan))),
+        RUN,
+    ),
+    Fault(
+        "images of two types",
+        "give the images of all splits one type",
+        npz(lambda parts: parts.update(train_images=parts["train_images"].astype(np.uint16) * 16)),
         RUN,
     ),
     Fault(
@@ -119,6 +126,12 @@ DATA = (
         "a picture of 3,600,000,000 pixels in 100 bytes (a bomb)",
         "decompression bomb",
         pictures(lambda place: (place / "train/ant/0.png").write_bytes(bomb())),
+        RUN,
+    ),
+    Fault(
+        "a picture of floats",
+        "its pixels are floats, whose range nothing says",
+        pictures(lambda p: Image.fromarray(np.zeros((20, 20), np.float32)).save(p / "train/ant/3.tif")),
         RUN,
     ),
     Fault("a class without pictures", "has no pictures", pictures(lambda place: (place / "train/cow").mkdir()), RUN),

@@ -10,6 +10,7 @@ from tests.faults.making import (
     no_privilege,
     read_only,
     suite,
+    without,
 )
 from tests.faults.meeting import Fault
 
@@ -32,6 +33,14 @@ ENVIRONMENT = (
         RUN,
     ),
     Fault("a results folder that cannot be written", "Permission denied", read_only, RUN, limit=no_privilege),
+    Fault(
+        "a temporary folder without sockets",
+        "set TMPDIR to a folder on a disk of this machine",
+        suite(base=ONE),
+        RUN,
+        env={"TMPDIR": "/tmp"},
+        limit=without("bind"),
+    ),
     Fault("a full disk", "File too large", suite(base=ONE), RUN, limit=full_disk),
     Fault(
         "a file where the cache should be",

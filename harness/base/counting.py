@@ -1,0 +1,66 @@
+"""How far a long job is, told to who waits for it, by a file beside what the job will have found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from harness.base.atomic_files import write_bytes
+
+T = TypeVar("T")
+SECONDS = 0.5  # between two things that are told
+
+
+class _Telling(NamedTuple):
+    path: Path
+    about: str
+
+    def tell(self, doing: str) -> None:
+        with suppress(OSError):  # who waits learns less; the job goes on
+            write_bytes(self.path, f"{self.about}: {doing}".encode(errors="backslashreplace"), durable=False)
+
+
+_telling: ContextVar[_Telling | None] = ContextVar("_telling", default=None)
+
+
+@contextmanager
+def telling(found: Path, about: str) -> Iterator[None]:
+    """What is `counted` inside is told every half a second, and at its end: "ABOUT: 12,000 of 60,000 pictures read"."""
+    token = _telling.set(_Telling(_place(found), about))
+    try:
+        yield
+    finally:
+        _telling.reset(token)
+
+
+def told(found: Path) -> str:
+    """What was told last; "" if nothing was."""
+    try:
+        return _place(found).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def forget(found: Path) -> None:
+    _place(found).unlink(missing_ok=True)
+
+
+def counted(items: Collection[T], doing: str) -> Iterator[T]:
+    """The items. While `harness run` prepares, it shows how many have been done with: `doing` is "pictures read"."""
+    telling = _telling.get()
+    last = time.monotonic()
+    for number, item in enumerate(items):
+        if telling and time.monotonic() - last >= SECONDS:
+            telling.tell(f"{number:,} of {len(items):,} {doing}")
+            last = time.monotonic()
+        yield item
+    if telling:
+        telling.tell(f"{len(items):,} of {len(items):,} {doing}")
+
+
+def _place(found: Path) -> Path:
+    return found.with_suffix(".doing")

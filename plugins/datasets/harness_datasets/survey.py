@@ -1,0 +1,78 @@
+"""What must be known of all pictures of a set before one is read: how large they are, and the range of their values."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median_low
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from harness import UsageWarning, per_file
+from harness_datasets.decoding import deep, opened
+from harness_datasets.ranges import BYTE, bits_of, range_note
+
+MOST = 84  # pixels on a side, unless `size` says more
+WHOLE = 16  # bits
+
+
+class Survey(NamedTuple):
+    """The sides of the largest squares that the pictures hold: the least, the median and the greatest, in pixels.
+
+    How many bits the values of grey pictures of more than 8 bits take, and those of pictures in colour or with
+    transparency of 16 bits, of which Pillow reads the upper 8; 0 where there are none.
+    """
+
+    least: int
+    median: int
+    greatest: int
+    bits: int
+    in_colour: int
+
+    def size(self, given: int | None) -> int:
+        """The side of the squares that pictures become."""
+        return given or min(self.median, MOST)
+
+    def notes(self, size: int) -> tuple[str, ...]:
+        """What becomes of them."""
+        sides = f"{self.least}" if self.least == self.greatest else f"{self.least} to {self.greatest}"
+        squares = f"squares of {size} pixels" + ("" if sides == str(size) else f", resized from {sides}")
+        return (squares, f"16-bit {range_note(self.bits)}") if self.bits else (squares,)
+
+    def warn(self) -> None:
+        """Of pictures in colour that lose most of what they hold."""
+        if 0 < self.in_colour < WHOLE:
+            warnings.warn(
+                f"pictures in colour, or with transparency, have 16 bits a value and use {self.in_colour} of them; the "
+                f"upper 8 are read, so {2 ** (self.in_colour - BYTE)} levels are left. Save them with 8 bits.",
+                UsageWarning,
+                stacklevel=3,
+            )
+
+
+def survey(files: Sequence[Path], folder: Path) -> Survey:
+    """Of the pictures below `folder`. Raises UsageError for one that cannot be read as far as that."""
+    found = per_file(look, files, f"sides and bits of pictures below {folder.absolute()}", "pictures looked at")
+    sides, bits, in_colour = zip(*(map(int, each.split()) for each in found), strict=True)
+    return Survey(min(sides), median_low(sides), max(sides), max(bits), max(in_colour))
+
+
+def look(file: Path) -> str:
+    """The side of a picture's largest square, however it is turned; and the bits of its values, see `Survey`."""
+    with opened(file) as picture:
+        bits = bits_of(np.asarray(picture)) if deep(picture) else 0
+        in_colour = BYTE + upper(picture) if wide(picture) else 0
+        return f"{min(picture.size)} {bits} {in_colour}"
+
+
+def wide(picture: Image.Image) -> bool:
+    """Whether its file has 16 bits a value, of which Pillow reads the upper 8; known until it is read."""
+    return not picture.mode.startswith("I") and any(";16" in str(tile[3]) for tile in getattr(picture, "tile", ()))
+
+
+def upper(picture: Image.Image) -> int:
+    """How many of the upper 8 bits the values of colours take."""
+    return int(np.max(np.asarray(picture.convert("RGB")))).bit_length()
