@@ -82,6 +82,25 @@ def test_show_cuts_nothing_in_80_columns(harness: Harness) -> None:
     assert re.search(r"\n  crop +\[float, float\] \| none +none ", pictures)
 
 
+@pytest.mark.parametrize(
+    ("command", "usage", "default"),
+    [
+        ("run", "harness run [OPTIONS]", "per GPU, or per core without"),
+        ("run", "harness run [OPTIONS]", "OMP_NUM_THREADS, or cores / workers"),
+        ("check", "harness check [OPTIONS]", "results/NAME"),
+        ("leaderboard", "harness leaderboard [OPTIONS] [DIR] ", "the only one in results/"),
+        ("report", "harness report [OPTIONS] [DIR] ", "DIR/report.html"),
+    ],
+)
+def test_help_says_what_is_done_by_default(command: str, usage: str, default: str, harness: Harness) -> None:
+    lines = harness(command, "--help").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    shown = " ".join(" ".join(lines).replace("│", " ").split())
+    assert usage.strip() in shown
+    assert "[[" not in shown
+    assert re.search(rf"\[default: [^]]*{re.escape(default)}", shown)
+
+
 def test_plan_lists_cells(harness: Harness, suite: Callable[[str], Path]) -> None:
     table = harness("plan", suite(SUITE)).stdout
     assert "4 cells: 4 todo" in table

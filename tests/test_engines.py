@@ -192,6 +192,10 @@ def test_the_command_line_chooses_the_executor_and_its_options(harness: Harness,
     assert "--executor-option is written KEY=VALUE, not 'hold'." in refused("--executor-option", "hold")
     assert "there is no executor 'lokal'. Did you mean 'local'?" in refused("--executor", "lokal")
     assert "--detach: jobs of the executor local end with" in refused("--executor", "local", "--detach")
+    assert "--threads is for executors that share the cores of this machine, as local does; engine asks" in refused(
+        "--threads", "2"
+    )
+    assert "--threads must be more than 0, not 0." in refused("--threads", "0")
     assert "executor engine: its jobs do not see the results folder" in refused("--executor-option", "shared=no")
     assert "--memory 3 is more than a job of it can have, 2.5 GB." in refused(
         "--executor-option", "memory_gb=2.5", "--memory", "3"
@@ -199,3 +203,12 @@ def test_the_command_line_chooses_the_executor_and_its_options(harness: Harness,
     assert "--timeout 61 would never be reached: a job of it has 60 seconds," in refused(
         "--executor-option", "minutes=1", "--timeout", "61"
     )
+
+
+def test_a_cell_has_the_threads_that_it_is_given_and_its_record_says_so(
+    harness: Harness, suite: Write, tmp_path: Path
+) -> None:
+    harness("run", suite(ONE), "--executor", "local", "--threads", "3", env={"OMP_NUM_THREADS": "1"})
+    [record] = Store(tmp_path / "results" / "toy").records()
+    stages = [record.training, *record.evaluations.values()]
+    assert [stage["provenance"]["threads"] for stage in stages if stage] == [3, 3]

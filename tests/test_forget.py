@@ -50,9 +50,9 @@ def test_what_the_suite_does_not_ask_for_is_not_shown_and_can_be_removed(
     assert "idle" in table
     assert "classify" not in table
     assert re.search(r"method +A +mean rank +n", table)
-    assert "1 more cells in results/toy are of other suites, or of this one before it changed" in " ".join(
-        after.split()
-    )
+    said = " ".join(after.split())
+    assert "1 more cell in results/toy, of other suites or of this one before it changed." in said
+    assert f"harness forget results/toy --not-in {fewer} " in said
     assert "classify" not in (tmp_path / "results/toy/leaderboard.md").read_text()
     assert "classify" in harness("leaderboard", "results/toy").stdout
     listed = harness("forget", "results/toy", "--not-in", fewer)

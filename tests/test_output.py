@@ -121,7 +121,7 @@ class Pebbles(Dataset):
 def register_datasets(register):
     register("pebbles", "pebbles:Pebbles")
 """
-OFTEN = "import harness.cli, harness.running.display; harness.running.display.PLAIN_SECONDS = 0; harness.cli.main()"  # plain lines
+OFTEN = "import harness.cli, harness.running.display; harness.running.display.PLAIN_SECONDS = 0; harness.cli.main()"
 
 
 @pytest.mark.parametrize("terminal", [True, False])

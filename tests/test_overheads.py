@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,8 +18,6 @@ from harness import UsageError
 from harness.cli import app, table
 from harness.cli import help as drawn
 from harness.plugins.registry import registry
-from harness.running import progress
-from harness.running.progress import Progress
 from harness.store.results_folder import Store
 from harness.suite import planfile
 from harness.suite.document import read
@@ -83,49 +80,6 @@ def test_values_are_those_that_omegaconf_reads(suite: Write) -> None:
 
     assert read(suite(text)).values == OmegaConf.to_container(OmegaConf.create(text))
     assert read(suite(text + "f: ${b.c}\n")).values == {**read(suite(text)).values, "f": 1}
-
-
-class Clock:
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-def plainly(run: Progress, now: float) -> float | None:
-    """The estimate by going through all cells."""
-    label = {id_: cell.method.label for id_, cell in run.plan.cells.items()}
-    known = dict(run.took)
-    known |= {i: (now - begun) / run.share(i) for i, begun in run.begun.items() if run.share(i) > 0.05}
-    if not known:
-        return None
-    expected = 0.0
-    for id_ in set(run.left) - set(run.took):
-        alike = [seconds for i, seconds in known.items() if label[i] == label[id_]] or list(known.values())
-        expected += max(0.0, sum(alike) / len(alike) - (now - run.begun[id_] if id_ in run.begun else 0.0))
-    return expected / run.workers
-
-
-def test_the_time_left_is_that_of_going_through_all_cells(suite: Write, monkeypatch: Any, tmp_path: Path) -> None:
-    plan = planned(suite, SUITE.replace("[0, 1]", str(list(range(20)))).replace("idle", "idle, fail"))
-    clock = Clock()
-    monkeypatch.setattr(progress, "time", clock)
-    run = Progress(plan, Store(tmp_path), list(plan.cells))
-    shares: dict[str, float] = {}
-    monkeypatch.setattr(run, "share", lambda id_: shares.get(id_, 0.0))
-    draw = random.Random(0)
-    assert run.seconds_left() is None
-    for id_ in draw.sample(run.left, len(run.left)):
-        clock.now += draw.uniform(0, 3)
-        run.begin(id_)
-        run.begin(id_)
-        shares[id_] = draw.random()
-        if len(run.begun) > 3:
-            run.end(draw.choice(list(run.begun)))
-        assert run.seconds_left() == pytest.approx(plainly(run, clock.now), abs=1e-9)
-    for id_ in list(run.begun):
-        run.end(id_)
-    assert run.seconds_left() == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.skipif(Version(version("typer")) < Version("0.29"), reason="other widths of columns before typer 0.29")

@@ -25,20 +25,31 @@ def check(
     target: Annotated[Path, typer.Argument(metavar="DIR|SUITE", help="a results folder, or a suite to run first")],
     baseline: Annotated[Path, typer.Option(help="made by 'harness baseline'", show_default=False)],
     results: Annotated[
-        Path | None, typer.Option(help="of a suite: results folder  [default: results/NAME]", show_default=False)
+        Path | None, typer.Option(help="of a suite: results folder", show_default="results/NAME")
     ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="NAME", help="of a suite: one of its `budgets`", show_default=False)
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="of a suite: run finished cells again")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="of a suite: remove its results first, and run all again")
+    ] = False,
     device: Annotated[
-        str | None, typer.Option(help="of a suite: auto, cpu, cuda or cuda:N  [default: auto]", show_default=False)
+        str | None, typer.Option(help="of a suite: auto, cpu, cuda or cuda:N", show_default="auto")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="of a suite: cells at a time", show_default=False)] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            callback=more_than_nothing, metavar="N", help="of a suite: threads of each cell", show_default=False
+        ),
+    ] = None,
     timeout: Annotated[
         float | None,
         typer.Option(
-            callback=more_than_nothing, metavar="SECONDS", help="of a suite: for each cell", show_default=False
+            callback=more_than_nothing,
+            metavar="SECONDS",
+            help="of a suite: end a cell that takes longer",
+            show_default=False,
         ),
     ] = None,
     gate: Annotated[
@@ -47,18 +58,24 @@ def check(
     ] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option(callback=file_in_a_folder, metavar="FILE", help="write as Markdown", show_default=False),
+        typer.Option(
+            callback=file_in_a_folder, metavar="FILE", help="write the report as Markdown", show_default=False
+        ),
     ] = None,
     junit: Annotated[
         Path | None,
-        typer.Option(callback=file_in_a_folder, metavar="FILE", help="write as JUnit XML", show_default=False),
+        typer.Option(
+            callback=file_in_a_folder, metavar="FILE", help="write the report as JUnit XML", show_default=False
+        ),
     ] = None,
     as_json: Annotated[
         Path | None,
-        typer.Option("--json", callback=file_in_a_folder, metavar="FILE", help="write as JSON", show_default=False),
+        typer.Option(
+            "--json", callback=file_in_a_folder, metavar="FILE", help="write the report as JSON", show_default=False
+        ),
     ] = None,
-    accept: Annotated[bool, typer.Option("--accept", help="believe what is suspiciously better")] = False,
-    update: Annotated[bool, typer.Option("--update", help="then make this run the baseline")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="let pass what is suspiciously better")] = False,
+    update: Annotated[bool, typer.Option("--update", help="afterwards, make this run the baseline")] = False,
 ) -> None:
     """Check a run against a baseline.
 
@@ -67,7 +84,7 @@ def check(
     from harness.reporting.gate.baseline import save
     from harness.reporting.gate.report import FINE, report
 
-    if target.is_dir() and (results or budget or fresh or device or workers or timeout):
+    if target.is_dir() and (results or budget or fresh or device or workers or threads or timeout):
         raise UsageError(f"{target} is a results folder, and nothing runs: such options are for a suite.")
     if gate and not target.is_dir():
         raise UsageError("--gate is for a results folder; a suite has its own tolerances.")
@@ -76,7 +93,7 @@ def check(
         tolerances, after = gate_of(gate), run_of(target)
     else:
         options = RunOptions(fresh=fresh, limits=Limits(timeout, None))
-        tolerances, after = run_suite(target, budget, results, options, device or "auto", workers)
+        tolerances, after = run_suite(target, budget, results, options, device or "auto", workers, threads)
     found = report(before, after, tolerances, accept=accept)
     console = Console(highlight=False, markup=False)
     tell(found, console, markdown=markdown, junit=junit, as_json=as_json)

@@ -15,9 +15,7 @@ from harness.store.results_folder import Store
 def compact(
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[DIR]", help="a results folder  [default: the only one in results/]", show_default=False
-        ),
+        typer.Argument(metavar="DIR", help="a results folder", show_default="the only one in results/"),
     ] = None,
 ) -> None:
     """Copy the small files of finished cells into few large ones, from which all cells are read faster."""

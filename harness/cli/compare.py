@@ -19,11 +19,15 @@ def compare(
     ] = None,
     markdown: Annotated[
         Path | None,
-        typer.Option(callback=file_in_a_folder, metavar="FILE", help="write as Markdown", show_default=False),
+        typer.Option(
+            callback=file_in_a_folder, metavar="FILE", help="write the report as Markdown", show_default=False
+        ),
     ] = None,
     as_json: Annotated[
         Path | None,
-        typer.Option("--json", callback=file_in_a_folder, metavar="FILE", help="write as JSON", show_default=False),
+        typer.Option(
+            "--json", callback=file_in_a_folder, metavar="FILE", help="write the report as JSON", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0."""

@@ -42,7 +42,13 @@ def run_of(folder: Path) -> Snapshot:
 
 
 def run_suite(
-    file: Path, budget: str | None, results: Path | None, options: RunOptions, device: str, workers: int | None
+    file: Path,
+    budget: str | None,
+    results: Path | None,
+    options: RunOptions,
+    device: str,
+    workers: int | None,
+    threads: int | None,
 ) -> tuple[Gate, Snapshot]:
     """Run what is left of a suite; its tolerances, and what it asks for of the results folder."""
     from harness.reporting.gate.snapshot import snapshot
@@ -50,7 +56,9 @@ def run_suite(
     known, console, started = registry(), Output(), time.monotonic()
     report_problems(known)
     suite = load_suite(file, known, budget)
-    finished = execute(suite, console, results=results, options=options, device=device, workers=workers)
+    finished = execute(
+        suite, console, results=results, options=options, device=device, workers=workers, threads=threads
+    )
     conclude(finished, console, started)
     if finished.reused:
         console.print(

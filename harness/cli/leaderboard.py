@@ -32,15 +32,11 @@ class By(StrEnum):
 def leaderboard(
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[DIR]", help="a results folder  [default: the only one in results/]", show_default=False
-        ),
+        typer.Argument(metavar="DIR", help="a results folder", show_default="the only one in results/"),
     ] = None,
     format: Annotated[Format, typer.Option(help="of the output")] = Format.markdown,  # noqa: A002 (the option's name)
-    output: Annotated[
-        Path | None, typer.Option(help="write to this file  [default: print]", show_default=False)
-    ] = None,
-    by: Annotated[By, typer.Option(help="what the rows are that are compared")] = By.method,
+    output: Annotated[Path | None, typer.Option(help="write to this file", show_default="print")] = None,
+    by: Annotated[By, typer.Option(help="what is compared: what each row is")] = By.method,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="only this column, evaluator or metric; may be repeated", show_default=False),

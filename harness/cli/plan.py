@@ -27,9 +27,7 @@ def plan(
     budget: Annotated[
         str | None, typer.Option(metavar="NAME", help="one of the suite's `budgets`", show_default=False)
     ] = None,
-    results: Annotated[
-        Path | None, typer.Option(help="results folder  [default: results/NAME]", show_default=False)
-    ] = None,
+    results: Annotated[Path | None, typer.Option(help="results folder", show_default="results/NAME")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)

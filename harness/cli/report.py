@@ -17,13 +17,9 @@ from harness.store.results_folder import Store
 def report(
     folder: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[DIR]", help="a results folder  [default: the only one in results/]", show_default=False
-        ),
+        typer.Argument(metavar="DIR", help="a results folder", show_default="the only one in results/"),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="write to this file  [default: DIR/report.html]", show_default=False)
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="write to this file", show_default="DIR/report.html")] = None,
     features: Annotated[
         bool, typer.Option("--features", help="draw features of test images as well: loads models and data")
     ] = False,

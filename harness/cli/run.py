@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import time
@@ -60,18 +61,31 @@ def run(
     budget: Annotated[
         str | None, typer.Option(metavar="NAME", help="one of the suite's `budgets`", show_default=False)
     ] = None,
-    results: Annotated[
-        Path | None, typer.Option(help="results folder  [default: results/NAME]", show_default=False)
-    ] = None,
+    results: Annotated[Path | None, typer.Option(help="results folder", show_default="results/NAME")] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="AXIS=NAME[,NAME]", help="run some cells, e.g. method=simclr,maml", show_default=False),
+        typer.Option(
+            metavar="AXIS=NAME[,NAME]",
+            help="run only these cells, e.g. method=simclr,maml; repeatable",
+            show_default=False,
+        ),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="forget the results of these cells first")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="remove the results of these cells first, and run them again")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N", autocompletion=complete.devices)] = "auto",
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="cells at a time  [default: one per GPU, or per core without]", show_default=False),
+        typer.Option(min=1, help="cells at a time", show_default="one per GPU, or per core without"),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            callback=more_than_nothing,
+            metavar="N",
+            help="threads of each cell, for the executor local",
+            show_default="OMP_NUM_THREADS, or cores / workers",
+        ),
     ] = None,
     timeout: Annotated[
         float | None,
@@ -89,19 +103,23 @@ def run(
         str,
         typer.Option(
             metavar="STATUS[,STATUS]",
-            help="which earlier ends run again: failed, timeout, oom, killed, interrupted; all or none",
+            help="run cells again that ended so before: failed, timeout, oom, killed, interrupted; all or none",
         ),
     ] = "all",
     checkpoint_every: Annotated[
-        str, typer.Option(metavar="TIME|STEPS", help="how much of a killed training is lost: 30s, 5min, 100steps")
+        str,
+        typer.Option(
+            metavar="TIME|STEPS",
+            help="how often a training saves its state, to go on from if it is stopped: 30s, 5min, 100steps",
+        ),
     ] = DEFAULT,
     profile: Annotated[bool, typer.Option("--profile", help="profile ten training steps of each cell")] = False,
     executor: Annotated[
         str | None,
         typer.Option(
-            help="where cells run; by default as the suite says, or local",
+            help="where cells run",
             autocompletion=complete.executors,
-            show_default=False,
+            show_default="as the suite says, or local",
         ),
     ] = None,
     executor_option: Annotated[
@@ -111,7 +129,7 @@ def run(
         ),
     ] = None,
     detach: Annotated[
-        bool, typer.Option("--detach", help="submit what is left, and leave; run again without to attach")
+        bool, typer.Option("--detach", help="submit what is left and return; run again without --detach to attach")
     ] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
@@ -132,6 +150,7 @@ def run(
         only=selection(only or []),
         device=device,
         workers=workers,
+        threads=threads,
         executor=executor,
         executor_options=options_of(executor_option or []),
         options=options,
@@ -141,7 +160,8 @@ def run(
         return
     store = Store(finished.folder)
     if any(store.folder.glob("cells/*/cell.json")):
-        show_leaderboard(store, Plan.of(loaded), console)
+        forgets = f"--not-in {shlex.quote(str(suite))}" + (f" --budget {budget}" if budget else "")
+        show_leaderboard(store, Plan.of(loaded), console, forgets)
     failed = conclude(finished, console, started)
     raise typer.Exit(1 if failed else 0)
 
@@ -198,8 +218,9 @@ def why(folder: CellFolder, status: str, cell: Cell) -> Text:
     return Text.assemble((status, "red"), f": {cell.name()}; {hint}")
 
 
-def show_leaderboard(store: Store, plan: Plan, console: Console) -> None:
-    """Write leaderboard.md into the results folder and show the tables: of what the suite asks for."""
+def show_leaderboard(store: Store, plan: Plan, console: Console, forgets: str) -> None:
+    """Write leaderboard.md into the results folder and show the tables: of what the suite asks for. `forgets`: what
+    `harness forget` takes to remove all else."""
     from harness.reporting import leaderboard  # pandas and scipy load slowly
     from harness.reporting.leaderboard.tables import build
 
@@ -211,8 +232,9 @@ def show_leaderboard(store: Store, plan: Plan, console: Console) -> None:
     leaderboard.show(tables, console, published)
     console.print(f"Leaderboard: {path}", soft_wrap=True)
     if older := len(records) - len(asked):
+        many, folder = "1 more cell" if older == 1 else f"{older} more cells", shlex.quote(str(store.folder))
         console.print(
-            f"{older} more cells in {store.folder} are of other suites, or of this one before it changed: 'harness "
-            f"leaderboard {store.folder}' shows them, 'harness forget {store.folder} --not-in SUITE' removes them.",
+            f"{many} in {store.folder}, of other suites or of this one before it changed. To see all: harness "
+            f"leaderboard {folder}. To list them, or with --yes remove them: harness forget {folder} {forgets}",
             soft_wrap=True,
         )

@@ -36,6 +36,7 @@ class Resources:
     workers: int | None  # jobs at a time; None: the executor decides
     modules: tuple[str, ...] = ()  # what the jobs will import, for an executor that can load it ahead
     folder: Path | None = None  # the results folder, where an executor may keep what a later run needs to `adopt`
+    threads: int | None = None  # of a job, for each of its devices; None: the executor decides
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Capabilities:
     )
     detaches: bool = False  # its jobs live on when `harness run` ends
     shared_files: bool = True  # its jobs see the results folder
+    threads: bool = False  # it gives jobs as many threads as `Resources` says; others have an option of their own
 
 
 class Executor:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.base.errors import shown
+from harness.base.slugs import shortened
 from harness.running.progress import Progress, last_step
 from harness.running.scheduler import Display
 from harness.suite.cell import Cell
@@ -23,6 +24,7 @@ from harness.suite.cell import Cell
 PLAIN_SECONDS = 30.0  # between two plain lines of progress
 SHOWN = 4  # running cells in plain lines of progress
 LOOKING = 19  # times as long as it took to look at all running cells passes before the next look: their logs are files
+NARROWEST = 20  # letters of a running cell's name, however narrow the terminal is
 MARK = len("interrupted")  # the longest status
 
 
@@ -115,9 +117,12 @@ class LiveDisplay(PlainDisplay):
     def _draw(self, progress: Progress) -> None:
         done = len(progress.took) + sum(map(progress.share, progress.begun))
         running = Table.grid(padding=(0, 2))
-        running.add_column(no_wrap=True, overflow="ellipsis")
-        for id_ in progress.begun:
-            running.add_row(f"  {progress.plan.cells[id_].name()}", doing(progress, id_))
+        running.add_column(no_wrap=True)
+        doings = [doing(progress, id_) for id_ in progress.begun]
+        room = max(NARROWEST, self.console.width - 4 - max(map(len, doings), default=0))
+        names = shortened([shown(progress.plan.cells[id_].name()) for id_ in progress.begun], room)
+        for name, each in zip(names, doings, strict=True):
+            running.add_row(Text(f"  {name}"), each)
         bar = Table.grid()  # a bar alone would not end its line
         bar.add_row(ProgressBar(len(progress.left), done, width=40))
         self.live.update(Group(bar, Text(summary(progress)), running))
@@ -137,8 +142,8 @@ def doing(progress: Progress, id_: str) -> str:
 
 
 def summary(progress: Progress) -> str:
-    left = progress.seconds_left()
-    estimate = f", about {duration(left)} left" if left is not None else ""
+    left = progress.remaining()
+    estimate = f", {'at least' if left.at_least else 'about'} {duration(left.seconds)} left" if left else ""
     elsewhere = f", {progress.elsewhere} in another run" if progress.elsewhere else ""
     running = f"{len(progress.begun)} running{elsewhere}{estimate}"
     return f"{len(progress.took)} of {len(progress.left)} cells ended, {running}"

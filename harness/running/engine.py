@@ -35,13 +35,18 @@ def engine_of(suite: Suite, name: str | None, given: Mapping[str, Any], resource
     return spec.name, spec.load()(resolve_paths(config, Path.cwd()), resources)
 
 
-def require(executor: Executor, name: str, plan: Plan, options: RunOptions) -> None:
+def require(executor: Executor, name: str, plan: Plan, options: RunOptions, threads: int | None = None) -> None:
     """Raises UsageError if an executor cannot do what a run asks of it."""
     able = executor.capabilities
     if not able.shared_files:
         raise UsageError(f"executor {name}: its jobs do not see the results folder, by which alone results travel.")
     if options.detach and not able.detaches:
         raise UsageError(f"--detach: jobs of the executor {name} end with the command that submits them.")
+    if threads is not None and not able.threads:
+        raise UsageError(
+            f"--threads is for executors that share the cores of this machine, as local does; {name} asks for cores by "
+            f"options of its own: 'harness show {name}' lists them."
+        )
     limits = options.limits
     if able.gigabytes is not None and limits.gigabytes is not None and limits.gigabytes > able.gigabytes:
         raise UsageError(

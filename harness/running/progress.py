@@ -1,30 +1,37 @@
-"""Where a run stands. Every event costs the same, however many cells a run has."""
+"""Where a run stands. Every event costs the same, however many cells a run has; an estimate goes through its groups."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
+from harness.plugins.options import identity_of
+from harness.running.estimate import Estimate, Group, Running, estimate
 from harness.store.results_folder import CellFolder, Store
+from harness.store.schemas import read_record
+from harness.suite.cell import digest
 from harness.suite.plan import Plan
+
+OF_A_GROUP, OF_A_FOLDER = 3, 300  # records at most that are read to judge by: each is several files
 
 
 @dataclass
-class Method:
-    """Cells of one method: how many wait, how many have ended, and the seconds that these took in all."""
+class Mean:
+    number: int = 0
+    total: float = 0.0
 
-    waiting: int = 0
-    ended: int = 0
-    seconds: float = 0.0
+    def add(self, value: float) -> None:
+        self.number += 1
+        self.total += value
 
     @property
-    def expected(self) -> float:
-        """Seconds of those that wait, judged by those that have ended."""
-        return self.waiting * self.seconds / self.ended if self.ended else 0.0
+    def value(self) -> float:
+        return self.total / self.number
 
 
 class Progress:
@@ -38,78 +45,82 @@ class Progress:
         self.took: dict[str, float] = {}
         self.workers = 1
         self.elsewhere = 0  # cells that another run has now
-        self._methods: dict[str, Method] = defaultdict(Method)
-        for id_ in left:
-            self._methods[self._label(id_)].waiting += 1
-        self._sum = Method(waiting=len(left))
-        self._expected = 0.0  # of the methods that have ended cells: the sum of their `expected`, and how many wait
-        self._judged = 0
+        self._budgets: dict[int, str] = {}
+        self._waiting = Counter(map(self._group, left))
+        self._ended: dict[Group, Mean] = {}
+        self._before = self._recorded()
+        self._first: dict[
+            str, tuple[float, float]
+        ] = {}  # of a running cell: when it was first seen to train, and where
 
     def begin(self, id_: str) -> None:
         """A cell was seen to run; to say so again changes nothing."""
         if id_ not in self.begun and id_ not in self.took:
             self.begun[id_] = time.monotonic()
             self.workers = max(self.workers, len(self.begun))
-            self._count(id_, started=1)
+            self._waiting[self._group(id_)] -= 1
 
     def back(self, id_: str) -> None:
         """A cell that seemed to run has not: another run has it."""
         if self.begun.pop(id_, None) is not None:
-            self._count(id_, started=-1)
+            self._waiting[self._group(id_)] += 1
 
     def end_elsewhere(self, id_: str) -> None:
         """Another run has ended a cell: it took no time of ours, and says nothing of how long ours take."""
         self.took[id_] = 0.0
-        self._count(id_, started=1)
+        self._waiting[self._group(id_)] -= 1
 
-    def end(self, id_: str) -> None:
+    def end(self, id_: str, *, well: bool = True) -> None:
+        """One that has not ended well says nothing of how long others take."""
         self.begin(id_)
         self.took[id_] = time.monotonic() - self.begun.pop(id_)
-        self._count(id_, ended=1, seconds=self.took[id_])
+        if well:
+            self._ended.setdefault(self._group(id_), Mean()).add(self.took[id_])
 
     def share(self, id_: str) -> float:
         """How much of a running cell's training is done, 0 to 1."""
         line = last_step(self.store.cell(id_))
         return line["step"] / line["steps"] if line else 0.0
 
-    def seconds_left(self) -> float | None:
-        """Until all cells have ended, judged by cells of the same method; None while nothing is known."""
-        now = time.monotonic()
-        guessed: dict[str, list[float]] = {}  # by method: what running cells will have taken
-        for id_, begun in self.begun.items():
-            if (share := self.share(id_)) > 0.05:
-                guessed.setdefault(self._label(id_), []).append((now - begun) / share)
-        known = self._sum.ended + sum(map(len, guessed.values()))
-        if not known:
+    def remaining(self) -> Estimate | None:
+        """Until all cells have ended; None while nothing is known. Earlier records count where no cell of a group has
+        ended yet: they may be of another machine."""
+        known = self._before | {group: mean.value for group, mean in self._ended.items()}
+        return estimate(self._waiting, [self._running(id_) for id_ in self.begun], known, self.workers)
+
+    def _running(self, id_: str) -> Running:
+        now, share = time.monotonic(), self.share(id_)
+        then, before = self._first.setdefault(id_, (now, share)) if share else (now, share)
+        left = (1 - share) * (now - then) / (share - before) if share > before else None
+        return Running(self._group(id_), now - self.begun[id_], left)
+
+    def _recorded(self) -> dict[Group, float]:
+        """The mean seconds of training and evaluation of the groups that have finished cells, of the first of them."""
+        found: dict[Group, Mean] = {}
+        begun, read = self.store.begun(), 0
+        for id_ in (id_ for id_ in self.plan.cells if id_ in begun):
+            mean = found.setdefault(self._group(id_), Mean())
+            if mean.number < OF_A_GROUP and read < OF_A_FOLDER:
+                read += 1
+                if (seconds := self._seconds(id_)) is not None:
+                    mean.add(seconds)
+        return {group: mean.value for group, mean in found.items() if mean.number}
+
+    def _seconds(self, id_: str) -> float | None:
+        record = read_record(str(self.store.cell(id_).folder), lambda _: None)  # whoever shows it says what is damaged
+        evaluators = self.plan.evaluators_of(self.plan.cells[id_])
+        if record is None or record.training is None or not evaluators.keys() <= record.evaluations.keys():
             return None
-        mean = (self._sum.seconds + sum(map(sum, guessed.values()))) / known
+        stages = [record.training, *(record.evaluations[key] for key in evaluators)]
+        seconds = [each for stage in stages if (each := stage["seconds"]) is not None and 0 <= each < inf]
+        return sum(seconds) if len(seconds) == len(stages) else None
 
-        def whole(label: str) -> float:
-            method, guesses = self._methods[label], guessed.get(label, [])
-            number = method.ended + len(guesses)
-            return (method.seconds + sum(guesses)) / number if number else mean
-
-        expected = self._expected + (self._sum.waiting - self._judged) * mean
-        for label in guessed:
-            method = self._methods[label]
-            expected += method.waiting * whole(label) - (method.expected if method.ended else method.waiting * mean)
-        for id_, begun in self.begun.items():
-            expected += max(0.0, whole(self._label(id_)) - (now - begun))
-        return expected / self.workers
-
-    def _count(self, id_: str, started: int = 0, ended: int = 0, seconds: float = 0.0) -> None:
-        method = self._methods[self._label(id_)]
-        self._expected -= method.expected
-        self._judged -= method.waiting if method.ended else 0
-        for counted in (method, self._sum):
-            counted.waiting -= started
-            counted.ended += ended
-            counted.seconds += seconds
-        self._expected += method.expected
-        self._judged += method.waiting if method.ended else 0
-
-    def _label(self, id_: str) -> str:
-        return self.plan.cells[id_].method.label
+    def _group(self, id_: str) -> Group:
+        cell = self.plan.cells[id_]
+        budget = self._budgets.get(id(cell.budget))  # cells share it
+        if budget is None:
+            budget = self._budgets[id(cell.budget)] = digest(identity_of(cell.budget))
+        return Group(cell.method.digest, (cell.backbone.digest, cell.dataset.digest, budget))
 
 
 def last_step(folder: CellFolder) -> dict[str, Any] | None:

@@ -270,7 +270,7 @@ class Scheduler:
             with self.store.changing(id_):
                 write_json(attempt, outcome)
         job.release(self.store, id_)
-        self.progress.end(id_)
+        self.progress.end(id_, well=outcome["status"] == "ok")
         self._tell(id_, outcome)
 
     def _why(self, exit_code: int, log: Path, stage: str) -> Outcome:

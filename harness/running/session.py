@@ -45,6 +45,7 @@ def run(
     only: Mapping[str, str | Iterable[str]] | None = None,
     device: str = "auto",
     workers: int | None = None,
+    threads: int | None = None,
     executor: str | None = None,
     executor_options: Mapping[str, Any] | None = None,
     options: RunOptions | None = None,
@@ -55,7 +56,8 @@ def run(
     suite: a file, or what `load_suite` made of one.
     results: the folder of results; by default results/NAME.
     only: some cells, such as {"method": ["simclr", "maml"]}.
-    device: "auto", "cpu", "cuda" or "cuda:N"; workers: cells at a time, by default one for each GPU, or each core.
+    device: "auto", "cpu", "cuda" or "cuda:N"; workers: cells at a time, by default one for each GPU, or each core;
+        threads: of each cell, of the executor `local`.
     executor, executor_options: where cells run, over what the suite says.
     display: is told how the run goes on; without one nothing is shown.
 
@@ -68,11 +70,11 @@ def run(
     )
     store = Store(Path(results) if results is not None else default_results(suite.name))
     options, display = options or RunOptions(), display or Display()
-    resources = Resources(check_device(device), workers, tuple(modules(plan)), store.folder)
+    resources = Resources(check_device(device), workers, tuple(modules(plan)), store.folder, threads)
     name, engine = engine_of(suite, executor, executor_options or {}, resources)
     left = False  # to itself, by `detach`
     try:
-        require(engine, name, plan, options)
+        require(engine, name, plan, options, threads)
         before = store.statuses(plan)
         display.starting(suite.name, before, store.folder)
         statuses = run_plan(plan, store, engine, display, options)

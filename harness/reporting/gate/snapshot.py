@@ -103,7 +103,7 @@ def name(key: Key) -> str:
 
 
 def _key(record: CellRecord) -> Key:
-    dataset, backbone, method = (clean(record.cell[axis]["label"], 60) for axis in ("dataset", "backbone", "method"))
+    dataset, backbone, method = (clean(record.cell[axis]["label"]) for axis in ("dataset", "backbone", "method"))
     return dataset, backbone, method
 
 
@@ -123,7 +123,7 @@ def component(described: Mapping[str, Any]) -> dict[str, Any]:
 def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> None:
     said: set[str] = set()
     for id_, evaluation in sorted(record.evaluations.items(), key=lambda each: natural(str(each[1]["label"]))):
-        label = clean(evaluation["label"], 40)
+        label = clean(evaluation["label"])
         known = group.evaluations.setdefault(label, Evaluation(id_, component(evaluation["evaluator"])))
         if label in said or known.id != id_:
             raise UsageError(
@@ -132,7 +132,7 @@ def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> Non
             )
         said.add(label)
         for metric, value in evaluation["metrics"].items():
-            name_ = clean(metric, 40)
+            name_ = clean(metric)
             scores = known.metrics.get(name_) or _empty(value)
             widths = [width for width in (scores.half_width, _number(value["half_width"])) if width is not None]
             values = {**scores.values, seed: _number(value["value"])}

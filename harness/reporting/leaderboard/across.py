@@ -13,9 +13,10 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
+from harness.base.slugs import shortened
 from harness.reporting.leaderboard.friedman import ALPHA, average_ranks, critical_difference, friedman
 from harness.reporting.leaderboard.identity import identity
-from harness.reporting.leaderboard.tables import Column, Table
+from harness.reporting.leaderboard.tables import ROW, Column, Table
 from harness.reporting.leaderboard.text import canonical, clean, distinguish, joined, natural
 from harness.reporting.statistics import Interval, overlapping
 
@@ -61,7 +62,8 @@ def ranking(tables: Iterable[Table], column: Column) -> Ranking | None:
         key = canonical(source(dataset))
         datasets.setdefault(key, []).append(dataset)
         scores.setdefault(key, []).append(own)
-        labels |= {row.key: row.label for row in reversed(table.rows) if row.key in own and row.key not in labels}
+        labels |= {row.key: row.full for row in reversed(table.rows) if row.key in own and row.key not in labels}
+    labels = dict(zip(labels, shortened(list(labels.values()), ROW), strict=True))
     everywhere = sorted(
         (key for key in labels if all(key in own for group in scores.values() for own in group)),
         key=lambda key: natural(labels[key]),
@@ -98,7 +100,7 @@ def source(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 def _names(datasets: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
     every = list(datasets)
-    labels = [clean(" / ".join(sorted({str(each["label"]) for each in own}, key=natural)), 40) for own in every]
+    labels = [clean(" / ".join(sorted({str(each["label"]) for each in own}, key=natural))) for own in every]
     return distinguish(labels, [source(own[0]) for own in every])
 
 

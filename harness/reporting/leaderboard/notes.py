@@ -27,6 +27,7 @@ NOTHING = "No results yet."
 def notes(table: Table) -> list[str]:
     """One line each, in plain text."""
     lines = [
+        *_in_full(table),
         *_intervals(table),
         *_protocols(table),
         *_seeds(table),
@@ -40,6 +41,13 @@ def notes(table: Table) -> list[str]:
         *_unfinished(table),
     ]
     return [clean(line) for line in lines]
+
+
+def _in_full(table: Table) -> list[str]:
+    """What names are that are too long for a table."""
+    names = [(table.title, table.full), *((column.title, column.full) for column in table.columns)]
+    names += [(row.label, row.full) for row in table.rows]
+    return [f"{short} is short for: {full}" for short, full in names if short != full]
 
 
 def failures(table: Table) -> list[str]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from harness.base.slugs import shortened
 from harness.reporting.leaderboard.grids import Cell, Grid, score_cell
-from harness.reporting.leaderboard.tables import Column, Row, Score, Table
+from harness.reporting.leaderboard.tables import ROW, Column, Row, Score, Table
 from harness.reporting.leaderboard.text import MISSING, natural
 
 
@@ -17,7 +18,7 @@ class Pivot:
 
     column: Column
     tables: tuple[Table, ...]
-    rows: tuple[tuple[str, tuple[tuple[Row, Score, Column] | None, ...]], ...]
+    rows: tuple[tuple[str, str, tuple[tuple[Row, Score, Column] | None, ...]], ...]  # in full, shortened, scores
 
 
 def pivoted(tables: Sequence[Table]) -> list[Pivot]:
@@ -26,7 +27,7 @@ def pivoted(tables: Sequence[Table]) -> list[Pivot]:
     for table in tables:
         for column in table.columns:
             first.setdefault(column.key, column)
-    return [_pivot(tables, column) for column in sorted(first.values(), key=lambda column: natural(column.title))]
+    return [_pivot(tables, column) for column in sorted(first.values(), key=lambda column: natural(column.full))]
 
 
 def _pivot(tables: Sequence[Table], column: Column) -> Pivot:
@@ -37,10 +38,13 @@ def _pivot(tables: Sequence[Table], column: Column) -> Pivot:
         index = next(i for i, each in enumerate(table.columns) if each.key == column.key)
         for row in table.rows:
             if score := row.scores[index]:
-                labels.setdefault(row.key, row.label)
+                labels.setdefault(row.key, row.full)
                 found[row.key, table.key] = (row, score, table.columns[index])
-    rows = [(label, tuple(found.get((key, table.key)) for table in having)) for key, label in labels.items()]
-    rows.sort(key=lambda row: (mean_rank(row[1]) or float("inf"), natural(row[0])))
+    rows = [
+        (full, label, tuple(found.get((key, table.key)) for table in having))
+        for (key, full), label in zip(labels.items(), shortened(list(labels.values()), ROW), strict=True)
+    ]
+    rows.sort(key=lambda row: (mean_rank(row[2]) or float("inf"), natural(row[0])))
     return Pivot(column, having, tuple(rows))
 
 
@@ -57,7 +61,7 @@ def pivots(tables: Sequence[Table]) -> list[tuple[str, Grid, list[str]]]:
 
 def _grid(pivot: Pivot) -> Grid:
     rows = []
-    for label, cells in pivot.rows:
+    for _, label, cells in pivot.rows:
         rank = mean_rank(cells)
         shown = [Cell(MISSING) if cell is None else score_cell(cell[2], cell[1], cell[0]) for cell in cells]
         rows.append((Cell(label), *shown, Cell(MISSING if rank is None else f"{rank:.1f}")))
@@ -66,9 +70,9 @@ def _grid(pivot: Pivot) -> Grid:
 
 def _notes(pivot: Pivot) -> list[str]:
     lines = [] if pivot.column.higher_is_better else ["↓ lower is better."]
-    if any(cell and cell[1].protocol != cell[2].protocol for _, cells in pivot.rows for cell in cells):
+    if any(cell and cell[1].protocol != cell[2].protocol for _, _, cells in pivot.rows for cell in cells):
         lines.append("† of another protocol than the column's, so not ranked.")
-    partial = [label for label, cells in pivot.rows if None in cells]
+    partial = [label for _, label, cells in pivot.rows if None in cells]
     if partial:
         lines.append(f"Not scored on every data set, so ranks are over fewer: {', '.join(partial)}.")
     return lines

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from harness.base.slugs import shortened
 from harness.reporting.comparisons import Rank
 from harness.reporting.leaderboard.identity import OTHER, comparable, contestant, everywhere, grouped, identity
 from harness.reporting.leaderboard.places import Place, places
@@ -17,16 +18,19 @@ from harness.reporting.statistics import Interval, t_interval
 from harness.store.records import CellRecord
 
 Key = tuple[str, str]  # evaluator id, metric
+ROW, COLUMN, TITLE = 60, 40, 100  # letters of the names of rows, columns and tables; more are cut in the middle
 HEADERS = ("method", "backbone", "rank", "mean rank", "n")  # of the columns beside those of metrics
 
 
 @dataclass(frozen=True)
 class Column:
-    """One metric of one evaluator. Scores of another protocol than `protocol` are shown, but not ranked."""
+    """One metric of one evaluator. Scores of another protocol than `protocol` are shown, but not ranked. `title` is
+    `full`, shortened."""
 
     key: Key
     label: str
     title: str
+    full: str
     higher_is_better: bool
     protocol: str
 
@@ -62,9 +66,10 @@ class Score:
 @dataclass(frozen=True)
 class Row:
     """One method (or backbone) with its options and budget; `cells` are its records, one per seed. `key` is equal for
-    the same row of another table."""
+    the same row of another table. `label` is `full`, shortened."""
 
     label: str
+    full: str
     key: str
     cells: tuple[CellRecord, ...]
     scores: tuple[Score | None, ...]  # by column
@@ -86,10 +91,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What may be compared: the same data, backbone (or method) and suite's budget."""
+    """What may be compared: the same data, backbone (or method) and suite's budget. `title` is `full`, shortened."""
 
     key: str
     title: str
+    full: str
     by: By
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
@@ -105,28 +111,31 @@ def build(records: Iterable[CellRecord], view: View = View()) -> list[Table]:
     """All tables, in an order that depends on the records only. Raises UsageError for a metric that no record has."""
     by = view.by
     groups = grouped(sorted(records, key=lambda record: record.id), lambda record: comparable(record, by))
-    titles = distinguish(
+    full = distinguish(
         [_title(group, by) for group in groups.values()], [comparable(group[0], by) for group in groups.values()]
     )
-    tables = [_table(key, title, group, view) for (key, group), title in zip(groups.items(), titles, strict=True)]
+    tables = [
+        _table(key, (title, whole), group, view)
+        for (key, group), title, whole in zip(groups.items(), shortened(full, TITLE), full, strict=True)
+    ]
     if view.metrics:
         check(view.metrics, sorted({name for group in groups.values() for name in _names(group)}))
         tables = [table for table in tables if table.columns]
-    return sorted(tables, key=lambda table: natural(table.title))
+    return sorted(tables, key=lambda table: natural(table.full))
 
 
 def _label(records: Iterable[CellRecord], kind: str) -> str:
-    return clean(" / ".join(sorted({str(record.cell[kind]["label"]) for record in records})), 40)
+    return clean(" / ".join(sorted({str(record.cell[kind]["label"]) for record in records})))
 
 
 def _title(records: Sequence[CellRecord], by: By) -> str:
     return f"{_label(records, 'dataset')} · {_label(records, OTHER[by])}"
 
 
-def _table(key: str, title: str, records: Sequence[CellRecord], view: View) -> Table:
+def _table(key: str, titles: tuple[str, str], records: Sequence[CellRecord], view: View) -> Table:
     by = view.by
     rivals = grouped(records, lambda record: contestant(record, by))
-    labels = distinguish(
+    full = distinguish(
         [_label(group, by) for group in rivals.values()],
         [contestant(group[0], by) for group in rivals.values()],
     )
@@ -135,18 +144,18 @@ def _table(key: str, title: str, records: Sequence[CellRecord], view: View) -> T
     keys = [everywhere(group[0], by) for group in cells]
     scored = [_scores(column, cells, keys) for column in columns]
     rows = [
-        Row(label, key, group, tuple(column[i] for column in scored))
-        for i, (label, key, group) in enumerate(zip(labels, keys, cells, strict=True))
+        Row(label, whole, key, group, tuple(column[i] for column in scored))
+        for i, (label, whole, key, group) in enumerate(zip(shortened(full, ROW), full, keys, cells, strict=True))
     ]
-    rows.sort(key=lambda row: (float("inf") if row.mean_rank is None else row.mean_rank, natural(row.label)))
+    rows.sort(key=lambda row: (float("inf") if row.mean_rank is None else row.mean_rank, natural(row.full)))
     seeds = tuple(sorted({record.cell["seed"] for record in records}))
-    return Table(key, title, by, tuple(columns), tuple(rows), seeds, len(records) - sum(map(len, cells)))
+    return Table(key, *titles, by, tuple(columns), tuple(rows), seeds, len(records) - sum(map(len, cells)))
 
 
 def _names(records: Iterable[CellRecord]) -> set[str]:
     """What a metric may be asked for by."""
     columns = _columns(records, ())
-    return {name for column in columns for name in (column.title, column.label, column.key[1])}
+    return {name for column in columns for name in (column.title, column.full, column.label, column.key[1])}
 
 
 def _one_per_seed(records: Iterable[CellRecord]) -> tuple[CellRecord, ...]:
@@ -170,23 +179,23 @@ def _columns(cells: Iterable[CellRecord], asked: Sequence[str]) -> list[Column]:
                 found.setdefault((evaluator, name), []).append((evaluation, metric))
     keys = sorted(found)
     lonely = Counter(evaluator for evaluator, _ in keys)
-    labels = [clean(min(str(evaluation["label"]) for evaluation, _ in found[key]), 40) for key in keys]
-    titles = distinguish(
+    labels = [clean(min(str(evaluation["label"]) for evaluation, _ in found[key])) for key in keys]
+    full = distinguish(
         [
             label
             if lonely[key[0]] == 1 and key[1] == "accuracy" and label.lower() not in HEADERS
-            else f"{label} {clean(key[1], 40)}"
+            else f"{label} {clean(key[1])}"
             for key, label in zip(keys, labels, strict=True)
         ],
         [identity(found[key][0][0].get("evaluator", {})) for key in keys],
     )
     columns = []
-    for key, label, title in zip(keys, labels, titles, strict=True):
+    for key, label, title, whole in zip(keys, labels, shortened(full, COLUMN), full, strict=True):
         metrics = [metric for _, metric in found[key]]
-        if chosen((title, label, key[1]), asked):
+        if chosen((title, whole, label, key[1]), asked):
             better = metrics[0].get("higher_is_better", True)
-            columns.append(Column(key, label, title, better, _usual_protocol(metrics)))
-    return sorted(columns, key=lambda column: natural(column.title))
+            columns.append(Column(key, label, title, whole, better, _usual_protocol(metrics)))
+    return sorted(columns, key=lambda column: natural(column.full))
 
 
 def _usual_protocol(metrics: Iterable[Mapping[str, Any]]) -> str:

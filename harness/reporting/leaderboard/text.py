@@ -93,7 +93,7 @@ def distinguish(labels: Sequence[str], things: Sequence[Mapping[str, Any]]) -> l
             for i, difference in zip(same, _differences([flatten(things[i]) for i in same]), strict=True):
                 named[i] = f"{label} ({difference})" if difference else label
     repeats: Counter[str] = Counter()
-    for i, label in enumerate(named):  # what differs may be cut or share a last name
+    for i, label in enumerate(named):  # what differs may share a last name
         repeats[label] += 1
         named[i] = label if repeats[label] == 1 else f"{label} #{repeats[label]}"
     return named
@@ -103,7 +103,7 @@ def _differences(things: Sequence[Mapping[str, Any]]) -> list[str]:
     keys = sorted({key for thing in things for key in thing})
     differing = [key for key in keys if len({canonical(thing.get(key)) for thing in things}) > 1]
     return [
-        clean(", ".join(f"{key.rpartition('.')[2]}={_plain(thing[key])}" for key in differing if key in thing), 60)
+        clean(", ".join(f"{key.rpartition('.')[2]}={_plain(thing[key])}" for key in differing if key in thing))
         for thing in things
     ]
 
@@ -111,4 +111,4 @@ def _differences(things: Sequence[Mapping[str, Any]]) -> list[str]:
 def _plain(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return str(value).lower()
-    return clean(value, 16) if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32,}", value) else clean(value, 80)
+    return clean(value, 16) if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32,}", value) else clean(value)

@@ -48,16 +48,16 @@ def pivot_frame(tables: Sequence[Table]) -> pd.DataFrame:
 
     lines = [
         {
-            "metric": pivot.column.title,
+            "metric": pivot.column.full,
             pivot.tables[0].by: label,
-            **{table.title: cell and cell[1].interval.mean for table, cell in zip(pivot.tables, cells, strict=True)},
+            **{table.full: cell and cell[1].interval.mean for table, cell in zip(pivot.tables, cells, strict=True)},
             "mean_rank": mean_rank(cells),
         }
         for pivot in pivoted(tables)
-        for label, cells in pivot.rows
+        for label, _, cells in pivot.rows
     ]
     kind = tables[0].by if tables else "method"
-    columns = ["metric", kind, *(table.title for table in tables if table.columns), "mean_rank"]
+    columns = ["metric", kind, *(table.full for table in tables if table.columns), "mean_rank"]
     return pd.DataFrame(lines, columns=columns, dtype=object)
 
 
@@ -82,7 +82,7 @@ def _lines(
         "comparable": hashlib.sha256(table.key.encode()).hexdigest()[:12],
         "suite": cell.cell.get("suite"),
         **{kind: cell.cell[kind]["label"] for kind in ("dataset", "backbone", "method")},
-        table.by: row.label,
+        table.by: row.full,
         "seed": cell.cell["seed"],
         **{column: training.get(name) for name, column in _TRAINING.items()},
         "status": (cell.failure or {}).get("status", "failed") if cell.failure else None,

@@ -1,17 +1,20 @@
-"""Score against seconds of training, with the rows that nothing beats in both."""
+"""Score against seconds of training; of some rows, with those that nothing beats in both."""
 
 from __future__ import annotations
 
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from harness.base.slugs import shortened
 from harness.reporting.leaderboard.tables import Column, Table
 from harness.reporting.page.figures import Point, Sketchbook, axis, points, seeds_said
-from harness.reporting.page.style import MOST, SOFT, Picture, legend, look, short
+from harness.reporting.page.style import LEGEND, MOST, SOFT, Picture, legend, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+FRONT = 3  # rows at least that have a front: of two, it says no more than the two
 
 
 def cost(table: Table, book: Sketchbook) -> list[Picture]:
@@ -39,25 +42,30 @@ def _picture(table: Table, column: Column, book: Sketchbook) -> Picture | None:
     found = [(seconds, point) for point in points(table, column, MOST) if (seconds := _seconds(point)) is not None]
     if len(found) < 2:
         return None
-    best = front([(seconds, point.mean) for seconds, point in found], higher_is_better=column.higher_is_better)
+    places = [(seconds, point.mean) for seconds, point in found]
+    best = front(places, higher_is_better=column.higher_is_better)
+    if len(found) < FRONT or len(best) < 2:  # one point makes no line
+        best = []
 
     def draw(figure: Figure, axes: Axes) -> None:
-        axes.step(
-            *zip(*best, strict=True), where="post", color=SOFT, linewidth=1.3, linestyle="--", label="best for its cost"
-        )
-        for seconds, point in found:
+        if best:
+            axes.step(
+                *zip(*best, strict=True), where="post", color=SOFT, linewidth=1.3, linestyle="--",
+                label="best for its cost",
+            )  # fmt: skip
+        labels = shortened([point.row.full for _, point in found], LEGEND)
+        for (seconds, point), label in zip(found, labels, strict=True):
             drawn = look(point.number)
             axes.errorbar(
                 seconds, point.mean, yerr=point.half, color=drawn.colour, marker=drawn.marker, markersize=7,
-                linestyle="none", elinewidth=1.2, label=short(point.row.label),
+                linestyle="none", elinewidth=1.2, label=label, clip_on=False,  # at 0 s as well
             )  # fmt: skip
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         legend(figure, axes)
 
     bars = "; bars are 95 % t-intervals over seeds" if any(point.half for _, point in found) else ""
-    caption = (
-        f"{column.title} against the time of training, means over {seeds_said([point for _, point in found])}{bars}. "
-        "Dashed: nothing is better for less time."
-    )
+    dashed = " Dashed: nothing is better for less time." if best else ""
+    over = seeds_said([point for _, point in found])
+    caption = f"{column.title} against the time of training, means over {over}{bars}.{dashed}"
     return book.draw(f"{column.title} for its cost", "training (s)", axis(column), caption, draw)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, quantiles
+from typing import Any
 
 BINS = 60
 LARGEST = 3.4e38  # of a 32-bit float, which losses are; sums and axes of larger numbers overflow
@@ -14,8 +15,8 @@ LARGEST = 3.4e38  # of a 32-bit float, which losses are; sums and axes of larger
 
 @dataclass(frozen=True)
 class Curve:
-    """A loss over steps, of one row's seeds. steps, mean, low, high: (at most BINS,), each the mean of a stretch of
-    steps; low and high are the lowest and highest seed. mean is shorter where a seed is: it ends with it."""
+    """A logged value over steps, of one row's seeds. steps, mean, low, high: (at most BINS,), each the mean of a
+    stretch of steps; low and high are the lowest and highest seed. mean is shorter where a seed is: it ends with it."""
 
     steps: tuple[float, ...]
     mean: tuple[float, ...]
@@ -24,22 +25,49 @@ class Curve:
     seeds: int
 
 
-def read(path: Path, name: str = "loss") -> list[tuple[int, float]]:
-    """(step, value) of every line that has both as numbers up to LARGEST; others, as a torn last, are passed over."""
+def read(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """By the name of each logged value its (step, value), where both are numbers up to LARGEST. Lines without a step,
+    as a torn last one, are passed over."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
-        return []
-    found = []
+        return {}
+    found: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        step, value = (values.get("step"), values.get(name)) if isinstance(values, dict) else (None, None)
-        if isinstance(step, int) and isinstance(value, int | float) and all(abs(n) <= LARGEST for n in (step, value)):
-            found.append((step, float(value)))
+        values = _parsed(line)
+        step = values.get("step")
+        if isinstance(step, int) and abs(step) <= LARGEST:
+            for name, value in values.items():
+                if name not in ("step", "steps") and isinstance(value, int | float) and abs(value) <= LARGEST:
+                    found.setdefault(name, []).append((step, float(value)))
     return found
+
+
+def _parsed(line: bytes) -> Mapping[str, Any]:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def limits(values: Iterable[float]) -> tuple[float | None, float | None]:
+    """Where an axis is cut, so that few values far from all others leave the others room; None where it is not.
+
+    The middle of the values is from their 5th to their 95th percentile. A side is cut where values are further from it
+    than it is wide: that is the start of most trainings.
+    """
+    known = sorted(values)
+    if len(known) < 2:
+        return None, None
+    low, *_, high = quantiles(known, n=20, method="inclusive")
+    width = high - low
+    if not width:  # nearly all are the same: there is nothing to make room for
+        return None, None
+    return (
+        low - width / 10 if low - known[0] > width else None,
+        high + width / 10 if known[-1] - high > width else None,
+    )
 
 
 def curve(seeds: Iterable[list[tuple[int, float]]]) -> Curve | None:

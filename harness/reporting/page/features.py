@@ -13,6 +13,7 @@ from safetensors.torch import load_model
 from torch import Tensor
 
 from harness.base.errors import UsageError
+from harness.base.slugs import shortened
 from harness.learning.building import build_method, load_data
 from harness.learning.data.splits import Data, Split
 from harness.plugins.registry import registry
@@ -20,7 +21,7 @@ from harness.reporting.leaderboard.tables import Row, Table
 from harness.reporting.leaderboard.text import clean
 from harness.reporting.page.again import suite
 from harness.reporting.page.figures import Sketchbook
-from harness.reporting.page.style import MARKERS, MOST, SERIES, Picture, legend, short
+from harness.reporting.page.style import LEGEND, MARKERS, MOST, SERIES, Picture, legend
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
@@ -96,11 +97,13 @@ def _picture(
     points, share = projected(found)
 
     def draw(figure: Figure, axes: Axes) -> None:
-        for number, each in enumerate(labels.unique(sorted=True).tolist()):
+        present = labels.unique(sorted=True).tolist()
+        names = shortened([clean(classes[each]) for each in present], LEGEND)
+        for number, (each, name) in enumerate(zip(present, names, strict=True)):
             own = points[labels == each]
             axes.plot(
                 own[:, 0].tolist(), own[:, 1].tolist(), color=SERIES[number], marker=MARKERS[number], linestyle="none",
-                markersize=4, label=short(clean(classes[each], 40)),
+                markersize=4, label=name,
             )  # fmt: skip
         axes.set_xticks([])
         axes.set_yticks([])

@@ -126,7 +126,7 @@ def _part(table: Table, folder: Path, published: Sequence[Published], book: Sket
     found, pairs = references(table, published), pairwise(table)
     groups = [
         Group("Scores against cost and shots", [*cost(table, book), *shots(table, book)]),
-        Group("Learning curves", learning(table, folder, book)),
+        Group("Learning curves", *learning(table, folder, book)),
         Group("Over seeds", over_seeds(table, book)),
         Group("Within seeds", over_units(table, folder, book)),
     ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from harness.base.slugs import shortened
 from harness.reporting.leaderboard.identity import identity
 from harness.reporting.leaderboard.tables import Column, Table
 from harness.reporting.leaderboard.text import canonical, clean, settings
 from harness.reporting.page.figures import Sketchbook, axis, points, seeds_said
-from harness.reporting.page.style import MOST, Picture, legend, look, short
+from harness.reporting.page.style import LEGEND, MOST, Picture, legend, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,14 +47,15 @@ def _picture(
         return None
 
     def draw(figure: Figure, axes: Axes) -> None:
-        for row, places in lines.items():
+        labels = shortened([table.rows[row].full for row in lines], LEGEND)
+        for (row, places), label in zip(lines.items(), labels, strict=True):
             drawn = look(row)
             axes.errorbar(
                 [number for number, _ in places],
                 [point.mean for _, point in places],
                 yerr=[point.half or 0 for _, point in places],
                 color=drawn.colour, marker=drawn.marker, linestyle=drawn.dash, markersize=6, linewidth=1.5,
-                elinewidth=1, label=short(table.rows[row].label),
+                elinewidth=1, label=label,
             )  # fmt: skip
         axes.set_xticks(sorted({number for number, _ in family}))
         axes.margins(x=0.1)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from harness.base.slugs import middle
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -27,6 +29,7 @@ VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--paper"} | {
 MARKERS = "osD^vPX*"
 DASHES = ("-", "--", ":", "-.")
 WIDTH = 380  # of a figure, in CSS pixels: it fits a phone
+LEGEND, TICK = 28, 26  # letters of a name; see `harness.base.slugs.shortened`
 MOST = 14  # rows of a table that figures show: the first ones
 RC = {
     "axes.edgecolor": SOFT,
@@ -85,12 +88,6 @@ def look(number: int) -> Look:
     return Look(SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)], dash)
 
 
-def short(label: str, limit: int = 28) -> str:
-    """Cut in the middle: what tells settings of one method apart is at the end."""
-    end = limit // 2
-    return label if len(label) <= limit else f"{label[: limit - end - 1]}…{label[-end:]}"
-
-
 @contextmanager
 def drawing(title: str, x: str, y: str, *, height: int = 260) -> Iterator[tuple[Figure, Axes]]:
     """A figure of one pair of axes, in this module's style; `height` in CSS pixels."""
@@ -100,7 +97,7 @@ def drawing(title: str, x: str, y: str, *, height: int = 260) -> Iterator[tuple[
     with mpl.rc_context(RC):  # type: ignore[arg-type]  # its stub wants literal names
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, layout="constrained")
         axes = figure.subplots()
-        axes.set(title=short(title, 52), xlabel=x, ylabel=y)
+        axes.set(title=middle(title, 52), xlabel=x, ylabel=y)
         yield figure, axes
 
 

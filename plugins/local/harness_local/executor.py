@@ -97,7 +97,7 @@ class Local(Executor):
         self.slots = slots(resources, config.workers_per_gpu)
         self.free = deque(self.slots)
         gpus = {slot.gpu for slot in self.slots if slot.gpu is not None}
-        self.capabilities = Capabilities(devices=len(gpus) or None)
+        self.capabilities = Capabilities(devices=len(gpus) or None, threads=True)
         self.capacity = 2 * len(self.free)  # one waits for each that runs, so that no slot has to
         self.waiting: deque[Job] = deque()
         self.running: dict[str, Started] = {}
@@ -244,7 +244,7 @@ def slots(resources: Resources, workers_per_gpu: int = 1) -> list[Slot]:
             f"--device {resources.device}: there is no such GPU on this machine; it has {len(visible_gpus())}."
         )
     workers = resources.workers or len(gpus) * workers_per_gpu or cores
-    threads = threads_of(cores, workers)
+    threads = resources.threads or threads_of(cores, workers)
     if not gpus:
         return [Slot("cpu", None, threads)] * workers
     return [Slot("cuda", gpus[number % len(gpus)], threads) for number in range(workers)]

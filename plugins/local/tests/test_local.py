@@ -33,6 +33,7 @@ def test_threads_are_those_that_the_environment_says(monkeypatch: pytest.MonkeyP
         assert threads_of(8, 4) == expected
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert slots(Resources("cpu", 1)) == [Slot("cpu", None, 1)]
+    assert slots(Resources("cpu", 2, threads=3)) == [Slot("cpu", None, 3)] * 2
 
 
 def test_a_control_group_with_a_quota_has_fewer_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

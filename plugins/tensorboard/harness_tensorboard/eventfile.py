@@ -13,6 +13,9 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+LONGEST = 120  # letters of the name of a cell's folder
+END = LONGEST // 2 - len("--")
+
 
 class EventFile:
     """A new file at `path`, whose folder is made; each event is with the system when `write` returns."""
@@ -35,7 +38,8 @@ def scalars(prefix: str, values: Mapping[str, float]) -> Summary:
 
 
 def folder_of(folder: Path, cell: Mapping[str, Any]) -> Path:
-    """Inside the cell's folder, and readable where TensorBoard lists it."""
+    """Inside the cell's folder, and readable where TensorBoard lists it: one that is too long is cut in the middle, as
+    data set and seed are at its end."""
     axes = [cell[axis]["label"] for axis in ("method", "backbone", "dataset")]
     name = re.sub(r"[^\w.=]+", "-", "-".join([*axes, f"seed{cell['seed']}"]), flags=re.ASCII)
-    return folder / "tensorboard" / name[:120]
+    return folder / "tensorboard" / (name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}--{name[-END:]}")

@@ -72,6 +72,18 @@ def test_labels_stay_inside_the_cells_folder(plugin: Any, tmp_path: Path) -> Non
     assert place.name == "SimCLR-temperature=0.1-..-conv4-glyphs-seed3"
 
 
+@pytest.mark.usefixtures("plugin")
+def test_a_long_label_leaves_the_seed_in_the_name(tmp_path: Path) -> None:
+    from harness_tensorboard.eventfile import folder_of
+
+    cell = {**CELL, "method": {"label": "a label as long as a line " * 9}}
+    name = folder_of(tmp_path, cell).name
+    assert len(name) == 120
+    assert name.startswith("a-label-as-long")
+    assert name.endswith("glyphs-seed3")
+    assert folder_of(tmp_path, {**cell, "seed": 4}).name.endswith("glyphs-seed4")
+
+
 def test_registration_loads_neither_tensorboard_nor_torch() -> None:
     code = "import sys, harness_tensorboard; print({'tensorboard', 'torch', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=PLUGIN, capture_output=True, text=True, check=True)

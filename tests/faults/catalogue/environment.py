@@ -24,6 +24,7 @@ ENVIRONMENT = (
         (*RUN, "--device", "cuda:7"),
         env={"CUDA_VISIBLE_DEVICES": ""},
     ),
+    Fault("no threads", "--threads must be more than 0", suite(), (*RUN, "--threads", "0")),
     Fault("a selection of nothing", "Did you mean 'idle'?", suite(), (*RUN, "--only", "method=idel")),
     Fault("a kind of component that there is not", "Did you mean 'method'?", suite(), ("list", "metod")),
     Fault(
