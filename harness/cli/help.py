@@ -23,7 +23,7 @@ COMMANDS = {
     "compact": "Copy the small files of finished cells into few large ones, from which all cells are read faster.",
     "forget": "Remove cells with all that they left: records, models, logs.",
     "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
-    "doctor": "Look for what is wrong with environment, devices, plugins and data, and say what to do.",
+    "doctor": "Look for what is wrong with environment, devices, plugins, data and storage, and say what to do.",
     "baseline": "Make a baseline of a results folder: scores by seed, versions, hardware.",
     "check": "Check a run against a baseline.",
     "compare": "Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0.",
