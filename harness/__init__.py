@@ -27,7 +27,16 @@ if TYPE_CHECKING:
         class_means,
     )
     from harness.learning.data.augmentation import Augmentation
-    from harness.learning.data.batches import EpisodeBatch, Episodes, Labelled, LabelledBatch, Views, gather_episodes
+    from harness.learning.data.batches import (
+        Batches,
+        EpisodeBatch,
+        Episodes,
+        Labelled,
+        LabelledBatch,
+        Source,
+        Views,
+        gather_episodes,
+    )
     from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
     from harness.learning.data.splits import Data, Split, require_classes
     from harness.learning.data.streaming import Streamed
@@ -59,7 +68,7 @@ _LAZY = {
     "counted": "harness.base.counting",
     "Augmentation": "harness.learning.data.augmentation",
     **dict.fromkeys(
-        ("EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Views", "gather_episodes"),
+        ("Batches", "EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Source", "Views", "gather_episodes"),
         "harness.learning.data.batches",
     ),
     **dict.fromkeys(("EpisodeIndices", "draw_episodes", "require_episodes"), "harness.learning.data.episodes"),
@@ -80,6 +89,7 @@ __all__ = [
     "CONTRACT",
     "Augmentation",
     "Backbone",
+    "Batches",
     "CellFinished",
     "CellStarted",
     "Classifier",
@@ -101,6 +111,7 @@ __all__ = [
     "Register",
     "RunFinished",
     "RunOptions",
+    "Source",
     "Split",
     "StepLogged",
     "Streamed",

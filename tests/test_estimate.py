@@ -117,6 +117,8 @@ def test_the_rate_of_a_training_is_of_its_steps_and_not_of_its_start(
         found = run.remaining()
     assert found == Estimate(pytest.approx(180 + (1020 + 180)), True)
     assert summary(run) == "0 of 4 cells ended, 1 running, at least 23 min 0 s left"
+    clock.now += 30  # no step is logged meanwhile: what is left is 30 seconds less, and not more
+    assert run.remaining() == Estimate(pytest.approx(150 + 1200), True)
 
 
 def test_earlier_cells_of_the_folder_tell_how_long_others_take(harness: Harness, suite: Write, tmp_path: Path) -> None:

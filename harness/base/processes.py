@@ -42,16 +42,16 @@ def alive(pid: int, began: str = "") -> bool:
 
 
 def group_memory(group: int) -> int:
-    """Bytes of memory that the processes of a group hold; 0 where the system does not say."""
-    pages = 0
-    names: list[str] = []
-    with suppress(OSError):  # no /proc, or no descriptor is left to open it
-        names = os.listdir("/proc")  # noqa: PTH208 (as in store.py)
-    for name in filter(str.isdigit, names):
-        if _fields(int(name))[2:3] == [str(group)]:
-            with suppress(OSError, IndexError):  # it has just ended
-                pages += int(Path(f"/proc/{name}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    """Bytes of memory that the processes of a group hold."""
+    import psutil  # not for `harness --help`
+
+    held = 0
+    with suppress(OSError):  # no descriptor is left to look with
+        for pid in psutil.pids():
+            with suppress(OSError, psutil.Error):  # it has just ended
+                if os.getpgid(pid) == group:
+                    held += psutil.Process(pid).memory_info().rss
+    return held
 
 
 def oom_kills() -> int:

@@ -107,7 +107,7 @@ def train(
     if not all(weight.isfinite().all() for weight in method.parameters()):  # what the last update did, no loss tells
         raise FloatingPointError(f"weights are not finite after step {steps} of {steps}")
     seconds = before + time.monotonic() - started
-    return Training(steps, steps * batches.images_per_step(source), seconds, metrics)
+    return Training(steps, steps * batches.samples_per_step(source), seconds, metrics)
 
 
 def seed_all(seed: int) -> None:

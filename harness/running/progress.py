@@ -18,6 +18,7 @@ from harness.suite.cell import digest
 from harness.suite.plan import Plan
 
 OF_A_GROUP, OF_A_FOLDER = 3, 300  # records at most that are read to judge by: each is several files
+ENOUGH = 0.02  # of a training, to judge its rate by
 
 
 @dataclass
@@ -49,9 +50,9 @@ class Progress:
         self._waiting = Counter(map(self._group, left))
         self._ended: dict[Group, Mean] = {}
         self._before = self._recorded()
-        self._first: dict[
-            str, tuple[float, float]
-        ] = {}  # of a running cell: when it was first seen to train, and where
+        # of a running cell: when it was first seen to train, and last to have gone on, each with its share of the steps
+        self._first: dict[str, tuple[float, float]] = {}
+        self._last: dict[str, tuple[float, float]] = {}
 
     def begin(self, id_: str) -> None:
         """A cell was seen to run; to say so again changes nothing."""
@@ -89,9 +90,14 @@ class Progress:
         return estimate(self._waiting, [self._running(id_) for id_ in self.begun], known, self.workers)
 
     def _running(self, id_: str) -> Running:
-        now, share = time.monotonic(), self.share(id_)
-        then, before = self._first.setdefault(id_, (now, share)) if share else (now, share)
-        left = (1 - share) * (now - then) / (share - before) if share > before else None
+        now, share, left = time.monotonic(), self.share(id_), None
+        if share:
+            then, before = self._first.setdefault(id_, (now, share))
+            if share != self._last.get(id_, (now, 0.0))[1]:
+                self._last[id_] = now, share
+            seen = self._last[id_][0]
+            if share - before >= ENOUGH:
+                left = max(0.0, (1 - share) * (seen - then) / (share - before) - (now - seen))
         return Running(self._group(id_), now - self.begun[id_], left)
 
     def _recorded(self) -> dict[Group, float]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from harness.base.errors import UsageError
 from harness.learning.components import Method
-from harness.learning.data.batches import Episodes, Labelled, Source, Views
+from harness.learning.data.batches import Batches, Source, Views
 from harness.testing import adapting, content, declared, devices, encoders, learning
 from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED
@@ -34,8 +34,9 @@ def it_can_be_built(subject: MethodSubject) -> None:
         method = subject.build()
         if not isinstance(method, Method):
             raise Fault(f"it is a {type(method).__name__}", "derive it from harness.Method")
-        if not isinstance(method.batches, Views | Labelled | Episodes | None):
-            raise Fault(f"`batches` is {method.batches!r}", "set it in __init__ to Views, Labelled, Episodes or None")
+        if not isinstance(method.batches, Batches | None):
+            known = "Views, Labelled, Episodes, a class with all methods of harness.Batches, or None"
+            raise Fault(f"`batches` is {method.batches!r}", f"set it in __init__ to {known}")
         if method.batches is not None:
             method.batches.check(Source(subject.data, BATCH, 0))
     except UsageError as error:

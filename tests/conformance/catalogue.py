@@ -120,7 +120,7 @@ BROKEN: dict[str, dict[str, str]] = {
     },
 }
 GOOD = {
-    "method": ("Classify", "Contrast", "Prototypes", "Queued", "Followed"),
+    "method": ("Classify", "Contrast", "Prototypes", "Queued", "Followed", "Triplewise"),
     "backbone": ("Good", "Pretrained"),
     "dataset": ("Good", "Patterned"),
     "evaluator": ("Good",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -63,6 +63,28 @@ class Source:
         return images[self.indices(step, where)]
 
 
+@runtime_checkable
+class Batches(Protocol):
+    """What the steps of a training consume. `Views`, `Labelled` and `Episodes` are bundled; a method may bring its own.
+
+    The batch of a step depends on the source's seed and the step alone, so that a training that goes on from a
+    checkpoint sees what it would have seen: draw randomness from `Source.generator`. Of several devices, each draws
+    its own part (`Source.own`) of the batch that one would draw.
+    """
+
+    def check(self, source: Source) -> None:
+        """Raises UsageError if such batches cannot be drawn from this data, with this batch size, on these devices."""
+
+    def draw(self, source: Source, step: int) -> Any:
+        """The batch that the method's `loss` is given."""
+
+    def steps_per_epoch(self, source: Source) -> int:
+        """How many steps an epoch of a budget has."""
+
+    def samples_per_step(self, source: Source) -> int:
+        """How many samples of the data all devices together see in a step, for the records."""
+
+
 @lru_cache(maxsize=4)  # of this epoch and of the next, whose first batches are read ahead; on the CPU and on a device
 def _permutation(number: int, seed: int, device: torch.device) -> Tensor:
     if device.type != "cpu":
@@ -107,7 +129,7 @@ class Views:
     def check(self, source: Source) -> None:
         _require_batch(source)
 
-    def images_per_step(self, source: Source) -> int:
+    def samples_per_step(self, source: Source) -> int:
         return source.batch_size
 
     def steps_per_epoch(self, source: Source) -> int:
@@ -132,7 +154,7 @@ class Labelled:
         _require_batch(source)
         require_classes(source.data.train, "train")
 
-    def images_per_step(self, source: Source) -> int:
+    def samples_per_step(self, source: Source) -> int:
         return source.batch_size
 
     def steps_per_epoch(self, source: Source) -> int:
@@ -166,11 +188,11 @@ class Episodes:
             _require_parts(source, self.ways, f"{self.ways} classes of a task")
         require_episodes(source.data.train, "train", self.ways, self.shots, self.queries)
 
-    def images_per_step(self, source: Source) -> int:  # noqa: ARG002 (the interface of all batches)
+    def samples_per_step(self, source: Source) -> int:  # noqa: ARG002 (the interface of all batches)
         return self.tasks * self.ways * (self.shots + self.queries)
 
     def steps_per_epoch(self, source: Source) -> int:
-        return max(1, len(source.data.train) // self.images_per_step(source))
+        return max(1, len(source.data.train) // self.samples_per_step(source))
 
     def indices(self, source: Source, step: int) -> EpisodeIndices:
         generator = source.generator("episodes", step, torch.device("cpu"))
@@ -186,9 +208,6 @@ class Episodes:
         images = source.data.train.images
         read_ahead(images, (self.indices(source, each).samples for each in _from(step)))
         return gather_episodes(source.data, images, self.indices(source, step))
-
-
-Batches = Views | Labelled | Episodes
 
 
 def gather_episodes(data: Data, images: Images, drawn: EpisodeIndices) -> EpisodeBatch:

@@ -97,6 +97,7 @@ EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
 def register_methods(register):
     for name in METHODS.split():
         register(name, f"broken_methods:{name}", budget={"lr": 0.1})
+    register("Triplewise", "own_batches:Triplewise", budget={"lr": 0.1})
     for config in (Helpless, Untyped, WeightsByPath):
         register(config.__name__, "broken_methods:Classify", config, budget={"lr": 0.1})
 
