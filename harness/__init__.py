@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from harness.learning.components import (
         Backbone,
         Classifier,
-        Dataset,
         Evaluator,
         Method,
         Metric,
@@ -37,10 +36,15 @@ if TYPE_CHECKING:
         Views,
         gather_episodes,
     )
+    from harness.learning.data.draw import Draw
     from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
+    from harness.learning.data.images import Images, ImageShape
+    from harness.learning.data.modality import Modality, Shape
     from harness.learning.data.splits import Data, Split, require_classes
-    from harness.learning.data.streaming import Streamed
-    from harness.learning.data.transforms import augment
+    from harness.learning.data.streaming import Samples, Streamed, StreamedImages
+    from harness.learning.data.text import Text, TextShape
+    from harness.learning.data.vectors import Vectors, VectorShape
+    from harness.learning.datasets import Dataset, ImageDataset, TextDataset, VectorDataset
     from harness.learning.sync_norms import scale_and_shift
     from harness.plugins.compatibility import CONTRACT
     from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
@@ -61,7 +65,7 @@ _LAZY = {
     "Limits": "harness.running.supervisor",
     **dict.fromkeys(("leaderboard", "scores"), "harness.reporting.leaderboard.frames"),
     **dict.fromkeys(
-        ("Backbone", "Classifier", "Dataset", "Evaluator", "Method", "Metric", "Trained", "class_means"),
+        ("Backbone", "Classifier", "Evaluator", "Method", "Metric", "Trained", "class_means"),
         "harness.learning.components",
     ),
     "CONTRACT": "harness.plugins.compatibility",
@@ -73,8 +77,13 @@ _LAZY = {
     ),
     **dict.fromkeys(("EpisodeIndices", "draw_episodes", "require_episodes"), "harness.learning.data.episodes"),
     **dict.fromkeys(("Data", "Split", "require_classes"), "harness.learning.data.splits"),
-    "Streamed": "harness.learning.data.streaming",
-    "augment": "harness.learning.data.transforms",
+    "Draw": "harness.learning.data.draw",
+    **dict.fromkeys(("Images", "ImageShape"), "harness.learning.data.images"),
+    **dict.fromkeys(("Modality", "Shape"), "harness.learning.data.modality"),
+    **dict.fromkeys(("Samples", "Streamed", "StreamedImages"), "harness.learning.data.streaming"),
+    **dict.fromkeys(("Text", "TextShape"), "harness.learning.data.text"),
+    **dict.fromkeys(("VectorShape", "Vectors"), "harness.learning.data.vectors"),
+    **dict.fromkeys(("Dataset", "ImageDataset", "TextDataset", "VectorDataset"), "harness.learning.datasets"),
     **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.learning.collectives"),
     **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.plugins.events"),
@@ -96,31 +105,44 @@ __all__ = [
     "Data",
     "Dataset",
     "Display",
+    "Draw",
     "EpisodeBatch",
     "EpisodeIndices",
     "Episodes",
     "Evaluator",
     "Finished",
+    "ImageDataset",
+    "ImageShape",
+    "Images",
     "Labelled",
     "LabelledBatch",
     "Limits",
     "Method",
     "Metric",
+    "Modality",
     "NoOptions",
     "Published",
     "Register",
     "RunFinished",
     "RunOptions",
+    "Samples",
+    "Shape",
     "Source",
     "Split",
     "StepLogged",
     "Streamed",
+    "StreamedImages",
     "Suite",
+    "Text",
+    "TextDataset",
+    "TextShape",
     "Trained",
     "UsageError",
     "UsageWarning",
+    "VectorDataset",
+    "VectorShape",
+    "Vectors",
     "Views",
-    "augment",
     "class_means",
     "counted",
     "draw_episodes",

@@ -34,7 +34,8 @@ from machine import describe
 from PIL import Image
 from render import race_lines
 
-from harness import Augmentation, Split
+from harness import Augmentation, Split, Streamed
+from harness.learning.data.streaming import at
 from harness.learning.data.transforms import augment
 
 SIZE = 224
@@ -99,7 +100,8 @@ def reading(split: Split, threads: int) -> Callable[[], int]:
     def run() -> int:
         before = torch.get_num_threads()
         torch.set_num_threads(threads)  # as many as a streamed split reads with
-        images = split.to(torch.device("cpu")).images
+        images = split.to(torch.device("cpu")).samples
+        assert isinstance(images, Streamed)
         for index in torch.arange(len(split)).split(BATCH):
             images[index]
         torch.set_num_threads(before)
@@ -109,7 +111,7 @@ def reading(split: Split, threads: int) -> Callable[[], int]:
 
 
 def augmentation(split: Split, arguments: Any) -> Callable[[], int]:
-    images = split.images[torch.arange(len(split))].to(arguments.device)
+    images = at(split.samples, torch.arange(len(split))).to(arguments.device)
     generator = torch.Generator(arguments.device).manual_seed(0)
 
     def run() -> int:

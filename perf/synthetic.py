@@ -66,8 +66,8 @@ def write_results(folder: Path, plan: Plan, *, large_files: bool = False) -> Sto
         training = {
             "seconds": 1.0,
             "steps": 100,
-            "images": 12800,
-            "images_per_second": 12800.0,
+            "samples": 12800,
+            "samples_per_second": 12800.0,
             "peak_memory_mb": 300.0,
         }
         sealed = {"model": SEAL} if large_files else {}

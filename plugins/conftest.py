@@ -67,8 +67,7 @@ def score() -> Callable[[Method, Data], float]:
     def score(method: Method, data: Data) -> float:
         method.eval()
         train, test = (
-            F.normalize(method.encode(data.normalize(data.pixels(split.images))), dim=1)
-            for split in (data.train, data.split("test"))
+            F.normalize(method.encode(data.inputs(split.samples)), dim=1) for split in (data.train, data.split("test"))
         )
         means = F.normalize(class_means(train[None], data.train.labels[None], CLASSES)[0], dim=1)
         return ((test @ means.T).argmax(1) == data.split("test").labels).float().mean().item()

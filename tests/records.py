@@ -84,8 +84,8 @@ def record(
     trained = {
         "seconds": 10.0 + seed,
         "steps": 400,
-        "images": 51200,
-        "images_per_second": 4100.0,
+        "samples": 51200,
+        "samples_per_second": 4100.0,
         "peak_memory_mb": 512.0,
         "metrics": {"loss": 1.2},
         "provenance": MACHINE | (machine or {}),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
-from harness import Augmentation, Data, Episodes, Labelled, Split, UsageError, Views
+from harness import Augmentation, Data, Episodes, Images, Labelled, Split, UsageError, Views
 from harness.learning.data.batches import Source
+from harness.testing.problem import image_data
 from tests.parts import queries_by_part
 
 
@@ -18,10 +19,12 @@ def data_of(number: int = 100, classes: int = 4) -> Data:
     images = torch.randint(0, 256, (number, 3, 8, 8), generator=generator, dtype=torch.uint8)
     labels = torch.arange(number) % classes
     train = Split(images, labels, tuple(map(str, range(classes))))
-    return Data.of({"train": train}, Augmentation(flip=0.5, crop=(0.5, 1.0)), torch.device("cpu"))
+    return image_data({"train": train}, Augmentation(flip=0.5, crop=(0.5, 1.0)))
 
 
 SOURCE = Source(data_of(), batch_size=16, seed=5)
+IMAGES_OF = cast(Images, SOURCE.data.modality)
+STILL = replace(SOURCE.data, modality=replace(IMAGES_OF, augmentation=Augmentation()))
 
 
 @pytest.mark.parametrize(
@@ -105,11 +108,11 @@ def test_an_epoch_visits_samples_once_and_the_next_in_another_order() -> None:
 
 def test_views_are_of_one_image_and_differ() -> None:
     plain = Views(2, Augmentation(flip=0.0, crop=(1.0, 1.0)))
-    still = Source(Data(SOURCE.data.splits, Augmentation(), SOURCE.data.mean, SOURCE.data.std), 16, 5)
+    still = Source(STILL, 16, 5)
     one, two = Views(2, Augmentation()).draw(still, 0)
     assert torch.equal(one, two)  # nothing to augment: both are the image itself
-    expected = SOURCE.data.train.images[SOURCE.indices(0)].float() / 255
-    moments = SOURCE.data.mean[:, None, None], SOURCE.data.std[:, None, None]
+    expected = SOURCE.data.train.samples[SOURCE.indices(0)].float() / 255
+    moments = IMAGES_OF.mean[:, None, None], IMAGES_OF.std[:, None, None]
     torch.testing.assert_close(one * moments[1] + moments[0], expected)
     one, two = Views(2).draw(SOURCE, 0)
     assert not torch.equal(one, two)
@@ -122,10 +125,10 @@ def test_a_methods_augmentation_wins_over_the_data_sets() -> None:
 
 
 def test_labels_fit_their_images_and_pixels_are_normalised() -> None:
-    source = Source(Data(SOURCE.data.splits, Augmentation(), SOURCE.data.mean, SOURCE.data.std), 16, 5)
+    source = Source(STILL, 16, 5)
     batch = Labelled().draw(source, 3)
     assert torch.equal(batch.labels, SOURCE.data.train.labels[SOURCE.indices(3)])
-    everything = SOURCE.data.normalize(SOURCE.data.pixels(SOURCE.data.train.images))
+    everything = IMAGES_OF.inputs(SOURCE.data.train.samples)
     torch.testing.assert_close(everything.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(everything.std((0, 2, 3)), torch.ones(3), atol=1e-3, rtol=0)
 
@@ -147,22 +150,22 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
 )
 def test_splits_that_do_not_fit_are_refused(images: torch.Tensor, labels: torch.Tensor, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Split(images, labels, ("a", "b"))
+        image_data({"train": Split(images, labels, ("a", "b"))})
 
 
 def test_a_data_set_without_train_or_with_two_shapes_is_refused() -> None:
     small = Split(torch.zeros(1, 1, 4, 4, dtype=torch.uint8), torch.tensor([0]), ("a",))
     large = Split(torch.zeros(1, 1, 5, 5, dtype=torch.uint8), torch.tensor([0]), ("a",))
     with pytest.raises(UsageError, match="needs a split 'train'"):
-        Data.of({"test": small}, Augmentation(), torch.device("cpu"))
-    with pytest.raises(UsageError, match="samples of one shape"):
-        Data.of({"train": small, "test": large}, Augmentation(), torch.device("cpu"))
+        image_data({"test": small})
+    with pytest.raises(UsageError, match="the split 'test': all splits must have images of one shape"):
+        image_data({"train": small, "test": large})
 
 
 def test_inputs_are_the_normalised_pixels() -> None:
     images = torch.randint(256, (50, 3, 8, 8), dtype=torch.uint8)
-    data = Data.of(
-        {"train": Split(images, torch.zeros(50, dtype=torch.int64), ("a",))}, Augmentation(), torch.device("cpu")
-    )
-    torch.testing.assert_close(data.inputs(images), data.normalize(data.pixels(images)), atol=1e-5, rtol=0)
+    data = image_data({"train": Split(images, torch.zeros(50, dtype=torch.int64), ("a",))})
+    modality = cast(Images, data.modality)
+    expected = modality.normalize(modality.pixels(images))
+    torch.testing.assert_close(data.inputs(images), expected, atol=1e-5, rtol=0)
     assert images.dtype == torch.uint8

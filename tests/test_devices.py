@@ -87,7 +87,7 @@ def test_two_devices_make_the_same_cell_and_its_scores(harness: Harness, tmp_pat
     assert one.training
     assert (two.cell["budget"]["devices"], one.cell["budget"]["devices"]) == (2, 1)
     assert [each.training["provenance"]["device"] for each in (two, one)] == ["2 × cpu", "cpu"]
-    assert two.training["images"] == one.training["images"]
+    assert two.training["samples"] == one.training["samples"]
     assert two.training["metrics"]["loss"] == pytest.approx(one.training["metrics"]["loss"], rel=1e-3)
     (two_score,), (one_score,) = (each.evaluations.values() for each in (two, one))
     assert two_score["metrics"]["accuracy"]["value"] == pytest.approx(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import Augmentation, Data, Episodes, Split, UsageError, draw_episodes, require_episodes
+from harness import Data, Episodes, Images, Split, UsageError, draw_episodes, require_episodes
 from harness.learning.data.batches import Source
 from harness.learning.data.splits import Data as _Data
+from harness.testing.problem import image_data
 
 
 def split_of(sizes: list[int]) -> Split:
@@ -109,11 +112,12 @@ def test_classes_and_samples_are_uniform() -> None:
 
 def test_a_training_batch_holds_the_images_of_its_labels() -> None:
     split = split_of([10] * 8)
-    data = Data.of({"train": split}, Augmentation(), torch.device("cpu"))
+    data = image_data({"train": split})
     batch = Episodes(ways=4, shots=2, queries=3, tasks=5).draw(Source(data, 16, seed=0), step=3)
     assert batch.support.shape == (5, 8, 1, 1, 1)
     assert batch.query.shape == (5, 12, 1, 1, 1)
-    numbers = (batch.support * data.std + data.mean).mul(255).round().long().flatten(1)
+    images = cast(Images, data.modality)
+    numbers = (batch.support * images.std + images.mean).mul(255).round().long().flatten(1)
     for task, labels in zip(numbers, batch.support_labels, strict=True):
         assert all(len(split.labels[task[labels == way]].unique()) == 1 for way in range(4))
 

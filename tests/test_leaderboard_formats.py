@@ -147,7 +147,7 @@ def test_terminal_wraps_headers_before_it_cuts_a_cost_or_breaks_a_label() -> Non
     records = seeds(component("protonet", "ProtoNet 1-shot"), [0.9], **long)
     (training,) = [each.training for each in records]
     assert training
-    training |= {"seconds": 1051.0, "images": 2160000, "peak_memory_mb": 1381.0}
+    training |= {"seconds": 1051.0, "samples": 2160000, "peak_memory_mb": 1381.0}
     lines = terminal(records, 80).split("\n")
     assert [line.split()[-1] for line in lines if line.startswith("ProtoNet 1-shot")] == ["1", "1,381"]
     assert "train s" in terminal(records, 120)  # where there is room, nothing is wrapped

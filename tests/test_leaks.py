@@ -9,8 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import Augmentation, Data, Split
+from harness import Split
 from harness.learning.data.duplicates import digests, shared_with_train
+from harness.testing.problem import image_data
 from tests.conftest import Harness
 
 SUITE = """\
@@ -39,7 +40,7 @@ def test_shared_samples_are_counted_as_by_comparing_each_with_each(seed: int, co
         torch.randint(0, 2, (number, channels, 2, 2), generator=draw, dtype=torch.uint8) for number in (30, 12)
     )
     test[:copied] = train[torch.randint(0, 30, (copied,), generator=draw)]
-    data = Data.of({"train": split(train), "test": split(test)}, Augmentation(), torch.device("cpu"))
+    data = image_data({"train": split(train), "test": split(test)})
     slow = sum(any(torch.equal(one, other) for other in train) for one in test)
     assert shared_with_train(data) == ({"test": slow} if slow else {})
 

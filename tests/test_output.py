@@ -105,10 +105,10 @@ PEBBLES = """\
 import time
 from pathlib import Path
 
-from harness import Dataset, UsageError, counted, hookimpl
+from harness import ImageDataset, UsageError, counted, hookimpl
 
 
-class Pebbles(Dataset):
+class Pebbles(ImageDataset):
     def load(self):
         for _ in counted(range(2000), "pebbles turned"):
             time.sleep(0.02)
@@ -119,7 +119,7 @@ class Pebbles(Dataset):
 
 @hookimpl
 def register_datasets(register):
-    register("pebbles", "pebbles:Pebbles")
+    register("pebbles", "pebbles:Pebbles", modality="images")
 """
 OFTEN = "import harness.cli, harness.running.display; harness.running.display.PLAIN_SECONDS = 0; harness.cli.main()"
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,10 +15,23 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from harness import Augmentation, Data, Episodes, Labelled, Method, Split, Streamed, Trained, Views
-from harness.learning.data import splits as splits_module
+from harness import (
+    Augmentation,
+    Data,
+    Episodes,
+    Images,
+    Labelled,
+    Method,
+    Split,
+    Streamed,
+    StreamedImages,
+    Trained,
+    Views,
+)
+from harness.learning.data import images as images_module
 from harness.learning.data.batches import Source
 from harness.learning.data.streaming import AHEAD, picked
+from harness.testing.problem import image_data
 from tests.parts import queries_by_part
 
 IMAGES = torch.randint(0, 256, (90, 3, 6, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -38,12 +51,12 @@ class Counting:
 
 
 def streamed(read: Callable[[int], NDArray[np.uint8]] | None = None) -> Streamed:
-    return Streamed(read or Counting(), (90, 3, 6, 5))
+    return StreamedImages(read or Counting(), (90, 3, 6, 5))
 
 
 def data_of(images: torch.Tensor | Streamed) -> Data:
     split = Split(images, LABELS, tuple("abcdef"))
-    return Data.of({"train": split, "novel": split}, AUGMENTATION, torch.device("cpu"))
+    return image_data({"train": split, "novel": split}, AUGMENTATION)
 
 
 @pytest.mark.parametrize("index", [[3], [], [5, 5, 0], [[1, 2], [89, -1], [4, 3]], 7], ids=str)
@@ -67,8 +80,9 @@ def test_other_indices_are_refused() -> None:
 )
 def test_batches_are_the_same_in_any_order(batches: Views | Labelled | Episodes) -> None:
     plain, read = (Source(data_of(images), 16, seed=5) for images in (IMAGES, streamed()))
-    assert torch.equal(plain.data.mean, read.data.mean)
-    assert torch.equal(plain.data.std, read.data.std)
+    one, other = (cast(Images, each.data.modality) for each in (plain, read))
+    assert torch.equal(one.mean, other.mean)
+    assert torch.equal(one.std, other.std)
     for step in (0, 1, 2, 3, 4, 5, 6, 40, 2, 2, 3):  # over the end of an epoch, ahead, and back
         expected, got = batches.draw(plain, step), batches.draw(read, step)
         for one, other in zip(expected, got, strict=True):
@@ -81,7 +95,7 @@ def test_every_image_is_read_once_while_steps_follow_each_other() -> None:
     source = Source(replace(data, splits={"train": Split(streamed(read), LABELS, tuple("abcdef"))}), 15, 0)
     for step in range(12):
         Views(1).draw(source, step)
-    images = source.data.train.images
+    images = source.data.train.samples
     assert isinstance(images, Streamed)
     assert len(images._pending) == AHEAD
     for waiting in images._pending.values():
@@ -152,11 +166,11 @@ def test_features_are_the_same() -> None:
 
 
 def test_moments_of_large_splits_are_those_of_a_sample_streamed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = data_of(IMAGES)
-    monkeypatch.setattr(splits_module, "MEASURED_WHOLE", IMAGES.numel() - 1)
-    monkeypatch.setattr(splits_module, "MEASURED", 30)
+    whole = cast(Images, data_of(IMAGES).modality)
+    monkeypatch.setattr(images_module, "MEASURED_WHOLE", IMAGES.numel() - 1)
+    monkeypatch.setattr(images_module, "MEASURED", 30)
     read = Counting()
-    plain, some = data_of(IMAGES), data_of(streamed(read))
+    plain, some = (cast(Images, data_of(images).modality) for images in (IMAGES, streamed(read)))
     assert len(set(read.places)) == len(read.places) == 30
     assert torch.equal(plain.mean, some.mean)
     assert torch.equal(plain.std, some.std)

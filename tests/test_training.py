@@ -16,19 +16,20 @@ from harness_toy import BlobsConfig, CentroidConfig, FlatConfig
 from harness_toy.parts import Blobs, Classify, Flat
 from torch import nn
 
-from harness import Augmentation, Data, Metric, Trained, Views
+from harness import Augmentation, Metric, Trained, Views
 from harness.base.checkpoint_interval import Interval
 from harness.learning import training as loop
 from harness.learning.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
 from harness.learning.data.batches import Source
 from harness.learning.training import make_optimizer, rate_factor, steps_of, train
 from harness.suite.budget import Budget, merge
+from harness.testing.problem import image_data
 
 
 def fresh(seed: int = 0) -> tuple[Classify, Source]:
-    data = Data.of(Blobs(BlobsConfig(), Path()).load(), Augmentation(flip=0.5), torch.device("cpu"))
+    data = image_data(Blobs(BlobsConfig(), Path()).load(), Augmentation(flip=0.5))
     torch.manual_seed(seed)
-    return Classify(Flat(FlatConfig(), data.train.sample_shape), CentroidConfig(), data), Source(data, 32, seed)
+    return Classify(Flat(FlatConfig(), data.modality.shape), CentroidConfig(), data), Source(data, 32, seed)
 
 
 def train_logged(
@@ -184,7 +185,7 @@ def test_features_are_computed_once_in_eval_mode_without_touching_the_method() -
     assert trained.features("test") is features
     assert not features.requires_grad
     assert not method.training
-    pixels = source.data.normalize(source.data.pixels(source.data.split("test").images))
+    pixels = source.data.inputs(source.data.split("test").samples)
     torch.testing.assert_close(features, method.backbone(pixels).detach())
     assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
 

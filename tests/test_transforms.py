@@ -12,7 +12,8 @@ from torchvision.transforms.v2 import RandomResizedCrop
 from harness import Augmentation
 from harness.learning.data import colour, transforms
 from harness.learning.data.geometry import affine, crop_resize, resize_matrix
-from harness.learning.data.transforms import Draw, augment
+from harness.learning.data.draw import Draw
+from harness.learning.data.transforms import augment, boxes, shakes
 
 IMAGES = torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 FACTORS = torch.tensor([0.0, 0.4, 0.9, 1.0, 1.3, 1.8])
@@ -103,7 +104,7 @@ def test_solarise() -> None:
 
 
 def test_jitter_is_its_four_changes_one_after_the_other_in_each_samples_order() -> None:
-    amounts, orders = Draw(6, torch.Generator().manual_seed(3)).shakes(0.5, 3)
+    amounts, orders = shakes(Draw(6, torch.Generator().manual_seed(3)), 0.5, 3)
     ours = transforms.jitter(IMAGES.clone(), amounts, orders)
     changes = [
         reference.adjust_brightness,
@@ -120,7 +121,7 @@ def test_jitter_is_its_four_changes_one_after_the_other_in_each_samples_order() 
 def test_crops_are_drawn_as_torchvision_draws_them() -> None:
     """Shares and aspects of 4,000 boxes have the quantiles of torchvision's."""
     generator = torch.Generator().manual_seed(0)
-    ours = Draw(4000, generator).boxes((0.08, 1.0), 40, 50)
+    ours = boxes(Draw(4000, generator), (0.08, 1.0), 40, 50)
     assert bool((ours[:, :2] >= 0).all())
     assert bool((ours[:, 0] + ours[:, 2] <= 40).all())
     assert bool((ours[:, 1] + ours[:, 3] <= 50).all())

@@ -21,6 +21,7 @@ from harness.learning.collectives import _Gather, mean_of_ranks, own_part, ranks
 from harness.learning.data.batches import Source
 from harness.learning.ddp import data_parallel
 from harness.plugins.registry import registry
+from harness.testing.problem import image_data
 
 STEPS = 3
 BATCH = 16
@@ -104,7 +105,7 @@ def data() -> Data:
     patterns = torch.randint(0, 200, (12, 1, 3, 16, 16), generator=generator)
     images = (patterns + torch.randint(0, 56, (12, 8, 3, 16, 16), generator=generator)).flatten(0, 1).to(torch.uint8)
     train = Split(images, torch.arange(12).repeat_interleave(8), tuple("abcdefghijkl"))
-    return Data.of({"train": train}, Augmentation(flip=0.5, crop=(0.5, 1.0), jitter=0.4), torch.device("cpu"))
+    return image_data({"train": train}, Augmentation(flip=0.5, crop=(0.5, 1.0), jitter=0.4))
 
 
 def _method(case: Case) -> Method:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from harness.base.cache import cache_folder
 from harness.base.errors import ENVIRONMENT, UsageError, UsageWarning
-from harness.learning.components import Dataset, Evaluator, Method
+from harness.learning.components import Evaluator, Method
 from harness.learning.data.batches import Source, derive_seed
-from harness.learning.data.splits import Data
+from harness.learning.data.splits import Data, require_train
+from harness.learning.datasets import Dataset
 from harness.learning.sync_norms import synchronise_norms
 from harness.suite.cell import Cell, Component
 
@@ -27,27 +29,37 @@ def load_data(component: Component, device: torch.device) -> Data:
         if error.errno in ENVIRONMENT and error.filename is not None:
             raise UsageError(f"{error.filename}: {error.strerror}") from error
         raise
-    return Data.of(splits, dataset.augmentation, device, tuple(dataset.notes))
+    require_train(splits)
+    modality = dataset.modality(splits)
+    if modality.name != component.spec.modality:
+        said = f"is registered to give {component.spec.modality}, and gives {modality.name}"
+        raise UsageError(f"the data set of {component.spec.origin} {said}.")
+    return Data.of(splits, modality, device, tuple(dataset.notes))
 
 
-def build_method(cell: Cell, data: Data) -> Method:
+class Built(NamedTuple):
+    """The untrained method of a cell, and the data as its backbone takes them."""
+
+    method: Method
+    data: Data
+
+
+def build(cell: Cell, data: Data) -> Built:
     """The untrained method of a cell, on the data's device. Methods that share backbone and seed start from the same
     backbone weights."""
     torch.manual_seed(derive_seed(cell.seed, "backbone"))
-    backbone = cell.backbone.spec.load()(cell.backbone.config, data.train.sample_shape)
-    fast = getattr(backbone, "channels_last", True)
-    if not fast:
-        backbone.register_forward_pre_hook(_contiguous)  # whatever the method gives it
+    backbone = cell.backbone.spec.load()(cell.backbone.config, data.modality.shape)
+    layout = data.modality.adopt(backbone)
+    data = as_taken(backbone, data)
     torch.manual_seed(derive_seed(cell.seed, "method"))
     method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
-    layout = torch.channels_last if fast else torch.preserve_format
-    return method.to(data.mean.device, memory_format=layout)  # type: ignore[call-overload]  # torch's stub lacks it
+    return Built(method.to(data.device, memory_format=layout), data)  # type: ignore[call-overload]  # torch's stub lacks it
 
 
-def _contiguous(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """`contiguous()` would leave grey images as they are, whose strides choose the layout of what follows."""
-    images, *others = given
-    return images.flatten(1).unflatten(1, images.shape[1:]), *others
+def as_taken(backbone: nn.Module, data: Data) -> Data:
+    """The data as a backbone takes them: of texts, its tokens."""
+    tokenize = getattr(backbone, "tokenize", None)
+    return data if tokenize is None else data.tokenized(tokenize)
 
 
 def build_evaluator(component: Component) -> Evaluator:
@@ -62,7 +74,7 @@ def source_of(cell: Cell, data: Data, rank: int = 0) -> Source:
 def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> list[str]:
     """What evaluators warn of, with the place in the suite. Raises UsageError, with the place, if this cell cannot
     train or an evaluator cannot score it."""
-    method = _placed(cell.backbone.where or cell.method.where, cell, lambda: build_method(cell, data))
+    method, data = _placed(cell.backbone.where or cell.method.where, cell, lambda: build(cell, data))
     if cell.budget.compile and not method.compiles:
         where = cell.method.where
         raise UsageError(f"{where}: {cell.method.label} cannot be compiled: leave 'compile' out of its budget.")

@@ -1,10 +1,9 @@
-"""What plugin authors build on: Method, Dataset, Evaluator, and what an evaluator is given and gives back."""
+"""What plugin authors build on: Method, Evaluator, and what an evaluator is given and gives back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -14,10 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.base.errors import UsageError
-from harness.learning.data.augmentation import Augmentation
 from harness.learning.data.batches import Batches
-from harness.learning.data.splits import Data, Split
-from harness.learning.data.streaming import Images, picked
+from harness.learning.data.splits import Data
+from harness.learning.data.streaming import Samples, picked
 
 Classifier = Callable[[Tensor], Tensor]
 """Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""
@@ -25,11 +23,15 @@ Z = 1.96  # the quantile of the normal distribution for an interval of 95 %
 
 
 class Backbone(Protocol):
-    """An nn.Module from float images (N, C, H, W) to features (N, feature_dim)."""
+    """An nn.Module from inputs (N, ...), what a modality makes of samples, to features (N, feature_dim).
+
+    One that takes texts has `tokenize(texts) -> int64 (N, L)` as well: its inputs are then these tokens. One that keeps
+    where things are may have `maps(inputs) -> list of (N, C, H, W)`, the finest first.
+    """
 
     feature_dim: int
 
-    def __call__(self, images: Tensor) -> Tensor: ...
+    def __call__(self, inputs: Tensor) -> Tensor: ...
 
 
 class Method(nn.Module):
@@ -40,7 +42,7 @@ class Method(nn.Module):
     """
 
     batches: Batches | None = None  # None: nothing to train
-    adapts_on: ClassVar[Literal["features", "images"]] = "features"  # what `adapt` sees
+    adapts_on: ClassVar[Literal["features", "inputs"]] = "features"  # what `adapt` sees
     compiles: ClassVar[bool] = True  # whether torch.compile can take `loss`
     distributed: ClassVar[bool] = False  # whether parts of a batch on several devices learn what the batch on one does
     transductive: bool = False  # whether queries of one episode influence each other's predictions (trap: name it)
@@ -58,14 +60,14 @@ class Method(nn.Module):
     def after_step(self, step: int, steps: int) -> None:
         """Called after optimizer step `step` of `steps` (from 0): momentum networks, queues."""
 
-    def encode(self, images: Tensor) -> Tensor:
-        """Normalised images (N, C, H, W) -> features (N, D), in eval mode and without gradient."""
-        return self.backbone(images)
+    def encode(self, inputs: Tensor) -> Tensor:
+        """What a network sees of samples, (N, ...) -> features (N, D), in eval mode and without gradient."""
+        return self.backbone(inputs)
 
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
         """Learn E few-shot tasks from `support` (E, S, ...) with `labels` (E, S): a classifier of queries.
 
-        It takes (E, Q, ...) and gives logits (E, Q, ways). `...` are features or images, as `adapts_on` says.
+        It takes (E, Q, ...) and gives logits (E, Q, ways). `...` are features or inputs, as `adapts_on` says.
 
         Default: the nearest class centroid by cosine.
         """
@@ -88,24 +90,9 @@ def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
     return members.mT @ features / members.sum(-2)[..., None]
 
 
-class Dataset:
-    """Loads named splits. `folder` is this component's own place in the cache for what it downloads or builds."""
-
-    augmentation: Augmentation = Augmentation()
-    notes: tuple[str, ...] = ()  # what `load` did that a user should see, beside the number of samples
-
-    def __init__(self, config: Any, folder: Path) -> None:
-        self.config = config
-        self.folder = folder
-
-    def load(self) -> Mapping[str, Split]:
-        """The splits, on the CPU. `train` must be among them. Raises UsageError for the user's mistakes."""
-        raise NotImplementedError(f"{type(self).__name__} has no load")
-
-
 @dataclass(frozen=True)
 class Metric:
-    """One number with what it was made of: `units` are per-image or per-episode values whose mean is `value`.
+    """One number with what it was made of: `units` are per-sample or per-episode values whose mean is `value`.
 
     bound: what an honest score does not exceed but by chance, such as the same evaluator's score on the training split;
     its `protocol` says what it is. A gate finds a score that does suspicious.
@@ -162,18 +149,18 @@ class Trained:
 
     @property
     def device(self) -> torch.device:
-        return self.data.mean.device
+        return self.data.device
 
     def features(self, split: str) -> Tensor:
         """float32 (N, D), in the order of the split's samples."""
         if split not in self._features:
-            self._features[split] = self._encode(self.data.split(split).images)
+            self._features[split] = self._encode(self.data.split(split).samples)
         return self._features[split]
 
     @torch.no_grad()
-    def _encode(self, images: Images, chunk: int = 512) -> Tensor:
+    def _encode(self, samples: Samples, chunk: int = 512) -> Tensor:
         self.method.eval()
-        parts = picked(images, torch.arange(len(images)).split(chunk))
+        parts = picked(samples, torch.arange(len(samples)).split(chunk))
         batches = (self.data.inputs(part) for part in parts)
         features = torch.cat([self.method.encode(batch).float() for batch in batches])
         if not features.isfinite().all():

@@ -36,7 +36,7 @@ class Training:
     """What a training cost and how it ended."""
 
     steps: int
-    images: int
+    samples: int
     seconds: float
     metrics: Mapping[str, float]
 

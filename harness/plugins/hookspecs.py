@@ -33,10 +33,12 @@ class Register(Protocol):
         paper: str = "",
         budget: Mapping[str, Any] | None = None,
         published: Sequence[Published] = (),
+        modality: str = "",
     ) -> None:
         """`target`: "package.module:attribute". `budget` (methods): the recipe's optimizer, rate, schedule.
 
-        `published`: results that the leaderboard shows beside those of the same setting.
+        `published`: results that the leaderboard shows beside those of the same setting. `modality` (data sets and
+        backbones, which must say it): what samples are, such as "images".
         """
 
 
@@ -47,7 +49,7 @@ def register_methods(register: Register) -> None:
 
 @hookspec
 def register_backbones(register: Register) -> None:
-    """Register callables ``(config, sample_shape) -> nn.Module`` with an attribute `feature_dim`."""
+    """Register callables ``(config, shape) -> nn.Module`` with an attribute `feature_dim`."""
 
 
 @hookspec

@@ -16,6 +16,7 @@ from harness.plugins.published import Published, misstated
 
 Kind = Literal["method", "backbone", "dataset", "evaluator", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+MODAL: tuple[Kind, ...] = ("dataset", "backbone")  # which have to do with one kind of sample
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Spec:
     paper: str = ""
     budget: Mapping[str, Any] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
+    modality: str = ""  # that a data set gives, or a backbone takes
 
     @property
     def qualified(self) -> str:
@@ -136,14 +138,20 @@ class Registry:
             paper: str = "",
             budget: Mapping[str, Any] | None = None,
             published: Sequence[Published] = (),
+            modality: str = "",
         ) -> None:
-            texts = {"name": name, "summary": summary, "paper": paper}
-            mistake = misregistered(texts, target, config) or misstated(published) or self._taken(kind, name, origin)
+            texts = {"name": name, "summary": summary, "paper": paper, "modality": modality}
+            mistake = (
+                misregistered(texts, target, config)
+                or without_modality(kind, modality)
+                or misstated(published)
+                or self._taken(kind, name, origin)
+            )
             if mistake:
                 self.plugins.problems.append(Problem(origin, f"{kind} '{name}' {mistake}"))
                 return
             recipe = dict(budget or {})
-            spec = Spec(kind, name, target, config, origin, summary, paper, recipe, tuple(published))
+            spec = Spec(kind, name, target, config, origin, summary, paper, recipe, tuple(published), modality)
             self._specs[kind].setdefault(name, []).append(spec)
 
         return register
@@ -176,6 +184,15 @@ def misregistered(texts: Mapping[str, Any], target: Any, config: Any) -> str:
         fields_of(config)
     except Exception as error:  # noqa: BLE001 (annotations are code of the plugin's)
         return f"has options whose types cannot be read: {error}"
+    return ""
+
+
+def without_modality(kind: Kind, modality: str) -> str:
+    """What is wrong with the modality that a component is registered with, or ""."""
+    if kind in MODAL and not modality:
+        return "is registered without a modality: say modality='images', or what its samples are"
+    if modality and kind not in MODAL:
+        return "is registered with a modality, which only data sets and backbones have"
     return ""
 
 

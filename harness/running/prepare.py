@@ -67,8 +67,12 @@ def _prepare(
 
 def described(data: Data) -> str:
     """'train 80 samples of 10 classes, test 20 of 10; squares of 32 pixels'"""
-    parts = [f"{name} {len(split):,} of {len(split.classes):,}" for name, split in data.splits.items()]
-    parts[0] = parts[0].replace(" of ", " samples of ") + " classes"
+    parts = [
+        f"{name} {len(split):,}" + (f" of {len(split.classes):,}" if split.labelled else "")
+        for name, split in data.splits.items()
+    ]
+    first = next(iter(data.splits.values()))
+    parts[0] = parts[0].replace(" of ", " samples of ") + " classes" if first.labelled else parts[0] + " samples"
     return "; ".join([", ".join(parts), *data.notes])
 
 

@@ -210,7 +210,7 @@ def _train(given: argparse.Namespace) -> None:
     use_precision(cell.budget.precision)
     device = torch.device(given.device, given.rank) if given.device == "cuda" else torch.device(given.device)
     data = building.load_data(cell.dataset, device)
-    method = building.build_method(cell, data)
+    method, data = building.build(cell, data)
     (given.folder / f"{given.rank}.ready").touch()
     join(given.folder, given.rank, given.ranks, device)
     try:

@@ -68,7 +68,7 @@ def _run(
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         origin = provenance(name, threads)
         data = building.load_data(cell.dataset, device)
-        method = building.build_method(cell, data)
+        method, data = building.build(cell, data)
         if not _load(method, folder, device):
             with together(plan, cell, folder.checkpoint, device, threads):
                 _train(cell, method, data, folder, origin, folder.profile if profile else None, every)
@@ -139,9 +139,9 @@ def _train(
             "seconds": done.seconds,
             "steps": done.steps,
             "resumed_at": first or None,  # the step that this training last went on from
-            "images": done.images,
-            "images_per_second": done.images / done.seconds if done.seconds else None,
-            "peak_memory_mb": peak_memory_mb(data.mean.device),
+            "samples": done.samples,
+            "samples_per_second": done.samples / done.seconds if done.seconds else None,
+            "peak_memory_mb": peak_memory_mb(data.device),
             "metrics": dict(done.metrics),
             "provenance": origin | {"device": on_devices(origin["device"], cell.budget.devices)},
         },

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.atomic_files import ANY, DamagedError, misfit, read_json
-from harness.store.records import CellRecord
+from harness.store.records import CellRecord, with_todays_names
 from harness.store.schemas import CELL, EVALUATION, TRAINING
 
 SHARED = ("method", "backbone", "dataset", "budget", "suite_budget", "provenance", "evaluator")
@@ -66,7 +66,7 @@ def unpack(path: Path) -> dict[str, CellRecord]:
             raise _damaged(path, "it lacks a part") from error
         if reason := misfit(record, RECORD):
             raise _damaged(path, reason)
-        found[id_] = CellRecord(id_, record["cell"], record["training"], record["evaluations"], None)
+        found[id_] = CellRecord(id_, record["cell"], with_todays_names(record["training"]), record["evaluations"], None)
     return found
 
 

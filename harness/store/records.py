@@ -16,7 +16,7 @@ class CellRecord:
     cell: "suite", "seed", "method", "backbone", "dataset" (each "name", "label", "options", "distribution",
         "version" and "decides", the names of the options that decide a result; some also "fingerprint"), "budget"
         (this method's) and "suite_budget" (the suite's, for all).
-    training: "seconds", "steps", "images", "images_per_second", "peak_memory_mb", "metrics", "provenance"; None if
+    training: "seconds", "steps", "samples", "samples_per_second", "peak_memory_mb", "metrics", "provenance"; None if
         it has not been trained to the end.
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
@@ -31,6 +31,14 @@ class CellRecord:
     training: Mapping[str, Any] | None
     evaluations: Mapping[str, Mapping[str, Any]]
     failure: Mapping[str, Any] | None
+
+
+FORMER = {"images": "samples", "images_per_second": "samples_per_second"}  # what older records call them
+
+
+def with_todays_names(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A training's record; those of harness 0.2 count images."""
+    return None if training is None else {FORMER.get(name, name): value for name, value in training.items()}
 
 
 def records_of(plan: Plan, records: Iterable[CellRecord]) -> list[CellRecord]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.base.atomic_files import ANY, DamagedError, read_json
 from harness.base.errors import shown
-from harness.store.records import CellRecord
+from harness.store.records import CellRecord, with_todays_names
 
 Report = Callable[[DamagedError], None]
 
@@ -26,7 +26,7 @@ CELL = {
     "suite_budget": OPTIONAL,
 }
 TRAINING = {
-    **dict.fromkeys(("seconds", "images", "images_per_second", "peak_memory_mb"), NUMBER),
+    **dict.fromkeys(("seconds", "samples", "samples_per_second", "peak_memory_mb"), NUMBER),
     "provenance": OPTIONAL,
 }
 METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL, "bound": OPTIONAL}
@@ -82,7 +82,7 @@ def read_record(folder: str, report: Report = warn) -> CellRecord | None:
     cell = read(f"{folder}/cell.json", CELL)
     if cell is None:
         return None
-    training = read(f"{folder}/training.json", TRAINING)
+    training = with_todays_names(read(f"{folder}/training.json", TRAINING))
     evaluations = {
         path.rpartition("/")[2].removesuffix(".json"): evaluation
         for path in json_files(f"{folder}/evaluations")

@@ -95,7 +95,7 @@ def all_of_an_image_is_seen(subject: BackboneSubject) -> None:
     if unseen and len(unseen) < len(parts):  # nothing can be said of features that are zero at first
         raise Fault(
             f"features of images of {channels}x{height}x{width} do not depend on {listed(unseen)}",
-            "build the first layer for the channels of `sample_shape`, and cut nothing off",
+            "build the first layer for the channels of `shape`, and cut nothing off",
         )
 
 

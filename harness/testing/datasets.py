@@ -16,10 +16,11 @@ from torch import Tensor
 
 from harness.base.cache import cache_folder
 from harness.base.errors import UsageError
-from harness.learning.components import Dataset
 from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.modality import Modality
 from harness.learning.data.splits import Data, Split
-from harness.learning.data.streaming import picked
+from harness.learning.data.streaming import Streamed, picked
+from harness.learning.datasets import Dataset, ImageDataset
 from harness.learning.training import seed_all
 from harness.suite.cell import Component
 from harness.testing import content, declared
@@ -43,8 +44,12 @@ def check_dataset(name: str, **options: Any) -> None:
     conform(f"data set '{name}'", subject, CHECKS, NEEDED)
 
 
+Part = Tensor | list[str]
+"""Some samples of a split."""
+
+
 class Content(NamedTuple):
-    """The images of a split, digested: each one, each one's mirror image, and all in their order."""
+    """The samples of a split, digested: each one, each one's mirror image (of pictures), and all in their order."""
 
     plain: list[bytes]
     mirrored: list[bytes]
@@ -54,7 +59,7 @@ class Content(NamedTuple):
 class Again(NamedTuple):
     """A second load: labels and digest of the images of each split, and what it did beside loading."""
 
-    content: Mapping[str, tuple[Tensor, str]]
+    content: Mapping[str, tuple[Tensor | None, str]]
     settings: list[Fault]
     random_states: list[Fault]
 
@@ -71,11 +76,15 @@ class DatasetSubject:
         return made
 
     @cached_property
-    def first(self) -> tuple[Mapping[str, Split], Any]:
-        """The splits, and the augmentation that it recommends after that."""
+    def first(self) -> tuple[Mapping[str, Split], Dataset]:
+        """The splits, and what has loaded them."""
         dataset = self.make()
-        splits = dataset.load()
-        return splits, dataset.augmentation
+        return dataset.load(), dataset
+
+    @property
+    def modality(self) -> Modality:
+        splits, dataset = self.first
+        return dataset.modality(splits)
 
     @property
     def splits(self) -> Mapping[str, Split]:
@@ -96,7 +105,7 @@ class DatasetSubject:
             noted(random_states_kept("loading it"), random_states),
         ):
             splits = self.make().load()
-        content = {name: (split.labels, _whole(split)) for name, split in splits.items()}
+        content = {name: (split.labels if split.labelled else None, _whole(split)) for name, split in splits.items()}
         return Again(content, settings, random_states)
 
 
@@ -117,15 +126,15 @@ def refuse(faults: list[Fault]) -> None:
 
 
 def it_can_be_loaded(subject: DatasetSubject) -> None:
-    """Splits of uint8 images (N, C, H, W) with int64 labels (N,) within its classes, `train` among them."""
+    """Splits of samples of one modality, `train` among them."""
     try:
         splits = subject.splits
         for name, split in splits.items():
             if not isinstance(split, Split):
                 raise Fault(
-                    f"the split '{name}' is a {type(split).__name__}", "give harness.Split(images, labels, classes)"
+                    f"the split '{name}' is a {type(split).__name__}", "give harness.Split(samples, labels, classes)"
                 )
-        Data.of(splits, Augmentation(), torch.device("cpu"))
+        Data.of(splits, subject.modality, torch.device("cpu"))
     except UsageError as error:
         raise Fault(str(error).removesuffix("."), "give what harness.Split and harness.Data document") from error
 
@@ -146,7 +155,8 @@ def splits_have_their_fixed_meanings(subject: DatasetSubject) -> None:
 def every_class_has_samples(subject: DatasetSubject) -> None:
     """No class of a split is without a sample."""
     for name, split in subject.splits.items():
-        empty = [split.classes[label] for label, members in enumerate(split.by_class) if not len(members)]
+        members = split.by_class if split.labelled else []
+        empty = [split.classes[label] for label, own in enumerate(members) if not len(own)]
         if empty:
             raise Fault(f"`{name}` has no sample of the class {empty[0]!r}", "list only classes that have samples")
 
@@ -167,8 +177,10 @@ def splits_share_no_sample(subject: DatasetSubject) -> None:
 def labels_mean_the_same_in_train_and_test(subject: DatasetSubject) -> None:
     """Where the nearest mean image of a class tells other images of `train` apart, it does so in `test` as well."""
     train, test = subject.splits["train"], subject.splits.get("test")
-    if test is None:
+    if test is None or not (train.labelled and test.labelled):
         return
+    if not isinstance(train.samples, Tensor | Streamed) or not isinstance(test.samples, Tensor | Streamed):
+        return  # of texts there is no mean
     images, labels = _sample(train, 2 * SAMPLED)
     half = len(labels) // 2
     classes = labels[:half].unique()
@@ -192,8 +204,9 @@ def labels_mean_the_same_in_train_and_test(subject: DatasetSubject) -> None:
 def _sample(split: Split, number: int) -> tuple[Tensor, Tensor]:
     """Images of a split, small and flat, with their labels; the same each time."""
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:number]
-    small = (F.adaptive_avg_pool2d(part.float(), SMALL).flatten(1) for part in picked(split.images, order.split(256)))
-    return torch.cat(list(small)), split.labels[order]
+    parts = (part.float() for part in picked(split.samples, order.split(256)))
+    small = [F.adaptive_avg_pool2d(part, SMALL).flatten(1) if part.ndim == 4 else part.flatten(1) for part in parts]
+    return torch.cat(small), split.labels[order]
 
 
 def _largest_share(labels: Tensor) -> float:
@@ -215,13 +228,23 @@ def loading_repeats_itself(subject: DatasetSubject) -> None:
         raise Fault(f"splits are {list(subject.splits)}, then {list(again)}", "give the same splits each time")
     for name, split in subject.splits.items():
         labels, whole = again[name]
-        if not torch.equal(split.labels, labels) or subject.content[name].whole != whole:
+        if not _equal(split, labels) or subject.content[name].whole != whole:
             raise Fault(f"a second load gives another `{name}`", "sort what is listed, and draw with a fixed seed")
 
 
+def the_modality_is_the_registered_one(subject: DatasetSubject) -> None:
+    """What it gives is what a suite's reader is told that it gives."""
+    stated, found = subject.component.spec.modality, subject.modality.name
+    if stated != found:
+        raise Fault(f"it is registered to give {stated!r}, and gives {found!r}", f"register it with modality={found!r}")
+
+
 def the_augmentation_is_one(subject: DatasetSubject) -> None:
-    """What it recommends is a harness.Augmentation."""
-    _, augmentation = subject.first
+    """What a data set of images recommends is a harness.Augmentation."""
+    _, dataset = subject.first
+    if not isinstance(dataset, ImageDataset):
+        return
+    augmentation: Any = dataset.augmentation
     if not isinstance(augmentation, Augmentation):
         raise Fault(f"`augmentation` is {augmentation!r}", "give harness.Augmentation(crop=..., flip=...)")
 
@@ -236,31 +259,47 @@ def loading_draws_no_global_random_numbers(subject: DatasetSubject) -> None:
     refuse(subject.again.random_states)
 
 
+def _equal(split: Split, labels: Tensor | None) -> bool:
+    if labels is None or not split.labelled:
+        return labels is None and not split.labelled
+    return torch.equal(split.labels, labels)
+
+
 def _content(split: Split) -> Content:
     """In one pass over the images, which may be read from files."""
     plain: list[bytes] = []
     mirrored: list[bytes] = []
 
-    def seen(part: Tensor) -> Tensor:
-        plain.extend(hashlib.sha256(image.tobytes()).digest() for image in part.numpy())
-        mirrored.extend(hashlib.sha256(image.tobytes()).digest() for image in part.flip(-1).numpy())
+    def seen(part: Part) -> Part:
+        plain.extend(_digests(part))
+        if isinstance(part, Tensor) and part.ndim == 4:
+            mirrored.extend(_digests(part.flip(-1)))
         return part
 
     return Content(plain, mirrored, _digest(split, map(seen, _parts(split))))
+
+
+def _digests(part: Part) -> Iterator[bytes]:
+    contents = (sample.tobytes() for sample in part.numpy()) if isinstance(part, Tensor) else map(str.encode, part)
+    return (hashlib.sha256(content).digest() for content in contents)
 
 
 def _whole(split: Split) -> str:
     return _digest(split, _parts(split))
 
 
-def _parts(split: Split) -> Iterator[Tensor]:
-    return picked(split.images, torch.arange(len(split)).split(256))
+def _parts(split: Split) -> Iterator[Part]:
+    if not isinstance(split.samples, Tensor | Streamed):
+        return iter([list(split.samples)])
+    return picked(split.samples, torch.arange(len(split)).split(256))
 
 
-def _digest(split: Split, parts: Iterable[Tensor]) -> str:
-    digest = hashlib.sha256(repr(tuple(split.images.shape)).encode())
+def _digest(split: Split, parts: Iterable[Part]) -> str:
+    shape = tuple(split.samples.shape) if isinstance(split.samples, Tensor | Streamed) else (len(split),)
+    digest = hashlib.sha256(repr(shape).encode())
     for part in parts:
-        digest.update(part.numpy().tobytes())
+        for each in _digests(part):
+            digest.update(each)
     return digest.hexdigest()
 
 
@@ -273,6 +312,7 @@ CHECKS = (
     labels_mean_the_same_in_train_and_test,
     loading_repeats_itself,
     content.the_fingerprint_identifies_the_content,
+    the_modality_is_the_registered_one,
     the_augmentation_is_one,
     settings_of_the_process_are_kept,
     loading_draws_no_global_random_numbers,

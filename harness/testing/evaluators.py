@@ -195,7 +195,7 @@ def it_runs_on_a_gpu(subject: EvaluatorSubject) -> None:
     """The same with method and data on a GPU, where there is one."""
     for device in devices.accelerators():
         data = bright()
-        there = Data.of(data.splits, data.augmentation, device)
+        there = Data.of(data.splits, data.modality, device)
         with devices.runs_on(device):
             subject.make().evaluate(Trained(Known(there, 1).to(device).eval(), there))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import cast
 from zlib import crc32
 
@@ -10,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from harness.learning.components import Method
-from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.images import Images
 from harness.learning.data.splits import Data, Split
+from harness.learning.data.streaming import at
 from harness.plugins.options import NoOptions
+from harness.testing.problem import image_data
 
 CLASSES = 6
 SIZES = {  # of the classes of each split; all different, so that what is mistaken for another does not fit
@@ -38,15 +41,15 @@ def bright() -> Data:
         return Split(images, labels, tuple(classes))
 
     splits = {name: split(sizes, "uvwxyz" if name == "novel" else "abcdef") for name, sizes in SIZES.items()}
-    return Data.of(splits, Augmentation(), torch.device("cpu"))
+    return image_data(splits)
 
 
 def skewed(data: Data) -> tuple[Data, Tensor]:
     """The same, but that of `test` only the first class is whole, and two samples of each other are left; and which."""
     test = data.split("test")
     kept = torch.cat([members if label == 0 else members[:2] for label, members in enumerate(test.by_class)])
-    fewer = Split(test.images[kept], test.labels[kept], test.classes)
-    return Data({**data.splits, "test": fewer}, data.augmentation, data.mean, data.std), kept
+    fewer = Split(at(test.samples, kept), test.labels[kept], test.classes)
+    return replace(data, splits={**data.splits, "test": fewer}), kept
 
 
 class Encoder(Method):
@@ -57,8 +60,9 @@ class Encoder(Method):
 
     def __init__(self, data: Data) -> None:
         super().__init__(nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.5)), NoOptions(), data)
-        self.register_buffer("mean", data.mean)
-        self.register_buffer("std", data.std)
+        images = cast(Images, data.modality)
+        self.register_buffer("mean", images.mean[:, None, None])
+        self.register_buffer("std", images.std[:, None, None])
 
     def pixels(self, images: Tensor) -> Tensor:
         """As they were before they were normalised, in 0 .. 1."""
@@ -95,7 +99,7 @@ class ByHeart(Encoder):
 
     def __init__(self, data: Data) -> None:
         super().__init__(data)
-        images = cast(Tensor, data.train.images)
+        images = cast(Tensor, data.train.samples)
         self.classes = {_content(image): int(label) for image, label in zip(images, data.train.labels, strict=True)}
 
     def encode(self, images: Tensor) -> Tensor:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from harness.learning.data.augmentation import Augmentation
-from harness.learning.data.splits import Data, Split
+from harness.learning.data.images import Images, ImageShape
+from harness.learning.data.splits import Data, Split, require_train
+from harness.learning.data.streaming import at
 from harness.plugins.manager import Origin
 from harness.plugins.options import NoOptions
 from harness.plugins.registry import Spec
@@ -23,10 +27,10 @@ class SmallNet(nn.Module):
 
     feature_dim = 32
 
-    def __init__(self, config: NoOptions, sample_shape: tuple[int, int, int]) -> None:  # noqa: ARG002 (as all backbones)
+    def __init__(self, config: NoOptions, shape: ImageShape) -> None:  # noqa: ARG002 (as all backbones)
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(sample_shape[0], 16, 3, padding=1, bias=False),
+            nn.Conv2d(shape[0], 16, 3, padding=1, bias=False),
             nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.MaxPool2d(2),
@@ -42,14 +46,23 @@ class SmallNet(nn.Module):
 def small_net() -> Component:
     """SmallNet as a registered backbone would be."""
     origin = Origin("testing", "rep-harness", "")
-    return Component(Spec("backbone", "small", f"{__name__}:SmallNet", NoOptions, origin), NoOptions(), "small")
+    spec = Spec("backbone", "small", f"{__name__}:SmallNet", NoOptions, origin, modality="images")
+    return Component(spec, NoOptions(), "small")
+
+
+def image_data(
+    splits: Mapping[str, Split], augmentation: Augmentation | None = None, device: torch.device | None = None
+) -> Data:
+    """Splits of images as a loaded data set, by default without augmentation and on the CPU."""
+    modality = Images.of(require_train(splits).samples, augmentation or Augmentation())
+    return Data.of(splits, modality, device or torch.device("cpu"))
 
 
 def gratings(side: int = 12) -> Data:
     """Six classes that differ in direction alone; the recommended augmentation keeps it and changes the rest."""
     generator = torch.Generator().manual_seed(0)
     splits = {"train": _stripes(1024, side, generator), "test": _stripes(512, side, generator)}
-    return Data.of(splits, Augmentation(translate=0.15, jitter=1.0), torch.device("cpu"))
+    return image_data(splits, Augmentation(translate=0.15, jitter=1.0))
 
 
 def _stripes(number: int, side: int, generator: torch.Generator) -> Split:
@@ -67,13 +80,13 @@ def _stripes(number: int, side: int, generator: torch.Generator) -> Split:
 def relabelled(data: Data) -> Data:
     """The same images in the same order; the training labels belong to others of them."""
     train = data.train
-    moved = Split(train.images, train.labels.flip(0), train.classes)
-    return Data({**data.splits, "train": moved}, data.augmentation, data.mean, data.std)
+    moved = Split(train.samples, train.labels.flip(0), train.classes)
+    return replace(data, splits={**data.splits, "train": moved})
 
 
 def tested_elsewhere(data: Data) -> Data:
     """The same `train`; `test` has negatives of its images with their labels, some twice and others not."""
     test = data.split("test")
     picked = torch.arange(len(test)).square() % len(test)
-    changed = Split(255 - test.images[picked], test.labels[picked], test.classes)
-    return Data({**data.splits, "test": changed}, data.augmentation, data.mean, data.std)
+    changed = Split(255 - at(test.samples, picked), test.labels[picked], test.classes)
+    return replace(data, splits={**data.splits, "test": changed})

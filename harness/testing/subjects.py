@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.base.checkpoint_interval import Interval
-from harness.learning.building import build_method
+from harness.learning.building import build
 from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Episodes, Source, gather_episodes
 from harness.learning.data.episodes import draw_episodes
@@ -50,7 +50,7 @@ class MethodSubject:
     def build(self, seed: int = 0, data: Data | None = None) -> Method:
         dataset = small_net()  # of a cell, only method, backbone and seed have a part in building
         cell = Cell("conformance", self.component, small_net(), dataset, seed, self.budget(1))
-        return build_method(cell, data or self.data)
+        return build(cell, data or self.data).method
 
     def budget(self, steps: int) -> Budget:
         """The method's own recipe, over so many steps."""
@@ -80,7 +80,7 @@ class MethodSubject:
 
     def images(self, number: int = 12) -> Tensor:
         """Normalised images (number, 1, 12, 12) of the test split."""
-        return self.data.inputs(cast(Tensor, self.data.split("test").images)[:number])
+        return self.data.inputs(cast(Tensor, self.data.split("test").samples)[:number])
 
 
 def scalar(method: Method, batch: Any, seed: int = 0) -> Tensor:
@@ -116,7 +116,7 @@ def adaptation(method: Method, data: Data, episodes: int = EPISODES) -> Adaptati
     split, ways = data.split("test"), ways_of(method)
     generator = torch.Generator().manual_seed(0)
     batch = gather_episodes(
-        data, split.images, draw_episodes(split.by_class, ways, SHOTS, QUERIES, episodes, generator)
+        data, split.samples, draw_episodes(split.by_class, ways, SHOTS, QUERIES, episodes, generator)
     )
     support, query = batch.support, batch.query
     if method.adapts_on == "features":

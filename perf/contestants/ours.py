@@ -24,7 +24,7 @@ from harness_simclr.method import SimCLR
 from torch import nn
 from worker import Options, Work, serve
 
-from harness import Augmentation, Data, EpisodeBatch, Method, Split, Trained, draw_episodes
+from harness import Augmentation, Data, EpisodeBatch, Images, Method, Split, Trained, draw_episodes
 from harness.learning.data.batches import Source, gather_episodes
 from harness.learning.data.transforms import augment
 from harness.learning.training import make_optimizer, train
@@ -38,17 +38,18 @@ NEVER = Path("there is no checkpoint here")
 def photos(options: Options) -> Data:
     images = pictures.photos(8192)
     split = Split(images, torch.zeros(len(images), dtype=torch.int64), ("any",))
-    return Data.of({"train": split}, RECIPE, torch.device(options["device"]))
+    return Data.of({"train": split}, Images.of(images, RECIPE), torch.device(options["device"]))
 
 
 def characters(options: Options, split: str = "train") -> Data:
     images, labels = pictures.characters(options["classes"])
     drawn = Split(images, labels, tuple(map(str, range(options["classes"]))))
-    return Data.of({"train": drawn, split: drawn}, Augmentation(), torch.device(options["device"]))
+    modality = Images.of(images, Augmentation())
+    return Data.of({"train": drawn, split: drawn}, modality, torch.device(options["device"]))
 
 
 def backbone(options: Options, data: Data) -> nn.Module:
-    name, shape = options["network"], data.train.sample_shape
+    name, shape = options["network"], data.modality.shape
     if name == "resnet18":
         return resnet18(ResNetConfig(stem="small"), shape)
     return Conv4(Conv4Config(variant="stride" if name == "conv4 stride" else "pool"), shape)
@@ -64,7 +65,7 @@ def adam(options: Options) -> Budget:
 
 def training(method: Method, data: Data, budget: Budget, units: int) -> Work:
     """The harness's own loop, `units` a step."""
-    method.to(data.mean.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    method.to(data.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     source = Source(data, budget.batch_size, seed=0)
 
     def run() -> int:
@@ -88,10 +89,10 @@ def moco(options: Options) -> Work:
 def limit(options: Options) -> Work:
     """The same model, loss and optimizer on tensors that are ready: no data, augmentation, logging or schedule."""
     data = photos(options)
-    method = SimCLR(backbone(options, data), SimCLRConfig(), data).to(data.mean.device)
+    method = SimCLR(backbone(options, data), SimCLRConfig(), data).to(data.device)
     method.to(memory_format=torch.channels_last)
     method.train()
-    views = torch.randn(2, 128, 3, 32, 32, device=data.mean.device)
+    views = torch.randn(2, 128, 3, 32, 32, device=data.device)
     flat = views.flatten(0, 1).to(memory_format=torch.channels_last)
     views = flat.unflatten(0, (2, 128))
     optimizer = make_optimizer(method, sgd(options))
@@ -141,7 +142,7 @@ def episodes(options: Options, gathered: bool) -> Work:
         drawn = draw_episodes(
             by_class, options["ways"], options["shots"], options["queries"], options["at_once"], generator
         )
-        return gather_episodes(data, data.train.images, drawn)
+        return gather_episodes(data, data.train.samples, drawn)
 
     def run() -> int:
         if gathered:
@@ -165,7 +166,7 @@ def evaluation_further(options: Options) -> Work:
 def evaluation(options: Options, cached: bool) -> Work:
     """The few-shot evaluator on a frozen encoder; `cached`: another setting has already needed the features."""
     data = characters(options, "novel")
-    method = ProtoNet(backbone(options, data), ProtoNetConfig(), data).to(data.mean.device)
+    method = ProtoNet(backbone(options, data), ProtoNetConfig(), data).to(data.device)
     method.to(memory_format=torch.channels_last)
     config = FewShotConfig(
         ways=options["ways"], shots=options["shots"], queries=options["queries"], episodes=options["our_episodes"]

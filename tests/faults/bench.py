@@ -51,7 +51,7 @@ def _json(path: Path) -> Any:
 
 def _training(cell: Path) -> Any:
     training = _json(cell / "training.json")
-    return {key: training[key] for key in ("steps", "images", "metrics")}
+    return {key: training[key] for key in ("steps", "samples", "metrics")}
 
 
 def _units(cell: Path) -> Any:

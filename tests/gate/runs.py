@@ -74,7 +74,7 @@ def cell(
     own = folder / "cells" / hashlib.sha256(repr(sorted(whole.items())).encode()).hexdigest()[:16]
     write_json(own / "cell.json", whole, durable=False)
     if not failure:
-        trained = {"seconds": 10.0, "images": 100, "images_per_second": 10.0, "peak_memory_mb": 500.0}
+        trained = {"seconds": 10.0, "samples": 100, "samples_per_second": 10.0, "peak_memory_mb": 500.0}
         said = {**trained, **(training or {}), "steps": 1, "metrics": {}, "provenance": {**MACHINE, **(machine or {})}}
         write_json(own / "training.json", said, durable=False)
     for id_, said in evaluations:

@@ -95,7 +95,7 @@ def test_costs_are_compared_as_ratios_if_asked_for_and_only_on_the_same_hardware
 ) -> None:
     def timed(folder: str, speed: float, memory: float, **machine: object) -> Path:
         for seed in range(3):
-            training = {"images_per_second": speed * (1 + seed / 100), "peak_memory_mb": memory + seed}
+            training = {"samples_per_second": speed * (1 + seed / 100), "peak_memory_mb": memory + seed}
             score = evaluation("knn", {"accuracy": 0.5})
             cell(tmp_path / folder, "a", seed, score, training=training, machine=machine)
         return tmp_path / folder
@@ -126,8 +126,8 @@ def test_a_cost_that_is_asked_for_and_cannot_be_compared_is_said(
     before: float | None, after: float, why: str, quick: Harness, suite: Suite, tmp_path: Path
 ) -> None:
     for folder, speed in (("before", before), ("after", after)):
-        run(tmp_path / folder, {"a": [0.5, 0.5]}, training={"images_per_second": speed})
-        run(tmp_path / folder, {"idle": [0.5, 0.5]}, training={"images_per_second": 0.0})  # what never trains
+        run(tmp_path / folder, {"a": [0.5, 0.5]}, training={"samples_per_second": speed})
+        run(tmp_path / folder, {"idle": [0.5, 0.5]}, training={"samples_per_second": 0.0})  # what never trains
     quick("baseline", tmp_path / "before", "--output", "b.json")
     gated = suite(SUITE + "gate: {speed: 1.5}\n")
     done = quick("check", tmp_path / "after", "--baseline", "b.json", "--gate", gated, code=3)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from harness.base.errors import UsageError
-from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.draw import Draw
 from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
 from harness.learning.data.splits import Data, require_classes
-from harness.learning.data.streaming import AHEAD, Images, Streamed, read_ahead
-from harness.learning.data.transforms import Draw, augment_with
+from harness.learning.data.streaming import AHEAD, Samples, at, on, read_ahead
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Source:
 
     @property
     def device(self) -> torch.device:
-        return self.data.mean.device
+        return self.data.device
 
     def generator(self, purpose: str, number: int, device: torch.device | None = None) -> torch.Generator:
         """Randomness that depends on the seed, the purpose and the number alone."""
@@ -55,12 +54,12 @@ class Source:
         order = _permutation(len(self.data.train), derive_seed(self.seed, "order", epoch), device or self.device)
         return order[position * self.batch_size : (position + 1) * self.batch_size][self.own(self.batch_size)]
 
-    def images(self, step: int) -> Tensor:
-        """uint8 (N, C, H, W): the images at `indices`."""
-        images = self.data.train.images
-        where = torch.device("cpu") if isinstance(images, Streamed) else self.device
-        read_ahead(images, (self.indices(each, where) for each in _from(step)))
-        return images[self.indices(step, where)]
+    def samples(self, step: int) -> Tensor:
+        """The samples at `indices`, as the split has them: (N, ...)."""
+        samples = self.data.train.samples
+        where = on(samples)
+        read_ahead(samples, (self.indices(each, where) for each in _from(step)))
+        return at(samples, self.indices(step, where))
 
 
 @runtime_checkable
@@ -93,7 +92,7 @@ def _permutation(number: int, seed: int, device: torch.device) -> Tensor:
 
 
 def _from(step: int) -> range:
-    """The steps whose images are needed now or soon."""
+    """The steps whose samples are needed now or soon."""
     return range(step, step + 1 + AHEAD)
 
 
@@ -103,15 +102,15 @@ def derive_seed(*parts: object) -> int:
 
 
 class LabelledBatch(NamedTuple):
-    """`images`: float (N, C, H, W); `labels`: int64 (N,)."""
+    """`inputs`: what a network sees of the samples, (N, ...); `labels`: int64 (N,)."""
 
-    images: Tensor
+    inputs: Tensor
     labels: Tensor
 
 
 class EpisodeBatch(NamedTuple):
-    """T few-shot tasks of W classes: `support` float (T, W * shots, C, H, W), `support_labels` int64 (T, W * shots) in
-    0 .. W - 1, and likewise `query` and `query_labels`, which are shuffled."""
+    """T few-shot tasks of W classes: `support` (T, W * shots, ...), what a network sees; `support_labels` int64
+    (T, W * shots) in 0 .. W - 1; and likewise `query` and `query_labels`, which are shuffled."""
 
     support: Tensor
     support_labels: Tensor
@@ -121,13 +120,17 @@ class EpisodeBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Views:
-    """`number` augmented views of each image of a batch: a float tensor (number, N, C, H, W). No label is in it."""
+    """`number` random views of each sample of a batch, as a network sees them: (number, N, ...). No label is in it.
+
+    augmentation: changes to how the data set's views are made, such as `harness.Augmentation`; none by default.
+    """
 
     number: int = 2
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Any = None
 
     def check(self, source: Source) -> None:
         _require_batch(source)
+        source.data.modality.augmented(self.augmentation)
 
     def samples_per_step(self, source: Source) -> int:
         return source.batch_size
@@ -136,23 +139,24 @@ class Views:
         return source.steps_per_epoch
 
     def draw(self, source: Source, step: int) -> Tensor:
-        pixels = source.data.pixels(source.images(step))
-        strength = self.augmentation.over(source.data.augmentation)
-        generator = source.generator("views", step)
-        draw = partial(Draw, source.batch_size, generator, source.own(source.batch_size))
-        views = [augment_with(draw(), pixels, strength) for _ in range(self.number)]
-        return source.data.normalize(torch.stack(views))
+        samples, modality = source.samples(step), source.data.modality.augmented(self.augmentation)
+        generator = source.generator("views", step)  # one for all views: each goes on where the last one ended
+        own = source.own(source.batch_size)
+        return torch.stack(
+            [modality.view(samples, Draw(source.batch_size, generator, own)) for _ in range(self.number)]
+        )
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """A batch of images, each augmented once, with their labels: a LabelledBatch."""
+    """A batch of samples, a random view of each, with their labels: a LabelledBatch."""
 
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Any = None
 
     def check(self, source: Source) -> None:
         _require_batch(source)
         require_classes(source.data.train, "train")
+        source.data.modality.augmented(self.augmentation)
 
     def samples_per_step(self, source: Source) -> int:
         return source.batch_size
@@ -161,11 +165,10 @@ class Labelled:
         return source.steps_per_epoch
 
     def draw(self, source: Source, step: int) -> LabelledBatch:
-        pixels = source.data.pixels(source.images(step))
-        strength = self.augmentation.over(source.data.augmentation)
+        modality = source.data.modality.augmented(self.augmentation)
         draw = Draw(source.batch_size, source.generator("views", step), source.own(source.batch_size))
-        views = augment_with(draw, pixels, strength)
-        return LabelledBatch(source.data.normalize(views), source.data.train.labels[source.indices(step)])
+        views = modality.view(source.samples(step), draw)
+        return LabelledBatch(views, source.data.train.labels[source.indices(step)])
 
 
 @dataclass(frozen=True)
@@ -205,18 +208,17 @@ class Episodes:
         return drawn.of_classes(source.own(self.ways))
 
     def draw(self, source: Source, step: int) -> EpisodeBatch:
-        images = source.data.train.images
-        read_ahead(images, (self.indices(source, each).samples for each in _from(step)))
-        return gather_episodes(source.data, images, self.indices(source, step))
+        samples = source.data.train.samples
+        read_ahead(samples, (self.indices(source, each).samples for each in _from(step)))
+        return gather_episodes(source.data, samples, self.indices(source, step))
 
 
-def gather_episodes(data: Data, images: Images, drawn: EpisodeIndices) -> EpisodeBatch:
-    """The normalised images of the drawn episodes, on the data's device."""
-    where = torch.device("cpu") if isinstance(images, Streamed) else images.device
-    inputs = data.inputs(images[drawn.samples.to(where, non_blocking=True)])
+def gather_episodes(data: Data, samples: Samples, drawn: EpisodeIndices) -> EpisodeBatch:
+    """What a network sees of the samples of the drawn episodes, on the data's device."""
+    inputs = data.inputs(at(samples, drawn.samples.to(on(samples), non_blocking=True)))
     support, query = inputs.split([drawn.support.shape[1], drawn.query.shape[1]], dim=1)
     support_labels, query_labels = (
-        labels.to(images.device, non_blocking=True) for labels in (drawn.support_labels, drawn.query_labels)
+        labels.to(data.device, non_blocking=True) for labels in (drawn.support_labels, drawn.query_labels)
     )
     return EpisodeBatch(support, support_labels, query, query_labels)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -11,11 +11,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from harness.base.errors import UsageError
-from harness.learning.data.augmentation import Augmentation
-from harness.learning.data.streaming import Images, picked
+from harness.learning.data.modality import Modality
+from harness.learning.data.streaming import Samples, Streamed
 
-MEASURED_WHOLE = 2**30  # values; of larger splits, the moments are those of a sample
-MEASURED = 2048  # images in that sample
+Tokenize = Callable[[Sequence[str]], Tensor]
 
 
 class ByClass(list[Tensor]):
@@ -34,39 +33,54 @@ class ByClass(list[Tensor]):
         return tables[least]
 
 
-@dataclass(frozen=True)
 class Split:
-    """Samples with their classes. `images`: uint8 (N, C, H, W); `labels`: int64 (N,), indices into `classes`.
+    """A table: a row for each of N samples.
 
-    `images` is a tensor, or Streamed: what does not fit in memory and is read when it is indexed.
+    samples: a tensor (N, ...); Streamed, what does not fit in memory and is read when it is indexed; or texts.
+    labels: int64 (N,), indices into `classes`; None where nothing is known of the samples.
+    columns: further tensors (N, ...) by name, of what a batch or an evaluator needs: domain, score, boxes.
     """
 
-    images: Images
-    labels: Tensor
-    classes: tuple[str, ...]
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        samples: Samples,
+        labels: Tensor | None = None,
+        classes: Sequence[str] = (),
+        columns: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """Raises UsageError where shapes, types or labels do not fit together."""
-        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
-            raise UsageError(f"images must be uint8 (N, C, H, W), not {self.images.dtype} {tuple(self.images.shape)}.")
-        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
-            raise UsageError(
-                f"labels must be int64 ({len(self.images)},), not {self.labels.dtype} {tuple(self.labels.shape)}."
-            )
-        if not len(self.labels):
+        self.samples = samples
+        self.classes = tuple(classes)
+        self.columns = dict(columns or {})
+        self._labels = labels
+        if not len(samples):
             raise UsageError("a split has no samples.")
-        least, greatest = int(self.labels.min()), int(self.labels.max())
+        if labels is not None:
+            self._check_labels(labels)
+        for name, column in self.columns.items():
+            if not isinstance(column, Tensor) or len(column) != len(samples):
+                raise UsageError(f"the column '{name}' must be a tensor of {len(samples)} rows, one for each sample.")
+
+    def _check_labels(self, labels: Tensor) -> None:
+        if labels.dtype != torch.int64 or labels.shape != (len(self),):
+            raise UsageError(f"labels must be int64 ({len(self)},), not {labels.dtype} {tuple(labels.shape)}.")
+        least, greatest = int(labels.min()), int(labels.max())
         if least < 0 or greatest >= len(self.classes):
             raise UsageError(f"labels must be in 0 .. {len(self.classes) - 1}, not {least} .. {greatest}.")
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.samples)
 
     @property
-    def sample_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)"""
-        channels, height, width = self.images.shape[1:]
-        return channels, height, width
+    def labelled(self) -> bool:
+        return self._labels is not None
+
+    @property
+    def labels(self) -> Tensor:
+        """int64 (N,). Raises UsageError if there are none."""
+        if self._labels is None:
+            raise UsageError("the split has no labels, which this needs.")
+        return self._labels
 
     @cached_property
     def by_class(self) -> ByClass:
@@ -75,47 +89,56 @@ class Split:
         order = torch.argsort(labels, stable=True)
         return ByClass(order.split(torch.bincount(labels, minlength=len(self.classes)).tolist()))
 
+    def column(self, name: str) -> Tensor:
+        """Raises UsageError that names the columns there are."""
+        if name not in self.columns:
+            raise UsageError(f"the split has no column '{name}'; it has {', '.join(self.columns) or 'none'}.")
+        return self.columns[name]
+
+    def with_samples(self, samples: Samples) -> Split:
+        """The same rows with other samples."""
+        return Split(samples, self._labels, self.classes, self.columns)
+
     def to(self, device: torch.device) -> Split:
-        return Split(self.images.to(device), self.labels.to(device), self.classes)
+        samples = self.samples.to(device) if isinstance(self.samples, Tensor | Streamed) else self.samples
+        labels = None if self._labels is None else self._labels.to(device)
+        columns = {name: column.to(device) for name, column in self.columns.items()}
+        return Split(samples, labels, self.classes, columns)
 
 
 def require_classes(split: Split, name: str) -> None:
     """Raises UsageError if there is nothing to tell apart: whatever is learned would score 100 %."""
+    if not split.labelled:
+        raise UsageError(f"the split '{name}' has no labels, which this needs.")
     if len(split.classes) < 2:
         raise UsageError(f"the split '{name}' has one class only, {split.classes[0]!r}; it takes two to tell apart.")
 
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded data set: its splits on a device, what to augment, and the training split's moments per channel.
+    """A loaded data set: its splits, what their samples are, and the device that they are on.
 
     `train` and `test` hold the same classes and no common sample; `validation` and `novel`, where they exist, hold
     further classes, each in one split only.
     """
 
     splits: Mapping[str, Split]
-    augmentation: Augmentation
-    mean: Tensor
-    std: Tensor
+    modality: Modality
+    device: torch.device
     notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls,
-        splits: Mapping[str, Split],
-        augmentation: Augmentation,
-        device: torch.device,
-        notes: tuple[str, ...] = (),
+        cls, splits: Mapping[str, Split], modality: Modality, device: torch.device, notes: tuple[str, ...] = ()
     ) -> Data:
-        """Move `splits` to `device` and measure the training split. Raises UsageError if there is none."""
-        if "train" not in splits:
-            raise UsageError(f"a data set needs a split 'train'; this one has {', '.join(splits) or 'none'}.")
-        shapes = {split.sample_shape for split in splits.values()}
-        if len(shapes) > 1:
-            raise UsageError(f"all splits must have samples of one shape, not {sorted(shapes)}.")
-        mean, std = _moments(splits["train"].images)
+        """Move `splits` to `device`. Raises UsageError for samples that are not of the modality."""
+        for name, split in splits.items():
+            try:
+                modality.check(split.samples)
+            except UsageError as error:
+                raise UsageError(f"the split '{name}': {error}") from error
         moved = {name: split.to(device) for name, split in splits.items()}
-        return cls(moved, augmentation, mean.to(device), std.to(device), notes)
+        return cls(moved, modality.to(device), device, notes)
 
     def split(self, name: str) -> Split:
         """Raises UsageError that names the splits there are."""
@@ -127,34 +150,22 @@ class Data:
     def train(self) -> Split:
         return self.splits["train"]
 
-    def pixels(self, images: Tensor) -> Tensor:
-        """uint8 (..., C, H, W) -> float in [0, 1]."""
-        return images.float() / 255
+    def inputs(self, samples: Tensor) -> Tensor:
+        """Samples of a split (..., *sample) as a network sees them."""
+        return self.modality.inputs(samples)
 
-    def normalize(self, pixels: Tensor) -> Tensor:
-        """float in [0, 1], (..., C, H, W) -> zero mean and unit variance per channel over the training split."""
-        return (pixels - self.mean[:, None, None]) / self.std[:, None, None]
+    def tokenized(self, tokenize: Tokenize) -> Data:
+        """With each split's texts as the tokens that a backbone makes of them, int64 (N, L), on the device."""
+        tokens = {
+            name: split.with_samples(tokenize(split.samples).to(self.device))
+            for name, split in self.splits.items()
+            if not isinstance(split.samples, Tensor | Streamed)
+        }
+        return replace(self, splits={**self.splits, **tokens})
 
-    def inputs(self, images: Tensor) -> Tensor:
-        """uint8 (..., C, H, W) -> what a network sees: `normalize(pixels(images))` up to rounding, in a new tensor."""
-        scale = (255 * self.std).reciprocal()[:, None, None]
-        return images.float().mul_(scale).sub_(255 * self.mean[:, None, None] * scale)
 
-
-def _moments(images: Images) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation per channel of uint8 images, in [0, 1], from exact integer counts.
-
-    Of more than MEASURED_WHOLE values, those of MEASURED images chosen with a fixed seed: whether images are streamed
-    must not matter.
-    """
-    index = torch.arange(len(images))
-    if images.shape.numel() > MEASURED_WHOLE:
-        index = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:MEASURED].sort().values
-    counts = torch.zeros(images.shape[1], 256, dtype=torch.float64)
-    for part in picked(images, index.split(256)):
-        counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in part.unbind(1)])
-    values = torch.arange(256, dtype=torch.float64) / 255
-    shares = counts / counts.sum(1, keepdim=True)
-    mean = shares @ values
-    variance = (shares * (values - mean[:, None]) ** 2).sum(1)
-    return mean.float(), variance.sqrt().clamp_min(1e-3).float()
+def require_train(splits: Mapping[str, Split]) -> Split:
+    """The training split. Raises UsageError if there is none."""
+    if "train" not in splits:
+        raise UsageError(f"a data set needs a split 'train'; this one has {', '.join(splits) or 'none'}.")
+    return splits["train"]

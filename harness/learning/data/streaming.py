@@ -1,4 +1,4 @@
-"""Images that do not fit in memory: read by threads when they are asked for, or a little before."""
+"""Samples that do not fit in memory: read by threads when they are asked for, or a little before."""
 
 from __future__ import annotations
 
@@ -6,53 +6,67 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-AHEAD = 2  # batches that are read while one is in use
-TASK = 4  # pictures that a thread reads at a time: one by one, the queue itself would cost the interpreter
+from harness.base.errors import UsageError
 
-Read = Callable[[int], NDArray[np.uint8]]
+AHEAD = 2  # batches that are read while one is in use
+TASK = 4  # samples that a thread reads at a time: one by one, the queue itself would cost the interpreter
+
+Read = Callable[[int], NDArray[Any]]
 
 
 class Streamed:
-    """Stands for a uint8 tensor (N, C, H, W) on `device`, of which only what is indexed is ever read.
+    """Stands for a tensor (N, ...) on `device`, of which only what is indexed is ever read.
 
-    `read(i)` gives image i, uint8 (H, W, C), and names the file in what it raises. It is called in as many threads as
-    torch has in this process, so it should spend its time where the interpreter is free, as Pillow does. They stop when
-    nothing refers to these images any more.
+    `read(i)` gives sample i, an array of `shape[1:]` and `dtype`, and names the file in what it raises. It is called in
+    as many threads as torch has in this process, so it should spend its time where the interpreter is free, as numpy
+    and Pillow do. They stop when nothing refers to these samples any more.
     """
 
-    dtype = torch.uint8
-    ndim = 4
-
-    def __init__(self, read: Read, shape: tuple[int, int, int, int], device: torch.device | None = None) -> None:
+    def __init__(
+        self, read: Read, shape: tuple[int, ...], device: torch.device | None = None, dtype: torch.dtype = torch.uint8
+    ) -> None:
         self.read = read
         self.shape = torch.Size(shape)
         self.device = device or torch.device("cpu")
+        self.dtype = dtype
         self._pending: dict[bytes, _Reading] = {}
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The shape of what `read` gives."""
+        return self.shape[1:]
+
+    def arranged(self, samples: Tensor) -> Tensor:
+        """What was read, (n, *stored), as (n, *shape[1:])."""
+        return samples
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def to(self, device: torch.device) -> Streamed:
-        number, channels, height, width = self.shape
-        return Streamed(self.read, (number, channels, height, width), device)
+    def to(self, device: torch.device) -> Self:
+        return type(self)(self.read, self.shape, device, self.dtype)
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        """The images at `index`, int64 of any shape: uint8 (*index.shape, C, H, W), as a tensor would give them.
+        """The samples at `index`, int64 of any shape: (*index.shape, ...), as a tensor would give them.
 
         An index on the CPU spares the device a wait. Raises TypeError for another kind of index, and whatever `read`
         raises.
         """
         places = _places(index)
         reading = self._pending.pop(places.tobytes(), None) or self._start(places)
-        images = reading.wait().to(self.device, non_blocking=True)
-        return images.permute(0, 3, 1, 2).contiguous().view(*index.shape, *self.shape[1:])
+        samples = reading.wait().to(self.device, non_blocking=True)
+        return self.arranged(samples).view(*index.shape, *self.shape[1:])
 
     def prefetch(self, index: Tensor) -> None:
         """Begin to read what `index` will soon be asked for. Of what nobody asks for, the oldest is forgotten."""
@@ -65,12 +79,11 @@ class Streamed:
         self._pending[key] = self._start(places)
 
     def _start(self, places: NDArray[np.int64]) -> _Reading:
-        _, channels, height, width = self.shape
         pinned = self.device.type == "cuda"
-        images = torch.empty(len(places), height, width, channels, dtype=torch.uint8, pin_memory=pinned)
-        out, tasks = images.numpy(), range(0, len(places), TASK)
+        samples = torch.empty(len(places), *self.stored, dtype=self.dtype, pin_memory=pinned)
+        out, tasks = samples.numpy(), range(0, len(places), TASK)
         return _Reading(
-            images,
+            samples,
             [self._pool.submit(_fill, out[at : at + TASK], self.read, places[at : at + TASK].tolist()) for at in tasks],
         )
 
@@ -82,27 +95,52 @@ class Streamed:
         return pool
 
 
-Images = Tensor | Streamed
+class StreamedImages(Streamed):
+    """Images (N, C, H, W), uint8, of which `read(i)` gives number i as files have it: (H, W, C)."""
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        _, channels, height, width = self.shape
+        return height, width, channels
+
+    def arranged(self, samples: Tensor) -> Tensor:
+        return samples.permute(0, 3, 1, 2).contiguous()
 
 
-def read_ahead(images: Images, indices: Iterable[Tensor]) -> None:
-    """Begin to read what `indices` will ask for, the most urgent first, if these images are read at all."""
-    if isinstance(images, Streamed):
+Samples = Tensor | Streamed | Sequence[str]
+"""What a split holds: a tensor (N, ...), what is read when it is indexed, or texts, which a backbone tokenizes."""
+
+
+def on(samples: Samples) -> torch.device:
+    """Where an index of these samples should be: of those that are read, on the CPU."""
+    return samples.device if isinstance(samples, Tensor) else torch.device("cpu")
+
+
+def read_ahead(samples: Samples, indices: Iterable[Tensor]) -> None:
+    """Begin to read what `indices` will ask for, the most urgent first, if these samples are read at all."""
+    if isinstance(samples, Streamed):
         for index in indices:
-            images.prefetch(index)
+            samples.prefetch(index)
 
 
-def picked(images: Images, indices: Sequence[Tensor]) -> Iterator[Tensor]:
-    """The images at each of `indices` in turn; the next ones are read meanwhile."""
+def at(samples: Samples, index: Tensor) -> Tensor:
+    """The samples at `index`, int64 of any shape. Raises UsageError for texts that no backbone has made tokens of."""
+    if isinstance(samples, Tensor | Streamed):
+        return samples[index]
+    raise UsageError("samples are texts, and this backbone does not make numbers of them: it has no `tokenize`.")
+
+
+def picked(samples: Samples, indices: Sequence[Tensor]) -> Iterator[Tensor]:
+    """The samples at each of `indices` in turn; the next ones are read meanwhile."""
     for number, index in enumerate(indices):
-        read_ahead(images, indices[number : number + 1 + AHEAD])
-        yield images[index]
+        read_ahead(samples, indices[number : number + 1 + AHEAD])
+        yield at(samples, index)
 
 
 class _Reading(NamedTuple):
-    """Images (N, H, W, C) that threads are filling."""
+    """Samples (n, ...) that threads are filling."""
 
-    images: Tensor
+    samples: Tensor
     tasks: list[Future[None]]
 
     def wait(self) -> Tensor:
@@ -112,7 +150,7 @@ class _Reading(NamedTuple):
         except BaseException:
             self.cancel()
             raise
-        return self.images
+        return self.samples
 
     def cancel(self) -> None:
         for task in self.tasks:
@@ -121,10 +159,10 @@ class _Reading(NamedTuple):
 
 def _places(index: Tensor) -> NDArray[np.int64]:
     if not isinstance(index, Tensor) or index.dtype != torch.int64:
-        raise TypeError("streamed images are indexed by int64 tensors.")
+        raise TypeError("streamed samples are indexed by int64 tensors.")
     return index.detach().cpu().flatten().numpy()
 
 
-def _fill(out: NDArray[np.uint8], read: Read, places: list[int]) -> None:
-    for image, place in zip(out, places, strict=True):
-        image[:] = read(place)
+def _fill(out: NDArray[Any], read: Read, places: list[int]) -> None:
+    for sample, place in zip(out, places, strict=True):
+        sample[...] = read(place)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.learning.data import colour
 from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.draw import Draw
 from harness.learning.data.geometry import affine, crop_resize
 
 ASPECT = (3 / 4, 4 / 3)  # of a random crop
@@ -27,16 +28,16 @@ def augment_with(draw: Draw, pixels: Tensor, strength: Augmentation) -> Tensor:
     given = pixels
     mirrored = draw.chance(strength.flip) if strength.flip else None
     if strength.crop:
-        pixels = crop_resize(pixels, draw.boxes(strength.crop, pixels.shape[2], pixels.shape[3]), mirrored)
+        pixels = crop_resize(pixels, boxes(draw, strength.crop, pixels.shape[2], pixels.shape[3]), mirrored)
     elif mirrored is not None:
         pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
     if strength.rotate or strength.translate or strength.scale or strength.shear:
-        pixels = affine(pixels, *draw.moves(strength, pixels.shape[2], pixels.shape[3]))
+        pixels = affine(pixels, *moves(draw, strength, pixels.shape[2], pixels.shape[3]))
     if pixels is given:
         pixels = pixels.clone()  # what follows writes in place
     if strength.jitter:
         shaken = draw.chances(0.8)
-        amounts, orders = draw.of(shaken).shakes(strength.jitter, pixels.shape[1])
+        amounts, orders = shakes(draw.of(shaken), strength.jitter, pixels.shape[1])
         pixels = some(pixels, shaken[draw.own], lambda part, _: jitter(part, amounts, orders))
     if strength.gray and pixels.shape[1] == 3:
         pixels = some(pixels, draw.chance(strength.gray), lambda part, _: colour.luminance(part).expand_as(part))
@@ -65,73 +66,40 @@ def some(
     return pixels.index_copy_(0, rows, change(pixels.index_select(0, rows), rows))
 
 
-class Draw:
-    """Random parameters for the `own` ones of `number` samples: what each sample gets does not depend on which are."""
+def shakes(draw: Draw, strength: float, channels: int) -> tuple[list[Tensor], Tensor]:
+    """Amounts of `jitter`, .8 s for brightness, contrast and saturation, .2 s for hue, and the order of each."""
+    spread = 0.8 * strength
+    amounts = [draw.uniform(max(0.0, 1 - spread), 1 + spread) for _ in range(3)]
+    amounts.append(draw.uniform(-0.2 * strength, 0.2 * strength))
+    amounts = amounts if channels == 3 else amounts[:2]
+    return amounts, draw.orders(len(amounts))
 
-    def __init__(self, number: int, generator: torch.Generator, own: slice = slice(None)) -> None:
-        self.number = number
-        self.generator = generator
-        self.own = own
 
-    def of(self, chosen: Tensor) -> Draw:
-        """For the `chosen` ones of all samples (number,), or for all where `some` changes all."""
-        if chosen.device.type != "cpu":
-            return self
-        before, within = (int(chosen[part].sum()) for part in (slice(self.own.start or 0), self.own))
-        return Draw(int(chosen.sum()), self.generator, slice(before, before + within))
+def boxes(draw: Draw, share: tuple[float, float], height: int, width: int) -> Tensor:
+    """Random resized crops, (N, 4): top, left, height, width.
 
-    def everywhere(self, low: float, high: float, *more: int) -> Tensor:
-        """For all samples, not the own ones alone: (number, *more)"""
-        device = self.generator.device
-        return low + (high - low) * torch.rand(self.number, *more, generator=self.generator, device=device)
+    An area share and a log-uniform aspect, drawn again while the box is too large for the picture.
+    """
+    area = height * width * draw.uniform(*share, TRIES)
+    ratio = draw.uniform(math.log(ASPECT[0]), math.log(ASPECT[1]), TRIES).exp()
+    heights, widths = (area / ratio).sqrt().round(), (area * ratio).sqrt().round()
+    fits = (heights >= 1) & (heights <= height) & (widths >= 1) & (widths <= width)
+    first = fits.int().argmax(1, keepdim=True)
+    found = fits.any(1)
+    high = torch.where(found, heights.gather(1, first).squeeze(1), height)
+    wide = torch.where(found, widths.gather(1, first).squeeze(1), width)
+    top = (draw.uniform(0, 1) * (height - high + 1)).floor()
+    left = (draw.uniform(0, 1) * (width - wide + 1)).floor()
+    return torch.stack([top, left, high, wide], 1).long()
 
-    def uniform(self, low: float, high: float, *more: int) -> Tensor:
-        """(N, *more)"""
-        return self.everywhere(low, high, *more)[self.own]
 
-    def chances(self, probability: float) -> Tensor:
-        """For all samples (number,)"""
-        return self.everywhere(0, 1) < probability
-
-    def chance(self, probability: float) -> Tensor:
-        return self.chances(probability)[self.own]
-
-    def orders(self, number: int) -> Tensor:
-        """A random permutation of 0 .. number - 1 for each sample: (N, number)."""
-        return self.uniform(0, 1, number).argsort(1)
-
-    def shakes(self, strength: float, channels: int) -> tuple[list[Tensor], Tensor]:
-        """Amounts of `jitter`, .8 s for brightness, contrast and saturation, .2 s for hue, and the order of each."""
-        spread = 0.8 * strength
-        amounts = [self.uniform(max(0.0, 1 - spread), 1 + spread) for _ in range(3)]
-        amounts.append(self.uniform(-0.2 * strength, 0.2 * strength))
-        amounts = amounts if channels == 3 else amounts[:2]
-        return amounts, self.orders(len(amounts))
-
-    def boxes(self, share: tuple[float, float], height: int, width: int) -> Tensor:
-        """Random resized crops, (N, 4): top, left, height, width.
-
-        An area share and a log-uniform aspect, drawn again while the box is too large for the picture.
-        """
-        area = height * width * self.uniform(*share, TRIES)
-        ratio = self.uniform(math.log(ASPECT[0]), math.log(ASPECT[1]), TRIES).exp()
-        heights, widths = (area / ratio).sqrt().round(), (area * ratio).sqrt().round()
-        fits = (heights >= 1) & (heights <= height) & (widths >= 1) & (widths <= width)
-        first = fits.int().argmax(1, keepdim=True)
-        found = fits.any(1)
-        high = torch.where(found, heights.gather(1, first).squeeze(1), height)
-        wide = torch.where(found, widths.gather(1, first).squeeze(1), width)
-        top = (self.uniform(0, 1) * (height - high + 1)).floor()
-        left = (self.uniform(0, 1) * (width - wide + 1)).floor()
-        return torch.stack([top, left, high, wide], 1).long()
-
-    def moves(self, strength: Augmentation, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Angle, shift in pixels (N, 2), zoom and horizontal shear of `affine`."""
-        most = strength.translate or 0.0
-        angle = torch.deg2rad(self.uniform(-1, 1) * (strength.rotate or 0.0))
-        shift = torch.stack([width * self.uniform(-most, most), height * self.uniform(-most, most)], 1)
-        zoom = self.uniform(*(strength.scale or (1.0, 1.0)))
-        return angle, shift, zoom, torch.deg2rad(self.uniform(-1, 1) * (strength.shear or 0.0))
+def moves(draw: Draw, strength: Augmentation, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Angle, shift in pixels (N, 2), zoom and horizontal shear of `affine`."""
+    most = strength.translate or 0.0
+    angle = torch.deg2rad(draw.uniform(-1, 1) * (strength.rotate or 0.0))
+    shift = torch.stack([width * draw.uniform(-most, most), height * draw.uniform(-most, most)], 1)
+    zoom = draw.uniform(*(strength.scale or (1.0, 1.0)))
+    return angle, shift, zoom, torch.deg2rad(draw.uniform(-1, 1) * (strength.shear or 0.0))
 
 
 def jitter(pixels: Tensor, amounts: list[Tensor], orders: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from harness.store.records import CellRecord
 
 BySeed = dict[int, float | None]
 Key = tuple[str, str, str]  # labels of data set, backbone, method
-COSTS = {"speed": "images_per_second", "memory": "peak_memory_mb"}  # of the training, as the gate names them
+COSTS = {"speed": "samples_per_second", "memory": "peak_memory_mb"}  # of the training, as the gate names them
 HARDWARE = ("platform", "cpu", "cores", "threads", "device")
 VERSIONS = ("harness", "torch", "python", "commit")
 

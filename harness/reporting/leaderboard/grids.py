@@ -84,15 +84,15 @@ def _to_best(column: Column, score: Score | None) -> Cell:
 def costs(table: Table) -> Grid:
     """Rows by costs, each the mean over seeds."""
     evaluators = {column.key[0] for column in table.columns}
-    headers = (table.by, "budget", "train s", "evaluate s", "images/s", "images seen", "peak MB")
+    headers = (table.by, "budget", "train s", "evaluate s", "samples/s", "samples seen", "peak MB")
     rows = [
         (
             Cell(row.label),
             Cell(_budget(row)),
             _training(row, "seconds"),
             _mean(_evaluation_seconds(cell, evaluators) for cell in row.cells),
-            _training(row, "images_per_second"),
-            _training(row, "images"),
+            _training(row, "samples_per_second"),
+            _training(row, "samples"),
             _training(row, "peak_memory_mb"),
         )
         for row in table.rows
@@ -123,7 +123,7 @@ def score_cell(
 
 def _budget(row: Row) -> str:
     """How long the method trained; all seeds of a row share it."""
-    trained = [cell for cell in row.cells if (cell.training or {}).get("images")]
+    trained = [cell for cell in row.cells if (cell.training or {}).get("samples")]
     budget = trained[0].cell.get("budget") or {} if trained else {}
     for unit in ("steps", "epochs"):
         if budget.get(unit) is not None:

@@ -15,8 +15,8 @@ from harness.store.records import CellRecord
 if TYPE_CHECKING:
     import pandas as pd
 
-_TRAINING = {"seconds": "train_seconds", "images": "images_seen"} | {
-    name: name for name in ("images_per_second", "peak_memory_mb")
+_TRAINING = {"seconds": "train_seconds", "samples": "samples_seen"} | {
+    name: name for name in ("samples_per_second", "peak_memory_mb")
 }
 COLUMNS = (
     *("comparable", "suite", "dataset", "backbone", "method", "seed", "evaluator", "metric", "value", "half_width"),

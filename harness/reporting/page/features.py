@@ -1,4 +1,4 @@
-"""What trained encoders make of test images, in two dimensions. Models and data are loaded: only if asked for."""
+"""What trained encoders make of test samples, in two dimensions. Models and data are loaded: only if asked for."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from harness.base.errors import UsageError
 from harness.base.slugs import shortened
-from harness.learning.building import build_method, load_data
+from harness.learning.building import build, load_data
 from harness.learning.data.splits import Data, Split
+from harness.learning.data.streaming import at
 from harness.plugins.registry import registry
 from harness.reporting.leaderboard.tables import Row, Table
 from harness.reporting.leaderboard.text import clean
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CLASSES, IMAGES = len(SERIES), 40  # at most so many classes, and images of each
+CLASSES, SAMPLES = len(SERIES), 40  # at most so many classes, and samples of each
 
 
 def features(table: Table, folder: Path, book: Sketchbook) -> tuple[list[Picture], list[str]]:
@@ -42,8 +43,8 @@ def features(table: Table, folder: Path, book: Sketchbook) -> tuple[list[Picture
             cell, model = _cell(table, row, folder)
             data = data or load_data(cell.dataset, torch.device("cpu"))
             split = data.split("test")
-            samples = torch.cat([indices[:IMAGES] for indices in _classes(split)])
-            found = _encoded(cell, model, data, split, samples)
+            samples = torch.cat([indices[:SAMPLES] for indices in _classes(split)])
+            found = _encoded(cell, model, data, samples)
             pictures.append(_picture(row.label, cell.seed, found, split.labels[samples], split.classes, book))
         except (UsageError, SafetensorError, RuntimeError, OSError) as error:
             missing.append(f"No features of {row.label}: {clean(error, 200)}")
@@ -81,11 +82,11 @@ def _classes(split: Split) -> Iterable[Tensor]:
 
 
 @torch.no_grad()
-def _encoded(cell: Cell, model: Path, data: Data, split: Split, samples: Tensor) -> Tensor:
-    method = build_method(cell, data)
+def _encoded(cell: Cell, model: Path, data: Data, samples: Tensor) -> Tensor:
+    method, data = build(cell, data)
     load_model(method, model)
     method.eval()
-    found = method.encode(data.inputs(split.images[samples])).float()
+    found = method.encode(data.inputs(at(data.split("test").samples, samples))).float()
     if not found.isfinite().all():
         raise RuntimeError("its features are not finite")
     return found
@@ -110,8 +111,8 @@ def _picture(
         legend(figure, axes)
 
     caption = (
-        f"Features of {len(labels)} test images of {label}, seed {seed}, up to {IMAGES} of each of the first classes: "
-        f"scaled to length 1, first two principal components, {100 * share:.0f} % of the variance. What is together "
-        "here may be apart there."
+        f"Features of {len(labels)} test samples of {label}, seed {seed}, up to {SAMPLES} of each of the first "
+        f"classes: scaled to length 1, first two principal components, {100 * share:.0f} % of the variance. What is "
+        "together here may be apart there."
     )
     return book.draw(f"{label}: features", "first component", "second component", caption, draw, height=300)

@@ -39,6 +39,7 @@ def register_backbones(register: Register) -> None:
         "conv4",
         "harness_backbones.conv4:Conv4",
         Conv4Config,
+        modality="images",
         summary="Four 3x3 convolutions, the network of few-shot papers",
         paper="Snell et al. 2017, arXiv:1703.05175 (pool); Finn et al. 2017, arXiv:1703.03400 (stride)",
     )
@@ -47,6 +48,7 @@ def register_backbones(register: Register) -> None:
             f"resnet{depth}",
             f"harness_backbones.resnet:resnet{depth}",
             ResNetConfig,
+            modality="images",
             summary=f"ResNet-{depth} of torchvision, with a stem for small images",
             paper="He et al. 2015, arXiv:1512.03385",
         )

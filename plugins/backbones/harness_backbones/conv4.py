@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from harness import ImageShape
 from harness_backbones import Conv4Config
 
 
@@ -16,9 +17,9 @@ class Conv4(nn.Module):
       any size.
     """
 
-    def __init__(self, config: Conv4Config, sample_shape: tuple[int, int, int]) -> None:
+    def __init__(self, config: Conv4Config, shape: ImageShape) -> None:
         super().__init__()
-        channels, height, width = sample_shape
+        channels, height, width = shape
         strided = config.variant == "stride"
         layers: list[nn.Module] = []
         for inputs in (channels, *[config.width] * 3):

@@ -8,24 +8,25 @@ from typing import Any
 from torch import nn
 from torchvision.models import resnet
 
+from harness import ImageShape
 from harness_backbones import ResNetConfig
 
 SMALL = 64  # px; the ImageNet stem would leave 2x2 maps or less of anything smaller
 
 
-def resnet18(config: ResNetConfig, sample_shape: tuple[int, int, int]) -> nn.Module:
+def resnet18(config: ResNetConfig, shape: ImageShape) -> nn.Module:
     """Float images (N, C, H, W) to features (N, 512)."""
-    return _headless(resnet.resnet18, config, sample_shape)
+    return _headless(resnet.resnet18, config, shape)
 
 
-def resnet50(config: ResNetConfig, sample_shape: tuple[int, int, int]) -> nn.Module:
+def resnet50(config: ResNetConfig, shape: ImageShape) -> nn.Module:
     """Float images (N, C, H, W) to features (N, 2048)."""
-    return _headless(resnet.resnet50, config, sample_shape)
+    return _headless(resnet.resnet50, config, shape)
 
 
-def _headless(build: Callable[..., Any], config: ResNetConfig, sample_shape: tuple[int, int, int]) -> nn.Module:
-    """The network with its stem made for `sample_shape`, its pooled features instead of class scores."""
-    channels, height, width = sample_shape
+def _headless(build: Callable[..., Any], config: ResNetConfig, shape: ImageShape) -> nn.Module:
+    """The network with its stem made for `shape`, its pooled features instead of class scores."""
+    channels, height, width = shape
     network = build(weights=None)
     small = config.stem == "small" or (config.stem == "auto" and min(height, width) < SMALL)
     # SimCLR's stem for CIFAR-10 (appendix B.9)

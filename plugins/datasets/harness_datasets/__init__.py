@@ -86,17 +86,34 @@ def register_datasets(register: Register) -> None:
         "glyphs",
         "harness_datasets.glyphs:Glyphs",
         GlyphsConfig,
+        modality="images",
         summary="letters of 15 scripts drawn from matplotlib's fonts; novel classes are letters of other scripts",
     )
-    register("digits", "harness_datasets.digits:Digits", summary="scikit-learn's 1,797 handwritten digits, 8x8")
-    register("npz", "harness_datasets.npz:Npz", NpzConfig, summary="your own arrays from an .npz file")
     register(
-        "image_folder", "harness_datasets.image_folder:ImageFolder", ImageFolderConfig, summary="your own pictures"
+        "digits",
+        "harness_datasets.digits:Digits",
+        modality="images",
+        summary="scikit-learn's 1,797 handwritten digits, 8x8",
+    )
+    register(
+        "npz",
+        "harness_datasets.npz:Npz",
+        NpzConfig,
+        modality="images",
+        summary="your own arrays from an .npz file",
+    )
+    register(
+        "image_folder",
+        "harness_datasets.image_folder:ImageFolder",
+        ImageFolderConfig,
+        modality="images",
+        summary="your own pictures",
     )
     register(
         "omniglot",
         "harness_datasets.omniglot:Omniglot",
         OmniglotConfig,
+        modality="images",
         summary="1,623 handwritten characters of 50 alphabets, 28x28",
         paper="Lake et al. 2015, doi:10.1126/science.aab3050; Vinyals et al. 2016, arXiv:1606.04080",
     )
@@ -108,4 +125,5 @@ def register_datasets(register: Register) -> None:
         ("cifar_fs", "CifarFS", "CIFAR-100 in 64/16/20 classes", "Bertinetto et al. 2019, arXiv:1805.08136"),
         ("fc100", "FC100", "CIFAR-100 in 60/20/20 classes by superclass", "Oreshkin et al. 2018, arXiv:1805.10123"),
     ):
-        register(name, f"harness_datasets.photos:{target}", DownloadConfig, summary=summary, paper=paper)
+        place = f"harness_datasets.photos:{target}"
+        register(name, place, DownloadConfig, modality="images", summary=summary, paper=paper)

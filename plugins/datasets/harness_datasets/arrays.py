@@ -10,11 +10,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from harness import Augmentation, Split, UsageError, UsageWarning
 
@@ -43,7 +44,7 @@ def as_split(arrays: Arrays) -> Split:
 
 def recommended(splits: Mapping[str, Split]) -> Augmentation:
     """What usually makes sense: grey pictures are taken for characters, others for photos."""
-    return CHARACTERS if splits["train"].sample_shape[0] == 1 else PHOTOS
+    return CHARACTERS if cast(Tensor, splits["train"].samples).shape[1] == 1 else PHOTOS
 
 
 def pick_classes(arrays: Arrays, names: tuple[str, ...]) -> Arrays:

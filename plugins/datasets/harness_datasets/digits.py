@@ -8,13 +8,13 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from harness import Dataset, Split
+from harness import ImageDataset, Split
 from harness_datasets.arrays import CHARACTERS, Arrays, as_split
 
 INK = 16  # the brightest value in scikit-learn's copy
 
 
-class Digits(Dataset):
+class Digits(ImageDataset):
     """`train` (1,347) and `test` (450): uint8 8x8, ink 255 on 0; drawn once, stratified, with a fixed seed."""
 
     augmentation = CHARACTERS

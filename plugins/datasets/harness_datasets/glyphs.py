@@ -11,7 +11,7 @@ from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # it ships n
 from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
-from harness import Dataset, Split
+from harness import ImageDataset, Split
 from harness_datasets.arrays import CHARACTERS, Arrays, as_split, cached
 from harness_datasets.fonts import content_version, face_files
 from harness_datasets.letters import SPLIT_OF, is_letter, merge, script
@@ -28,7 +28,7 @@ SEED = 20_260_101
 Floats = NDArray[np.float32]
 
 
-class Glyphs(Dataset):
+class Glyphs(ImageDataset):
     """`train` and `test`: drawings of base classes; `validation`, `novel`: classes of further scripts; uint8 28x28."""
 
     augmentation = CHARACTERS

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness import Dataset, Split, Streamed, UsageWarning, counted
+from harness import ImageDataset, Split, StreamedImages, UsageWarning, counted
 from harness_datasets.arrays import Arrays, as_split, cached, recommended
 from harness_datasets.decoding import opened, read_picture
 from harness_datasets.pictures import Listed, list_folder
@@ -21,7 +21,7 @@ from harness_datasets.survey import survey
 GREY = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N")  # modes of pictures without colour
 
 
-class ImageFolder(Dataset):
+class ImageFolder(ImageDataset):
     """The splits of a folder, cropped at the centre to squares and resized.
 
     They are decoded once, then cached; or, if that takes more memory than it may, whenever they are needed. Either way
@@ -72,14 +72,11 @@ def stream(files: Mapping[str, Listed], size: int, bits: int) -> dict[str, Split
     paths = [path for part in files.values() for path in part.paths]
     seen = (has_colour(path, size, bits) for path in counted(paths, "pictures looked at for colour"))
     channels = 3 if any(seen) else 1
-    return {
-        name: Split(
-            Streamed(partial(read_one, part.paths, size, channels, bits), (len(part.paths), channels, size, size)),
-            torch.tensor(part.labels),
-            part.classes,
-        )
-        for name, part in files.items()
-    }
+
+    def samples(paths: Sequence[Path]) -> StreamedImages:
+        return StreamedImages(partial(read_one, paths, size, channels, bits), (len(paths), channels, size, size))
+
+    return {name: Split(samples(part.paths), torch.tensor(part.labels), part.classes) for name, part in files.items()}
 
 
 def read_one(paths: Sequence[Path], size: int, channels: int, bits: int, place: int) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import Dataset, Split, UsageError, nearest
+from harness import ImageDataset, Split, UsageError, nearest
 from harness_datasets.arrays import Arrays, as_split, recommended, with_rotations
 from harness_datasets.pictures import OTHER_NAMES, SPLITS, describe, forbid_shared_classes, meant
 from harness_datasets.ranges import bits_of, in_a_byte, range_note
@@ -19,7 +19,7 @@ KEYS = ("classes", *(f"{split}_{part}" for split in SPLITS for part in ("images"
 Fields = Mapping[str, NDArray[np.generic]]
 
 
-class Npz(Dataset):
+class Npz(ImageDataset):
     """The splits of an .npz file."""
 
     def load(self) -> Mapping[str, Split]:

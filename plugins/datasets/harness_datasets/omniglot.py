@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torchvision import datasets
 
-from harness import Dataset, Split, counted
+from harness import ImageDataset, Split, counted
 from harness_datasets.arrays import (
     CHARACTERS,
     Arrays,
@@ -43,7 +43,7 @@ VINYALS_NOVEL = (
 VINYALS_CUT = ("Gurmukhi", "character42")  # the first novel character of the one alphabet that is in two splits
 
 
-class Omniglot(Dataset):
+class Omniglot(ImageDataset):
     """Splits of classes "alphabet/character", 20 drawings each, uint8 (1, 28, 28), ink 255 on 0."""
 
     augmentation = CHARACTERS

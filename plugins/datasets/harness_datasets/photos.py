@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from torchvision import datasets
 
-from harness import Augmentation, Dataset, Split, UsageError
+from harness import Augmentation, ImageDataset, Split, UsageError
 from harness_datasets.arrays import PHOTOS, Arrays, as_split, locked, pick_classes
 
 
@@ -43,7 +43,7 @@ FC100_NOVEL = names(
 )
 
 
-class Cifar10(Dataset):
+class Cifar10(ImageDataset):
     """`train` 50,000 and `test` 10,000: uint8 (3, 32, 32)."""
 
     augmentation = PHOTOS
@@ -82,7 +82,7 @@ class FC100(CifarFS):
     validation, novel = FC100_VALIDATION, FC100_NOVEL
 
 
-class Stl10(Dataset):
+class Stl10(ImageDataset):
     """`train` 5,000 and `test` 8,000: uint8 (3, 96, 96). The unlabelled images are left out."""
 
     augmentation = PHOTOS
@@ -96,7 +96,7 @@ class Stl10(Dataset):
         return Arrays(part.data.transpose(0, 2, 3, 1), part.labels, tuple(part.classes))
 
 
-class FashionMnist(Dataset):
+class FashionMnist(ImageDataset):
     """`train` 60,000 and `test` 10,000: uint8 (1, 28, 28)."""
 
     augmentation = Augmentation(crop=(0.2, 1.0), flip=0.5, jitter=0.5)  # clothes may be mirrored; they have no colour
@@ -122,7 +122,7 @@ def divide(arrays: Arrays, validation: tuple[str, ...], novel: tuple[str, ...]) 
 
 
 @contextmanager
-def explained(dataset: Dataset, by_hand: str) -> Iterator[None]:
+def explained(dataset: ImageDataset, by_hand: str) -> Iterator[None]:
     """Turns torchvision's and the network's errors into one message. `by_hand`: which files belong where; torchvision
     takes those that are there, if `download` is true, and unpacks them."""
     try:

@@ -18,14 +18,14 @@ def test_digits_are_split_alike_in_every_class_and_always_the_same_way(tmp_path:
     assert min(shares) > 0.09
     assert max(shares) < 0.11
     for name, split in splits.items():
-        assert torch.equal(split.images, again[name].images)
-        assert split.sample_shape == (1, 8, 8)
-        assert split.images.max() == 255
+        assert torch.equal(split.samples, again[name].samples)
+        assert split.samples.shape[1:] == (1, 8, 8)
+        assert split.samples.max() == 255
 
 
 def test_together_they_are_all_digits(tmp_path: Path) -> None:
     splits = Digits(NoOptions(), tmp_path).load()
-    digits = sorted(image.numpy().tobytes() for split in splits.values() for image in split.images)
+    digits = sorted(image.numpy().tobytes() for split in splits.values() for image in split.samples)
     whole = (load_digits().images * (255 / 16)).round().astype("uint8")
     assert digits == sorted(image.tobytes() for image in whole)
     assert len(set(digits)) == len(digits)  # so that none is in both splits

@@ -70,7 +70,7 @@ def test_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert splits["train"].classes == splits["test"].classes == kinds
     raw = pickle.loads((tmp_path / datasets.CIFAR10.base_folder / "train").read_bytes())
     assert splits["train"].labels.tolist() == raw["labels"]
-    assert torch.equal(splits["train"].images, torch.from_numpy(raw["data"]).reshape(-1, 3, 32, 32))
+    assert torch.equal(splits["train"].samples, torch.from_numpy(raw["data"]).reshape(-1, 3, 32, 32))
 
 
 def test_cifar100(cifar100: Path) -> None:
@@ -89,12 +89,12 @@ def test_few_shot_divisions_of_cifar100(cifar100: Path, kind: Any, sizes: tuple[
     belongs = {
         image.numpy().tobytes(): split.classes[label]
         for split in whole.values()
-        for image, label in zip(split.images, split.labels, strict=True)
+        for image, label in zip(split.samples, split.labels, strict=True)
     }
     seen = set()
     for split in splits.values():
         assert {len(members) for members in split.by_class} == {3}  # the training and the test images together
-        for image, label in zip(split.images, split.labels, strict=True):
+        for image, label in zip(split.samples, split.labels, strict=True):
             assert belongs[image.numpy().tobytes()] == split.classes[label]
             seen.add(image.numpy().tobytes())
     assert seen == set(belongs)
@@ -130,7 +130,7 @@ def test_stl10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.STL10, "_check_integrity", lambda _: True)
     splits = photos.Stl10(OFFLINE, tmp_path).load()
     assert splits["test"].labels.tolist() == [0, 9, 2, 2]
-    assert torch.equal(splits["train"].images, torch.from_numpy(images))
+    assert torch.equal(splits["train"].samples, torch.from_numpy(images))
 
 
 def test_fashion_mnist(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_fashion_mnist(tmp_path: Path) -> None:
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + sizes[:4] + bytes([9, 0, 4]))
     splits = photos.FashionMnist(OFFLINE, tmp_path).load()
     assert splits["train"].labels.tolist() == [9, 0, 4]
-    assert torch.equal(splits["test"].images[:, 0], torch.from_numpy(images))
+    assert torch.equal(splits["test"].samples[:, 0], torch.from_numpy(images))
 
 
 @pytest.mark.parametrize("kind", [photos.Cifar10, photos.CifarFS, photos.Stl10, photos.FashionMnist])

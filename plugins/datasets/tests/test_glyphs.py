@@ -15,7 +15,8 @@ import torch
 from harness_datasets import GlyphsConfig, fonts, glyphs, letters
 from harness_datasets.glyphs import Glyphs
 
-from harness import Data, Split, UsageError, draw_episodes
+from harness import Split, UsageError, draw_episodes
+from harness.testing.problem import image_data
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_it_has_over_five_hundred_classes_in_four_splits(splits: Mapping[str, Sp
     per_class = {"train": 16, "test": 4, "validation": 20, "novel": 20}
     for name, split in splits.items():
         assert {len(members) for members in split.by_class} == {per_class[name]}
-        assert split.sample_shape == (1, 28, 28)
+        assert split.samples.shape[1:] == (1, 28, 28)
 
 
 def test_no_class_and_no_script_is_in_two_class_disjoint_splits(splits: Mapping[str, Split]) -> None:
@@ -57,12 +58,12 @@ def test_no_class_and_no_script_is_in_two_class_disjoint_splits(splits: Mapping[
 
 
 def test_no_image_occurs_twice(splits: Mapping[str, Split]) -> None:
-    images = [image.numpy().tobytes() for split in splits.values() for image in split.images]
+    images = [image.numpy().tobytes() for split in splits.values() for image in split.samples]
     assert len(set(images)) == len(images)
 
 
 def test_ink_is_bright_on_a_dark_ground_and_fills_most_of_the_picture(splits: Mapping[str, Split]) -> None:
-    images = splits["train"].images
+    images = splits["train"].samples
     assert images.amax((1, 2, 3)).min() > 200
     assert images[:, :, 0].float().mean() < 5  # the first row
     ink = images.float().mean((1, 2, 3)) / 255
@@ -82,7 +83,7 @@ def test_two_builds_are_equal_as_a_whole(splits: Mapping[str, Split]) -> None:
     assert again.keys() == splits.keys()
     for name, split in splits.items():
         assert again[name].classes == split.classes
-        assert digest(again[name].images, again[name].labels) == digest(split.images, split.labels)
+        assert digest(again[name].samples, again[name].labels) == digest(split.samples, split.labels)
 
 
 def test_the_cache_is_read_and_not_built_again(
@@ -90,7 +91,7 @@ def test_the_cache_is_read_and_not_built_again(
 ) -> None:
     monkeypatch.setattr(glyphs, "build", lambda: pytest.fail("built again"))
     again = Glyphs(GlyphsConfig(), folder).load()
-    assert torch.equal(again["novel"].images, splits["novel"].images)
+    assert torch.equal(again["novel"].samples, splits["novel"].samples)
     assert not list(folder.glob("*.part"))
 
 
@@ -160,9 +161,9 @@ def test_sampling_agrees_with_a_loop() -> None:
 
 def test_novel_letters_can_be_told_apart_by_their_pixels(splits: Mapping[str, Split]) -> None:
     """Nearest neighbour on raw pixels is well above the 20 % of chance and well below perfect."""
-    novel = Data.of(splits, Glyphs.augmentation, torch.device("cpu")).split("novel")
+    novel = image_data(splits, Glyphs.augmentation).split("novel")
     drawn = draw_episodes(novel.by_class, 5, 1, 5, 400, torch.Generator().manual_seed(0))
-    pixels = torch.nn.functional.normalize(novel.images.flatten(1).float(), dim=1)
+    pixels = torch.nn.functional.normalize(novel.samples.flatten(1).float(), dim=1)
     similarity = pixels[drawn.query] @ pixels[drawn.support].mT
     guess = drawn.support_labels.gather(1, similarity.argmax(-1))
     accuracy = (guess == drawn.query_labels).float().mean().item()

@@ -84,8 +84,8 @@ def test_folders_are_classes(pictures: Path, tmp_path: Path) -> None:
     assert splits["test"].labels.tolist() == [0]
     assert splits["novel"].classes == ("blue", "white")
     for split in splits.values():
-        assert split.sample_shape == (3, 8, 8)
-        for image, label in zip(split.images, split.labels, strict=True):
+        assert split.samples.shape[1:] == (3, 8, 8)
+        for image, label in zip(split.samples, split.labels, strict=True):
             expected = torch.tensor(COLOURS[split.classes[label]])
             assert (image.float().mean((1, 2)) - expected).abs().max() < 4  # JPEG is not exact
 
@@ -97,7 +97,7 @@ def test_the_centre_is_kept(tmp_path: Path) -> None:
         (tmp_path / "p/train/a").mkdir(parents=True, exist_ok=True)
         Image.fromarray(wide).save(tmp_path / f"p/train/a/{number}.png")
     splits = load(tmp_path / "p", tmp_path, size=10)
-    assert splits["train"].images.min() == 255
+    assert splits["train"].samples.min() == 255
 
 
 def test_grey_pictures_have_one_channel_and_are_not_flipped(tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_grey_pictures_have_one_channel_and_are_not_flipped(tmp_path: Path) -> N
     paint(tmp_path / "p/train/b/1.png", 1, mode="1")
     dataset = ImageFolder(ImageFolderConfig(path=tmp_path / "p", size=4), tmp_path)
     splits = dataset.load()
-    assert splits["train"].sample_shape == (1, 4, 4)
-    assert splits["train"].images[:, 0, 0, 0].tolist() == [90, 255]
+    assert splits["train"].samples.shape[1:] == (1, 4, 4)
+    assert splits["train"].samples[:, 0, 0, 0].tolist() == [90, 255]
     assert dataset.augmentation.flip is None
 
 
@@ -127,7 +127,7 @@ def test_without_a_size_pictures_keep_theirs_up_to_84(
         paint(tmp_path / f"p/{'train' if number < 3 else 'test'}/a/{number}.png", (200, number, 0), side)
     dataset = ImageFolder(ImageFolderConfig(path=tmp_path / "p", memory_gb=memory_gb), tmp_path / "cache")
     splits = dataset.load()
-    assert {split.sample_shape for split in splits.values()} == {(3, size, size)}
+    assert {split.samples.shape[1:] for split in splits.values()} == {(3, size, size)}
     assert dataset.notes == (said,)
 
 
@@ -153,7 +153,7 @@ def test_a_size_that_is_given_leaves_the_identity_as_it_was(tmp_path: Path) -> N
 def test_pictures_are_decoded_once(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load(pictures, tmp_path, size=8)
     monkeypatch.setattr(image_folder, "read_picture", lambda *_: pytest.fail("decoded again"))
-    assert torch.equal(load(pictures, tmp_path, size=8)["train"].images, first["train"].images)
+    assert torch.equal(load(pictures, tmp_path, size=8)["train"].samples, first["train"].samples)
 
 
 def test_a_changed_picture_changes_the_fingerprint(pictures: Path) -> None:
@@ -174,7 +174,7 @@ def test_what_is_behind_links_is_read_and_identified(tmp_path: Path) -> None:
         (tmp_path / f"set-{name}/train").symlink_to(tmp_path / name)
     one, other = (ImageFolderConfig(path=tmp_path / f"set-{name}", size=4) for name in ("one", "other"))
     assert one.fingerprint() != other.fingerprint()
-    red, blue = (ImageFolder(config, tmp_path / "cache").load()["train"].images for config in (one, other))
+    red, blue = (ImageFolder(config, tmp_path / "cache").load()["train"].samples for config in (one, other))
     assert red[:, 0].float().mean() > 150
     assert blue[:, 0].float().mean() < 50
     before = one.fingerprint()
@@ -354,7 +354,7 @@ def test_pictures_of_more_than_8_bits_use_the_range_of_the_set(
     deep(tmp_path / f"p/train/a/dark.{name}", most // 2, kind)
     deep(tmp_path / f"p/test/a/bright.{name}", most, kind)
     dataset = ImageFolder(ImageFolderConfig(path=tmp_path / "p", memory_gb=memory_gb), tmp_path / "cache")
-    splits = {split: part.images[torch.arange(1)][0, 0] for split, part in dataset.load().items()}
+    splits = {split: part.samples[torch.arange(1)][0, 0] for split, part in dataset.load().items()}
     for split, top in (("train", most // 2), ("test", most)):
         expected = np.linspace(0, top, 64).astype(np.int64).reshape(8, 8) * 255 // (2**bits - 1)
         np.testing.assert_array_equal(splits[split].numpy(), expected)
@@ -369,7 +369,7 @@ def test_colour_of_16_bits_that_uses_few_is_warned_of(tmp_path: Path) -> None:
         load(tmp_path / "p", tmp_path)
     wide(tmp_path / "p/train/a/1.png", 65535)
     with warnings.catch_warnings(action="error"):
-        assert load(tmp_path / "p", tmp_path)["train"].images.max() == 255
+        assert load(tmp_path / "p", tmp_path)["train"].samples.max() == 255
 
 
 @pytest.mark.parametrize(("kind", "said"), [(np.float32, "its pixels are floats"), (np.int32, "values below 0 are no")])
@@ -427,11 +427,11 @@ def test_streamed_pictures_are_those_in_memory(noise: Path, tmp_path: Path, colo
     assert list(got) == ["train", "test"]
     assert streamed.augmentation == memory.augmentation
     for name, split in got.items():
-        assert isinstance(split.images, Streamed)
-        assert split.sample_shape == expected[name].sample_shape == (3 if colour else 1, 12, 12)
+        assert isinstance(split.samples, Streamed)
+        assert split.samples.shape[1:] == expected[name].samples.shape[1:] == (3 if colour else 1, 12, 12)
         assert split.classes == expected[name].classes
         assert torch.equal(split.labels, expected[name].labels)
-        assert torch.equal(split.images[torch.arange(len(split))], expected[name].images)
+        assert torch.equal(split.samples[torch.arange(len(split))], expected[name].samples)
 
 
 def test_streaming_reads_no_more_than_it_must_and_caches_nothing(
@@ -442,16 +442,16 @@ def test_streaming_reads_no_more_than_it_must_and_caches_nothing(
         image_folder, "read_picture", lambda file, *rest: (read.append(file), read_picture(file, *rest))[1]
     )
     splits = load(pictures, tmp_path / "cache", size=8, memory_gb=11 * 3 * 64 / 1e9)
-    assert isinstance(splits["train"].images, torch.Tensor)  # it just fits
+    assert isinstance(splits["train"].samples, torch.Tensor)  # it just fits
     read.clear()
     splits = load(pictures, tmp_path / "other", size=8, memory_gb=10 * 3 * 64 / 1e9)
-    assert isinstance(splits["train"].images, Streamed)
+    assert isinstance(splits["train"].samples, Streamed)
     assert len(read) == 1  # the first picture has colour
     assert not (tmp_path / "other").exists()
 
 
 def test_a_picture_that_cannot_be_streamed_is_named(pictures: Path, tmp_path: Path) -> None:
-    images = load(pictures, tmp_path, memory_gb=0.0)["train"].images
+    images = load(pictures, tmp_path, memory_gb=0.0)["train"].samples
     (pictures / "train/red/0.png").write_text("no picture at all")
     (pictures / "train/red/1.jpg").unlink()
     for place, name in ((2, r"train/red/0\.png"), (3, r"train/red/1\.jpg")):

@@ -35,7 +35,7 @@ def test_the_readme_recipe(tmp_path: Path) -> None:
     splits = load(write(tmp_path, train_images=images, train_labels=[3, 3, 5, 5, 9, 9]))
     assert splits["train"].classes == ("3", "5", "9")
     assert splits["train"].labels.tolist() == [0, 0, 1, 1, 2, 2]
-    assert torch.equal(splits["train"].images, torch.from_numpy(images)[:, None])
+    assert torch.equal(splits["train"].samples, torch.from_numpy(images)[:, None])
 
 
 @pytest.mark.parametrize(("kind", "most", "bits"), [("uint16", 4095, 12), ("uint16", 65535, 16), ("uint32", 200, 8)])
@@ -46,7 +46,7 @@ def test_larger_integers_use_the_range_of_all_splits(kind: str, most: int, bits:
     splits = dataset.load()
     for split, expected in (("train", images // 2), ("test", images)):
         np.testing.assert_array_equal(
-            splits[split].images[:, 0].numpy(), expected.astype(np.int64) * 255 // (2**bits - 1)
+            splits[split].samples[:, 0].numpy(), expected.astype(np.int64) * 255 // (2**bits - 1)
         )
     assert dataset.notes == (f"values from 0 to {2**bits - 1:,} become 0 to 255",)
     write(tmp_path, train_images=images.astype(np.uint8), train_labels=[0, 1])
@@ -57,14 +57,14 @@ def test_larger_integers_use_the_range_of_all_splits(kind: str, most: int, bits:
 def test_channels_go_first(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 5, 7, 3), dtype=np.uint8)
     splits = load(write(tmp_path, train_images=images, train_labels=np.arange(4)))
-    assert splits["train"].sample_shape == (3, 5, 7)
-    assert torch.equal(splits["train"].images[2, 1], torch.from_numpy(images)[2, :, :, 1])
+    assert splits["train"].samples.shape[1:] == (3, 5, 7)
+    assert torch.equal(splits["train"].samples[2, 1], torch.from_numpy(images)[2, :, :, 1])
 
 
 def test_many_channels_in_the_last_place_are_no_size(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 12), dtype=np.uint8)
     splits = load(write(tmp_path, train_images=images, train_labels=np.arange(40)))
-    assert splits["train"].sample_shape == (12, 8, 8)
+    assert splits["train"].samples.shape[1:] == (12, 8, 8)
 
 
 def test_a_column_of_labels_is_a_list(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_rotations_make_further_classes_in_every_split(tmp_path: Path) -> None:
     assert splits["test"].classes == splits["train"].classes
     for turns in range(4):
         expected = torch.rot90(torch.from_numpy(images), turns, (1, 2))
-        assert torch.equal(splits["train"].images[3 * turns : 3 * turns + 3, 0], expected)
+        assert torch.equal(splits["train"].samples[3 * turns : 3 * turns + 3, 0], expected)
         assert splits["train"].labels[3 * turns : 3 * turns + 3].tolist() == [2 * turns, 2 * turns + 1, 2 * turns + 1]
 
 

@@ -64,7 +64,7 @@ def test_vinyals_split_cuts_one_alphabet(folder: Path) -> None:
 
 
 def test_ink_is_bright_and_grows_with_the_drawing(folder: Path) -> None:
-    images = load(folder)["train"].images
+    images = load(folder)["train"].samples
     assert images.shape[1:] == (1, 28, 28)
     assert images[:, 0, 0, 0].max() == 0
     assert images.amax((1, 2, 3)).min() > 200
@@ -77,7 +77,7 @@ def test_held_out_drawings_are_the_last_of_each_class(folder: Path) -> None:
     assert splits["train"].classes == splits["test"].classes
     assert {len(members) for members in splits["train"].by_class} == {2}
     assert {len(members) for members in splits["test"].by_class} == {1}
-    assert (splits["test"].images.float().sum((1, 2, 3)) > splits["train"].images.float().sum((1, 2, 3)).max()).all()
+    assert (splits["test"].samples.float().sum((1, 2, 3)) > splits["train"].samples.float().sum((1, 2, 3)).max()).all()
 
 
 def test_rotations_multiply_the_classes_of_every_split(folder: Path) -> None:
@@ -150,7 +150,7 @@ def test_no_real_drawing_and_no_class_is_in_two_splits(
 ) -> None:
     monkeypatch.setattr(Omniglot, "fetch", lambda _: drawings)
     splits = load(tmp_path, split=split, rotations=rotations)
-    images = {name: {image.tobytes() for image in part.images.numpy()} for name, part in splits.items()}
+    images = {name: {image.tobytes() for image in part.samples.numpy()} for name, part in splits.items()}
     for one, other in combinations(splits, 2):
         assert not set(splits[one].classes) & set(splits[other].classes)
         assert not images[one] & images[other]

@@ -25,7 +25,7 @@ from harness_evaluators import FewShotConfig
 
 FEW = 2  # times as many classes as ways, or more, should take part
 DRAWN = 100  # episodes drawn at a time; another number would be other episodes
-IN_MEMORY = {"features": DRAWN, "images": 4}  # episodes adapted at a time
+IN_MEMORY = {"features": DRAWN, "inputs": 4}  # episodes adapted at a time
 
 
 class FewShot(Evaluator):
@@ -81,10 +81,10 @@ class FewShot(Evaluator):
             yield from map(EpisodeIndices._make, zip(*(part.split(size) for part in drawn), strict=True))
 
     def _inputs(self, trained: Trained, drawn: EpisodeIndices) -> EpisodeBatch:
-        """What `adapt` sees: cached features, or images."""
+        """What `adapt` sees: cached features, or inputs."""
         split = self.config.split
-        if trained.method.adapts_on == "images":
-            return gather_episodes(trained.data, trained.data.split(split).images, drawn)
+        if trained.method.adapts_on == "inputs":
+            return gather_episodes(trained.data, trained.data.split(split).samples, drawn)
         features = trained.features(split)
         support, support_labels, query, query_labels = (part.to(features.device) for part in drawn)
         return EpisodeBatch(features[support], support_labels, features[query], query_labels)

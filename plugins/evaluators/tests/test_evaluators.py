@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
-from harness import Augmentation, Classifier, Data, EpisodeIndices, Method, Split, Trained, UsageError, draw_episodes
+from harness import Classifier, Data, EpisodeIndices, Method, Split, Trained, UsageError, draw_episodes
+from harness.testing.problem import image_data
 
 SHAPE = (1, 2, 2)
 
@@ -62,7 +64,7 @@ def blobs(spread: float = 12.0, per_class: int = 20, seed: int = 0) -> Data:
         images = (centres[labels] + noise).round().clamp(0, 255).to(torch.uint8)
         return Split(images.view(-1, *SHAPE), labels, classes)
 
-    return Data.of({name: split() for name in ("train", "test", "novel")}, Augmentation(), torch.device("cpu"))
+    return image_data({name: split() for name in ("train", "test", "novel")})
 
 
 def trained(data: Data, method: Method | None = None) -> Trained:
@@ -218,9 +220,9 @@ def test_linear_never_sees_test_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness_evaluators.linear.probe", spy)
     data = blobs(spread=60)
     test = data.split("test")
-    shuffled = Split(test.images.flip(0), test.labels.roll(7), test.classes)
+    shuffled = Split(test.samples.flip(0), test.labels.roll(7), test.classes)
     for split in (test, shuffled):
-        changed = Data({**data.splits, "test": split}, data.augmentation, data.mean, data.std)
+        changed = replace(data, splits={**data.splits, "test": split})
         Linear(LinearConfig()).evaluate(trained(changed))
     first, second = seen
     assert torch.equal(first.weights, second.weights)
@@ -273,8 +275,8 @@ def test_linear_says_whether_the_strength_is_at_the_edge(
 def test_reference_and_test_must_hold_the_same_classes(evaluator: KNN | Linear) -> None:
     data = blobs()
     novel = data.split("novel")
-    renamed = Split(novel.images, novel.labels, tuple("uvwxyz"))
-    changed = Data({**data.splits, "novel": renamed}, data.augmentation, data.mean, data.std)
+    renamed = Split(novel.samples, novel.labels, tuple("uvwxyz"))
+    changed = replace(data, splits={**data.splits, "novel": renamed})
     evaluator.check(Recorder(), data)
     with pytest.raises(UsageError, match="same classes"):
         evaluator.check(Recorder(), changed)
@@ -287,7 +289,7 @@ def test_a_split_cannot_be_its_own_reference() -> None:
 
 def test_fewshot_episodes_are_the_same_for_every_method_and_seed() -> None:
     data, met = blobs(), []
-    for adapts_on, seed in (("features", 1), ("images", 2)):
+    for adapts_on, seed in (("features", 1), ("inputs", 2)):
         torch.manual_seed(seed)
         method = Recorder(adapts_on)
         metric = FewShot(FewShotConfig(ways=3, shots=2, queries=5, episodes=130)).evaluate(trained(data, method))
@@ -332,7 +334,7 @@ def test_fewshot_agrees_with_a_loop() -> None:
     assert metric.protocol == "inductive"
 
 
-@pytest.mark.parametrize("adapts_on", ["features", "images"])
+@pytest.mark.parametrize("adapts_on", ["features", "inputs"])
 def test_fewshot_accuracies_do_not_depend_on_the_order_of_queries(
     adapts_on: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,7 +367,7 @@ def test_fewshot_names_transductive_batch_norm() -> None:
         FewShot(FewShotConfig(ways=3, queries=5, episodes=3)).evaluate,
     ],
 )
-@pytest.mark.parametrize("adapts_on", ["features", "images"])
+@pytest.mark.parametrize("adapts_on", ["features", "inputs"])
 def test_evaluation_leaves_the_method_untouched(score: Callable[[Trained], Any], adapts_on: str) -> None:
     method = Recorder(adapts_on)
     before = {name: value.clone() for name, value in method.state_dict().items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -11,14 +12,15 @@ from harness_datasets.glyphs import Glyphs
 from harness_evaluators import FewShotConfig
 from harness_evaluators.fewshot import FewShot
 
-from harness import Data, Episodes
+from harness import Data, Episodes, Images
 from harness.learning.data.batches import Source
+from harness.testing.problem import image_data
 
 
 @pytest.fixture(scope="module")
 def glyphs(tmp_path_factory: pytest.TempPathFactory) -> Data:
     dataset = Glyphs(GlyphsConfig(), Path(tmp_path_factory.mktemp("glyphs")))
-    return Data.of(dataset.load(), dataset.augmentation, torch.device("cpu"))
+    return image_data(dataset.load(), dataset.augmentation)
 
 
 @pytest.mark.parametrize("evaluated", ["novel", "validation"])
@@ -26,7 +28,8 @@ def test_training_and_evaluation_never_meet(glyphs: Data, evaluated: str) -> Non
     batches = Episodes(ways=5, shots=1, queries=5)
     drawn = [batches.draw(Source(glyphs, 1, seed=0), step) for step in range(1000)]
     pixels = torch.cat([torch.cat([batch.support[0], batch.query[0]]) for batch in drawn])
-    trained = (pixels * glyphs.std + glyphs.mean).mul(255).round().to(torch.uint8)
+    images = cast(Images, glyphs.modality)
+    trained = (pixels * images.std + images.mean).mul(255).round().to(torch.uint8)
     seen = {image.numpy().tobytes() for image in trained}
     known = {image.numpy().tobytes(): int(label) for image, label in zip(*images_of(glyphs, "train"), strict=True)}
     assert seen <= known.keys()  # every image that training drew is one of `train`
@@ -36,7 +39,7 @@ def test_training_and_evaluation_never_meet(glyphs: Data, evaluated: str) -> Non
     split = glyphs.split(evaluated)
     episodes = FewShot(FewShotConfig(split=evaluated, episodes=1000)).episodes(split)
     index = torch.cat([torch.cat([each.support.flatten(), each.query.flatten()]) for each in episodes])
-    met = {split.images[number].numpy().tobytes() for number in index.unique()}
+    met = {split.samples[number].numpy().tobytes() for number in index.unique()}
     assert len(met) > 0.9 * len(split)
     assert not met & known.keys()
     assert not {split.classes[label] for label in split.labels[index].unique()} & classes
@@ -44,4 +47,4 @@ def test_training_and_evaluation_never_meet(glyphs: Data, evaluated: str) -> Non
 
 def images_of(data: Data, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     split = data.split(name)
-    return split.images, split.labels
+    return split.samples, split.labels

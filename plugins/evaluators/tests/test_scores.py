@@ -15,7 +15,8 @@ from harness_evaluators.scores import accuracies
 from sklearn.metrics import balanced_accuracy_score
 from torch import Tensor, nn
 
-from harness import Augmentation, Data, Method, Metric, Split, Trained, UsageWarning
+from harness import Data, Method, Metric, Split, Trained, UsageWarning
+from harness.testing.problem import image_data
 
 
 def split(sizes: list[int]) -> Split:
@@ -53,7 +54,7 @@ class Flat(nn.Module):
 
 
 def test_few_shot_says_how_many_classes_take_part() -> None:
-    data = Data.of({"train": split([8] * 6), "novel": split([8] * 5 + [2] * 45)}, Augmentation(), torch.device("cpu"))
+    data = image_data({"train": split([8] * 6), "novel": split([8] * 5 + [2] * 45)})
     method = Method(Flat(), None, data).eval()
     evaluator = FewShot(FewShotConfig(ways=2, shots=1, queries=3, episodes=4))
     metric = evaluator.evaluate(Trained(method, data))["accuracy"]
@@ -97,7 +98,8 @@ class Leaking(KNN):
         leaking = Trained(trained.method, trained.data)
         leaking._features["test"] = leaking.features("train")[: len(trained.data.split("test"))]
         labels = trained.data.train.labels[: len(trained.data.split("test"))]
-        hidden = replace(trained.data.split("test"), labels=labels)
+        test = trained.data.split("test")
+        hidden = Split(test.samples, labels, test.classes)
         leaking.data = replace(trained.data, splits={**trained.data.splits, "test": hidden})
         return super().evaluate(leaking)
 
@@ -109,7 +111,7 @@ def test_a_leak_scores_above_what_is_left_out_of_the_training_split() -> None:
         images = torch.randint(0, 256, (number, 1, 2, 2), generator=draw).to(torch.uint8)
         return Split(images, torch.randint(0, 4, (number,), generator=draw), tuple("abcd"))
 
-    data = Data.of({"train": noise(400), "test": noise(200)}, Augmentation(), torch.device("cpu"))
+    data = image_data({"train": noise(400), "test": noise(200)})
     trained = Trained(Method(Flat(), None, data).eval(), data)
     honest, leaking = (kind(KNNConfig(k=5)).evaluate(trained)["accuracy"] for kind in (KNN, Leaking))
     for metric in (honest, leaking):

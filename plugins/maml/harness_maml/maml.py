@@ -19,7 +19,7 @@ class MAML(MetaLearner):
 
     name = "maml"
     config: MAMLConfig
-    adapts_on: ClassVar[Literal["features", "images"]] = "images"
+    adapts_on: ClassVar[Literal["features", "inputs"]] = "inputs"
 
     def __init__(self, backbone: nn.Module, config: MAMLConfig, data: Data) -> None:
         super().__init__(backbone, config, data)

@@ -18,12 +18,13 @@ from harness_maml.norm import TaskNorm
 from harness_maml.threads import in_threads
 from torch import Tensor, nn
 
-from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, UsageError, draw_episodes
+from harness import Data, EpisodeBatch, Episodes, Split, UsageError, draw_episodes
 from harness.learning.building import check_cell
 from harness.learning.data.batches import Source, gather_episodes
 from harness.plugins.registry import registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component
+from harness.testing.problem import image_data
 
 BATCH_NORMS = ("inductive", "transductive")
 ENGINES = ("learn2learn", "functional", "vmap")
@@ -61,7 +62,7 @@ def patterns(classes: int = 24, per_class: int = 12) -> Data:
         "train": Split(images[known].to(torch.uint8), labels[known], names),
         "novel": Split(images[~known].to(torch.uint8), labels[~known], names),
     }
-    return Data.of(splits, Augmentation(), torch.device("cpu"))
+    return image_data(splits)
 
 
 DATA = patterns()
@@ -334,7 +335,7 @@ def test_training_improves_few_shot_accuracy_on_novel_classes(kind: type[MetaLea
     source, optimizer = Source(data, 1, 0), torch.optim.Adam(method.parameters(), lr=1e-2)
     split = data.split("novel")
     drawn = draw_episodes(split.by_class, 5, 1, 15, 60, torch.Generator().manual_seed(0))
-    support, labels, query, targets = gather_episodes(data, split.images, drawn)
+    support, labels, query, targets = gather_episodes(data, split.samples, drawn)
 
     @torch.no_grad()
     def accuracy() -> float:

@@ -9,8 +9,9 @@ from harness_protonet import Config
 from harness_protonet.method import ProtoNet
 from torch import Tensor, nn
 
-from harness import Augmentation, Data, EpisodeBatch, Episodes, Split, draw_episodes
+from harness import Data, EpisodeBatch, Episodes, Split, draw_episodes
 from harness.learning.data.batches import Source, gather_episodes
+from harness.testing.problem import image_data
 
 
 class Small(nn.Module):
@@ -47,7 +48,7 @@ def patterns(classes: int = 24, per_class: int = 12) -> Data:
         "train": Split(images[known].to(torch.uint8), labels[known], names),
         "novel": Split(images[~known].to(torch.uint8), labels[~known], names),
     }
-    return Data.of(splits, Augmentation(), torch.device("cpu"))
+    return image_data(splits)
 
 
 def protonet(config: Config, data: Data) -> ProtoNet:
@@ -105,7 +106,7 @@ def test_training_improves_few_shot_accuracy_on_novel_classes() -> None:
     def accuracy() -> float:
         split = data.split("novel")
         drawn = draw_episodes(split.by_class, 5, 1, 15, 200, torch.Generator().manual_seed(0))
-        support, labels, query, targets = gather_episodes(data, split.images, drawn)
+        support, labels, query, targets = gather_episodes(data, split.samples, drawn)
         method.eval()
         encode = [method.encode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in (support, query)]
         return (method.adapt(encode[0], labels, 5)(encode[1]).argmax(-1) == targets).float().mean().item()

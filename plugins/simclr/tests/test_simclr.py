@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,12 +67,8 @@ def test_nt_xent_is_computed_in_float32_under_autocast() -> None:
 def test_positives_are_views_of_one_image_and_labels_are_not_seen(gratings: Data, tiny_net: Any) -> None:
     method = SimCLR(tiny_net, Config(), gratings)
     train = gratings.train
-    relabelled = Data(
-        {**gratings.splits, "train": Split(train.images, train.labels.flip(0), train.classes)},
-        gratings.augmentation,
-        gratings.mean,
-        gratings.std,
-    )
+    flipped = Split(train.samples, train.labels.flip(0), train.classes)
+    relabelled = replace(gratings, splits={**gratings.splits, "train": flipped})
     views, others = (method.batches.draw(Source(data, 16, seed=3), step=2) for data in (gratings, relabelled))
     assert isinstance(views, Tensor)
     assert views.shape == (2, 16, 1, 14, 14)

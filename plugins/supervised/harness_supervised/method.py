@@ -23,6 +23,6 @@ class Supervised(Method):
 
     def loss(self, batch: LabelledBatch) -> dict[str, Tensor]:
         """Mean cross-entropy, and the share of the batch that was classified rightly."""
-        logits = self.classifier(self.backbone(batch.images)).float()
+        logits = self.classifier(self.backbone(batch.inputs)).float()
         accuracy = (logits.argmax(1) == batch.labels).float().mean()
         return {"loss": F.cross_entropy(logits, batch.labels), "accuracy": accuracy}

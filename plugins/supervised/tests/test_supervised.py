@@ -19,7 +19,7 @@ def test_loss_and_gradient_have_their_closed_forms(gratings: Data, tiny_net: Any
     scalars = method.loss(batch)
     scalars["loss"].backward()
 
-    features = tiny_net(batch.images)
+    features = tiny_net(batch.inputs)
     shares = (features @ method.classifier.weight.T + method.classifier.bias).softmax(1)
     expected = -torch.stack([shares[i, label].log() for i, label in enumerate(batch.labels.tolist())]).mean()
     excess = (shares - F.one_hot(batch.labels, 6)) / 8

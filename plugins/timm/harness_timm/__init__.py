@@ -23,6 +23,7 @@ def register_backbones(register: Register) -> None:
         "timm",
         "harness_timm.backbone:backbone",
         Config,
+        modality="images",
         summary="Any model of timm, untrained, made for the data's image size and channels",
         paper="Wightman 2019, PyTorch Image Models, doi:10.5281/zenodo.4414861",
     )

@@ -8,11 +8,11 @@ import timm
 import torch
 from torch import nn
 
-from harness import UsageError, nearest
+from harness import ImageShape, UsageError, nearest
 from harness_timm import Config
 
 
-def backbone(config: Config, sample_shape: tuple[int, int, int]) -> nn.Module:
+def backbone(config: Config, shape: ImageShape) -> nn.Module:
     """Float images (N, C, H, W) to pooled features (N, feature_dim); weights are random.
 
     Raises UsageError for a model that timm does not have, or that cannot take images of this shape.
@@ -21,10 +21,10 @@ def backbone(config: Config, sample_shape: tuple[int, int, int]) -> nn.Module:
     if not timm.is_model(config.model):
         raise UsageError(f"timm has no model '{config.model}'.{_nearest(config.model)}")
     try:
-        network = _create(config.model, sample_shape)
-        features = _probe(network, sample_shape)
+        network = _create(config.model, shape)
+        features = _probe(network, shape)
     except Exception as error:  # a thousand models refuse in as many ways
-        raise UsageError(f"timm's '{config.model}' cannot take images of shape {sample_shape}: {error}") from error
+        raise UsageError(f"timm's '{config.model}' cannot take {shape}: {error}") from error
     if features.ndim != 2:
         raise UsageError(f"timm's '{config.model}' gives {tuple(features.shape[1:])}, not a feature vector.")
     network.feature_dim = features.shape[1]  # timm's num_features leaves out heads that widen (MobileNetV3, VGG)
@@ -32,10 +32,10 @@ def backbone(config: Config, sample_shape: tuple[int, int, int]) -> nn.Module:
     return network
 
 
-def _create(model: str, sample_shape: tuple[int, int, int]) -> Any:
-    options: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": sample_shape[0]}
+def _create(model: str, shape: ImageShape) -> Any:
+    options: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": shape[0]}
     try:
-        return timm.create_model(model, img_size=sample_shape[1:], **options)
+        return timm.create_model(model, img_size=shape[1:], **options)
     except TypeError as error:
         if "img_size" not in str(error):
             raise
@@ -43,10 +43,10 @@ def _create(model: str, sample_shape: tuple[int, int, int]) -> Any:
 
 
 @torch.no_grad()
-def _probe(network: Any, sample_shape: tuple[int, int, int]) -> torch.Tensor:
+def _probe(network: Any, shape: ImageShape) -> torch.Tensor:
     """Features of one black image, in eval mode so that no batch norm learns from it."""
     training = network.training
-    features = network.eval()(torch.zeros(1, *sample_shape))
+    features = network.eval()(torch.zeros(1, *shape))
     network.train(training)
     return features
 

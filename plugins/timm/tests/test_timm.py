@@ -10,7 +10,7 @@ from harness_timm import Config
 from harness_timm.backbone import backbone
 from torch import nn
 
-from harness import UsageError
+from harness import ImageShape, UsageError
 from harness.learning import building
 from harness.plugins.registry import Kind, registry
 from harness.suite.budget import Budget
@@ -61,8 +61,8 @@ def test_names_that_would_load_from_elsewhere_are_refused(name: str) -> None:
 
 
 def test_images_too_small_for_a_model_are_a_usage_error() -> None:
-    with pytest.raises(UsageError, match=r"'test_convnext' cannot take images of shape \(1, 8, 8\)"):
-        backbone(Config(model="test_convnext"), (1, 8, 8))
+    with pytest.raises(UsageError, match=r"'test_convnext' cannot take images of 1x8x8"):
+        backbone(Config(model="test_convnext"), ImageShape(1, 8, 8))
 
 
 @pytest.mark.parametrize("method", ["simclr", "maml"])
@@ -74,7 +74,7 @@ def test_a_model_that_is_to_have_torchs_own_layout_meets_no_other(method: str) -
         network = component("backbone", "timm", model="test_resnet", channels_last=channels_last)
         budget = Budget(steps=1, batch_size=4)
         cells.append(Cell("", component("method", method), network, component("dataset", "digits"), 0, budget))
-        made = building.build_method(cells[-1], data)
+        made = building.build(cells[-1], data).method
         assert made.batches is not None
         seen: set[bool] = set()
         for module in made.modules():

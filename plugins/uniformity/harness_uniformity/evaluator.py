@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness import Augmentation, Data, Evaluator, Method, Metric, Trained, UsageError, augment
+from harness import Data, Draw, Evaluator, Method, Metric, Trained, UsageError
 from harness_uniformity import Config
 
 CHUNK = 512  # images at a time; another number would be other views
@@ -18,7 +18,7 @@ class Uniformity(Evaluator):
     def check(self, method: Method, data: Data) -> None:  # noqa: ARG002 (any encoder will do)
         if len(data.split(self.config.split)) < 2:
             raise UsageError(f"the split '{self.config.split}' has one sample: there is no pair.")
-        if self.config.augment.over(data.augmentation) == Augmentation():
+        if not data.modality.augmented(self.config.augment).augments:
             raise UsageError("the data set recommends no augmentation, and two equal views say nothing: set 'augment'.")
 
     @torch.no_grad()
@@ -31,15 +31,15 @@ class Uniformity(Evaluator):
         }
 
     def views(self, trained: Trained) -> Tensor:
-        """Features of length 1 of two views of each image: (2, N, D). The views depend on this evaluator's options."""
-        data, images = trained.data, trained.data.split(self.config.split).images
-        strength = self.config.augment.over(data.augmentation)
+        """Features of length 1 of two views of each sample: (2, N, D). The views depend on this evaluator's options."""
+        samples = trained.data.split(self.config.split).samples
+        modality = trained.data.modality.augmented(self.config.augment)
         generator = torch.Generator(trained.device).manual_seed(self.config.seed)
         views = []
-        for index in torch.arange(len(images)).split(CHUNK):
-            pixels = data.pixels(images[index])
-            pair = torch.stack([augment(pixels, strength, generator) for _ in range(2)])
-            features = trained.method.eval().encode(data.normalize(pair).flatten(0, 1))
+        for index in torch.arange(len(samples)).split(CHUNK):
+            part, draw = samples[index], Draw(len(index), generator)
+            pair = torch.stack([modality.view(part, draw) for _ in range(2)])
+            features = trained.method.eval().encode(pair.flatten(0, 1))
             views.append(F.normalize(features.double(), dim=1).unflatten(0, (2, len(index))))
         return torch.cat(views, 1)
 

@@ -14,6 +14,7 @@ from harness_uniformity.evaluator import Uniformity, alignment, uniformity
 from torch import Tensor, nn
 
 from harness import Augmentation, Data, Method, Split, Trained, UsageError
+from harness.testing.problem import image_data
 
 
 class Pixels(nn.Module):
@@ -34,7 +35,7 @@ def data(recommended: Augmentation | None = None, number: int = 40) -> Data:
     split = Split(images, torch.arange(number) % 2, ("a", "b"))
     one = Split(images[:1], torch.zeros(1, dtype=torch.int64), ("a",))
     recommended = recommended or Augmentation(flip=0.5, jitter=1.0)
-    return Data.of({"train": split, "test": split, "one": one}, recommended, torch.device("cpu"))
+    return image_data({"train": split, "test": split, "one": one}, recommended)
 
 
 def sphere(number: int, dims: int, seed: int) -> Tensor:
@@ -152,7 +153,6 @@ def test_evaluation_leaves_the_method_and_the_global_randomness_untouched() -> N
 )
 def test_what_cannot_be_measured_is_said_before_training(recommended: Any, config: Config, message: str) -> None:
     of = data(recommended)
-    of = Data(of.splits, recommended, of.mean, of.std) if recommended is not None else of
     with pytest.raises(UsageError, match=message):
         Uniformity(config).check(Method(Pixels(), None, of), of)
     Uniformity(Config(augment=Augmentation(flip=0.5))).check(Method(Pixels(), None, of), of)

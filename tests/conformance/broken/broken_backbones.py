@@ -7,9 +7,9 @@ from torch import nn
 class Good(nn.Module):
     """A convolution, batch norm, mean over space."""
 
-    def __init__(self, config, sample_shape):
+    def __init__(self, config, shape):
         super().__init__()
-        self.convolution = nn.Conv2d(sample_shape[0], 8, 3, padding=1)
+        self.convolution = nn.Conv2d(shape[0], 8, 3, padding=1)
         self.norm = nn.BatchNorm2d(8)
         self.feature_dim = 8
 
@@ -20,8 +20,8 @@ class Good(nn.Module):
 class Pretrained(Good):
     """Starts from what a file says, whatever the seed."""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, sample_shape)
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
         generator = torch.Generator().manual_seed(len(config.weights.read_bytes()))
         for weight in self.convolution.parameters():
             nn.init.normal_(weight, generator=generator)
@@ -30,16 +30,16 @@ class Pretrained(Good):
 class NoWidth(Good):
     """has no feature_dim"""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, sample_shape)
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
         del self.feature_dim
 
 
 class OtherWidth(Good):
     """announces another width than its features have"""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, sample_shape)
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
         self.feature_dim = 16
 
 
@@ -62,16 +62,16 @@ class Centred(Good):
 class NoRunningStatistics(Good):
     """has a batch norm that keeps no running statistics"""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, sample_shape)
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
         self.norm = nn.BatchNorm2d(8, track_running_stats=False)
 
 
 class FirstChannel(Good):
     """takes colour images for grey ones and sees their first channel alone"""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, (1, *sample_shape[1:]))
+    def __init__(self, config, shape):
+        super().__init__(config, (1, *shape[1:]))
 
     def forward(self, images):
         return super().forward(images[:, :1])
@@ -94,16 +94,16 @@ class Clipping(Good):
 class Unused(Good):
     """has a layer that it does not use"""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, sample_shape)
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
         self.spare = nn.Linear(8, 8)
 
 
 class Unseeded(Good):
     """starts from weights that no seed decides"""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, sample_shape)
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
         generator = torch.Generator()
         generator.seed()
         nn.init.normal_(self.convolution.weight, generator=generator)
@@ -112,8 +112,8 @@ class Unseeded(Good):
 class Plain(Good):
     """keeps a random projection in a plain attribute"""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, sample_shape)
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
         self.projection = torch.randn(8, 8)
 
     def forward(self, images):
@@ -123,8 +123,8 @@ class Plain(Good):
 class Threads(Good):
     """sets the number of torch's threads"""
 
-    def __init__(self, config, sample_shape):
-        super().__init__(config, sample_shape)
+    def __init__(self, config, shape):
+        super().__init__(config, shape)
         torch.set_num_threads(2)
 
 

@@ -2,10 +2,10 @@
 
 import torch
 
-from harness import Dataset, Split
+from harness import ImageDataset, Split
 
 
-class Good(Dataset):
+class Good(ImageDataset):
     """Three classes of noise in `train` and `test`, two others in `novel`."""
 
     def load(self):
@@ -29,7 +29,7 @@ class Floats(Good):
 
     def split(self, classes, generator):
         whole = super().split(classes, generator)
-        return Split(whole.images / 255, whole.labels, whole.classes)
+        return Split(whole.samples / 255, whole.labels, whole.classes)
 
 
 class KnownNovel(Good):
@@ -37,7 +37,7 @@ class KnownNovel(Good):
 
     def load(self):
         splits = super().load()
-        return {**splits, "novel": Split(splits["novel"].images, splits["novel"].labels, ("c", "e"))}
+        return {**splits, "novel": Split(splits["novel"].samples, splits["novel"].labels, ("c", "e"))}
 
 
 class EmptyClass(Good):
@@ -45,7 +45,7 @@ class EmptyClass(Good):
 
     def split(self, classes, generator):
         whole = super().split(classes, generator)
-        return Split(whole.images, whole.labels, (*whole.classes, f"none of {classes}"))
+        return Split(whole.samples, whole.labels, (*whole.classes, f"none of {classes}"))
 
 
 class Overlapping(Good):
@@ -62,7 +62,7 @@ class MirroredCopies(Good):
     def load(self):
         splits = super().load()
         train = splits["train"]
-        return {**splits, "test": Split(train.images.flip(-1), train.labels, train.classes)}
+        return {**splits, "test": Split(train.samples.flip(-1), train.labels, train.classes)}
 
 
 class Patterned(Good):
@@ -73,13 +73,13 @@ class Patterned(Good):
         splits = super().load()
         for name in ("train", "test"):
             split = splits[name]
-            images = (split.images // 2 + patterns[split.labels]).byte()
+            images = (split.samples // 2 + patterns[split.labels]).byte()
             splits[name] = Split(images, self.labels(name, split.labels), split.classes)
         return splits
 
     def split(self, classes, generator):
         parts = [super(Patterned, self).split(classes, generator) for _ in range(16)]
-        images, labels = torch.cat([part.images for part in parts]), torch.cat([part.labels for part in parts])
+        images, labels = torch.cat([part.samples for part in parts]), torch.cat([part.labels for part in parts])
         return Split(images, labels, tuple(classes))
 
     def labels(self, name, labels):

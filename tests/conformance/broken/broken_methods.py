@@ -22,7 +22,7 @@ class Classify(Method):
         self.head = nn.Linear(backbone.feature_dim, len(data.train.classes))
 
     def loss(self, batch):
-        return F.cross_entropy(self.head(self.backbone(batch.images)), batch.labels)
+        return F.cross_entropy(self.head(self.backbone(batch.inputs)), batch.labels)
 
 
 class Contrast(Method):
@@ -105,7 +105,7 @@ class LossPerImage(Classify):
     """has a loss for each image"""
 
     def loss(self, batch):
-        return F.cross_entropy(self.head(self.backbone(batch.images)), batch.labels, reduction="none")
+        return F.cross_entropy(self.head(self.backbone(batch.inputs)), batch.labels, reduction="none")
 
 
 class Squeezed(Classify):
@@ -118,7 +118,7 @@ class Squeezed(Classify):
 class Infinite(Classify):
     """takes the logarithm of zero"""
 
-    adapts_on = "images"
+    adapts_on = "inputs"
 
     def encode(self, images):
         return self.backbone(images).log()
@@ -228,7 +228,7 @@ class LabelsPermuted(Classify):
     """has its labels permuted in training, so that nothing but batch norm fits the data"""
 
     def loss(self, batch):
-        return F.cross_entropy(self.head(self.backbone(batch.images)), batch.labels[torch.randperm(len(batch.labels))])
+        return F.cross_entropy(self.head(self.backbone(batch.inputs)), batch.labels[torch.randperm(len(batch.labels))])
 
 
 class QueriesByPlace(Prototypes):
@@ -264,13 +264,13 @@ class SeenTest(Classify):
 
     def __init__(self, backbone, config, data):
         super().__init__(backbone, config, data)
-        self.register_buffer("centre", data.inputs(data.split("test").images).mean(0))
+        self.register_buffer("centre", data.inputs(data.split("test").samples).mean(0))
 
     def encode(self, images):
         return self.backbone(images - self.centre)
 
     def loss(self, batch):
-        return super().loss(batch._replace(images=batch.images - self.centre))
+        return super().loss(batch._replace(inputs=batch.inputs - self.centre))
 
 
 class Unused(Classify):
@@ -320,7 +320,7 @@ class Collapsing(Classify):
     """makes its outputs small, whatever the image"""
 
     def loss(self, batch):
-        return self.head(self.backbone(batch.images)).square().mean()
+        return self.head(self.backbone(batch.inputs)).square().mean()
 
 
 class Peeking(Contrast):

@@ -34,7 +34,7 @@ class Triplets:
         order = torch.rand(source.batch_size, len(train), generator=generator)[source.own(source.batch_size)]
         order = order.to(same.device)
         found = anchors, order.where(same, -1).argmax(1), order.where(~same, -1).argmax(1)
-        return Triplet(*(source.data.inputs(train.images[each]) for each in found))
+        return Triplet(*(source.data.inputs(train.samples[each]) for each in found))
 
 
 class Triplewise(Method):

@@ -72,14 +72,14 @@ def register_methods(register: Register) -> None:
 
 @hookimpl
 def register_backbones(register: Register) -> None:
-    register("flat", "harness_toy.parts:Flat", FlatConfig, summary="one linear layer")
+    register("flat", "harness_toy.parts:Flat", FlatConfig, modality="images", summary="one linear layer")
 
 
 @hookimpl
 def register_datasets(register: Register) -> None:
-    register("blobs", "harness_toy.parts:Blobs", BlobsConfig, summary="a colour per class, with noise")
-    register("broken", "harness_toy.parts:Broken", summary="cannot be loaded")
-    register("deadly", "harness_toy.parts:Deadly", summary="kills the process that loads it")
+    register("blobs", "harness_toy.parts:Blobs", BlobsConfig, modality="images", summary="noisy colours")
+    register("broken", "harness_toy.parts:Broken", modality="images", summary="cannot be loaded")
+    register("deadly", "harness_toy.parts:Deadly", modality="images", summary="kills the process that loads it")
 
 
 @hookimpl

@@ -18,7 +18,7 @@ class Misbehave(Method):
         self.batches = Labelled()
 
     def loss(self, batch):
-        return self.backbone(batch.images).square().mean()
+        return self.backbone(batch.inputs).square().mean()
 
     def after_step(self, step, steps):
         if step == 2:

@@ -8,20 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from harness import Dataset, Evaluator, Labelled, Method, Metric, Split, UsageError
+from harness import Evaluator, ImageDataset, Labelled, Method, Metric, Split, UsageError
 
 
 class Flat(nn.Module):
-    def __init__(self, config, sample_shape):
+    def __init__(self, config, shape):
         super().__init__()
         self.feature_dim = config.width
-        self.linear = nn.Linear(torch.Size(sample_shape).numel(), config.width)
+        self.linear = nn.Linear(torch.Size(shape).numel(), config.width)
 
     def forward(self, images):
         return self.linear(images.flatten(1))
 
 
-class Blobs(Dataset):
+class Blobs(ImageDataset):
     def load(self):
         generator = torch.Generator().manual_seed(0)
         means = torch.randint(60, 196, (self.config.classes, 3, 1, 1), generator=generator)
@@ -34,12 +34,12 @@ class Blobs(Dataset):
         return splits
 
 
-class Broken(Dataset):
+class Broken(ImageDataset):
     def load(self):
         raise RuntimeError("the disk is made of cheese")
 
 
-class Deadly(Dataset):
+class Deadly(ImageDataset):
     def load(self):
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -54,7 +54,7 @@ class Classify(Method):
     def loss(self, batch):
         if self.config.seconds:  # torch.compile warns of what it cannot trace
             time.sleep(self.config.seconds)
-        logits = self.head(self.dropout(self.backbone(batch.images))) / self.config.temperature
+        logits = self.head(self.dropout(self.backbone(batch.inputs))) / self.config.temperature
         return {
             "loss": F.cross_entropy(logits, batch.labels),
             "accuracy": (logits.argmax(1) == batch.labels).float().mean(),
@@ -71,7 +71,7 @@ class Fail(Classify):
         self.batches = Labelled()
 
     def loss(self, batch):
-        return self.backbone(batch.images).square().mean() * (float("nan") if self.config.how == "nan" else 1)
+        return self.backbone(batch.inputs).square().mean() * (float("nan") if self.config.how == "nan" else 1)
 
     def after_step(self, step, steps):
         if step == self.config.step and not (self.config.unless and self.config.unless.exists()):

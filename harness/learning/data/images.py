@@ -1,0 +1,163 @@
+"""Pictures: uint8 samples, normalised by the moments of the training split, augmented in batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.base.errors import UsageError
+from harness.learning.data import colour
+from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.draw import Draw
+from harness.learning.data.modality import Modality
+from harness.learning.data.streaming import Samples, Streamed, picked
+from harness.learning.data.transforms import augment_with
+
+MEASURED_WHOLE = 2**30  # values; of larger splits, the moments are those of a sample
+MEASURED = 2048  # images in that sample
+COLOURS = {1: "grey", 3: "colour"}
+
+
+class ImageShape(NamedTuple):
+    """Channels, height and width in pixels."""
+
+    channels: int
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"images of {self.channels}x{self.height}x{self.width}"
+
+
+@dataclass(frozen=True, eq=False)
+class Images(Modality):
+    """uint8 (N, C, H, W). A network sees float with zero mean and unit variance per channel over the training split."""
+
+    name: ClassVar[str] = "images"
+
+    shape: ImageShape
+    augmentation: Augmentation
+    mean: Tensor  # (C,), of pixels in [0, 1]
+    std: Tensor
+    given: ImageShape | None = None  # of the samples, where they have to be made to fit
+
+    @classmethod
+    def of(cls, train: Samples, augmentation: Augmentation) -> Images:
+        """Measures the training images. Raises UsageError if they are none."""
+        if not isinstance(train, Tensor | Streamed) or train.ndim != 4 or train.dtype != torch.uint8:
+            raise UsageError(f"images must be uint8 (N, C, H, W), not {_described(train)}.")
+        channels, height, width = train.shape[1:]
+        return cls(ImageShape(channels, height, width), augmentation, *_moments(train))
+
+    def check(self, samples: Samples) -> None:
+        if not isinstance(samples, Tensor | Streamed) or samples.ndim != 4 or samples.dtype != torch.uint8:
+            raise UsageError(f"images must be uint8 (N, C, H, W), not {_described(samples)}.")
+        if tuple(samples.shape[1:]) != (self.given or self.shape):
+            raise UsageError(
+                f"all splits must have images of one shape: {tuple(samples.shape[1:])} is not "
+                f"{tuple(self.given or self.shape)}."
+            )
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """uint8 (..., C, H, W) -> float in [0, 1], made to fit."""
+        pixels = images.float() / 255
+        return pixels if self.given is None else _resized(pixels, self.shape)
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """float in [0, 1], (..., C, H, W) -> zero mean and unit variance per channel over the training split."""
+        return (pixels - self.mean[:, None, None]) / self.std[:, None, None]
+
+    def inputs(self, samples: Tensor) -> Tensor:
+        """uint8 (..., C, H, W) -> `normalize(pixels(images))` up to rounding, in a new tensor."""
+        if self.given is not None:
+            return self.normalize(self.pixels(samples))
+        scale = (255 * self.std).reciprocal()[:, None, None]
+        return samples.float().mul_(scale).sub_(255 * self.mean[:, None, None] * scale)
+
+    def view(self, samples: Tensor, draw: Draw) -> Tensor:
+        """uint8 (N, C, H, W) -> one augmented view of each, normalised."""
+        return self.normalize(augment_with(draw, self.pixels(samples), self.augmentation))
+
+    @property
+    def augments(self) -> bool:
+        return self.augmentation != Augmentation()
+
+    def augmented(self, changes: Any) -> Modality:
+        if not isinstance(changes, Augmentation):
+            return super().augmented(changes)
+        return replace(self, augmentation=changes.over(self.augmentation))
+
+    def fitted(self, other: Modality) -> Modality:
+        """Resized by bilinear interpolation, grey repeated over the channels, colour reduced to its luminance."""
+        if not isinstance(other, Images) or other.shape == self.shape:
+            return super().fitted(other)
+        if other.shape.channels != self.shape.channels and {other.shape.channels, self.shape.channels} != {1, 3}:
+            return super().fitted(other)
+        return replace(self, given=other.shape)
+
+    @property
+    def note(self) -> str:  # type: ignore[override]  # of the shapes
+        if self.given is None:
+            return ""
+        (channels, *size), (own, *needed) = self.given, self.shape
+        said = []
+        if size != needed:
+            said.append(f"{size[0]}x{size[1]} resized to {needed[0]}x{needed[1]}")
+        if channels != own:
+            said.append(f"{COLOURS[channels]} to {COLOURS[own]}")
+        return ", ".join(said)
+
+    def adopt(self, backbone: nn.Module) -> torch.memory_format:
+        """channels_last, in which the processor's convolutions are faster, unless the backbone says that it is not."""
+        if getattr(backbone, "channels_last", True):
+            return torch.channels_last
+        backbone.register_forward_pre_hook(_contiguous)  # whatever the method gives it
+        return torch.preserve_format
+
+    def to(self, device: torch.device) -> Self:
+        return replace(self, mean=self.mean.to(device), std=self.std.to(device))
+
+
+def _contiguous(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """`contiguous()` would leave grey images as they are, whose strides choose the layout of what follows."""
+    images, *others = given
+    return images.flatten(1).unflatten(1, images.shape[1:]), *others
+
+
+def _resized(pixels: Tensor, shape: ImageShape) -> Tensor:
+    """float (..., C, H, W) in [0, 1] -> (..., *shape)."""
+    batch = pixels.flatten(0, -4)
+    if batch.shape[1] == 3 and shape.channels == 1:
+        batch = colour.luminance(batch)
+    if batch.shape[2:] != shape[1:]:
+        batch = F.interpolate(batch, shape[1:], mode="bilinear", antialias=True)
+    return batch.expand(-1, shape.channels, -1, -1).reshape(*pixels.shape[:-3], *shape)
+
+
+def _described(samples: Samples) -> str:
+    if isinstance(samples, Tensor | Streamed):
+        return f"{samples.dtype} {tuple(samples.shape)}"
+    return f"a {type(samples).__name__}"
+
+
+def _moments(images: Tensor | Streamed) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation per channel of uint8 images, in [0, 1], from exact integer counts.
+
+    Of more than MEASURED_WHOLE values, those of MEASURED images chosen with a fixed seed: whether images are streamed
+    must not matter.
+    """
+    index = torch.arange(len(images))
+    if images.shape.numel() > MEASURED_WHOLE:
+        index = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:MEASURED].sort().values
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.float64)
+    for part in picked(images, index.split(256)):
+        counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in part.unbind(1)])
+    values = torch.arange(256, dtype=torch.float64) / 255
+    shares = counts / counts.sum(1, keepdim=True)
+    mean = shares @ values
+    variance = (shares * (values - mean[:, None]) ** 2).sum(1)
+    return mean.float(), variance.sqrt().clamp_min(1e-3).float()
