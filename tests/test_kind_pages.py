@@ -20,10 +20,11 @@ PAGES = {path.stem: pages.files(f"plugins/{path.name}") for path in (pages.DOCS 
 SUITE = """\
 name: kinds
 matrix:
-  method: [{use: barlow, width: 32}]
-  backbone: [{use: perceptron, width: 32, weights: start.safetensors}]
-  dataset: [{use: stripes, per_class: 12}, {use: table, path: pictures.csv}]
-  seed: [0]
+  - method: [{use: barlow, width: 32}]
+    backbone: [{use: perceptron, width: 32, weights: start.safetensors}]
+    dataset: [{use: stripes, per_class: 12}, {use: sheet, path: pictures.csv}]
+    seed: [0]
+  - {method: [{use: barlow, width: 32}], backbone: [waves], dataset: [tones]}
 budget: {steps: 5, batch_size: 16}
 evaluators:
   centroid: {}
@@ -32,7 +33,7 @@ executor: one-by-one
 
 
 def test_there_is_a_page_for_each_kind_and_for_observers() -> None:
-    assert set(PAGES) == {*KINDS, "observer"}
+    assert set(PAGES) == {*KINDS, "modality", "observer"}
 
 
 HOOKS = {name: each for name, each in vars(hookspecs).items() if hasattr(each, "harness_spec")}
@@ -80,7 +81,7 @@ def pictures(side: int) -> str:
 
 def test_the_examples_of_all_kinds_run_together_and_every_hook_is_called(harness: Harness, tmp_path: Path) -> None:
     shown = {name: text for page in PAGES.values() for name, text in page.items()}
-    assert len(shown) == 13
+    assert len(shown) == 15
     entry_points = {name.removesuffix(".py") for name, text in shown.items() if "@hookimpl" in text}
     project = "[project]\nname = 'examples'\nversion = '1.0'\ndependencies = []\n[project.entry-points.harness]\n"
     shown["pyproject.toml"] = project + "".join(f"{name} = '{name}'\n" for name in sorted(entry_points))
@@ -91,11 +92,11 @@ def test_the_examples_of_all_kinds_run_together_and_every_hook_is_called(harness
     save_file(started(32, 12), tmp_path / "start.safetensors")
     (tmp_path / "pictures.csv").write_text(pictures(12))
     done = harness("run", "kinds.yaml", env=env)
-    assert "2 of 2 cells done" in done.stdout
+    assert "3 of 3 cells done" in done.stdout
     assert "warning" not in done.stderr
     assert len(list((tmp_path / "cache").rglob("1-*.pt"))) == 1
-    [cell, _, run] = map(json.loads, (tmp_path / "results" / "kinds" / "diary.jsonl").read_text().splitlines())
-    assert run == {"cells": {"done": 2}}
+    [cell, _, _, run] = map(json.loads, (tmp_path / "results" / "kinds" / "diary.jsonl").read_text().splitlines())
+    assert run == {"cells": {"done": 3}}
     assert (cell["method"], cell["seed"], cell["status"]) == ("barlow (width=32)", 0, "ok")
     assert 0 <= cell["centroid accuracy"] <= 1
     for steps in (tmp_path / "results" / "kinds" / "cells").glob("*/steps.jsonl"):

@@ -11,8 +11,8 @@ from torchvision.transforms.v2 import RandomResizedCrop
 
 from harness import Augmentation
 from harness.learning.data import colour, transforms
-from harness.learning.data.geometry import affine, crop_resize, resize_matrix
 from harness.learning.data.draw import Draw
+from harness.learning.data.geometry import affine, crop_resize, resize_matrix
 from harness.learning.data.transforms import augment, boxes, shakes
 
 IMAGES = torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -71,9 +72,18 @@ def source_of(cell: Cell, data: Data, rank: int = 0) -> Source:
     return Source(data, cell.budget.batch_size, cell.seed, rank, cell.budget.devices)
 
 
-def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> list[str]:
-    """What evaluators warn of, with the place in the suite. Raises UsageError, with the place, if this cell cannot
-    train or an evaluator cannot score it."""
+def given_to(method: Method, own: Data, data: Data) -> Data:
+    """Another data set as an encoder takes it that was made for `own`: its samples made to fit, its texts as tokens.
+
+    Raises UsageError if that cannot be.
+    """
+    return as_taken(method.backbone, replace(data, modality=own.modality.fitted(data.modality)))
+
+
+def check_cell(cell: Cell, evaluators: list[Component], data: Data, others: Mapping[str, Data]) -> list[str]:
+    """What evaluators warn of, with the place in the suite. `others`: the data sets of evaluators, by their digests; an
+    evaluator whose data are not there is not asked. Raises UsageError, with the place, if this cell cannot train or an
+    evaluator cannot score it."""
     method, data = _placed(cell.backbone.where or cell.method.where, cell, lambda: build(cell, data))
     if cell.budget.compile and not method.compiles:
         where = cell.method.where
@@ -86,8 +96,16 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> list[str]
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
     told: list[str] = []
     for evaluator in evaluators:
-        with usage_warnings(f"{evaluator.where}: {evaluator.label} on {cell.dataset.label}", told):
-            _placed(evaluator.where, cell, lambda evaluator=evaluator: build_evaluator(evaluator).check(method, data))
+        if evaluator.data and evaluator.data.digest not in others:
+            continue
+        on = evaluator.data or cell.dataset
+
+        def check(evaluator: Component = evaluator, own: Data = data) -> None:
+            scored = given_to(method, own, others[evaluator.data.digest]) if evaluator.data else own
+            build_evaluator(evaluator).check(method, scored)
+
+        with usage_warnings(f"{evaluator.where}: {evaluator.label} on {on.label}", told):
+            _placed(evaluator.where, cell, check)
     return told
 
 

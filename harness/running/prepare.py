@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +34,43 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
     errors: list[str] = []
     told: list[str] = []
     read: list[str] = []
+    others: dict[str, Data] = {}
+    for dataset in {each.data.digest: each.data for each in plan.evaluators.values() if each.data}.values():
+        with telling(found, dataset.label):
+            if data := _load(dataset, errors, told, read):
+                others[dataset.digest] = data
     for dataset, cells in _by_dataset(plan):
         with telling(found, dataset.label):
-            _prepare(plan, dataset, cells, errors, told, read)
+            if data := others.get(dataset.digest) or _load(dataset, errors, told, read):
+                _check(plan, data, others, cells, errors, told)
     said = {"errors": errors, "warnings": told, "read": read}
     write_json(found, {key: list(dict.fromkeys(lines)) for key, lines in said.items()})
     return Outcome("ok")
 
 
-def _prepare(
-    plan: Plan, dataset: Component, cells: list[Cell], errors: list[str], told: list[str], read: list[str]
-) -> None:
-    """Of one data set, with all that it is combined with."""
+def _load(dataset: Component, errors: list[str], told: list[str], read: list[str]) -> Data | None:
+    """None if it cannot be loaded."""
     try:
         with building.usage_warnings(f"{dataset.where}: {dataset.label}", told):
             data = building.load_data(dataset, torch.device("cpu"))
     except UsageError as error:
         errors.append(f"{dataset.where}: {dataset.label}: {error}")
-        return
+        return None
     except Exception:  # noqa: BLE001 (a broken data set is the record of its cells; the others go on)
         traceback.print_exc()
-        return
+        return None
     read.append(f"{dataset.label}: {described(data)}")
     told += (f"{dataset.where}: {dataset.label}: {each}" for each in leaks(data))
+    return data
+
+
+def _check(
+    plan: Plan, data: Data, others: Mapping[str, Data], cells: list[Cell], errors: list[str], told: list[str]
+) -> None:
+    """One data set, with all that it is combined with."""
     for cell in counted(cells, "combinations checked"):
         try:
-            told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data)
+            told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data, others)
         except UsageError as error:
             errors.append(str(error))
         except Exception:  # noqa: BLE001 (likewise)

@@ -7,6 +7,7 @@ import math
 import sys
 import time
 import traceback
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from harness.base.outcome import Outcome
 from harness.learning import building
 from harness.learning.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.learning.components import Method, Metric, Trained
-from harness.learning.data.duplicates import shared_with_train
+from harness.learning.data.duplicates import shared_with, shared_with_train
 from harness.learning.data.splits import Data
 from harness.learning.training import seed_all, train, use_precision
 from harness.plugins.events import CellStarted, StepLogged
@@ -75,14 +76,13 @@ def _run(
     except Exception as error:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
         return [error]
     method.eval()
-    trained = Trained(method, data)
     failures: list[Exception] = []
     evaluators = plan.evaluators_of(cell)
     missing = folder.missing(evaluators)
-    shared = shared_with_train(data) if missing else {}
-    for id_ in missing:
+    scored = Scored(Trained(method, data))
+    for id_ in sorted(missing, key=lambda id_: own.digest if (own := evaluators[id_].data) else ""):
         try:
-            _evaluate(evaluators[id_], id_, trained, folder, origin, shared)
+            _evaluate(evaluators[id_], id_, scored, folder, origin)
         except Exception as error:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
             failures.append(error)
     return failures
@@ -169,10 +169,38 @@ def _step(line: bytes) -> int | None:
         return None
 
 
-def _evaluate(
-    component: Component, id_: str, trained: Trained, folder: CellFolder, origin: dict[str, Any], shared: dict[str, int]
-) -> None:
+class Scored:
+    """What evaluators are given: the cell's data, or others, of which one set is kept at a time. Features are computed
+    once for each."""
+
+    def __init__(self, own: Trained) -> None:
+        self.own = own
+        self._on: str | None = None
+        self._other = own
+
+    def on(self, dataset: Component | None) -> Trained:
+        if dataset is None:
+            return self.own
+        if self._on != dataset.digest:
+            self._other = self.own  # so that not two of them are held
+            data = building.load_data(dataset, self.own.device)
+            self._other = Trained(self.own.method, building.given_to(self.own.method, self.own.data, data))
+            self._on = dataset.digest
+        return self._other
+
+    @cached_property
+    def shared(self) -> dict[str, int]:
+        return shared_with_train(self.own.data)
+
+    def shared_on(self, dataset: Component | None) -> dict[str, int]:
+        """How many samples of each split that is scored are also in the split that the cell was trained on."""
+        return self.shared if dataset is None else shared_with(self.own.data, self.on(dataset).data)
+
+
+def _evaluate(component: Component, id_: str, scored: Scored, folder: CellFolder, origin: dict[str, Any]) -> None:
     started = time.monotonic()
+    trained = scored.on(component.data)
+    note = trained.data.modality.note
     seed_all(0)
     metrics = building.build_evaluator(component).evaluate(trained)
     path = folder.evaluation(id_)
@@ -185,23 +213,23 @@ def _evaluate(
             "label": component.label,
             "evaluator": component.as_json(),
             "seconds": time.monotonic() - started,
-            "metrics": {name: _plain(metric) for name, metric in metrics.items()},
-            "shared_with_train": shared,  # samples by split
+            "metrics": {name: _plain(metric, note) for name, metric in metrics.items()},
+            "shared_with_train": scored.shared_on(component.data),  # samples by split
             "provenance": origin,
         },
     )
 
 
-def _plain(metric: Metric) -> dict[str, Any]:
-    """As JSON, and its bound, if it has one."""
+def _plain(metric: Metric, note: str) -> dict[str, Any]:
+    """As JSON, and its bound, if it has one; `note`: how samples were made to fit the encoder."""
     return {
         "value": metric.value,
         "half_width": metric.half_width if math.isfinite(metric.half_width) else None,
         "n": metric.n,
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
-        "protocol": metric.protocol,
-        **({"bound": _plain(metric.bound)} if metric.bound else {}),
+        "protocol": ", ".join(filter(None, (metric.protocol, note))),
+        **({"bound": _plain(metric.bound, note)} if metric.bound else {}),
         **({"details": dict(metric.details)} if metric.details else {}),
     }
 

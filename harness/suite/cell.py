@@ -22,6 +22,7 @@ class Component:
     config: Any
     label: str
     where: str = ""  # "file:line" in the suite, for messages
+    data: Component | None = None  # of an evaluator: the data set that it scores on, if not the cell's
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -33,7 +34,8 @@ class Component:
             "options": identity_of(self.config),
         }
         fingerprint = getattr(self.config, "fingerprint", None)
-        return {**identity, "fingerprint": fingerprint()} if fingerprint else identity
+        content = {"fingerprint": fingerprint()} if fingerprint else {}
+        return {**identity, **content, **({"data": self.data.identity} if self.data else {})}
 
     @cached_property
     def digest(self) -> str:
@@ -56,6 +58,7 @@ class Component:
             "decides": decides,
             "label": self.label,
             "where": self.where,
+            **({"data": self.data.as_json()} if self.data else {}),
         }
 
 

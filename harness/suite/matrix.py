@@ -36,8 +36,8 @@ class Matrix(Generic[E]):
 
     axes: Mapping[str, Sequence[E]]
     seeds: Sequence[int]
-    include: Sequence[tuple[Mapping[str, Sequence[E]], Sequence[int]]]
-    exclude: Sequence[Mapping[str, Sequence[Any]]]
+    include: Sequence[tuple[Mapping[str, Sequence[E]], Sequence[int]]] = ()
+    exclude: Sequence[Mapping[str, Sequence[Any]]] = ()
 
     def size(self) -> int:
         """How many points there are at most: with those that are excluded."""
@@ -53,16 +53,21 @@ class Matrix(Generic[E]):
         added = [point for axes, seeds in self.include for point in _product({**self.axes, **axes}, seeds)]
         return sorted([*kept, *added], key=lambda point: point.seed)
 
-    def require(self, axis: str, names: Sequence[Any], where: str) -> None:
-        """Raises UsageError if a name of an `exclude` entry is nowhere on its axis: it would silently do nothing."""
-        known = (
-            set(map(str, self.seeds)) if axis == "seed" else {n for e in self.axes[axis] for n in names_of(e.component)}
-        )
-        for name in names:
-            if str(name) not in known:
-                raise UsageError(
-                    f"{where}: exclude names {axis} '{name}', which is not in the matrix.{nearest(str(name), known)}"
-                )
+    def names(self, axis: str) -> set[str]:
+        """What the points of an axis may be called."""
+        if axis == "seed":
+            return set(map(str, self.seeds))
+        return {name for entry in self.axes[axis] for name in names_of(entry.component)}
+
+
+def require(matrices: Sequence[Matrix[Any]], axis: str, names: Sequence[Any], where: str) -> None:
+    """Raises UsageError if a name of an `exclude` entry is nowhere on its axis: it would silently do nothing."""
+    known = {name for matrix in matrices for name in matrix.names(axis)}
+    for name in names:
+        if str(name) not in known:
+            raise UsageError(
+                f"{where}: exclude names {axis} '{name}', which is not in the matrix.{nearest(str(name), known)}"
+            )
 
 
 def names_of(component: Component) -> tuple[str, ...]:

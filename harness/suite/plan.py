@@ -52,12 +52,14 @@ class Plan:
 def choose(
     cell: Cell, evaluators: Mapping[str, Component], only_for: Mapping[str, Collection[str]]
 ) -> dict[str, Component]:
-    """The evaluators that score a cell: those for all methods, and those for a name or the label of its own."""
-    names = names_of(cell.method)
+    """The evaluators that score a cell: those for all methods, and those for a name or the label of its own. One with
+    data of its own scores the cells whose backbones take them."""
+    names, takes = names_of(cell.method), cell.backbone.spec.modality
     return {
         id_: evaluator
         for id_, evaluator in evaluators.items()
-        if id_ not in only_for or not set(names).isdisjoint(only_for[id_])
+        if (id_ not in only_for or not set(names).isdisjoint(only_for[id_]))
+        and (evaluator.data is None or evaluator.data.spec.modality == takes)
     }
 
 

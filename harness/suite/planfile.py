@@ -152,4 +152,5 @@ class PlanFile:
                 f"which is now {spec.origin.version}; run again."
             )
         config: Any = parse(spec.config, saved["options"], lambda _: saved["where"], owner=saved["name"])
-        return Component(spec, config, saved["label"], saved["where"])
+        data = self._component("dataset", saved["data"]) if "data" in saved else None
+        return Component(spec, config, saved["label"], saved["where"], data)

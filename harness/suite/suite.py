@@ -15,7 +15,7 @@ from harness.suite import named_budgets, sweep
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
 from harness.suite.document import Document, read
-from harness.suite.matrix import Matrix, Point, names_of
+from harness.suite.matrix import Matrix, Point, names_of, require
 from harness.suite.tolerances import SECTION, Gate, read_gate
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
@@ -34,6 +34,7 @@ KEYS = (
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
 MOST_CELLS = 100_000  # of one suite: more are a slip of the hand, or meant to fill the memory
 ONLY = "only"  # of an evaluator: the methods that it is for
+DATA = "data"  # of an evaluator: a data set of its own
 RESERVED = ("use", "label", "budget")  # keys of an entry that are not options of its component
 
 
@@ -78,31 +79,50 @@ class _Reader:
             for used in self.mapping((section,)):
                 spec = self.spec(kind, used, (section, used))  # type: ignore[arg-type]  # the keys of SECTIONS are kinds
                 self.known_options(spec, self.mapping((section, used)), (section, used))
-        matrix = self.matrix()
-        self.refuse_many(matrix.size(), "cells", ("matrix",))
-        points = matrix.points()
+        matrices = self.matrices()
+        self.refuse_many(sum(matrix.size() for matrix in matrices), "cells", ("matrix",))
+        points = sorted((point for matrix in matrices for point in matrix.points()), key=lambda point: point.seed)
         if not points:
             raise UsageError(f"{self.where(('exclude',))}: every cell of the matrix is excluded.")
         cells: dict[str, Cell] = {}
         for cell in (self.cell(name + self.suffix, point) for point in points):
             if (same := cells.setdefault(cell.id, cell)) is not cell:
                 raise UsageError(f"{cell.method.where}: '{cell.name()}' is the same cell as '{same.name()}'.")
-        evaluators = tuple(self.evaluators())
+        evaluators = tuple(self.evaluators({cell.backbone.spec.modality for cell in cells.values()}))
         methods = {each for cell in cells.values() for each in names_of(cell.method)}
         only = {each.label: self.only(each.label, methods) for each in evaluators}
         whole = name + self.suffix
         gate = read_gate(self.document.values.get(SECTION), self.where, [each.label for each in evaluators])
         return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor(), gate)
 
-    def matrix(self) -> Matrix[Entry]:
-        axes = self.mapping(("matrix",))
+    def matrices(self) -> list[Matrix[Entry]]:
+        """The matrix, or each of several: one for each kind of sample, say. What is excluded is so in all of them."""
+        given = self.document.values.get("matrix")
+        if not isinstance(given, list):
+            components, seeds = self.axes(self.mapping(("matrix",)), ("matrix",))
+            return self.with_points([Matrix(components, seeds)])
+        if not given:
+            raise UsageError(f"{self.where(('matrix',))}: a list of matrices has at least one.")
+        if self.document.values.get("include"):
+            raise UsageError(f"{self.where(('include',))}: of several matrices, write a further one instead.")
+        for number, each in enumerate(given):
+            if not isinstance(each, dict):
+                place = self.where(("matrix", number))
+                raise UsageError(f"{place}: a matrix is a mapping of axes to lists, not {each!r}.")
+        return self.with_points([Matrix(*self.axes(each, ("matrix", number))) for number, each in enumerate(given)])
+
+    def axes(self, axes: Mapping[str, Any], path: KeyPath) -> tuple[dict[str, list[Entry]], list[int]]:
+        """Components and seeds of one matrix."""
         for key in axes:
             if key not in (*AXES, "seed"):
-                raise UsageError(
-                    f"{self.where(('matrix', key))}: the matrix has no axis '{key}'.{nearest(key, (*AXES, 'seed'))}"
-                )
-        components: dict[str, list[Entry]] = {axis: self.axis(axis, axes.get(axis), ("matrix", axis)) for axis in AXES}
-        seeds = self.seeds(axes.get("seed", [0]), ("matrix", "seed"))
+                place = self.where((*path, key))
+                raise UsageError(f"{place}: the matrix has no axis '{key}'.{nearest(str(key), (*AXES, 'seed'))}")
+        components: dict[str, list[Entry]] = {axis: self.axis(axis, axes.get(axis), (*path, axis)) for axis in AXES}
+        return components, self.seeds(axes.get("seed", [0]), (*path, "seed"))
+
+    def with_points(self, matrices: list[Matrix[Entry]]) -> list[Matrix[Entry]]:
+        """With what is included, which is of the only matrix, and excluded."""
+        seeds = list(matrices[0].seeds)
         include: list[tuple[dict[str, list[Entry]], list[int]]] = [
             (
                 {axis: self.axis(axis, entry[axis], (*path, axis)) for axis in AXES if axis in entry},
@@ -113,13 +133,13 @@ class _Reader:
         exclude = [
             ({key: _listed(value) for key, value in entry.items()}, path) for entry, path in self.points("exclude")
         ]
-        matrix = Matrix(components, seeds, include, [entry for entry, _ in exclude])
         for entry, path in exclude:
             for axis, values in entry.items():
                 if axis == "seed":
                     self.seeds(values, (*path, axis))
-                matrix.require(axis, values, self.where((*path, axis)))
-        return matrix
+                require(matrices, axis, values, self.where((*path, axis)))
+        excluded = [entry for entry, _ in exclude]
+        return [dataclasses.replace(matrix, include=include, exclude=excluded) for matrix in matrices]
 
     def points(self, section: str) -> Iterator[tuple[dict[str, Any], KeyPath]]:
         """The entries of `include` or `exclude`, each a partial point of the matrix."""
@@ -204,7 +224,20 @@ class _Reader:
     def cell(self, suite: str, point: Point[Entry]) -> Cell:
         budget, common = self.budget(point.method)
         components = (point.method.component, point.backbone.component, point.dataset.component)
+        self.require_fit(*components[1:])
         return Cell(suite, *components, point.seed, budget, common)
+
+    def require_fit(self, backbone: Component, dataset: Component) -> None:
+        """Raises UsageError if the backbone does not take what the data set gives."""
+        takes, gives = backbone.spec.modality, dataset.spec.modality
+        if takes == gives:
+            return
+        fitting = [name for name, spec in self.registry.named("backbone").items() if spec.modality == gives]
+        known = f"backbones for {gives}: {', '.join(fitting)}" if fitting else f"no installed backbone takes {gives}"
+        raise UsageError(
+            f"{backbone.where}: {backbone.label} takes {takes}, and {dataset.label} gives {gives} ({known}). Put what "
+            "fits each other into a matrix of its own: 'matrix: [{...}, {...}]'."
+        )
 
     def budget(self, method: Entry) -> tuple[Budget, dict[str, Any]]:
         """A method's budget, and what of the suite's makes cells comparable; read once for all cells of an entry."""
@@ -233,7 +266,8 @@ class _Reader:
         common = {key: whole.get(key, default) for key, default in COMMON_BUDGET.items()}
         return self.budgets.setdefault(id(method), (budget, common))
 
-    def evaluators(self) -> Iterator[Component]:
+    def evaluators(self, modalities: Collection[str]) -> Iterator[Component]:
+        """`modalities`: what the cells' backbones take."""
         section = self.mapping(("evaluators",))
         if not section:
             raise UsageError(f"{self.where(('evaluators',))}: a suite needs at least one evaluator.")
@@ -243,14 +277,31 @@ class _Reader:
             options = dict(self.mapping(path))
             name = options.pop("use", label)
             options.pop(ONLY, None)
+            own = options.pop(DATA, None)
             spec = self.spec("evaluator", name, (*path, "use"))
             each = self.component(
                 spec, options, lambda key, path=path: self.where((*path, *key)), label, self.where(path)
             )
+            if own is not None:
+                each = dataclasses.replace(each, data=self.own_data(own, (*path, DATA), modalities))
             same = seen.setdefault(evaluator_id(each), label)
             if same != label:
                 raise UsageError(f"{each.where}: the evaluator '{label}' is the same as '{same}'.")
             yield each
+
+    def own_data(self, given: Any, path: KeyPath, modalities: Collection[str]) -> Component:
+        """The data set that an evaluator scores on instead of the cell's."""
+        found = list(self.entry("dataset", given, path))
+        if len(found) > 1:
+            raise UsageError(f"{self.where(path)}: an evaluator has one data set; write an evaluator for each.")
+        dataset = found[0].component
+        if dataset.spec.modality not in modalities:
+            takes = " and ".join(sorted(modalities))
+            raise UsageError(
+                f"{self.where(path)}: {dataset.label} gives {dataset.spec.modality}, and the backbones of this suite "
+                f"take {takes}."
+            )
+        return dataset
 
     def only(self, label: str, known: Collection[str]) -> tuple[str, ...]:
         """The methods, by name or label, that an evaluator is for. Raises UsageError for one that the suite lacks."""

@@ -27,6 +27,26 @@ def shared_with_train(data: Data) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
+def shared_with(trained: Data, other: Data) -> dict[str, int]:
+    """By split of another data set, how many of its samples are samples that were trained on; its own `train` is left
+    out, as a reference may be."""
+    train = trained.train.samples
+    if isinstance(train, Streamed):
+        return {}
+    known, counts = digests(train), {}
+    for name, split in other.splits.items():
+        if name != "train" and not isinstance(split.samples, Streamed) and _alike(train, split.samples):
+            counts[name] = int(torch.isin(digests(split.samples), known).sum())
+    return {name: count for name, count in counts.items() if count}
+
+
+def _alike(one: Tensor | Sequence[str], other: Tensor | Sequence[str]) -> bool:
+    """Whether samples may be equal."""
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return one.dtype == other.dtype and one.shape[1:] == other.shape[1:]
+    return not isinstance(one, Tensor) and not isinstance(other, Tensor)
+
+
 def digests(samples: Tensor | Sequence[str]) -> Tensor:
     """int64 (N,): a sum of the bytes of a sample, each times a fixed random number of 64 bits, modulo 2^64; of texts, a
     hash.

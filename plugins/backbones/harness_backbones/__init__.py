@@ -33,6 +33,18 @@ class ResNetConfig:
     )
 
 
+@dataclass(frozen=True)
+class MLPConfig:
+    """Options of the multilayer perceptron."""
+
+    width: int = option(256, "units of each layer, and of the features")
+    depth: int = option(3, "linear layers")
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.depth) < 1:
+            raise ValueError("width and depth must be at least 1")
+
+
 @hookimpl
 def register_backbones(register: Register) -> None:
     register(
@@ -42,6 +54,13 @@ def register_backbones(register: Register) -> None:
         modality="images",
         summary="Four 3x3 convolutions, the network of few-shot papers",
         paper="Snell et al. 2017, arXiv:1703.05175 (pool); Finn et al. 2017, arXiv:1703.03400 (stride)",
+    )
+    register(
+        "mlp",
+        "harness_backbones.mlp:MLP",
+        MLPConfig,
+        modality="vectors",
+        summary="Linear layers with batch norm and ReLU between them, for vectors",
     )
     for depth in (18, 50):
         register(

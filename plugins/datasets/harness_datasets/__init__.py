@@ -59,6 +59,23 @@ class ImageFolderConfig:
 
 
 @dataclass(frozen=True)
+class TableConfig:
+    """Options of `table`."""
+
+    path: Path = option(help="a .parquet, .csv or .npz file; README.md says what is in it", identity=False)
+    label: str = option("label", "column of the classes; a table without it has no labels")
+    split: str = option("split", "column of train, test, validation or novel; a table without it is all train")
+    corruption: float = option(0.6, "share of the columns that a view replaces by other samples' values")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.corruption <= 1:
+            raise ValueError(f"corruption is a share: 0 .. 1, not {self.corruption}")
+
+    def fingerprint(self) -> str:
+        return file_fingerprint(self.path)
+
+
+@dataclass(frozen=True)
 class DownloadConfig:
     """Options of a set that torchvision knows."""
 
@@ -101,6 +118,13 @@ def register_datasets(register: Register) -> None:
         NpzConfig,
         modality="images",
         summary="your own arrays from an .npz file",
+    )
+    register(
+        "table",
+        "harness_datasets.table:Table",
+        TableConfig,
+        modality="vectors",
+        summary="your own vectors: rows of a parquet, CSV or .npz file",
     )
     register(
         "image_folder",
