@@ -329,3 +329,69 @@ def test_only_takes_lists_with_blanks_and_labels_with_commas(suite: Write) -> No
         labels("method=a,c, idel")
     with pytest.raises(UsageError, match="no method '' in this suite"):
         labels("method=idle,")
+
+
+MATRICES = """\
+name: two
+matrix:
+- {method: [classify, idle], backbone: [flat], dataset: [blobs], seed: [0, 1]}
+- {method: [idle], backbone: [mlp], dataset: [{use: table, path: mine.csv}]}
+budget: {steps: 30, batch_size: 32}
+evaluators:
+  nearest: {}
+  far: {use: nearest, data: {use: blobs, classes: 3}}
+"""
+
+
+def test_several_matrices_are_one_suite(suite: Write, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("a,label\n1,x\n2,y\n")
+    plan = Plan.of(load(suite(MATRICES)))
+    cells = list(plan.cells.values())
+    assert [(cell.method.label, cell.backbone.label, cell.seed) for cell in cells] == [
+        ("classify", "flat", 0), ("idle", "flat", 0), ("idle", "mlp", 0), ("classify", "flat", 1), ("idle", "flat", 1)
+    ]  # fmt: skip
+    assert [each.label for each in plan.evaluators_of(cells[0]).values()] == ["nearest", "far"]
+    assert [each.label for each in plan.evaluators_of(cells[2]).values()] == ["nearest"]  # vectors are no pictures
+    without = Plan.of(load(suite(MATRICES + "exclude:\n- {method: idle}\n")))
+    assert len(without.cells) == 2
+    path = tmp_path / "plan.jsonl"
+    path.write_bytes(dump(plan))
+    again = PlanFile(path, registry()).plan()
+    assert list(again.cells) == list(plan.cells)
+    assert list(again.evaluators) == list(plan.evaluators)
+    own = list(plan.evaluators.values())[1].data
+    assert own is not None
+    assert own.config.classes == 3
+
+
+def test_an_evaluators_data_are_part_of_its_id_and_of_no_cells(suite: Write) -> None:
+    plain, named, other = (
+        Plan.of(load(suite(BASE.replace("nearest: {}", f"nearest: {{{data}}}"))))
+        for data in ("", "data: blobs", "data: {use: blobs, classes: 3}")
+    )
+    assert list(plain.cells) == list(named.cells) == list(other.cells)
+    assert len({*plain.evaluators, *named.evaluators, *other.evaluators}) == 3
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("backbone: [mlp]", "backbone: [flat]", "yaml:4: flat takes images, and table gives vectors (backbones for vect"),
+        ("data: {use: blobs, classes: 3}", "data: {use: blobs, classes: [3, 4]}", "yaml:8: an evaluator has one data set"),
+        ("data: {use: blobs, classes: 3}", "data: blob", "yaml:8: there is no dataset 'blob'. Did you mean 'blobs'"),
+        ("- {method: [idle]", "- {methods: [idle]", "yaml:4: the matrix has no axis 'methods'. Did you mean 'method'"),
+        ("budget:", "include: [{seed: 3}]\nbudget:", "yaml:5: of several matrices, write a further one instead"),
+        ("- {method: [idle], b", "- idle\n- {method: [idle], b", "yaml:4: a matrix is a mapping of axes to lists, not 'idle'"),
+        ("budget:", "exclude: [{backbone: resnet18}]\nbudget:", "yaml:5: exclude names backbone 'resnet18', which is not"),
+        ("- {method: [classify, idle], backbone: [flat], dataset: [blobs], seed: [0, 1]}\n", "",
+         "yaml:7: blobs gives images, and the backbones of this suite take vectors"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_matrices_and_data_of_evaluators(
+    suite: Write, tmp_path: Path, right: str, wrong: str, message: str
+) -> None:
+    (tmp_path / "mine.csv").write_text("a,label\n1,x\n2,y\n")
+    assert right in MATRICES
+    with pytest.raises(UsageError) as caught:
+        load(suite(MATRICES.replace(right, wrong)))
+    assert message in str(caught.value)
