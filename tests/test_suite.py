@@ -157,7 +157,7 @@ MISTAKES = [
     ("[blobs]", "[{use: blobs, marker: ~nobody/x}]", "benchmarks.yaml:5: "),
     ("steps: 30", "steps: 30, epochs: 2", "benchmarks.yaml:7: budget: give one of steps and epochs"),
     ("steps: 30", "steps: -1", "benchmarks.yaml:7: budget: steps or epochs must be positive"),
-    ("steps: 30", "steps: 30, optimizer: sdg", "benchmarks.yaml:7: budget.optimizer is 'sdg'. Did you mean 'sgd'?"),
+    ("steps: 30", "steps: 30, optimizer: sdg", "benchmarks.yaml:7: there is no optimizer 'sdg'. Did you mean 'sgd'?"),
     ("  nearest: {}", "  {}", "benchmarks.yaml:8: a suite needs at least one evaluator."),
     ("nearest: {}", "nearst: {}", "benchmarks.yaml:9: there is no evaluator 'nearst'. Did you mean 'nearest'?"),
     ("nearest: {}", "nearest: {split: 3}", "benchmarks.yaml:9: nearest.split must be str, not 3 (quote it)."),

@@ -14,6 +14,7 @@ from harness.base.errors import ENVIRONMENT, UsageError, UsageWarning
 from harness.learning.components import Dataset, Evaluator, Method
 from harness.learning.data.batches import Source, derive_seed
 from harness.learning.data.splits import Data
+from harness.learning.optimizers import make_optimizer
 from harness.learning.sync_norms import synchronise_norms
 from harness.suite.cell import Cell, Component
 
@@ -72,6 +73,8 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> list[str]
     if method.batches is not None:
         batches = method.batches
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
+        where = cell.optimizer.where if cell.optimizer else cell.method.where
+        _placed(where, cell, lambda: make_optimizer(method, cell.budget, cell.optimizer))
     told: list[str] = []
     for evaluator in evaluators:
         with usage_warnings(f"{evaluator.where}: {evaluator.label} on {cell.dataset.label}", told):
