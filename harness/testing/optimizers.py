@@ -28,6 +28,7 @@ DECAYING = replace(BUDGET, weight_decay=0.1)
 BEFORE, AFTER = 7, 6  # steps before a checkpoint, and after
 LESS = 1000  # by how much a rate is less ...
 SHARE = 50  # ... and by how much a step must be less then: it may not be quite in proportion
+ROUNDING = 1e-5  # share of a weight: one that is computed from where it began, as MADGRAD's, moves by rounding
 NO_CHECKPOINT = "keep what a step depends on in `self.state`, as tensors and plain numbers"
 
 
@@ -153,9 +154,9 @@ def weight_decay_is_that_of_the_group(subject: OptimizerSubject) -> None:
     for weight in network.parameters():
         weight.grad = torch.zeros_like(weight)
     optimizer.step()
-    moved = different(before, weights_of(network))
     for name, weight in network.named_parameters():
-        if (name in moved) != (weight.ndim > 1):
+        moved = (weight.detach() - before[name]).norm() > ROUNDING * before[name].norm()
+        if moved != (weight.ndim > 1):
             where = "has a decay, and stays" if weight.ndim > 1 else "has none, and moves"
             raise Fault(
                 f"with gradients of zero, the group of {name} {where}",
