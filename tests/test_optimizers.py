@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,19 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from harness import UsageError, load_suite
+from harness.learning.optimizers import make_optimizer
+from harness.plugins.registry import registry
 from harness.reporting.gate.snapshot import snapshot
 from harness.reporting.leaderboard.tables import build
 from harness.reporting.page import again
 from harness.running.engine import modules
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan
+from harness.suite.planfile import PlanFile, dump
 from tests.conftest import Harness, install
 
 PLUGIN = """\
 from dataclasses import dataclass
 from harness import UsageError, hookimpl, option
+from harness_toy import CentroidConfig
 
 @dataclass(frozen=True)
 class Config:
@@ -34,6 +40,11 @@ class Config:
 def register_optimizers(register):
     register("scaled", "plugin_scaling:scaled", Config, summary="SGD whose steps are scaled")
     register("sgd", "plugin_scaling:scaled", Config)
+
+@hookimpl
+def register_methods(register):
+    recipe = {"optimizer": {"use": "scaled", "scale": 2}}
+    register("paced", "harness_toy.parts:Classify", CentroidConfig, budget=recipe)
 
 def scaled(config, groups, budget):
     import torch
@@ -56,6 +67,7 @@ matrix:
   - {use: classify, label: plain, budget: {optimizer: scaled}}
   - {use: classify, label: twice, budget: {optimizer: {use: scaled, scale: 2}}}
   - {use: classify, label: theirs, budget: {optimizer: "plugin-scaling:sgd"}}
+  - {use: paced, label: by its recipe}
   backbone: [flat]
   dataset: [blobs]
   seed: [0]
@@ -93,9 +105,9 @@ def test_a_plugins_optimizer_trains_and_its_options_and_version_are_in_the_ids(
     harness: Harness, suite: Callable[[str], Path], env: dict[str, str], tmp_path: Path
 ) -> None:
     path = suite(SUITE)
-    assert "4 of 4 cells done" in harness("run", path, env=env).stdout
+    assert "5 of 5 cells done" in harness("run", path, env=env).stdout
     before = planned(harness("plan", path, "--json", env=env))
-    assert len({id_ for id_, _ in before.values()}) == 4
+    assert len({id_ for id_, _ in before.values()}) == 5
     results = tmp_path / "results" / "toy"
 
     def read(label: str, file: str) -> Any:
@@ -113,6 +125,8 @@ def test_a_plugins_optimizer_trains_and_its_options_and_version_are_in_the_ids(
         "options": {"scale": 2.0},
         "decides": ["scale"],
     }
+    assert read("by its recipe", "cell.json")["budget"] == read("twice", "cell.json")["budget"]
+    assert losses["by its recipe"] == losses["twice"]
     assert read("ours", "training.json")["provenance"]["optimizer"].startswith("rep-harness-optimizers ")
     assert read("twice", "training.json")["provenance"]["optimizer"] == "plugin-scaling 2.0"
     shown = (results / "leaderboard.md").read_text()
@@ -179,6 +193,20 @@ def test_a_bundled_one_is_in_the_id_by_its_name_alone(name: str, suite: Callable
         loaded = load_suite(suite(PLAIN.replace("sgd", written)))
         assert replace(loaded.cells[0], harness="0.1.0").id == GOLDEN[name]
         assert any(each.startswith("harness_optimizers.") for each in modules(Plan.of(loaded)))  # is preloaded
+
+
+def test_a_plan_that_knows_no_component_for_its_optimizer_is_read(suite: Callable[[str], Path], tmp_path: Path) -> None:
+    """As one that was written before optimizers were components."""
+    plan, path = Plan.of(load_suite(suite(PLAIN.replace("sgd", "adam")))), tmp_path / "plan.jsonl"
+    path.write_bytes(dump(plan))
+    [cell] = PlanFile(path, registry()).plan().cells.values()
+    assert cell.optimizer is not None
+    assert cell.optimizer.spec.name == cell.budget.optimizer == "adam"
+    path.write_text(re.sub(r'"optimizer": "[0-9a-f]{16}", ', "", path.read_text()))
+    [older] = PlanFile(path, registry()).plan().cells.values()
+    assert older.optimizer is None
+    assert older.id == cell.id
+    assert type(make_optimizer(torch.nn.Linear(2, 2), older.budget, older.optimizer)) is torch.optim.Adam
 
 
 def test_the_core_does_not_import_timm() -> None:
