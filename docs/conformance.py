@@ -28,11 +28,11 @@ def test_conforms() -> None:
     check_method("simclr", temperature=0.2)
 ```
 
-`check_method`, `check_backbone`, `check_dataset`, `check_evaluator` and `check_executor` take the registered name of an
-installed component (`pip install -e .` in its folder) and options of its `Config`; `check_observer` takes the name of
-a plugin's entry point. Each runs all checks of its kind, in seconds on a CPU, and on a GPU as well where there is one.
-If some fail, it raises `ConformanceError`, an `AssertionError` whose message lists them all: the check, what was seen,
-what to change. A test runner is not needed, nor imported.
+`check_method`, `check_backbone`, `check_dataset`, `check_evaluator`, `check_optimizer` and `check_executor` take the
+registered name of an installed component (`pip install -e .` in its folder) and options of its `Config`;
+`check_observer` takes the name of a plugin's entry point. Each runs all checks of its kind, in seconds on a CPU, and on
+a GPU as well where there is one. If some fail, it raises `ConformanceError`, an `AssertionError` whose message lists
+them all: the check, what was seen, what to change. A test runner is not needed, nor imported.
 
 What the component meets:
 
@@ -52,6 +52,8 @@ What the component meets:
   of others only which one it is, which must be at chance; and one whose score of an image must not change when other
   images leave `test`, unless the metric's `protocol` says "transductive". What has the unit "image" is of all images
   of a split.
+- An **optimizer** moves a kernel, matrices, biases and a norm, one of which has no gradient, in the two groups that the
+  training loop makes: with a rate, with a thousandth of it, with gradients of zero, and from a checkpoint on.
 - An **executor** runs jobs that do nothing, on this machine, two at a time. One is killed.
 - An **observer** is told of a training and, apart from it, of the end of a run: the two are in different processes.
 

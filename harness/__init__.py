@@ -1,6 +1,7 @@
 """harness: contrastive and meta-learning methods measured in one matrix.
 
-What is here is for scripts and notebooks, and for authors of methods, backbones, data sets, evaluators and observers.
+What is here is for scripts and notebooks, and for authors of methods, backbones, data sets, evaluators,
+optimizers and observers.
 `harness.executor` is for authors of executors, `harness.testing` for the tests of all plugins.
 
 Names are imported when first used, so that `harness --help` and `harness list` stay fast.
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from harness.running.scheduler import Display, RunOptions
     from harness.running.session import Finished, run
     from harness.running.supervisor import Limits
+    from harness.suite.budget import Budget
     from harness.suite.suite import Suite, load_suite
 
 _LAZY = {
@@ -63,6 +65,7 @@ _LAZY = {
     **dict.fromkeys(("Finished", "run"), "harness.running.session"),
     **dict.fromkeys(("Display", "RunOptions"), "harness.running.scheduler"),
     "Limits": "harness.running.supervisor",
+    "Budget": "harness.suite.budget",
     **dict.fromkeys(("leaderboard", "scores"), "harness.reporting.leaderboard.frames"),
     **dict.fromkeys(
         ("Backbone", "Classifier", "Evaluator", "Method", "Metric", "Trained", "class_means"),
@@ -99,6 +102,7 @@ __all__ = [
     "Augmentation",
     "Backbone",
     "Batches",
+    "Budget",
     "CellFinished",
     "CellStarted",
     "Classifier",

@@ -77,10 +77,38 @@ def none_left(folder: Path) -> bool:
     return not second_ranks(folder)
 
 
+SCALED = """\
+from dataclasses import dataclass
+from harness import hookimpl, option
+
+@dataclass(frozen=True)
+class Config:
+    scale: float = option(0.0, "of the rate")
+
+@hookimpl
+def register_optimizers(register):
+    register("scaled", f"{__name__}:scaled", Config)
+
+def scaled(config, groups, budget):
+    import torch
+
+    class Scaled(torch.optim.SGD):
+        def step(self):
+            for group in self.param_groups:
+                group["lr"] *= config.scale
+            super().step()
+
+    return Scaled(groups, lr=budget.lr, momentum=budget.momentum)
+"""
+
+
 def test_two_devices_make_the_same_cell_and_its_scores(harness: Harness, tmp_path: Path) -> None:
+    """With an optimizer of a plugin's, whose option every device must know."""
+    (tmp_path / "scaled.py").write_text(SCALED)
+    text = SUITE.replace("METHOD", "simclr").replace("devices: 2", "devices: 2, optimizer: {use: scaled, scale: 1}")
     for devices in (2, 1):
-        suite(tmp_path, SUITE.replace("METHOD", "simclr").replace("devices: 2", f"devices: {devices}"))
-        harness("run", *ARGUMENTS, "--results", f"of-{devices}")
+        suite(tmp_path, text.replace("devices: 2", f"devices: {devices}"))
+        harness("run", *ARGUMENTS, "--plugin", "scaled.py", "--results", f"of-{devices}")
     (two,), (one,) = (Store(tmp_path / f"of-{devices}").records() for devices in (2, 1))
     assert two.id == one.id
     assert two.training

@@ -25,7 +25,7 @@ matrix:
     dataset: [{use: stripes, per_class: 12}, {use: sheet, path: pictures.csv}]
     seed: [0]
   - {method: [{use: barlow, width: 32}], backbone: [waves], dataset: [tones]}
-budget: {steps: 5, batch_size: 16}
+budget: {steps: 5, batch_size: 16, optimizer: {use: lookahead, every: 2}}
 evaluators:
   centroid: {}
 executor: one-by-one
@@ -81,7 +81,7 @@ def pictures(side: int) -> str:
 
 def test_the_examples_of_all_kinds_run_together_and_every_hook_is_called(harness: Harness, tmp_path: Path) -> None:
     shown = {name: text for page in PAGES.values() for name, text in page.items()}
-    assert len(shown) == 15
+    assert len(shown) == 17
     entry_points = {name.removesuffix(".py") for name, text in shown.items() if "@hookimpl" in text}
     project = "[project]\nname = 'examples'\nversion = '1.0'\ndependencies = []\n[project.entry-points.harness]\n"
     shown["pyproject.toml"] = project + "".join(f"{name} = '{name}'\n" for name in sorted(entry_points))

@@ -21,7 +21,8 @@ from harness.base.checkpoint_interval import Interval
 from harness.learning import training as loop
 from harness.learning.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
 from harness.learning.data.batches import Source
-from harness.learning.training import make_optimizer, rate_factor, steps_of, train
+from harness.learning.optimizers import make_optimizer
+from harness.learning.training import rate_factor, steps_of, train
 from harness.suite.budget import Budget, merge
 from harness.testing.problem import image_data
 
@@ -147,7 +148,7 @@ def test_lars_scales_a_layers_step_by_its_norms(decay: float) -> None:
             self.weight = nn.Parameter(torch.tensor([[3.0, 4.0]]))
 
     one = One()
-    optimizer = make_optimizer(one, Budget(steps=1, optimizer="lars", lr=0.5, weight_decay=decay, momentum=0.0))  # type: ignore[arg-type]
+    optimizer = make_optimizer(one, Budget(steps=1, optimizer="lars", lr=0.5, weight_decay=decay, momentum=0.0))
     gradient = torch.tensor([[0.6, 0.8]])
     one.weight.grad = gradient.clone()
     before = one.weight.detach().clone()

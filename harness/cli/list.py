@@ -16,7 +16,9 @@ def list_components(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="method, backbone, dataset, evaluator or executor", autocompletion=complete.kinds, show_default=False
+            help="method, backbone, dataset, evaluator, optimizer or executor",
+            autocompletion=complete.kinds,
+            show_default=False,
         ),
     ] = None,
     plugin: Annotated[

@@ -19,6 +19,7 @@ from harness.plugins.registry import KINDS, Registry
 New = Literal["method", "backbone", "dataset", "evaluator", "executor", "observer"]
 NEW: tuple[New, ...] = get_args(New)
 LONGEST = 50
+NEEDED = {"method": ("rep-harness-optimizers",)}  # by tests of that kind: a method is trained
 _SUFFIX = ".template"
 
 
@@ -74,6 +75,7 @@ def rendered(kind: New, name: str) -> dict[str, str]:
         "contract": str(CONTRACT),
         "look": f"{look:<30} # what it registers",
         "code": "the hooks" if kind == "observer" else f"the {kind}",
+        "test": ", ".join(f'"{each}"' for each in ("pytest>=8.3", *NEEDED.get(kind, ()))),
         "file": "__init__" if kind == "observer" else kind,
     }
     placed = {

@@ -23,7 +23,10 @@ from harness.plugins.registry import KINDS, registry
 
 def show(
     kind: Annotated[
-        str, typer.Argument(help="method, backbone, dataset, evaluator or executor", autocompletion=complete.kinds)
+        str,
+        typer.Argument(
+            help="method, backbone, dataset, evaluator, optimizer or executor", autocompletion=complete.kinds
+        ),
     ],
     name: Annotated[str, typer.Argument(help="its name, as `harness list` shows it", autocompletion=complete.names)],
     plugin: Annotated[

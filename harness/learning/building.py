@@ -17,6 +17,7 @@ from harness.learning.components import Evaluator, Method
 from harness.learning.data.batches import Source, derive_seed
 from harness.learning.data.splits import Data, require_train
 from harness.learning.datasets import Dataset
+from harness.learning.optimizers import make_optimizer
 from harness.learning.sync_norms import synchronise_norms
 from harness.suite.cell import Cell, Component
 
@@ -94,6 +95,8 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data, others: Mapp
     if method.batches is not None:
         batches = method.batches
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
+        where = cell.optimizer.where if cell.optimizer else cell.method.where
+        _placed(where, cell, lambda: make_optimizer(method, cell.budget, cell.optimizer))
     told: list[str] = []
     for evaluator in evaluators:
         if evaluator.data and evaluator.data.digest not in others:

@@ -21,8 +21,10 @@ from harness.learning.checkpoint import load_checkpoint, save_checkpoint
 from harness.learning.collectives import agreed, mean_of_ranks, rank, ranks
 from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Source, derive_seed
+from harness.learning.optimizers import make_optimizer
 from harness.learning.profiling import profiled
 from harness.suite.budget import Budget
+from harness.suite.cell import Component
 
 CHECKPOINT_EVERY = Interval.parse(DEFAULT)
 LOG_SECONDS = 1.0  # losses are fetched from the device in blocks, about this often
@@ -56,9 +58,10 @@ def train(
     log: Log,
     profile: Path | None = None,
     every: Interval = CHECKPOINT_EVERY,
+    optimizer: Component | None = None,
 ) -> Training:
     """Train `method` in place for the budget; go on from `checkpoint` if it exists, and leave one at that interval.
-    A profile goes into `profile`.
+    A profile goes into `profile`. `optimizer`: with its options; None: the budget's, as it is by default.
 
     Raises FloatingPointError as soon as a logged loss, or in the end a weight, is not finite; and Interrupted, with a
     checkpoint saved, after the step in which the job was told to stop. Of several ranks, the first one decides, saves
@@ -68,8 +71,8 @@ def train(
     if batches is None:
         return Training(0, 0, 0.0, {})
     steps = steps_of(budget, batches, source)
-    optimizer = make_optimizer(method, budget)
-    first, before = load_checkpoint(checkpoint, method, optimizer)
+    stepping = make_optimizer(method, budget, optimizer)
+    first, before = load_checkpoint(checkpoint, method, stepping)
     method.train()
     loss_of: Callable[[Any], Any] = torch.compile(method.loss) if budget.compile else method.loss
     if ranks() > 1:
@@ -84,14 +87,14 @@ def train(
     with postponed(), profiled(profile, source.device) as stepped:
         for step in range(first, steps):
             seed_all(derive_seed(source.seed, "step", step, *([] if leads else [rank()])))
-            set_rate(optimizer, budget.lr * rate_factor(step, steps, budget))
+            set_rate(stepping, budget.lr * rate_factor(step, steps, budget))
             batch = batches.draw(source, step)
             with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
                 loss = loss_of(batch)
             scalars = loss if isinstance(loss, dict) else {"loss": loss}
-            optimizer.zero_grad(set_to_none=True)
+            stepping.zero_grad(set_to_none=True)
             scalars["loss"].backward()
-            optimizer.step()
+            stepping.step()
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
@@ -99,7 +102,7 @@ def train(
             due = stop or every.over(step + 1 - saved_step, time.monotonic() - saved)
             if leads and due and step + 1 < steps:
                 metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
-                save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, optimizer)
+                save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, stepping)
                 saved, saved_step = time.monotonic(), step + 1
             if stop:
                 raise Interrupted(f"saved after step {saved_step} of {steps}")
@@ -121,28 +124,6 @@ def use_precision(precision: str) -> None:
     """Allow TF32 on a GPU or not: torch's own default has it for convolutions alone."""
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
-
-
-def make_optimizer(method: Method, budget: Budget) -> torch.optim.Optimizer:
-    """Weight decay acts on matrices and kernels only; for LARS, so does the layer-wise rate (You et al. 2017)."""
-    trainable = [weight for weight in method.parameters() if weight.requires_grad]
-    matrices = [weight for weight in trainable if weight.ndim > 1]
-    others = [weight for weight in trainable if weight.ndim <= 1]
-    groups: list[dict[str, Any]] = [{"params": matrices, "weight_decay": budget.weight_decay}] if matrices else []
-    groups += [{"params": others, "weight_decay": 0.0}] if others else []
-    match budget.optimizer:
-        case "sgd":
-            return torch.optim.SGD(groups, lr=budget.lr, momentum=budget.momentum, fused=True)
-        case "adam":
-            return torch.optim.Adam(groups, lr=budget.lr, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(groups, lr=budget.lr, fused=True)
-        case "lars":
-            from timm.optim.lars import Lars
-
-            for group in groups:  # or timm would adapt the rate only where there is weight decay
-                group["always_adapt"] = group["params"] is matrices
-            return Lars(groups, lr=budget.lr, momentum=budget.momentum)
 
 
 def rate_factor(step: int, steps: int, budget: Budget) -> float:

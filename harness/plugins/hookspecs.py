@@ -63,6 +63,11 @@ def register_evaluators(register: Register) -> None:
 
 
 @hookspec
+def register_optimizers(register: Register) -> None:
+    """Register callables ``(config, groups, budget) -> torch.optim.Optimizer``."""
+
+
+@hookspec
 def register_executors(register: Register) -> None:
     """Register `harness.executor.Executor` classes."""
 

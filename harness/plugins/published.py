@@ -48,7 +48,13 @@ def facts(cell: Mapping[str, Any], evaluator: Mapping[str, Any]) -> dict[str, An
     for kind, component in parts.items():
         found |= {kind: component.get("name"), f"{kind}@": component.get("distribution")}
         found |= {f"{kind}.{key}": value for key, value in (component.get("options") or {}).items()}
-    return found | {f"budget.{key}": value for key, value in (cell.get("budget") or {}).items()}
+    budget = cell.get("budget") or {}
+    return found | {f"budget.{key}": _named(value) for key, value in budget.items()}
+
+
+def _named(value: Any) -> Any:
+    """An optimizer that is more than its name is told from a bundled one of that name."""
+    return f"{value.get('distribution')}:{value.get('name')}" if isinstance(value, Mapping) else value
 
 
 def misstated(published: Any) -> str:

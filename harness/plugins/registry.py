@@ -14,7 +14,7 @@ from harness.plugins.manager import Origin, Plugins, Problem, bundled, installed
 from harness.plugins.options import NoOptions, fields_of
 from harness.plugins.published import Published, misstated
 
-Kind = Literal["method", "backbone", "dataset", "evaluator", "executor"]
+Kind = Literal["method", "backbone", "dataset", "evaluator", "optimizer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MODAL: tuple[Kind, ...] = ("dataset", "backbone")  # which have to do with one kind of sample
 

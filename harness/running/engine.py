@@ -72,5 +72,6 @@ def check_device(device: str) -> str:
 
 def modules(plan: Plan) -> Iterable[str]:
     """The modules that hold the components of a plan."""
-    components = [part for cell in plan.cells.values() for part in (cell.method, cell.backbone, cell.dataset)]
+    cells = plan.cells.values()
+    components = [part for cell in cells for part in (cell.method, cell.backbone, cell.dataset, cell.optimizer) if part]
     return sorted({part.spec.target.partition(":")[0] for part in (*components, *plan.evaluators.values())})

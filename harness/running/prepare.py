@@ -102,5 +102,6 @@ def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
     groups: dict[str, tuple[Component, dict[Any, Cell]]] = {}
     for cell in plan.cells.values():
         _, cells = groups.setdefault(cell.dataset.digest, (cell.dataset, {}))
-        cells.setdefault((cell.method.digest, cell.backbone.digest, cell.budget), cell)
+        optimizer = cell.optimizer.digest if cell.optimizer else None
+        cells.setdefault((cell.method.digest, cell.backbone.digest, cell.budget, optimizer), cell)
     return [(dataset, list(cells.values())) for dataset, cells in groups.values()]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from harness.plugins.options import identity_of
 from harness.running.estimate import Estimate, Group, Running, estimate
 from harness.store.results_folder import CellFolder, Store
 from harness.store.schemas import read_record
@@ -46,7 +45,7 @@ class Progress:
         self.took: dict[str, float] = {}
         self.workers = 1
         self.elsewhere = 0  # cells that another run has now
-        self._budgets: dict[int, str] = {}
+        self._budgets: dict[tuple[int, int], str] = {}
         self._waiting = Counter(map(self._group, left))
         self._ended: dict[Group, Mean] = {}
         self._before = self._recorded()
@@ -123,9 +122,10 @@ class Progress:
 
     def _group(self, id_: str) -> Group:
         cell = self.plan.cells[id_]
-        budget = self._budgets.get(id(cell.budget))  # cells share it
+        key = id(cell.budget), id(cell.optimizer)  # cells share them
+        budget = self._budgets.get(key)
         if budget is None:
-            budget = self._budgets[id(cell.budget)] = digest(identity_of(cell.budget))
+            budget = self._budgets[key] = digest(cell.budget_identity)
         return Group(cell.method.digest, (cell.backbone.digest, cell.dataset.digest, budget))
 
 

@@ -214,7 +214,8 @@ def _train(given: argparse.Namespace) -> None:
     (given.folder / f"{given.rank}.ready").touch()
     join(given.folder, given.rank, given.ranks, device)
     try:
-        train(method, building.source_of(cell, data, given.rank), cell.budget, given.checkpoint, lambda *_: None)
+        source = building.source_of(cell, data, given.rank)
+        train(method, source, cell.budget, given.checkpoint, lambda *_: None, optimizer=cell.optimizer)
     except Interrupted:
         pass
     finally:

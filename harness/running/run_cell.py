@@ -23,7 +23,7 @@ from harness.learning.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.learning.components import Method, Metric, Trained
 from harness.learning.data.duplicates import shared_with, shared_with_train
 from harness.learning.data.splits import Data
-from harness.learning.training import seed_all, train, use_precision
+from harness.learning.training import Training, seed_all, train, use_precision
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed
 from harness.running.allocator import keep_freed_memory
@@ -129,7 +129,7 @@ def _train(
             installed().notify("step_logged", StepLogged(described, step, steps, metrics))
 
         source = building.source_of(cell, data)
-        done = train(method, source, cell.budget, folder.checkpoint, log, profile, every)
+        done = train(method, source, cell.budget, folder.checkpoint, log, profile, every, cell.optimizer)
     with replacing(folder.model) as temporary:
         save_model(method, str(temporary), metadata={"cell": folder.folder.name})
     write_json(
@@ -143,9 +143,19 @@ def _train(
             "samples_per_second": done.samples / done.seconds if done.seconds else None,
             "peak_memory_mb": peak_memory_mb(data.device),
             "metrics": dict(done.metrics),
-            "provenance": origin | {"device": on_devices(origin["device"], cell.budget.devices)},
+            "provenance": origin
+            | {"device": on_devices(origin["device"], cell.budget.devices)}
+            | stepped_by(cell, done),
         },
     )
+
+
+def stepped_by(cell: Cell, done: Training) -> dict[str, str]:
+    """The distribution of the optimizer, which of a bundled one is not in the cell's id."""
+    if cell.optimizer is None or not done.steps:
+        return {}
+    origin = cell.optimizer.spec.origin
+    return {"optimizer": f"{origin.distribution} {origin.version}"}
 
 
 def on_devices(device: str, number: int) -> str:

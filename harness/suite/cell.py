@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from harness.base.version import FORMAT, own_version
+from harness.plugins.manager import bundled
 from harness.plugins.options import as_plain, identity_of
 from harness.plugins.registry import Spec
 from harness.suite.budget import Budget
@@ -42,6 +44,15 @@ class Component:
         """Equal for components that decide a result alike."""
         return digest(self.identity)
 
+    @cached_property
+    def is_its_name(self) -> bool:
+        """Whether its name tells all: it is bundled and has no options."""
+        return self.spec.origin.distribution in bundled() and not as_plain(self.config)
+
+    def described(self) -> dict[str, Any]:
+        """As JSON, without what only its suite calls it."""
+        return {key: value for key, value in self._json.items() if key not in ("label", "where")}
+
     def as_json(self) -> dict[str, Any]:
         """All options, and the names of those that decide a result: a path must not part what can be compared.
 
@@ -74,6 +85,7 @@ class Cell:
     budget: Budget
     suite_budget: dict[str, Any] = field(default_factory=dict)
     harness: str = field(default_factory=own_version)
+    optimizer: Component | None = None  # None: the one that the budget names, as it is by default
 
     @cached_property
     def id(self) -> str:
@@ -85,10 +97,15 @@ class Cell:
                 "method": self.method.identity,
                 "backbone": self.backbone.identity,
                 "dataset": self.dataset.identity,
-                "budget": identity_of(self.budget),
+                "budget": self.budget_identity,
                 "seed": self.seed,
             }
         )
+
+    @cached_property
+    def budget_identity(self) -> dict[str, Any]:
+        """What of the budget decides the result, its optimizer included."""
+        return with_optimizer(identity_of(self.budget), self.optimizer, lambda optimizer: optimizer.identity)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -98,12 +115,22 @@ class Cell:
             "backbone": self.backbone.as_json(),
             "dataset": self.dataset.as_json(),
             "seed": self.seed,
-            "budget": as_plain(self.budget),
+            "budget": with_optimizer(as_plain(self.budget), self.optimizer, Component.described),
             "suite_budget": self.suite_budget,
         }
 
     def name(self) -> str:
         return f"{self.method.label} · {self.backbone.label} · {self.dataset.label} · seed {self.seed}"
+
+
+def with_optimizer(
+    budget: dict[str, Any], optimizer: Component | None, described: Callable[[Component], dict[str, Any]]
+) -> dict[str, Any]:
+    """A budget with all that is to be said of its optimizer. A bundled one without options is its name, as it was
+    before optimizers were components: ids stay as they were."""
+    if optimizer is None or optimizer.is_its_name:
+        return budget
+    return {**budget, "optimizer": described(optimizer)}
 
 
 def evaluator_id(evaluator: Component) -> str:

@@ -43,10 +43,14 @@ def _lines(plan: Plan) -> Iterator[str]:
     written = set()
     for id_, cell in plan.cells.items():
         line = {"cell": id_, "seed": cell.seed}
-        for field in (*AXES, "budget", "suite_budget"):
+        for field in (*AXES, "optimizer", "budget", "suite_budget"):
             part = getattr(cell, field)
+            if part is None:
+                continue
             if id(part) not in known:
-                value = _json(part.as_json() if field in AXES else as_plain(part) if field == "budget" else part)
+                value = _json(
+                    part.as_json() if isinstance(part, Component) else as_plain(part) if field == "budget" else part
+                )
                 known[id(part)] = name(value.encode())
                 if known[id(part)] not in written:
                     written.add(known[id(part)])
@@ -142,6 +146,7 @@ class PlanFile:
             line["seed"],
             part("budget"),
             part("suite_budget"),
+            optimizer=part("optimizer") if "optimizer" in line else None,
         )
 
     def _component(self, kind: Any, saved: Mapping[str, Any]) -> Component:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
 from harness.suite.document import Document, read
 from harness.suite.matrix import Matrix, Point, names_of, require
+from harness.suite.optimizer import named
 from harness.suite.tolerances import SECTION, Gate, read_gate
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
@@ -65,7 +66,7 @@ class _Reader:
         self.suffix = f"-{budget}" if budget else ""
         self.registry = registry
         self.where = document.where
-        self.budgets: dict[int, tuple[Budget, dict[str, Any]]] = {}  # by the id() of a method's entry
+        self.budgets: dict[int, tuple[Budget, dict[str, Any], Component]] = {}  # by the id() of a method's entry
         for key in document.values:
             if key not in KEYS:
                 meant = nearest(key, (*KEYS, named_budgets.SECTION))
@@ -222,10 +223,10 @@ class _Reader:
         return component
 
     def cell(self, suite: str, point: Point[Entry]) -> Cell:
-        budget, common = self.budget(point.method)
+        budget, common, optimizer = self.budget(point.method)
         components = (point.method.component, point.backbone.component, point.dataset.component)
         self.require_fit(*components[1:])
-        return Cell(suite, *components, point.seed, budget, common)
+        return Cell(suite, *components, point.seed, budget, common, optimizer=optimizer)
 
     def require_fit(self, backbone: Component, dataset: Component) -> None:
         """Raises UsageError if the backbone does not take what the data set gives."""
@@ -239,8 +240,9 @@ class _Reader:
             "fits each other into a matrix of its own: 'matrix: [{...}, {...}]'."
         )
 
-    def budget(self, method: Entry) -> tuple[Budget, dict[str, Any]]:
-        """A method's budget, and what of the suite's makes cells comparable; read once for all cells of an entry."""
+    def budget(self, method: Entry) -> tuple[Budget, dict[str, Any], Component]:
+        """A method's budget, what of the suite's makes cells comparable, and the budget's optimizer; read once for all
+        cells of an entry."""
         if id(method) in self.budgets:
             return self.budgets[id(method)]
         whole = self.mapping(("budget",))
@@ -262,9 +264,20 @@ class _Reader:
                 + key
             )
 
-        budget = parse(Budget, blocks, where, owner="budget")
+        optimizer = self.optimizer(blocks.get("optimizer", Budget.optimizer), where)
+        budget = parse(Budget, {**blocks, "optimizer": optimizer.spec.unique}, where, owner="budget")
         common = {key: whole.get(key, default) for key, default in COMMON_BUDGET.items()}
-        return self.budgets.setdefault(id(method), (budget, common))
+        return self.budgets.setdefault(id(method), (budget, common, optimizer))
+
+    def optimizer(self, given: Any, where: Callable[[KeyPath], str]) -> Component:
+        """What a budget says of its optimizer: a name, or {use: name, option: value}."""
+        place = where(("optimizer",))
+        try:
+            name, options = named(given)
+            spec = self.registry.get("optimizer", name)
+        except UsageError as error:
+            raise UsageError(f"{place}: {error}") from error
+        return self.component(spec, options, lambda key: where(("optimizer", *key)), name, place)
 
     def evaluators(self, modalities: Collection[str]) -> Iterator[Component]:
         """`modalities`: what the cells' backbones take."""

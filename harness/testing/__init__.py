@@ -16,6 +16,7 @@ from harness.testing.evaluators import check_evaluator
 from harness.testing.executors import check_executor
 from harness.testing.methods import check_method
 from harness.testing.observers import check_observer
+from harness.testing.optimizers import check_optimizer
 from harness.testing.report import ConformanceError, Failure
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "check_executor",
     "check_method",
     "check_observer",
+    "check_optimizer",
 ]

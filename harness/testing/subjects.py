@@ -20,6 +20,8 @@ from harness.learning.data.splits import Data
 from harness.learning.training import seed_all, train
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component
+from harness.suite.optimizer import named
+from harness.testing.declared import component
 from harness.testing.problem import gratings, relabelled, small_net, tested_elsewhere
 
 BATCH = 64
@@ -54,7 +56,14 @@ class MethodSubject:
 
     def budget(self, steps: int) -> Budget:
         """The method's own recipe, over so many steps."""
-        return Budget(**merge(self.component.spec.budget, {"steps": steps, "batch_size": BATCH}))
+        own = {"steps": steps, "batch_size": BATCH, "optimizer": self.optimizer.spec.unique}
+        return Budget(**merge(self.component.spec.budget, own))
+
+    @cached_property
+    def optimizer(self) -> Component:
+        """That of its recipe."""
+        name, options = named(self.component.spec.budget.get("optimizer", Budget.optimizer))
+        return component("optimizer", name, options)
 
     def train(self, method: Method, steps: int, losses: list[float] | None = None, rate: float = 1.0) -> None:
         """Train in place by the harness's own loop, as its recipe says, with `rate` times its learning rate; the losses
@@ -66,7 +75,8 @@ class MethodSubject:
                 losses.append(metrics["loss"])
 
         budget = self.budget(steps)
-        train(method, source, replace(budget, lr=rate * budget.lr), NOWHERE, log, every=NEVER)
+        budget = replace(budget, lr=rate * budget.lr)
+        train(method, source, budget, NOWHERE, log, every=NEVER, optimizer=self.optimizer)
 
     def trained(self, steps: int, rate: float = 1.0) -> Method:
         """A new one after so many steps; as it starts, if it does not train."""

@@ -27,7 +27,8 @@ from worker import Options, Work, serve
 from harness import Augmentation, Data, EpisodeBatch, Images, Method, Split, Trained, draw_episodes
 from harness.learning.data.batches import Source, gather_episodes
 from harness.learning.data.transforms import augment
-from harness.learning.training import make_optimizer, train
+from harness.learning.optimizers import make_optimizer
+from harness.learning.training import train
 from harness.running.allocator import keep_freed_memory
 from harness.suite.budget import Budget
 

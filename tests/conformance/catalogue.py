@@ -101,6 +101,18 @@ BROKEN: dict[str, dict[str, str]] = {
         "global generators are left alone": "Seeding",
         "it runs on a gpu": "OnTheCpu",
     },
+    "optimizer": {
+        "it can be made": "NoOptimizer MatricesAlone",
+        "the fingerprint identifies the content": "WeightsByPath",
+        "a step moves every weight": "MatricesMove",
+        "a weight without a gradient stays": "MovesAll",
+        "a step is as long as the rate says": "OwnRate RateOfOneMore",
+        "weight decay is that of the group": "DecaysAll DecaysNothing",
+        "it goes on from a checkpoint": "PlainVelocity PlainCount Opaque",
+        "settings of the process are kept": "Threads",
+        "global generators are not seeded": "Reseeding",
+        "it runs on a gpu": "OnTheCpu",
+    },
     "executor": {
         "jobs run and write their logs": "Mute",
         "exit codes are reported": "YesOrNo",
@@ -124,6 +136,7 @@ GOOD = {
     "backbone": ("Good", "Pretrained"),
     "dataset": ("Good", "Patterned"),
     "evaluator": ("Good",),
+    "optimizer": ("Good", "Factored", "NoDecay"),
     "executor": ("Good",),
 }
 ON_A_GPU = ("evaluator", "it runs on a gpu")  # needs a real one

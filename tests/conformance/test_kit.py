@@ -21,6 +21,7 @@ from harness.testing import (
     executors,
     methods,
     observers,
+    optimizers,
 )
 from tests.conformance.catalogue import BROKEN, GOOD, Broken, check_of, every, meet, plugins
 
@@ -31,6 +32,7 @@ MODULES = {
     "backbone": backbones,
     "dataset": datasets,
     "evaluator": evaluators,
+    "optimizer": optimizers,
     "executor": executors,
     "observer": observers,
 }

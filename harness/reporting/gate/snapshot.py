@@ -110,7 +110,8 @@ def _key(record: CellRecord) -> Key:
 def _identity(record: CellRecord) -> dict[str, Any]:
     cell = record.cell
     axes = {axis: component(cell[axis]) for axis in ("method", "backbone", "dataset")}
-    return {**axes, "budget": cell["budget"], "suite_budget": cell.get("suite_budget")}
+    budget = {key: component(each) if isinstance(each, Mapping) else each for key, each in cell["budget"].items()}
+    return {**axes, "budget": budget, "suite_budget": cell.get("suite_budget")}
 
 
 def component(described: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +166,7 @@ def _versions(records: Sequence[CellRecord]) -> Iterator[tuple[str, object]]:
     """Of the distributions of all components."""
     for record in records:
         described = [record.cell[axis] for axis in ("method", "backbone", "dataset")]
+        described += [each for each in record.cell["budget"].values() if isinstance(each, Mapping)]
         for each in (*described, *(evaluation["evaluator"] for evaluation in record.evaluations.values())):
             yield str(each.get("distribution") or "?"), each.get("version")
 

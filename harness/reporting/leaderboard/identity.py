@@ -52,7 +52,10 @@ def identity(component: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decides(budget: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in budget.items() if key not in HOW}
+    """An optimizer is text, or what its options decide."""
+    return {
+        key: identity(value) if isinstance(value, Mapping) else value for key, value in budget.items() if key not in HOW
+    }
 
 
 def own_budget(cell: Mapping[str, Any]) -> dict[str, Any]:

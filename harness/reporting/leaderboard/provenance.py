@@ -47,7 +47,7 @@ def _component(component: Mapping[str, Any]) -> str:
 
 
 def _own_budget(cell: Mapping[str, Any]) -> str:
-    own = own_budget(cell)
+    own = {key: _component(each) if isinstance(each, Mapping) else each for key, each in own_budget(cell).items()}
     return f"; budget {settings(own)}" if own else ""
 
 
@@ -62,6 +62,7 @@ def _evaluators(table: Table) -> list[tuple[str, Mapping[str, Any]]]:
 def _versions(table: Table) -> list[str]:
     """Distributions that the components come from, and what they ran on."""
     components = [cell.cell[kind] for cell in table.cells for kind in ("method", "backbone", "dataset")]
+    components += [each for cell in table.cells for each in cell.cell["budget"].values() if isinstance(each, Mapping)]
     components += [component for _, component in _evaluators(table)]
     plugins = {f"{each['distribution']} {each['version']}" for each in components if each.get("distribution")}
     everything = [each for cell in table.cells for each in _provenances(cell)]

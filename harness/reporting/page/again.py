@@ -32,7 +32,11 @@ def suite(table: Table, row: Row) -> str:
             **{kind: [_labelled(cell[kind])] for kind in ("method", "backbone", "dataset")},
             "seed": [one.cell["seed"] for one in row.cells],
         },
-        "budget": {key: value for key, value in cell["budget"].items() if value is not None},
+        "budget": {
+            key: {"use": _use(each), **_options(each)} if isinstance(each, Mapping) else each
+            for key, each in cell["budget"].items()
+            if each is not None
+        },
         **({"evaluators": labels} if labels else {}),
     }
     return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)

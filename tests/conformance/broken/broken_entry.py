@@ -90,6 +90,10 @@ EVALUATORS = (
     "Good Unscorable Truncated Sampling WinningTies Training NoGradient Seeding OnTheCpu LastBatchDropped "
     "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics"
 )
+OPTIMIZERS = (
+    "Good Factored NoDecay NoOptimizer MatricesAlone MatricesMove MovesAll OwnRate RateOfOneMore DecaysAll "
+    "DecaysNothing PlainVelocity PlainCount Opaque Threads Reseeding OnTheCpu"
+)
 EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
 
 
@@ -122,6 +126,13 @@ def register_evaluators(register):
     for name in EVALUATORS.split():
         register(name, f"broken_evaluators:{name}")
     register("WeightsByPath", "broken_evaluators:Good", WeightsByPath)
+
+
+@hookimpl
+def register_optimizers(register):
+    for name in OPTIMIZERS.split():
+        register(name, f"broken_optimizers:{name}")
+    register("WeightsByPath", "broken_optimizers:Good", WeightsByPath)
 
 
 @hookimpl

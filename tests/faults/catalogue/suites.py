@@ -17,6 +17,7 @@ SUITES = (
     Fault("an unknown axis", "Did you mean 'method'?", suite("method:", "metod:")),
     Fault("an unknown method", "there is no method 'clasify'. Did you mean", suite("classify", "clasify")),
     Fault("an unknown option", "Did you mean 'classes'?", suite("[blobs]", "[{use: blobs, clases: 3}]")),
+    Fault("an unknown optimizer", "there is no optimizer 'sdg'. Did you mean", suite("lr: 0.1", "optimizer: sdg")),
     Fault("an option of another type", "must be int, not 'many'", suite("[blobs]", "[{use: blobs, classes: many}]")),
     Fault("a value that a component refuses", "must be positive", suite("idle]", "{use: classify, temperature: -1}]")),
     Fault("a value that is no number", "must be float, not nan", suite("lr: 0.1", "lr: .nan")),

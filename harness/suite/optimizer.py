@@ -1,0 +1,15 @@
+"""What a budget says of its optimizer: a name, or a name with options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.base.errors import UsageError
+
+
+def named(given: Any) -> tuple[str, dict[str, Any]]:
+    """'sgd' or {'use': 'sgd', ...} -> name and options. Raises UsageError for another thing, without a place."""
+    written = {"use": given} if isinstance(given, str) else given
+    if not isinstance(written, dict) or not isinstance(written.get("use"), str):
+        raise UsageError(f"an optimizer is a name or '{{use: name, option: value}}', not {given!r}.")
+    return written["use"], {str(key): value for key, value in written.items() if key != "use"}
