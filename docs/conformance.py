@@ -30,8 +30,8 @@ def test_conforms() -> None:
 
 `check_method`, `check_backbone`, `check_dataset`, `check_evaluator`, `check_optimizer` and `check_executor` take the
 registered name of an installed component (`pip install -e .` in its folder) and options of its `Config`;
-`check_observer` takes the name of a plugin's entry point. Each runs all checks of its kind, in seconds on a CPU, and on
-a GPU as well where there is one. If some fail, it raises `ConformanceError`, an `AssertionError` whose message lists
+`check_observer` takes the name of a plugin's entry point, `check_modality` that of a data set which gives the modality.
+Each runs all checks of its kind, in seconds on a CPU, and on a GPU as well where there is one. If some fail, it raises `ConformanceError`, an `AssertionError` whose message lists
 them all: the check, what was seen, what to change. A test runner is not needed, nor imported.
 
 What the component meets:
@@ -42,10 +42,12 @@ What the component meets:
   after 160 steps at most, and if its loss is lower with the right labels than with others; choose options that make it
   small and quick. A buffer of which each step replaces the same part is a queue that stands still. With another test
   split it starts and learns the same. If it is `distributed`, a step of two processes is compared with that of one.
-- A **backbone** is built for images of 3x32x32, and for 1x28x28 and 3x21x17 unless it refuses them with a UsageError.
-  Its features depend on every channel and every quarter of an image.
+- A **backbone** for images is built for 3x32x32, and for 1x28x28 and 3x21x17 unless it refuses them with a UsageError.
+  Its features depend on every channel and every quarter of an image. One for vectors is built for 12 numbers, one for
+  text tokenizes a few sentences; for another modality, `data=` names a data set that gives it.
 - A **data set** is loaded several times; what it downloads stays in the cache. Mirrored copies are copies. If the mean
   image of each class tells other images of `train` apart and those of `test` not at all, their labels differ.
+- A **modality** is used on twelve samples of a data set that gives it: inputs and views, alone and in parts of a batch.
 - An **evaluator** meets six classes of 30 to 52 samples in each of train, test and novel: no two classes of a split and
   no two splits have as many, and the samples of each split are in an order of its own. It scores encoders that are
   perfect, blind, and unable to tell the classes of each pair apart; one that knows the images of `train` by heart and

@@ -236,8 +236,8 @@ class _Reader:
         fitting = [name for name, spec in self.registry.named("backbone").items() if spec.modality == gives]
         known = f"backbones for {gives}: {', '.join(fitting)}" if fitting else f"no installed backbone takes {gives}"
         raise UsageError(
-            f"{backbone.where}: {backbone.spec.name} takes {takes}, and {dataset.spec.name} gives {gives} ({known}). Put what "
-            "fits each other into a matrix of its own: 'matrix: [{...}, {...}]'."
+            f"{backbone.where}: {backbone.spec.name} takes {takes}, and {dataset.spec.name} gives {gives} ({known}). "
+            "Put what fits each other into a matrix of its own: 'matrix: [{...}, {...}]'."
         )
 
     def budget(self, method: Entry) -> tuple[Budget, dict[str, Any], Component]:
@@ -311,8 +311,8 @@ class _Reader:
         if dataset.spec.modality not in modalities:
             takes = " and ".join(sorted(modalities))
             raise UsageError(
-                f"{self.where(path)}: {dataset.spec.name} gives {dataset.spec.modality}, and the backbones of this suite "
-                f"take {takes}."
+                f"{self.where(path)}: {dataset.spec.name} gives {dataset.spec.modality}, and the backbones of this "
+                f"suite take {takes}."
             )
         return dataset
 

@@ -15,6 +15,7 @@ from harness.testing.datasets import check_dataset
 from harness.testing.evaluators import check_evaluator
 from harness.testing.executors import check_executor
 from harness.testing.methods import check_method
+from harness.testing.modalities import check_modality
 from harness.testing.observers import check_observer
 from harness.testing.optimizers import check_optimizer
 from harness.testing.report import ConformanceError, Failure
@@ -27,6 +28,7 @@ __all__ = [
     "check_evaluator",
     "check_executor",
     "check_method",
+    "check_modality",
     "check_observer",
     "check_optimizer",
 ]

@@ -83,6 +83,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "labels mean the same in train and test": "LabelsFromOne",
         "loading repeats itself": "Unseeded",
         "the fingerprint identifies the content": "NoFingerprint",
+        "the modality is the registered one": "OtherName",
         "the augmentation is one": "WordyAugmentation",
         "settings of the process are kept": "Doubling",
         "loading draws no global random numbers": "Seeding",
@@ -113,6 +114,19 @@ BROKEN: dict[str, dict[str, str]] = {
         "global generators are not seeded": "Reseeding",
         "it runs on a gpu": "OnTheCpu",
     },
+    "modality": {
+        "it is one": "NoModality",
+        "other samples are refused": "TakesAll",
+        "inputs keep the batch": "Flattened",
+        "samples are seen apart": "OfTheBatch",
+        "samples are left as they are": "InPlace",
+        "views look like inputs": "OtherType",
+        "views repeat themselves": "OwnNoise Silent",
+        "parts of a batch are parts of its views": "WholeNoise",
+        "only train is measured": "MeasuresAll",
+        "it fits itself": "Refits",
+        "it runs on a gpu": "OnTheCpu",
+    },
     "executor": {
         "jobs run and write their logs": "Mute",
         "exit codes are reported": "YesOrNo",
@@ -138,6 +152,7 @@ GOOD = {
     "evaluator": ("Good",),
     "optimizer": ("Good", "Factored", "NoDecay"),
     "executor": ("Good",),
+    "modality": ("Good",),
 }
 ON_A_GPU = ("evaluator", "it runs on a gpu")  # needs a real one
 
@@ -169,6 +184,11 @@ def every() -> Iterator[Broken]:
                 yield from (Broken(kind, check, name) for name in names.split())
 
 
+def registered(kind: str, name: str) -> str:
+    """What a broken plugin is registered as: a modality, by a data set that gives it."""
+    return f"{name}Numbers" if kind == "modality" else name
+
+
 def check_of(kind: str) -> Callable[..., None]:
     function: Callable[..., None] = getattr(testing, f"check_{kind}")
     return function
@@ -182,7 +202,7 @@ def meet(broken: Broken) -> tuple[Failure, ...]:
         stand_in = mock.patch.object(devices, "accelerators", return_value=[torch.device("meta")])
     try:
         with stand_in:
-            check_of(broken.kind)(broken.name)
+            check_of(broken.kind)(registered(broken.kind, broken.name))
     except ConformanceError as error:
         return error.failures
     return ()

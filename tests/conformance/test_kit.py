@@ -20,10 +20,11 @@ from harness.testing import (
     evaluators,
     executors,
     methods,
+    modalities,
     observers,
     optimizers,
 )
-from tests.conformance.catalogue import BROKEN, GOOD, Broken, check_of, every, meet, plugins
+from tests.conformance.catalogue import BROKEN, GOOD, Broken, check_of, every, meet, plugins, registered
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
@@ -35,6 +36,7 @@ MODULES = {
     "optimizer": optimizers,
     "executor": executors,
     "observer": observers,
+    "modality": modalities,
 }
 
 
@@ -56,7 +58,7 @@ def render() -> ModuleType:
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in GOOD.items() for name in names])
 def test_what_the_broken_plugins_are_made_from_conforms(kind: str, name: str) -> None:
-    check_of(kind)(name)
+    check_of(kind)(registered(kind, name))
 
 
 @pytest.mark.parametrize("broken", list(every()), ids=lambda broken: f"{broken.kind}-{broken.name}")
@@ -72,7 +74,7 @@ def test_every_check_has_a_broken_plugin(kind: str) -> None:
     checks = {check.__name__ for name in ("NEEDED", "CHECKS") for check in getattr(module, name)}
     shared = {"options_have_help", "options_are_typed", "registration_is_lazy"}  # shown with a method
     shown = {check.replace(" ", "_") for check in BROKEN[kind]}
-    assert checks - shown == (shared if kind not in ("method", "observer") else set())
+    assert checks - shown == (shared if kind not in ("method", "modality", "observer") else set())
 
 
 def test_the_page_has_every_broken_plugin_and_no_other(render: ModuleType) -> None:

@@ -126,3 +126,7 @@ class Seeding(Good):
     def load(self):
         torch.manual_seed(0)
         return super().load()
+
+
+class OtherName(Good):
+    """is registered to give pictures, and gives images"""

@@ -84,6 +84,7 @@ BACKBONES = (
 )
 DATASETS = (
     "Good Floats KnownNovel EmptyClass Overlapping Unseeded NoFingerprint WordyAugmentation Doubling Seeding "
+    "OtherName "
     "MirroredCopies Patterned LabelsFromOne"
 )
 EVALUATORS = (
@@ -93,6 +94,10 @@ EVALUATORS = (
 OPTIMIZERS = (
     "Good Factored NoDecay NoOptimizer MatricesAlone MatricesMove MovesAll OwnRate RateOfOneMore DecaysAll "
     "DecaysNothing PlainVelocity PlainCount Opaque Threads Reseeding OnTheCpu"
+)
+MODALITIES = (
+    "Good NoModality TakesAll Flattened OfTheBatch InPlace OtherType OwnNoise Silent WholeNoise MeasuresAll Refits "
+    "OnTheCpu"
 )
 EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
 
@@ -109,16 +114,19 @@ def register_methods(register):
 @hookimpl
 def register_backbones(register):
     for name in BACKBONES.split():
-        register(name, f"broken_backbones:{name}")
+        register(name, f"broken_backbones:{name}", modality="images")
     for config in (WeightsByPath, WeightsByName, WeightsByPlace, WeightsTwice):
-        register(config.__name__, "broken_backbones:Good", config)
-    register("Pretrained", "broken_backbones:Pretrained", Weights)
+        register(config.__name__, "broken_backbones:Good", config, modality="images")
+    register("Pretrained", "broken_backbones:Pretrained", Weights, modality="images")
 
 
 @hookimpl
 def register_datasets(register):
     for name in DATASETS.split():
-        register(name, f"broken_datasets:{name}", PathConfig if name == "NoFingerprint" else NoOptions)
+        config = PathConfig if name == "NoFingerprint" else NoOptions
+        register(name, f"broken_datasets:{name}", config, modality="pictures" if name == "OtherName" else "images")
+    for name in MODALITIES.split():
+        register(f"{name}Numbers", f"broken_modalitys:{name}", modality="numbers")
 
 
 @hookimpl
