@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from harness.learning.components import Dataset, Evaluator, Method
 from harness.learning.data.batches import Source, derive_seed
 from harness.learning.data.splits import Data
 from harness.learning.sync_norms import synchronise_norms
+from harness.learning.weights import start_from
 from harness.suite.cell import Cell, Component
 
 
@@ -35,13 +37,30 @@ def build_method(cell: Cell, data: Data) -> Method:
     backbone weights."""
     torch.manual_seed(derive_seed(cell.seed, "backbone"))
     backbone = cell.backbone.spec.load()(cell.backbone.config, data.train.sample_shape)
+    started = _started(backbone, cell.backbone)
     fast = getattr(backbone, "channels_last", True)
     if not fast:
         backbone.register_forward_pre_hook(_contiguous)  # whatever the method gives it
     torch.manual_seed(derive_seed(cell.seed, "method"))
     method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
+    method.started_from = started
     layout = torch.channels_last if fast else torch.preserve_format
     return method.to(data.mean.device, memory_format=layout)  # type: ignore[call-overload]  # torch's stub lacks it
+
+
+class PlacedError(UsageError):
+    """A mistake whose message names its place in the suite."""
+
+
+def _started(backbone: nn.Module, component: Component) -> dict[str, Any] | None:
+    """What a backbone took from the file of weights that its entry in the suite names, if it does. The random state
+    stays as it is. Raises PlacedError if the file cannot serve."""
+    if component.weights is None:
+        return None
+    try:
+        return start_from(backbone, component.weights)
+    except UsageError as error:
+        raise PlacedError(f"{component.weights.where or component.where}: {component.label}: {error}") from error
 
 
 def _contiguous(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -72,7 +91,8 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> list[str]
     if method.batches is not None:
         batches = method.batches
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
-    told: list[str] = []
+    notes = (method.started_from or {}).get("notes", ())
+    told = [f"{cell.backbone.where}: {cell.backbone.label}: {note}." for note in notes]
     for evaluator in evaluators:
         with usage_warnings(f"{evaluator.where}: {evaluator.label} on {cell.dataset.label}", told):
             _placed(evaluator.where, cell, lambda evaluator=evaluator: build_evaluator(evaluator).check(method, data))
@@ -95,6 +115,8 @@ def usage_warnings(where: str, told: list[str]) -> Iterator[None]:
 def _placed(where: str, cell: Cell, call):  # type: ignore[no-untyped-def]  # passes through whatever the call returns
     try:
         return call()
+    except PlacedError:
+        raise
     except UsageError as error:
         raise UsageError(
             f"{where}: {cell.method.label} on {cell.dataset.label} with {cell.backbone.label}: {error}"

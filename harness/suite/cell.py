@@ -12,6 +12,7 @@ from harness.base.version import FORMAT, own_version
 from harness.plugins.options import as_plain, identity_of
 from harness.plugins.registry import Spec
 from harness.suite.budget import Budget
+from harness.suite.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Component:
     config: Any
     label: str
     where: str = ""  # "file:line" in the suite, for messages
+    weights: Weights | None = None  # of a backbone that starts from a file
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -31,6 +33,7 @@ class Component:
             "distribution": self.spec.origin.distribution,
             "version": self.spec.origin.version,
             "options": identity_of(self.config),
+            **({"weights": self.weights.identity} if self.weights else {}),
         }
         fingerprint = getattr(self.config, "fingerprint", None)
         return {**identity, "fingerprint": fingerprint()} if fingerprint else identity
@@ -56,6 +59,7 @@ class Component:
             "decides": decides,
             "label": self.label,
             "where": self.where,
+            **(self.weights.as_json() if self.weights else {}),
         }
 
 

@@ -21,6 +21,7 @@ from harness.plugins.registry import Kind, Registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan, choose
+from harness.suite.weights import weights_of
 
 AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
 
@@ -152,4 +153,4 @@ class PlanFile:
                 f"which is now {spec.origin.version}; run again."
             )
         config: Any = parse(spec.config, saved["options"], lambda _: saved["where"], owner=saved["name"])
-        return Component(spec, config, saved["label"], saved["where"])
+        return Component(spec, config, saved["label"], saved["where"], weights_of(saved))
