@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from harness.base.errors import UsageError
+from harness.base.per_file import per_file
 
 DEPTH = 8  # of mappings in mappings
 SAVE = "Where it was made, save the state dict alone: torch.save(model.state_dict(), 'weights.pth')."
@@ -62,7 +63,7 @@ def opened(file: Path) -> Iterator[Opened]:
         head = start.read(512)
         start.seek(max(0, file.stat().st_size - 8))
         tail = start.read(8)
-    if zipfile.is_zipfile(file):
+    if head.startswith(b"PK\x03\x04"):
         _check_archive(file)
         yield Opened(_states(file, _load(file, mmap=True)))
     elif head[4:9] == b"\0\0\0\0{":  # the length of the header, which is below 100 MB, and its begin
@@ -72,8 +73,6 @@ def opened(file: Path) -> Iterator[Opened]:
         raise UsageError(f"{file} is {what}. Weights are read from safetensors and from files of torch.save.")
     elif head.startswith(b"\x80") or head[257:262] == b"ustar":
         yield Opened(_states(file, _load(file, mmap=False)))
-    elif head.startswith(b"PK\x03\x04"):
-        raise UsageError(f"{file} is cut short: the end of the archive that torch.save writes is missing.")
     else:
         raise UsageError(
             f"{file} is damaged or no file of weights: they are read from safetensors and from files of torch.save."
@@ -96,13 +95,29 @@ def _other(head: bytes, tail: bytes) -> str:
 
 def _check_archive(file: Path) -> None:
     """torch.save stores without compression, so that a small file cannot be a large one once it is read."""
-    with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
+    if not zipfile.is_zipfile(file):
+        raise UsageError(f"{file} is cut short: the end of the archive that torch.save writes is missing.")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+    except Exception as error:  # as in _load
+        raise UsageError(f"{file} is damaged: {error}.") from error
     names = {entry.filename.rpartition("/")[2] for entry in entries}
     if "constants.pkl" in names:
         raise UsageError(f"{file} is a TorchScript program, not its weights alone. {SAVE}")
     if "data.pkl" not in names or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise UsageError(f"{file} is an archive that torch.save did not write.")
+    if damaged := per_file(_damaged, [file], f"checksums of {file.absolute()}", "files checked")[0]:
+        raise UsageError(f"{file} is damaged: '{damaged}' in it does not have its checksum.")
+
+
+def _damaged(file: Path) -> str:
+    """The name of a part that is another than its checksum says, or "": torch does not look."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() or ""
+    except Exception as error:  # as in _load
+        raise UsageError(f"{file} is damaged: {error}.") from error
 
 
 @contextlib.contextmanager
@@ -148,7 +163,8 @@ def _why(file: Path, error: Exception) -> str:
         return f"holds more than tensors ({_listed(names)}), and reading it would run code. {SAVE}"
     if isinstance(error, pickle.UnpicklingError) and "ersistent" not in said:
         return f"is no file of torch.save, or holds more than tensors. {SAVE}"
-    return f"is damaged or cut short: {' '.join(said.split()).partition('. ')[0][:150]}."
+    reason = re.sub(r", expected \d+ more bytes", "", " ".join(said.split()).partition(". ")[0])
+    return f"is damaged or cut short: {reason[:150]}."
 
 
 def _code(file: Path, said: str) -> list[str]:

@@ -64,8 +64,11 @@ def _choose(wanted: Wanted, weights: Weights, content: Opened) -> tuple[Candidat
     if whole:
         chosen, others = preferred(whole, wanted, of_cell=content.of_cell)
         if weights.strict and (other := wanted.unreadable(chosen)):
-            kinds = [f"{name}: {chosen.tensors[name].kind}, here {_kind(wanted.tensors[name])}" for name in other]
-            raise UsageError(f"{len(other)} tensors hold numbers of another kind ({_listed(kinds)}).")
+            kinds = [f"{name} is {chosen.tensors[name].kind}, not {_kind(wanted.tensors[name])}" for name in other]
+            raise UsageError(
+                f"{len(other)} of {len(wanted.required)} tensors cannot be converted ({_listed(kinds)}), as those of a "
+                "quantised model."
+            )
         return chosen, others
     most = len(wanted.fitting(found[0]))
     if weights.strict or not most:
@@ -103,13 +106,15 @@ def _misfit(wanted: Wanted, content: Opened, best: Candidate) -> str:
         parts.append(f"{len(missing)} of {len(wanted.required)} tensors are missing ({_listed(missing)})")
     if shapes:
         each = [
-            f"{name}: {_sides(best.tensors[name].shape)}, here {_sides(wanted.tensors[name].shape)}" for name in shapes
+            f"{name} is {_sides(best.tensors[name].shape)} instead of {_sides(wanted.tensors[name].shape)}"
+            for name in shapes
         ]
-        parts.append(f"{len(shapes)} have another shape ({_listed(each)})")
+        parts.append(f"{len(shapes)} of {len(wanted.required)} have another shape ({_listed(each)})")
     if left:
         parts.append(f"left over are {len(left)} ({_listed(left)})")
-    advice = " 'strict: false' takes what fits." if wanted.fitting(best) else ""
-    return f"{'; '.join(parts)}. This is {best.title()}, which fits best.{advice}"
+    advice = " An option of the backbone may change its shapes." if shapes else ""
+    advice += " 'strict: false' takes what fits." if wanted.fitting(best) else ""
+    return f"{'; '.join(parts)}. Nothing else fits as well as {best.title()}.{advice}"
 
 
 def left_over(content: Opened, chosen: Candidate) -> list[str]:
