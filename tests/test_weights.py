@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -19,11 +23,13 @@ from torch import Tensor, nn
 from harness import Method, UsageError
 from harness.learning import building, weight_files
 from harness.learning.data.splits import Data
+from harness.plugins.published import START, Published, facts
 from harness.plugins.registry import registry
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile, dump
 from harness.suite.suite import load_suite
+from tests import pages
 from tests.conftest import Harness
 
 CPU = torch.device("cpu")
@@ -390,7 +396,35 @@ def test_not_strict_takes_what_fits_and_says_how_much(tmp_path: Path, data: Data
         built(cell_of(tmp_path, "part.pth"), data)
 
 
+def test_one_message_for_all_methods(tmp_path: Path, data: Data) -> None:
+    torch.save({"x": torch.zeros(2)}, tmp_path / "made.pth")
+    cells = load_suite(suite_of(tmp_path, "made.pth", method="idle, simclr, protonet")).cells
+    messages = set()
+    for cell in cells:
+        with pytest.raises(UsageError) as caught:
+            building.check_cell(cell, [], data)
+        messages.add(str(caught.value))
+    assert len(cells) == 3
+    assert len(messages) == 1
+
+
 # Ids and plans.
+
+
+def test_a_suite_with_weights_is_read_without_torch(tmp_path: Path) -> None:
+    torch.save(QUERY.state_dict(), tmp_path / "made.pth")
+    path = suite_of(tmp_path, "made.pth")
+    code = "import sys; from harness import load_suite; load_suite(sys.argv[1]); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, path], check=True)
+
+
+def test_published_results_are_not_of_cells_that_start_from_a_file(tmp_path: Path) -> None:
+    torch.save(QUERY.state_dict(), tmp_path / "made.pth")
+    started, plain = (cell_of(tmp_path, each).as_json() for each in ("made.pth", "null"))
+    digest = started["backbone"]["weights"]["digest"]
+    usual, stated = (Published({"backbone": "conv4", **more}, 0.9, "a paper") for more in ({}, {START: digest}))
+    assert [each.matches(facts(plain, {}), "accuracy") for each in (usual, stated)] == [True, False]
+    assert [each.matches(facts(started, {}), "accuracy") for each in (usual, stated)] == [False, True]
 
 
 def test_the_id_knows_the_content_and_what_is_taken_and_not_the_path(tmp_path: Path) -> None:
@@ -404,6 +438,9 @@ def test_the_id_knows_the_content_and_what_is_taken_and_not_the_path(tmp_path: P
     assert without.id == cell_of(tmp_path, "null").id
     one = cell_of(tmp_path, "one.pth").id
     assert one == cell_of(tmp_path, "two.pth").id == cell_of(tmp_path, "{file: two.pth, strict: true}").id
+    weights = cell_of(tmp_path, "{file: one.pth, prefix: layers., strict: false}").backbone.weights
+    assert weights
+    assert cell_of(tmp_path, json.dumps(weights.as_option())).backbone.weights == weights  # a row of a report again
     others = ("other.pth", "{file: one.pth, key: ''}", "{file: one.pth, prefix: ''}", "{file: one.pth, strict: false}")
     assert len({without.id, one, *(cell_of(tmp_path, each).id for each in others)}) == 6
 
@@ -451,3 +488,18 @@ def test_weights_of_all_entries_one_and_several(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("    weights: runs/a.pth", "    weights: runs/c.pth"))
     with pytest.raises(UsageError, match=r"suite.yaml:13: weights: there is no file .*runs/c.pth. Did you mean"):
         load_suite(path)
+
+
+def test_the_page_runs_as_it_says(harness: Harness, tmp_path: Path) -> None:
+    pages.place(pages.files("weights.md"), tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(24) % 3
+    np.savez(
+        tmp_path / "pictures.npz", train_images=images, train_labels=labels, test_images=images, test_labels=labels
+    )
+    env = {**os.environ, "PYTHONPATH": ""}
+    subprocess.run([sys.executable, "pretrain.py"], cwd=tmp_path, env=env, check=True)
+    assert "2 of 2 cells done" in harness("run", "pretrained.yaml", "--device", "cpu").stdout
+    trained = [json.loads(each.read_text()) for each in tmp_path.glob("results/pretrained/cells/*/training.json")]
+    (said,) = [each["weights"] for each in trained if "weights" in each]
+    assert (said["file"], said["key"], said["prefix"]) == ("moco.pth.tar", "state_dict", "module.encoder_q.")
