@@ -396,6 +396,18 @@ def test_not_strict_takes_what_fits_and_says_how_much(tmp_path: Path, data: Data
         built(cell_of(tmp_path, "part.pth"), data)
 
 
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_deeper_network_is_another(strict: bool, tmp_path: Path, data: Data) -> None:
+    """ResNet-34 has every tensor of ResNet-18, in the same shapes."""
+    torch.save({"model": prefixed("module.", torchvision.models.resnet34())}, tmp_path / "made.pth")
+    cell = cell_of(tmp_path, f"{{file: made.pth, strict: {str(strict).lower()}}}", RESNET)
+    if not strict:
+        assert record(built(cell, data))["left_over"] > 90
+        return
+    with pytest.raises(UsageError, match=r"of a deeper network: 80 further tensors .*module.layer1.2.conv1.weight"):
+        built(cell, data)
+
+
 def test_one_message_for_all_methods(tmp_path: Path, data: Data) -> None:
     torch.save({"x": torch.zeros(2)}, tmp_path / "made.pth")
     cells = load_suite(suite_of(tmp_path, "made.pth", method="idle, simclr, protonet")).cells

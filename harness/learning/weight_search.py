@@ -29,7 +29,7 @@ CELLS = "backbone."  # in the model of a cell
 FLOATS = ("float64", "float32", "float16", "bfloat16")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A place in a file. `tensors`: by their names here, those that are there. `sources`: their names in the file."""
 
@@ -57,7 +57,7 @@ class Wanted:
 
     @property
     def required(self) -> list[str]:
-        return [name for name in self.tensors if name.rpartition(".")[2] != COUNTED]
+        return [name for name in self.tensors if not counts(name)]
 
     def missing(self, found: Candidate) -> list[str]:
         return [name for name in self.required if name not in found.tensors]
@@ -80,6 +80,24 @@ class Wanted:
 
     def complete(self, found: Candidate) -> bool:
         return not self.missing(found) and not self.misshapen(found)
+
+
+def further(state: Mapping[str, Stored], found: Candidate) -> list[str]:
+    """What a file has beside the tensors of a place in the same parts of the network, such as layer1: it is of a
+    deeper one. A head, such as fc, is a part of its own."""
+    inside = {
+        name: _unwrapped(name).removeprefix(found.prefix) for name in state if _unwrapped(name).startswith(found.prefix)
+    }
+    parts = {inside[source].partition(".")[0] for source in found.sources if "." in inside[source]}
+    return [
+        name
+        for name, short in inside.items()
+        if name not in found.sources and "." in short and short.partition(".")[0] in parts and not counts(name)
+    ]
+
+
+def counts(name: str) -> bool:
+    return name.rpartition(".")[2] == COUNTED
 
 
 def convertible(kind: str, dtype: torch.dtype) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harness.base.errors import UsageError
 from harness.learning.weight_files import Opened, opened
-from harness.learning.weight_search import Candidate, Wanted, candidates, preferred
+from harness.learning.weight_search import Candidate, Wanted, candidates, further, preferred
 from harness.suite.weights import Weights, digest_of
 
 LISTED = 3  # names in a message or a record, of what may be thousands
@@ -60,7 +60,15 @@ def _choose(wanted: Wanted, weights: Weights, content: Opened) -> tuple[Candidat
     found = candidates(content, wanted, weights.key, weights.prefix)
     if not found:
         raise UsageError(_nothing(wanted, weights, content))
-    whole = [each for each in found if wanted.complete(each)]
+    complete = [each for each in found if wanted.complete(each)]
+    deeper = {each: rest for each in complete if weights.strict and (rest := further(content.states[each.key], each))}
+    whole = [each for each in complete if each not in deeper]
+    if not whole and deeper:
+        best, rest = next(iter(deeper.items()))
+        raise UsageError(
+            f"it is of a deeper network: {len(rest)} further tensors are in the parts that the backbone has "
+            f"({_listed(rest)}). This is {best.title()}. 'strict: false' takes what fits."
+        )
     if whole:
         chosen, others = preferred(whole, wanted, of_cell=content.of_cell)
         if weights.strict and (other := wanted.unreadable(chosen)):

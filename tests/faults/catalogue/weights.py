@@ -197,6 +197,12 @@ WEIGHTS = (
         RUN,
     ),
     Fault(
+        "weights of a deeper network",
+        "is of a deeper network: 1 further tensors",
+        started(saved(lambda: state(**{"linear.gate": state()["linear.bias"]}))),
+        RUN,
+    ),
+    Fault(
         "weights of another width",
         "2 of 2 have another shape",
         started(saved(state), "mine.pth, width: 8"),
