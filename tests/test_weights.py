@@ -283,22 +283,30 @@ def test_the_model_of_a_cell_of_each_method(name: str, tmp_path: Path, data: Dat
 
 
 def test_a_run_starts_from_a_cell_and_its_record_says_so(harness: Harness, tmp_path: Path, data: Data) -> None:
+    """And from half of a file of half precision, which is said before anything trains and with the leaderboard."""
     first = suite_of(tmp_path, "null", method="classify")
     harness("run", first, "--results", "first", "--device", "cpu")
     (folder,) = (tmp_path / "first" / "cells").iterdir()
-    second = suite_of(tmp_path, f"first/cells/{folder.name}", method="untrained")
-    done = harness("run", second, "--results", "second", "--device", "cpu")
-    assert "1 of 1 cells done" in done.stdout
-    (started,) = (tmp_path / "second" / "cells").iterdir()
-    training, cell = (json.loads((started / f"{name}.json").read_text()) for name in ("training", "cell"))
-    assert training["weights"]["file"] == "model.safetensors"
-    assert training["weights"]["prefix"] == "backbone."
+    half = {name: value.half() for name, value in QUERY.state_dict().items() if not name.startswith("layers.0")}
+    torch.save(half, tmp_path / "half.pth")
+    listed = f"[first/cells/{folder.name}, {{file: half.pth, strict: false}}]"
+    done = harness("run", suite_of(tmp_path, listed, method="untrained"), "--results", "second", "--device", "cpu")
+    assert "2 of 2 cells done" in done.stdout
+    warned = " ".join(done.stdout.split())
+    assert "suite.yaml:4: conv4 (width=4, weights=half.pth): 15 of 20 tensors, 79.7 % of the parameters" in warned
+    records = [
+        [json.loads((started / f"{name}.json").read_text()) for name in ("training", "cell")]
+        for started in (tmp_path / "second" / "cells").iterdir()
+    ]
+    (training, cell), (partly, _) = sorted(records, key=lambda each: each[0]["weights"]["file"], reverse=True)
+    assert (training["weights"]["file"], training["weights"]["prefix"]) == ("model.safetensors", "backbone.")
     assert training["weights"]["digest"] == cell["backbone"]["weights"]["digest"]
     assert cell["backbone"]["weights_file"].endswith(f"{folder.name}/model.safetensors")
-    assert (
-        f"weights.digest={cell['backbone']['weights']['digest'][:8]}"
-        in harness("leaderboard", "second", "--format", "markdown").stdout
-    )
+    assert partly["weights"]["tensors"] == 15
+    board = harness("leaderboard", "second", "--format", "markdown").stdout
+    assert f"weights.digest={cell['backbone']['weights']['digest'][:8]}" in board
+    for note in partly["weights"]["notes"]:
+        assert f"- conv4 (width=4, weights=half.pth): {note}." in board
     trained = built(cell_of(tmp_path, "null", method="classify"), data)
     load_model(trained, folder / "model.safetensors")
     same_features(built(cell_of(tmp_path, f"first/cells/{folder.name}"), data), trained.backbone)
