@@ -31,8 +31,9 @@ def test_conforms() -> None:
 `check_method`, `check_backbone`, `check_dataset`, `check_evaluator`, `check_optimizer` and `check_executor` take the
 registered name of an installed component (`pip install -e .` in its folder) and options of its `Config`;
 `check_observer` takes the name of a plugin's entry point, `check_modality` that of a data set which gives the modality.
-Each runs all checks of its kind, in seconds on a CPU, and on a GPU as well where there is one. If some fail, it raises `ConformanceError`, an `AssertionError` whose message lists
-them all: the check, what was seen, what to change. A test runner is not needed, nor imported.
+Each runs all checks of its kind, in seconds on a CPU, and on a GPU as well where there is one. If some fail, it raises
+`ConformanceError`, an `AssertionError` whose message lists them all: the check, what was seen, what to change. A test
+runner is not needed, nor imported.
 
 What the component meets:
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from harness.learning.data.splits import Data, require_train
 from harness.learning.datasets import Dataset
 from harness.learning.optimizers import make_optimizer
 from harness.learning.sync_norms import synchronise_norms
+from harness.learning.weights import start_from
 from harness.suite.cell import Cell, Component
 
 
@@ -51,11 +52,28 @@ def build(cell: Cell, data: Data) -> Built:
     backbone weights."""
     torch.manual_seed(derive_seed(cell.seed, "backbone"))
     backbone = cell.backbone.spec.load()(cell.backbone.config, data.modality.shape)
+    started = _started(backbone, cell.backbone)
     layout = data.modality.adopt(backbone)
     data = as_taken(backbone, data)
     torch.manual_seed(derive_seed(cell.seed, "method"))
     method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
+    method.started_from = started
     return Built(method.to(data.device, memory_format=layout), data)  # type: ignore[call-overload]  # torch's stub lacks it
+
+
+class PlacedError(UsageError):
+    """A mistake whose message names its place in the suite."""
+
+
+def _started(backbone: nn.Module, component: Component) -> dict[str, Any] | None:
+    """What a backbone took from the file of weights that its entry in the suite names, if it does. The random state
+    stays as it is. Raises PlacedError if the file cannot serve."""
+    if component.weights is None:
+        return None
+    try:
+        return start_from(backbone, component.weights)
+    except UsageError as error:
+        raise PlacedError(f"{component.weights.where or component.where}: {component.label}: {error}") from error
 
 
 def as_taken(backbone: nn.Module, data: Data) -> Data:
@@ -97,7 +115,8 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data, others: Mapp
         _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
         where = cell.optimizer.where if cell.optimizer else cell.method.where
         _placed(where, cell, lambda: make_optimizer(method, cell.budget, cell.optimizer))
-    told: list[str] = []
+    notes = (method.started_from or {}).get("notes", ())
+    told = [f"{cell.backbone.where}: {cell.backbone.label}: {note}." for note in notes]
     for evaluator in evaluators:
         if evaluator.data and evaluator.data.digest not in others:
             continue
@@ -128,6 +147,8 @@ def usage_warnings(where: str, told: list[str]) -> Iterator[None]:
 def _placed(where: str, cell: Cell, call):  # type: ignore[no-untyped-def]  # passes through whatever the call returns
     try:
         return call()
+    except PlacedError:
+        raise
     except UsageError as error:
         raise UsageError(
             f"{where}: {cell.method.label} on {cell.dataset.label} with {cell.backbone.label}: {error}"

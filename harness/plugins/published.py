@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+START = "backbone.weights"  # the digest of the file that the backbone starts from
+
 
 @dataclass(frozen=True)
 class Published:
@@ -30,7 +32,8 @@ class Published:
         return replace(self, setting={kind: name, f"{kind}@": distribution, **self.setting})
 
     def matches(self, facts: Mapping[str, Any], metric: str) -> bool:
-        return metric == self.metric and all(facts.get(key) == value for key, value in self.setting.items())
+        started = {START: None, **self.setting}  # from a file, only if it is stated
+        return metric == self.metric and all(facts.get(key) == value for key, value in started.items())
 
     def differences(self, facts: Mapping[str, Any]) -> list[str]:
         """'episodes 10000, not 1000', for each fact of the protocol that is another here."""
@@ -48,6 +51,8 @@ def facts(cell: Mapping[str, Any], evaluator: Mapping[str, Any]) -> dict[str, An
     for kind, component in parts.items():
         found |= {kind: component.get("name"), f"{kind}@": component.get("distribution")}
         found |= {f"{kind}.{key}": value for key, value in (component.get("options") or {}).items()}
+    if start := parts["backbone"].get("weights"):
+        found[START] = start.get("digest")
     budget = cell.get("budget") or {}
     return found | {f"budget.{key}": _named(value) for key, value in budget.items()}
 

@@ -143,6 +143,7 @@ def _train(
             "samples_per_second": done.samples / done.seconds if done.seconds else None,
             "peak_memory_mb": peak_memory_mb(data.device),
             "metrics": dict(done.metrics),
+            **({"weights": method.started_from} if method.started_from else {}),
             "provenance": origin
             | {"device": on_devices(origin["device"], cell.budget.devices)}
             | stepped_by(cell, done),

@@ -14,10 +14,11 @@ class CellRecord:
     """One cell with whatever it has left behind so far. Everything inside is as JSON holds it.
 
     cell: "suite", "seed", "method", "backbone", "dataset" (each "name", "label", "options", "distribution",
-        "version" and "decides", the names of the options that decide a result; some also "fingerprint"), "budget"
-        (this method's) and "suite_budget" (the suite's, for all).
-    training: "seconds", "steps", "samples", "samples_per_second", "peak_memory_mb", "metrics", "provenance"; None if
-        it has not been trained to the end.
+        "version" and "decides", the names of the options that decide a result; some also "fingerprint"; a backbone that
+        starts from a file "weights" and "weights_file"), "budget" (this method's) and "suite_budget" (the
+        suite's, for all).
+    training: "seconds", "steps", "samples", "samples_per_second", "peak_memory_mb", "metrics", "provenance",
+        and "weights", what the backbone took from a file; None if it has not been trained to the end.
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
         "higher_is_better", "protocol" and, if the evaluator has any, "details" and "bound", a metric), "provenance",

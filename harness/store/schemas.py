@@ -16,7 +16,7 @@ from harness.store.records import CellRecord, with_todays_names
 Report = Callable[[DamagedError], None]
 
 NUMBER, OPTIONAL = (int, float, NoneType), (dict, NoneType)
-COMPONENT = {"name": str, "options": dict, "decides": list}
+COMPONENT = {"name": str, "options": dict, "decides": list, "weights": OPTIONAL}
 LABELLED = {**COMPONENT, "label": str}
 CELL = {
     "suite": str,
@@ -28,6 +28,7 @@ CELL = {
 TRAINING = {
     **dict.fromkeys(("seconds", "samples", "samples_per_second", "peak_memory_mb"), NUMBER),
     "provenance": OPTIONAL,
+    "weights": OPTIONAL,
 }
 METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL, "bound": OPTIONAL}
 EVALUATION = {

@@ -14,6 +14,7 @@ from harness.plugins.manager import bundled
 from harness.plugins.options import as_plain, identity_of
 from harness.plugins.registry import Spec
 from harness.suite.budget import Budget
+from harness.suite.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Component:
     label: str
     where: str = ""  # "file:line" in the suite, for messages
     data: Component | None = None  # of an evaluator: the data set that it scores on, if not the cell's
+    weights: Weights | None = None  # of a backbone that starts from a file
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -34,6 +36,7 @@ class Component:
             "distribution": self.spec.origin.distribution,
             "version": self.spec.origin.version,
             "options": identity_of(self.config),
+            **({"weights": self.weights.identity} if self.weights else {}),
         }
         fingerprint = getattr(self.config, "fingerprint", None)
         content = {"fingerprint": fingerprint()} if fingerprint else {}
@@ -70,6 +73,7 @@ class Component:
             "label": self.label,
             "where": self.where,
             **({"data": self.data.as_json()} if self.data else {}),
+            **(self.weights.as_json() if self.weights else {}),
         }
 
 

@@ -21,6 +21,7 @@ from harness.plugins.registry import Kind, Registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan, choose
+from harness.suite.weights import weights_of
 
 AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
 
@@ -158,4 +159,4 @@ class PlanFile:
             )
         config: Any = parse(spec.config, saved["options"], lambda _: saved["where"], owner=saved["name"])
         data = self._component("dataset", saved["data"]) if "data" in saved else None
-        return Component(spec, config, saved["label"], saved["where"], data)
+        return Component(spec, config, saved["label"], saved["where"], data, weights_of(saved))

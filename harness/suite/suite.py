@@ -11,13 +11,14 @@ from typing import Any, Literal
 from harness.base.errors import UsageError, nearest
 from harness.plugins.options import KeyPath, fields_of, parse
 from harness.plugins.registry import Kind, Registry, Spec, registry
-from harness.suite import named_budgets, sweep
+from harness.suite import named_budgets, sweep, weights
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
 from harness.suite.document import Document, read
 from harness.suite.matrix import Matrix, Point, names_of, require
 from harness.suite.optimizer import named
 from harness.suite.tolerances import SECTION, Gate, read_gate
+from harness.suite.weights import Starting, Weights, WeightsOptions
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
 SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
@@ -193,10 +194,33 @@ class _Reader:
         def where(key: KeyPath) -> str:
             return self.where((*path, *key) if not key or key[0] in own else (*section, *key))
 
-        self.refuse_many(sweep.number(spec.config, both), f"combinations of options of {spec.name}", path)
-        for options, swept in sweep.sweep(spec.config, both):
-            label = sweep.label(given.get("label", name), swept if "label" in given else {**own, **swept})
-            yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path, section)
+        start = {weights.KEY: both.pop(weights.KEY)} if starts_from_file(spec) and weights.KEY in both else {}
+        number = sweep.number(spec.config, both) * sweep.number(Starting, start)
+        self.refuse_many(number, f"combinations of options of {spec.name}", path)
+        for started, listed in sweep.sweep(Starting, start):
+            file, name_of = self.weights(started.get(weights.KEY), where)
+            named = {**listed, **name_of} if weights.KEY in own or listed else {}
+            for options, swept in sweep.sweep(spec.config, both):
+                shown = {**swept, **(named if listed else {})} if "label" in given else {**own, **swept, **named}
+                label = sweep.label(given.get("label", name), shown)
+                component = self.component(spec, options, where, label, self.where(path), file)
+                yield Entry(component, budget, path, section)
+
+    def weights(self, given: Any, where: Callable[[KeyPath], str]) -> tuple[Weights | None, dict[str, Any]]:
+        """The file that a backbone starts from, and what of it a label shows."""
+        if given is None:
+            return None, {}
+        if not isinstance(given, str | dict):
+            place = where((weights.KEY,))
+            raise UsageError(f"{place}: weights is a file or '{{file: path, key: name, prefix: text}}', not {given!r}.")
+        values = {"file": given} if isinstance(given, str) else given
+        options = parse(WeightsOptions, values, lambda key: where((weights.KEY, *key)), owner="weights")
+        place = where((weights.KEY,))
+        try:
+            file = self.document.file.parent / _expanded(Path(options.file))
+        except UsageError as error:
+            raise UsageError(f"{place}: weights: {error}") from error
+        return weights.identify(options, file, place), {weights.KEY: options.file}
 
     def section(self, kind: Kind, spec: Spec, name: str) -> KeyPath:
         """Where the suite has options for all entries of this component, which may be written with its distribution."""
@@ -208,10 +232,12 @@ class _Reader:
             )
         return (SECTIONS[kind], *(given or [name]))
 
-    def component(self, spec: Spec, options: Any, where: Any, label: str, place: str) -> Component:
+    def component(
+        self, spec: Spec, options: Any, where: Any, label: str, place: str, start: Weights | None = None
+    ) -> Component:
         parsed: Any = parse(spec.config, options, where, owner=spec.name)
         try:
-            component = Component(spec, resolve_paths(parsed, self.document.file.parent), label, place)
+            component = Component(spec, resolve_paths(parsed, self.document.file.parent), label, place, weights=start)
             _ = component.identity  # a missing file is found here, not in the middle of a run
         except UsageError as error:
             raise UsageError(f"{place}: {label}: {error}") from error
@@ -338,6 +364,7 @@ class _Reader:
     def known_options(self, spec: Spec, options: Mapping[str, Any], path: KeyPath) -> None:
         """Options of a component that the matrix may not even use; their values are checked where it does."""
         known = {*fields_of(spec.config), *(("budget",) if spec.kind == "method" else ())}
+        known |= {weights.KEY} if starts_from_file(spec) else set()
         for key in options:
             if key not in known:
                 raise UsageError(f"{self.where((*path, key))}: {spec.name} has no option '{key}'.{nearest(key, known)}")
@@ -387,6 +414,11 @@ class Entry:
     budget: dict[str, Any]
     path: KeyPath
     section: KeyPath
+
+
+def starts_from_file(spec: Spec) -> bool:
+    """Whether `weights` in its entry is the suite's: that of a backbone which has no option of this name itself."""
+    return spec.kind == "backbone" and weights.KEY not in fields_of(spec.config)
 
 
 def _listed(value: Any) -> list[Any]:

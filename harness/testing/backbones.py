@@ -60,16 +60,11 @@ class BackboneSubject:
         if self.data is not None:
             return (self.data.modality.shape,)
         modality = self.component.spec.modality
-        known: dict[str, tuple[Shape, ...]] = {
-            "images": SHAPES,
-            "vectors": (VectorShape(WIDTH),),
-            "text": (TextShape(),),
-        }
-        if modality not in known:
+        if modality not in KNOWN:
             raise UsageError(
                 f"nothing is known of {modality}: name a data set that gives it, check_backbone(data=...)."
             )
-        return known[modality]
+        return KNOWN[modality]
 
     @cached_property
     def data(self) -> Data | None:

@@ -19,20 +19,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from harness_datasets.decoding import read_picture
 from harness_datasets.npz import read, splits_of
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import save
+from torch import nn
 
 from harness import UsageError
 from harness.base.slugs import default_results, slug
+from harness.learning.weights import start_from
 from harness.plugins.registry import registry
 from harness.store.results_folder import read_record
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile, dump
 from harness.suite.suite import load_suite
+from harness.suite.weights import WeightsOptions, identify
 from tests.conftest import SUITE
 from tests.faults.making import arrays
 from tests.faults.meeting import here
@@ -54,6 +59,7 @@ fuzz = settings(
 VALID = yaml.safe_load(
     SUITE.replace("idle]", "{use: classify, label: other, mode: slow, sizes: [3], budget: {epochs: 1}}]")
     + "  again: {use: nearest, split: train}\nmethods: {classify: {temperature: 2.0}}\n"
+    + f"backbones: {{flat: {{weights: {{file: {__file__}, key: a.b, prefix: c., strict: false}}}}}}\n"
     + "exclude: [{method: other, seed: 1}]\ninclude: [{method: idle, seed: 5}]\nexecutor: {use: local}\n"
 )
 TROUBLE = (
@@ -74,6 +80,7 @@ scalars = st.one_of(
     st.dates(),
 )
 KEYS = (*VALID, *VALID["budget"], "use", "label", "path", "method", "seed", "temperature", "sizes", "split", "marker")
+KEYS += ("weights", "file", "key", "prefix", "strict")
 keys = st.one_of(
     st.sampled_from(KEYS), st.sampled_from(TROUBLE), st.text(max_size=4), st.integers(-2, 2), st.booleans()
 )
@@ -294,6 +301,23 @@ def test_arrays(data: st.DataObject, compressed: bool, room: Path) -> None:
     path.write_bytes(data.draw(damaged(buffer.getvalue())))
     with contextlib.suppress(UsageError):
         splits_of(read(path), path)
+        event("read")
+    path.unlink()
+
+
+@fuzz
+@given(data=st.data(), kind=st.sampled_from(("zip", "pickle", "safetensors")))
+def test_weights(data: st.DataObject, kind: str, room: Path) -> None:
+    state = {f"module.{name}": torch.ones(2, 3)[: 2 if name == "weight" else 1] for name in ("weight", "bias")}
+    buffer = io.BytesIO()
+    torch.save({"state_dict": state, "epoch": 3}, buffer, _use_new_zipfile_serialization=kind == "zip")
+    path = room / "weights"
+    path.write_bytes(data.draw(damaged(save(state) if kind == "safetensors" else buffer.getvalue())))
+    with contextlib.suppress(UsageError):
+        network = nn.Linear(3, 2)
+        network.bias = nn.Parameter(torch.zeros(1, 3))
+        start = identify(WeightsOptions(file=str(path)), path, "suite.yaml:1")
+        start_from(network, start)
         event("read")
     path.unlink()
 

@@ -117,7 +117,8 @@ def _identity(record: CellRecord) -> dict[str, Any]:
 def component(described: Mapping[str, Any]) -> dict[str, Any]:
     """What decides a result, of a component as a record describes it."""
     options = {key: each for key, each in described["options"].items() if key in described["decides"]}
-    named = {key: described[key] for key in ("name", "distribution", "version", "fingerprint") if key in described}
+    keys = ("name", "distribution", "version", "fingerprint", "weights")
+    named = {key: described[key] for key in keys if key in described}
     return {**named, "options": options}
 
 

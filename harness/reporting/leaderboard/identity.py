@@ -48,7 +48,8 @@ def identity(component: Mapping[str, Any]) -> dict[str, Any]:
     options = component.get("options", {})
     decides = component.get("decides", options)
     named = {key: component.get(key) for key in ("name", "distribution", "version", "fingerprint")}
-    return {**named, "options": {key: value for key, value in options.items() if key in decides}}
+    start = {"weights": component["weights"]} if component.get("weights") else {}
+    return {**named, **start, "options": {key: value for key, value in options.items() if key in decides}}
 
 
 def _decides(budget: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def notes(table: Table) -> list[str]:
         *_directions(table),
         *_units(table),
         *_details(table),
+        *_weights(table),
         "Costs are means over seeds; evaluation is the sum of the evaluators shown.",
         *_shared(table),
         *_mixed(table),
@@ -151,6 +152,17 @@ def _details(table: Table) -> list[str]:
         if each:
             lines.append(f"Details of {column.title}: {'; '.join(each)}.")
     return lines
+
+
+def _weights(table: Table) -> list[str]:
+    """What has to be known of the files that backbones start from: parts that were not in one, other numbers."""
+    found = {
+        f"{cell.cell['backbone']['label']}: {clean(note, 300)}."
+        for row in table.rows
+        for cell in row.cells
+        for note in ((cell.training or {}).get("weights") or {}).get("notes") or ()
+    }
+    return sorted(found, key=natural)
 
 
 def _summed_up(values: list[Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from harness.reporting.leaderboard.identity import OTHER, own_budget
@@ -42,6 +43,9 @@ def _component(component: Mapping[str, Any]) -> str:
     details = {key: value for key, value in options.items() if key in component.get("decides", options)}
     if component.get("fingerprint"):
         details["fingerprint"] = component["fingerprint"]
+    if component.get("weights"):
+        name = PurePath(str(component.get("weights_file", ""))).name
+        details |= {"weights": name, **{f"weights.{key}": value for key, value in component["weights"].items()}}
     listed = settings(details)
     return f"{component['name']} ({listed})" if listed else str(component["name"])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.plugins.manager import bundled
 from harness.reporting.leaderboard.tables import Row, Table
+from harness.suite.weights import KEY, weights_of
 
 
 def suite(table: Table, row: Row) -> str:
@@ -52,7 +53,13 @@ def command(row: Row) -> str:
 
 
 def _labelled(component: Mapping[str, Any]) -> dict[str, Any]:
-    return {"use": _use(component), "label": str(component["label"]), **_options(component)}
+    return {"use": _use(component), "label": str(component["label"]), **_options(component), **_start(component)}
+
+
+def _start(component: Mapping[str, Any]) -> dict[str, Any]:
+    """The file that a backbone starts from."""
+    start = weights_of(component)
+    return {KEY: start.as_option()} if start else {}
 
 
 def _use(component: Mapping[str, Any]) -> str:

@@ -37,4 +37,21 @@ def _headless(build: Callable[..., Any], config: ResNetConfig, shape: ImageShape
         network.maxpool = nn.Identity()
     network.feature_dim = network.fc.in_features
     network.fc = nn.Identity()
+    network.weight_names = (as_children, as_lightly)
     return network
+
+
+CHILDREN = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+LIGHTLY = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")  # of its ResNetGenerator, made for small images
+
+
+def as_children(name: str) -> str:
+    """As in `nn.Sequential(*list(resnet18().children())[:-1])`: conv1.weight is 0.weight."""
+    first, dot, rest = name.partition(".")
+    return f"{CHILDREN.index(first)}{dot}{rest}"
+
+
+def as_lightly(name: str) -> str:
+    """The same of lightly's own network, which has no max-pool and calls shortcuts by that name."""
+    first, dot, rest = name.partition(".")
+    return f"{LIGHTLY.index(first)}{dot}{rest.replace('downsample.', 'shortcut.')}"

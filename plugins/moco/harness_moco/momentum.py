@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,17 @@ class SplitNorm(nn.Module):
         self.splits = splits
         if norm.momentum is not None:
             norm.momentum = 1 - (1 - norm.momentum) ** (1 / splits)  # the parts together weigh what one batch did
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        """As the norm's own, so that a network with other splits, or none, takes it."""
+        return self.norm.state_dict(*args, **options)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """What `state_dict` gave, or what it was before: with `norm.` in each name."""
+        for name in [each for each in state_dict if each.startswith(prefix)]:
+            if not (rest := name.removeprefix(prefix)).startswith("norm."):
+                state_dict[f"{prefix}norm.{rest}"] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def forward(self, batch: Tensor) -> Tensor:
         if not self.training:

@@ -241,3 +241,21 @@ def test_a_queue_that_holds_every_image_is_refused(gratings: Data, tiny_net: Any
     number = len(gratings.train)
     with pytest.raises(UsageError, match=f"queue_size is {number}, but there are only {number} training samples"):
         MoCo(tiny_net, MoCoConfig(queue_size=number), gratings)
+
+
+def test_split_norms_are_saved_under_the_names_of_plain_ones() -> None:
+    """So that another network starts from them; models that were saved before, with `norm.` in each name, are read."""
+    plain, split, older = (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)) for _ in range(3))
+    names = list(plain.state_dict())
+    split_norms(split, 2)
+    split_norms(older, 2)
+    split(torch.randn(8, 3, 5, 5))
+    state = split.state_dict()
+    assert list(state) == names
+    plain.load_state_dict(state)
+    older.load_state_dict({name.replace("1.", "1.norm."): value for name, value in state.items()})
+    for network in (plain, older):
+        assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())
+    del state["1.bias"]
+    with pytest.raises(RuntimeError, match=r"Missing key.*1\.norm\.bias"):
+        split.load_state_dict(state)

@@ -12,12 +12,14 @@ from tests.faults.catalogue.environment import ENVIRONMENT
 from tests.faults.catalogue.plugins import PLUGINS
 from tests.faults.catalogue.results import RESULTS
 from tests.faults.catalogue.suites import SUITES
+from tests.faults.catalogue.weights import WEIGHTS
 from tests.faults.meeting import Fault
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "Suites": SUITES,
     "Data": DATA,
     "Plugins": PLUGINS,
+    "Weights": WEIGHTS,
     "Results and checkpoints": RESULTS,
     "The environment and the command line": ENVIRONMENT,
 }
