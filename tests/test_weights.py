@@ -59,7 +59,7 @@ def data() -> Data:
 
 
 def built(cell: Cell, data: Data) -> Method:
-    return building.build_method(cell, data).eval()
+    return building.build(cell, data).method.eval()
 
 
 @torch.no_grad()
