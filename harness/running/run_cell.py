@@ -201,6 +201,9 @@ def _plain(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "protocol": metric.protocol,
+        "shown": metric.shown,
+        "estimate": metric.estimate,
+        **({"interval": list(metric.interval)} if metric.interval else {}),
         **({"bound": _plain(metric.bound)} if metric.bound else {}),
         **({"details": dict(metric.details)} if metric.details else {}),
     }

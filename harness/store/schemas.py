@@ -29,7 +29,11 @@ TRAINING = {
     **dict.fromkeys(("seconds", "images", "images_per_second", "peak_memory_mb"), NUMBER),
     "provenance": OPTIONAL,
 }
-METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL, "bound": OPTIONAL}
+METRIC = {
+    **dict.fromkeys(("value", "half_width", "n"), NUMBER),
+    **dict.fromkeys(("shown", "estimate"), (str, NoneType)),
+    **dict.fromkeys(("details", "bound"), OPTIONAL),
+}
 EVALUATION = {
     "label": str,
     "evaluator": COMPONENT,
