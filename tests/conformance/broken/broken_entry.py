@@ -88,7 +88,8 @@ DATASETS = (
 )
 EVALUATORS = (
     "Good Unscorable Truncated Sampling WinningTies Training NoGradient Seeding OnTheCpu LastBatchDropped "
-    "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics"
+    "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics "
+    "Whole OtherStatistic NoEnds Elsewhere UnseededBootstrap Fractional NamelessUnits Bare"
 )
 EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
 
