@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from harness.reporting.gate.snapshot import Evaluation, Group, Scores, Snapshot
 from harness.reporting.gate.verdicts import compare
-from harness.suite.tolerances import ACCURACY, Gate
+from harness.suite.tolerances import POINTS, Gate
 
 RESULTS = Path(__file__).parent / "results" / "gate-simulation.json"
 POINT = 0.01
@@ -116,7 +116,8 @@ def snapshot(scores: Array, setting: Setting, first: int) -> Snapshot:
         for number, values in enumerate(scores):
             kept = np.round(values * setting.images) / setting.images if setting.images else values
             by_seed = dict(zip(seeds, map(float, kept), strict=True))
-            said = Scores("image", setting.images or 10**9, True, "", None, dict(by_seed))
+            step = 1 / (setting.images or 10**9)
+            said = Scores("image", round(1 / step), True, "", None, dict(by_seed), shown="percent", step=step)
             evaluation = Evaluation("knn", {}, {"accuracy": said})
             yield (
                 ("data", "net", f"cell {number}"),
@@ -140,7 +141,7 @@ def main() -> None:
     whole = {
         "suites": arguments.suites,
         "changing": arguments.changing,
-        "tolerance": ACCURACY,
+        "tolerance": POINTS,
         "alpha": Gate().alpha,
         "rows": rows,
     }

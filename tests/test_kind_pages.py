@@ -28,6 +28,7 @@ matrix:
 budget: {steps: 5, batch_size: 16, optimizer: {use: lookahead, every: 2}}
 evaluators:
   centroid: {}
+  rankme: {}
 executor: one-by-one
 """
 
@@ -81,7 +82,7 @@ def pictures(side: int) -> str:
 
 def test_the_examples_of_all_kinds_run_together_and_every_hook_is_called(harness: Harness, tmp_path: Path) -> None:
     shown = {name: text for page in PAGES.values() for name, text in page.items()}
-    assert len(shown) == 17
+    assert len(shown) == 18
     entry_points = {name.removesuffix(".py") for name, text in shown.items() if "@hookimpl" in text}
     project = "[project]\nname = 'examples'\nversion = '1.0'\ndependencies = []\n[project.entry-points.harness]\n"
     shown["pyproject.toml"] = project + "".join(f"{name} = '{name}'\n" for name in sorted(entry_points))
@@ -99,6 +100,7 @@ def test_the_examples_of_all_kinds_run_together_and_every_hook_is_called(harness
     assert run == {"cells": {"done": 3}}
     assert (cell["method"], cell["seed"], cell["status"]) == ("barlow (width=32)", 0, "ok")
     assert 0 <= cell["centroid accuracy"] <= 1
+    assert 1 <= cell["rankme effective rank"] <= 32
     for steps in (tmp_path / "results" / "kinds" / "cells").glob("*/steps.jsonl"):
         assert {"loss", "invariance"} < set(json.loads(steps.read_text().splitlines()[-1]))
     met = [line.split() for line in (tmp_path / "witnessed").read_text().splitlines()]

@@ -375,7 +375,7 @@ def test_other_floats_become_the_networks_and_that_is_said(kind: torch.dtype, tm
     method = built(cell, data)
     assert record(method)["notes"] == [f"{name} in made.pth became float32"]
     assert method.backbone.layers[0][0].weight.dtype == torch.float32
-    assert any(f"{name} in made.pth became float32." in line for line in building.check_cell(cell, [], data))
+    assert any(f"{name} in made.pth became float32." in line for line in building.check_cell(cell, [], data, {}))
     same_features(method, small(1).to(kind))
 
 
@@ -422,7 +422,7 @@ def test_one_message_for_all_methods(tmp_path: Path, data: Data) -> None:
     messages = set()
     for cell in cells:
         with pytest.raises(UsageError) as caught:
-            building.check_cell(cell, [], data)
+            building.check_cell(cell, [], data, {})
         messages.add(str(caught.value))
     assert len(cells) == 3
     assert len(messages) == 1

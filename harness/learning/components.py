@@ -20,6 +20,8 @@ from harness.learning.data.streaming import Samples, picked
 Classifier = Callable[[Tensor], Tensor]
 """Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""
 Z = 1.96  # the quantile of the normal distribution for an interval of 95 %
+Shown = Literal["percent", "plain"]
+Estimate = Literal["mean", "jackknife", "interval"]
 
 
 class Backbone(Protocol):
@@ -93,8 +95,13 @@ def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Metric:
-    """One number with what it was made of: `units` are per-sample or per-episode values whose mean is `value`.
+    """One number, and how sure it is. `estimate` says by what:
 
+    - "mean": `units` are per-sample or per-episode values whose mean is `value` (`Metric.mean` makes one);
+    - "jackknife": `units` are pseudo-values of a number that is no mean (`Metric.jackknife`);
+    - "interval": there are no units, and `interval` has the ends of its 95 % interval (`Metric.within`).
+
+    shown: "percent" is what people read times 100, as accuracies and correlations; "plain" is everything else.
     bound: what an honest score does not exceed but by chance, such as the same evaluator's score on the training split;
     its `protocol` says what it is. A gate finds a score that does suspicious.
     `details` are what else the record should say of it, such as an option that the evaluator chose.
@@ -107,6 +114,9 @@ class Metric:
     protocol: str = ""
     bound: Metric | None = None
     details: Mapping[str, str | float | bool] = field(default_factory=dict)
+    shown: Shown = "plain"
+    estimate: Estimate = "mean"
+    interval: tuple[float, float] | None = None
 
     @classmethod
     def mean(
@@ -118,24 +128,71 @@ class Metric:
         protocol: str = "",
         bound: Metric | None = None,
         details: Mapping[str, str | float | bool] | None = None,
+        shown: Shown = "plain",
     ) -> Metric:
         """The mean of per-unit values (n,)."""
         values = units.detach().cpu().numpy().astype(np.float32)
         value = float(values.mean(dtype=np.float64))
-        return cls(value, values, unit, higher_is_better, protocol, bound, details or {})
+        return cls(value, values, unit, higher_is_better, protocol, bound, details or {}, shown)
+
+    @classmethod
+    def jackknife(
+        cls,
+        value: float,
+        left_out: Tensor,
+        unit: str,
+        *,
+        higher_is_better: bool = True,
+        protocol: str = "",
+        bound: Metric | None = None,
+        details: Mapping[str, str | float | bool] | None = None,
+        shown: Shown = "plain",
+    ) -> Metric:
+        """A number that is no mean, such as a correlation: `value` of all n units, and `left_out` (n,) the same number
+        without each unit in turn, or without each of n groups of about the same size.
+
+        The units are the jackknife's pseudo-values n * value - (n - 1) * left_out (Quenouille, 1956), whose standard
+        error is that of the value (Tukey, 1958). It suits what changes smoothly with the data; a median does not.
+        """
+        n, without = len(left_out), left_out.detach().cpu().double().numpy()
+        pseudo = (n * float(value) - (n - 1) * without).astype(np.float32)
+        return cls(
+            float(value), pseudo, unit, higher_is_better, protocol, bound, details or {}, shown, estimate="jackknife"
+        )
+
+    @classmethod
+    def within(
+        cls,
+        value: float,
+        interval: tuple[float, float],
+        *,
+        higher_is_better: bool = True,
+        protocol: str = "",
+        bound: Metric | None = None,
+        details: Mapping[str, str | float | bool] | None = None,
+        shown: Shown = "plain",
+    ) -> Metric:
+        """A number with the two ends of its own 95 % interval, such as a bootstrap's, and no units."""
+        ends, units = (float(interval[0]), float(interval[1])), np.empty(0, np.float32)
+        rest = (higher_is_better, protocol, bound, details or {}, shown)
+        return cls(float(value), units, "", *rest, estimate="interval", interval=ends)
 
     @property
     def n(self) -> int:
+        """How many units there are; 0 of a metric without."""
         return len(self.units)
 
     @property
     def half_width(self) -> float:
         """Half the 95 % interval over units (normal approximation); says nothing of the variance over seeds.
 
-        Where all units are hits, or none is, their deviation is 0: then it is the width of Wilson's interval (1927),
-        z² / (n + z²), which lies on one side.
+        Of an interval of its own the way to the end that is further. Where all units are hits, or none is, their
+        deviation is 0: then it is the width of Wilson's interval (1927), z² / (n + z²), which lies on one side.
         """
-        if self.higher_is_better and self.n and self.units[0] in (0, 1) and (self.units == self.units[0]).all():
+        if self.interval:
+            return max(self.value - self.interval[0], self.interval[1] - self.value)
+        hits = self.estimate == "mean" and self.higher_is_better and self.n and self.units[0] in (0, 1)
+        if hits and (self.units == self.units[0]).all():
             return Z**2 / (self.n + Z**2)
         return float(Z * self.units.std(ddof=1, dtype=np.float64) / np.sqrt(self.n)) if self.n > 1 else float("nan")
 

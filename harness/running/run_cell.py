@@ -240,6 +240,9 @@ def _plain(metric: Metric, note: str) -> dict[str, Any]:
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "protocol": ", ".join(filter(None, (metric.protocol, note))),
+        "shown": metric.shown,
+        "estimate": metric.estimate,
+        **({"interval": list(metric.interval)} if metric.interval else {}),
         **({"bound": _plain(metric.bound, note)} if metric.bound else {}),
         **({"details": dict(metric.details)} if metric.details else {}),
     }

@@ -21,7 +21,8 @@ class CellRecord:
         and "weights", what the backbone took from a file; None if it has not been trained to the end.
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
-        "higher_is_better", "protocol" and, if the evaluator has any, "details" and "bound", a metric), "provenance",
+        "higher_is_better", "protocol", "shown" and "estimate", which older records lack (see `shown` and `estimate`),
+        and, if the evaluator has any, "interval", "details" and "bound", a metric), "provenance",
         "shared_with_train" (how many samples of each split are in the training split, too).
     failure: "status" (failed, timeout, oom, killed, interrupted), "message", "log", "signal" and "exit_code" of the
         latest attempt, if that did not end well.
@@ -40,6 +41,23 @@ FORMER = {"images": "samples", "images_per_second": "samples_per_second"}  # wha
 def with_todays_names(training: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """A training's record; those of harness 0.2 count images."""
     return None if training is None else {FORMER.get(name, name): value for name, value in training.items()}
+
+
+def shown(name: str, metric: Mapping[str, Any]) -> str:
+    """How a metric is shown: "percent" or "plain". A record of before metrics said so has accuracies in percent."""
+    return str(metric.get("shown") or ("percent" if name.endswith("accuracy") else "plain"))
+
+
+def estimate(metric: Mapping[str, Any]) -> str:
+    """What a metric's interval is of: "mean", "jackknife" or "interval". Before metrics said so, all were means."""
+    return str(metric.get("estimate") or "mean")
+
+
+def step(name: str, metric: Mapping[str, Any]) -> float:
+    """The step between the values of a share of images. Of episodes it is finer than one of them and not known, and a
+    number that is no mean has none."""
+    a_share = metric.get("unit") == "image" and shown(name, metric) == "percent" and estimate(metric) == "mean"
+    return 1 / float(metric["n"]) if a_share and metric.get("n") else 0.0
 
 
 def records_of(plan: Plan, records: Iterable[CellRecord]) -> list[CellRecord]:

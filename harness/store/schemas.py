@@ -30,7 +30,11 @@ TRAINING = {
     "provenance": OPTIONAL,
     "weights": OPTIONAL,
 }
-METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL, "bound": OPTIONAL}
+METRIC = {
+    **dict.fromkeys(("value", "half_width", "n"), NUMBER),
+    **dict.fromkeys(("shown", "estimate"), (str, NoneType)),
+    **dict.fromkeys(("details", "bound"), OPTIONAL),
+}
 EVALUATION = {
     "label": str,
     "evaluator": COMPONENT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from harness.base.errors import UsageError, nearest
 from harness.plugins.options import KeyPath, fields_of, option, parse
 
 SECTION = "gate"
-ACCURACY = 0.005  # half a point
+POINTS = 0.005  # half a point
 CEILING = 0.1  # ten points
 
 
@@ -35,28 +35,34 @@ class Gate:
     ceilings: Mapping[str, float] = field(default_factory=dict)
     places: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
-    def tolerance(self, evaluator: str, metric: str) -> float | None:
-        """None: not compared, as nobody has said how much of it matters. Accuracies always are."""
-        default = ACCURACY if metric.endswith("accuracy") else None
+    def tolerance(self, evaluator: str, metric: str, *, percent: bool) -> float | None:
+        """None: not compared, as nobody has said how much of it matters. What is shown in percent always is."""
+        default = POINTS if percent else None
         return self.evaluators.get(evaluator, {}).get(metric, self.metrics.get(metric, default))
 
-    def ceiling(self, metric: str, before: float | None) -> float | None:
-        """None: any rise is believed. An accuracy of `before` may rise by ten points or half the way to 1, whichever is
-        less: data that leak from the test set, or labels that do, raise it by more."""
-        if metric in self.ceilings or not metric.endswith("accuracy") or before is None:
+    def ceiling(self, metric: str, before: float | None, *, percent: bool, higher_is_better: bool) -> float | None:
+        """None: any rise is believed. A share of `before` may become better by ten points or half the way to the best,
+        whichever is less: data that leak from the test set, or labels that do, raise an accuracy by more."""
+        if metric in self.ceilings or not percent or before is None:
             return self.ceilings.get(metric)
-        return min(CEILING, (1 - before) / 2)
+        return min(CEILING, abs((1 if higher_is_better else 0) - before) / 2)
 
-    def require(self, scored: Collection[tuple[str, str]]) -> None:
-        """Raises UsageError for a tolerance of a metric that no record has: it would silently do nothing.
+    def require(self, scored: Mapping[tuple[str, str], str]) -> None:
+        """Raises UsageError for a tolerance of a metric that no record has: it would silently do nothing. And for one
+        of 1 or more where the metric is shown in percent: nothing would be outside of it.
 
-        `scored`: an evaluator's label with a metric, each. Of an evaluator that has not scored no name can be wrong.
+        `scored`: how each is shown, by an evaluator's label with a metric. Of an evaluator that has not scored no name
+        can be wrong.
         """
         for (evaluator, metric), place in self.places.items():
             known = {name for label, name in scored if evaluator in ("", label)}
             if known and metric not in known:
                 of = f" of '{evaluator}'" if evaluator else ""
                 raise UsageError(f"{place}: no record{of} has a metric '{metric}'.{nearest(metric, known)}")
+            given = self.evaluators[evaluator] if evaluator else {**self.ceilings, **self.metrics}
+            percent = any(shown == "percent" and key == (evaluator or key[0], metric) for key, shown in scored.items())
+            if percent and given[metric] >= 1:
+                raise UsageError(f"{place}: {metric} is a fraction: one point is 0.01, not {given[metric]:g}.")
 
 
 def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterable[str]) -> Gate:

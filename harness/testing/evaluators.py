@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
 from harness.base.errors import UsageError, UsageWarning
-from harness.learning.components import Evaluator, Method, Metric, Trained
+from harness.learning.components import Estimate, Evaluator, Method, Metric, Shown, Trained
 from harness.learning.data.splits import Data
 from harness.learning.training import seed_all
 from harness.suite.cell import Component
@@ -72,25 +72,68 @@ def it_scores_an_encoder(subject: EvaluatorSubject) -> None:
 
 
 def metrics_say_what_they_are_made_of(subject: EvaluatorSubject) -> None:
-    """A finite value that is the mean of its per-unit values, and the unit's name; images are all of a split."""
-    sizes = {name: len(split) for name, split in bright().splits.items()}
+    """A finite value that is the mean of its per-unit values, or what its pseudo-values tell of, and the unit's name;
+    or one with the ends of an interval around it. Images are all of a split. It says how it is shown."""
     for name, metric in subject.metrics(2).items():
-        if not isinstance(metric.units, np.ndarray) or metric.units.ndim != 1 or metric.units.dtype != np.float32:
-            raise Fault(f"{name} has units {metric.units!r}", "give a float32 array (n,): Metric.mean makes one")
-        if not metric.n or not np.isfinite(metric.units).all() or not np.isfinite(metric.value):
-            raise Fault(f"{name} is {metric.value} of {metric.n} units, not all finite", "give finite per-unit values")
-        if not np.isclose(metric.value, metric.units.mean(dtype=np.float64), rtol=1e-4, atol=1e-6):
-            raise Fault(
-                f"{name} is {metric.value:.2f}, but the mean of its units {metric.units.mean(dtype=np.float64):.2f}",
-                "use Metric.mean(units, unit): intervals and pairings are computed from the units",
-            )
-        if not isinstance(metric.unit, str) or not metric.unit:
-            raise Fault(f"{name} does not say what a unit is", 'name it: "image", "episode" or "pair"')
-        if metric.unit == "image" and metric.n not in sizes.values():
-            raise Fault(
-                f"{name} is of {metric.n} images, and no split has as many ({sizes})",
-                "score every image, those of a last, incomplete batch as well; what is no image has a unit of its own",
-            )
+        if metric.shown not in get_args(Shown):
+            raise Fault(f"{name} is shown as {metric.shown!r}", f"say one of {_words(Shown)}")
+        if metric.estimate not in get_args(Estimate):
+            raise Fault(f"{name} is an estimate by {metric.estimate!r}", f"say one of {_words(Estimate)}")
+        (_of_an_interval if metric.estimate == "interval" else _of_units)(name, metric)
+
+
+def _words(choice: Any) -> str:
+    return ", ".join(f'"{word}"' for word in get_args(choice))
+
+
+def _of_an_interval(name: str, metric: Metric) -> None:
+    if metric.interval is None or metric.n:
+        raise Fault(f"{name} has {metric.n} units and the interval {metric.interval}", "use Metric.within(value, ends)")
+    low, high = metric.interval
+    if not np.isfinite([low, metric.value, high]).all():
+        raise Fault(f"{name} is {metric.value} in [{low}, {high}], not all finite", "give finite numbers")
+    if not low <= metric.value <= high:
+        raise Fault(
+            f"{name} is {metric.value:.2f}, outside of its interval from {low:.2f} to {high:.2f}",
+            "give the lower end and the upper end of an interval of this value",
+        )
+
+
+def _of_units(name: str, metric: Metric) -> None:
+    """The value may be off the mean of its units by rounding; that of pseudo-values by the bias too that the jackknife
+    finds, which is no more than the half width: else the interval leaves out what the value would be without it."""
+    sizes = {split: len(each) for split, each in bright().splits.items()}
+    if metric.interval is not None:
+        raise Fault(
+            f"{name} has units and the interval {metric.interval}", "give one of them: Metric.within has no units"
+        )
+    if not isinstance(metric.units, np.ndarray) or metric.units.ndim != 1 or metric.units.dtype != np.float32:
+        raise Fault(f"{name} has units {metric.units!r}", "give a float32 array (n,): Metric.mean makes one")
+    if not metric.n:
+        raise Fault(f"{name} has neither units nor an interval", "use Metric.mean, Metric.jackknife or Metric.within")
+    if not np.isfinite(metric.units).all() or not np.isfinite(metric.value):
+        raise Fault(f"{name} is {metric.value} of {metric.n} units, not all finite", "give finite per-unit values")
+    mean = metric.units.mean(dtype=np.float64)
+    if metric.estimate == "jackknife" and not np.isclose(metric.value, mean, rtol=1e-4, atol=1e-4 + metric.half_width):
+        raise Fault(
+            f"{name} is {metric.value:.2f}, and the mean of its pseudo-values {mean:.2f}, further off than half its "
+            f"interval, {metric.half_width:.2f}",
+            "give Metric.jackknife the same number of all units, and of all but each in turn; what has so much bias "
+            "needs an interval of its own: Metric.within(value, ends)",
+        )
+    if metric.estimate == "mean" and not np.isclose(metric.value, mean, rtol=1e-4, atol=1e-6):
+        raise Fault(
+            f"{name} is {metric.value:.2f}, but the mean of its units {mean:.2f}",
+            "use Metric.mean(units, unit): intervals and pairings are computed from the units; what is no mean has "
+            "Metric.jackknife and Metric.within",
+        )
+    if not isinstance(metric.unit, str) or not metric.unit:
+        raise Fault(f"{name} does not say what a unit is", 'name it: "image", "episode" or "pair"')
+    if metric.unit == "image" and metric.n not in sizes.values():
+        raise Fault(
+            f"{name} is of {metric.n} images, and no split has as many ({sizes})",
+            "score every image, those of a last, incomplete batch as well; what is no image has a unit of its own",
+        )
 
 
 def scores_repeat_themselves(subject: EvaluatorSubject) -> None:
@@ -100,10 +143,14 @@ def scores_repeat_themselves(subject: EvaluatorSubject) -> None:
     seed_all(2)
     other = subject.metrics(2)
     for name in one:
-        if name not in other or not np.array_equal(one[name].units, other[name].units):
+        if name not in other or _made_of(one[name]) != _made_of(other[name]):
             raise Fault(
                 f"a second evaluation gives another {name}", "draw from a generator that an option `seed` seeds"
             )
+
+
+def _made_of(metric: Metric) -> tuple[float, tuple[float, float] | None, bytes]:
+    return metric.value, metric.interval, metric.units.tobytes()
 
 
 def a_perfect_encoder_is_told_from_a_blind_one(subject: EvaluatorSubject) -> None:
@@ -153,6 +200,8 @@ def images_are_scored_apart(subject: EvaluatorSubject) -> None:
     fewer, kept = skewed(data)
     whole, part = subject.accuracy(Graded(data), data), subject.accuracy(Graded(data), fewer)
     if whole is None or part is None or "transductive" in whole.protocol or whole.unit != "image":
+        return
+    if whole.estimate != "mean":  # a pseudo-value is of all images
         return
     if whole.value <= CHANCE:  # it does not see this encoder's classes; if it sees none, another check says so
         return

@@ -91,8 +91,10 @@ BROKEN: dict[str, dict[str, str]] = {
     "evaluator": {
         "it scores an encoder": "Unscorable",
         "the fingerprint identifies the content": "WeightsByPath",
-        "metrics say what they are made of": "Truncated LastBatchDropped",
-        "scores repeat themselves": "Sampling",
+        "metrics say what they are made of": (
+            "Truncated LastBatchDropped NamelessUnits Bare Fractional OtherStatistic NoEnds Elsewhere"
+        ),
+        "scores repeat themselves": "Sampling UnseededBootstrap",
         "a perfect encoder is told from a blind one": "WinningTies TrainFeatures OutOfOrder",
         "half of the knowledge is not enough": "SecondGuess",
         "what is scored was not learned": "ReferenceAsTest OwnReference AlignedByLabels",
@@ -149,7 +151,7 @@ GOOD = {
     "method": ("Classify", "Contrast", "Prototypes", "Queued", "Followed", "Triplewise"),
     "backbone": ("Good", "Pretrained"),
     "dataset": ("Good", "Patterned"),
-    "evaluator": ("Good",),
+    "evaluator": ("Good", "Whole"),
     "optimizer": ("Good", "Factored", "NoDecay"),
     "executor": ("Good",),
     "modality": ("Good",),

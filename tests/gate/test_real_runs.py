@@ -112,7 +112,7 @@ def test_the_section_gate_of_the_page_is_read(tmp_path: Path) -> None:
     [section] = [block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if block.startswith("gate:")]
     (tmp_path / "suite.yaml").write_text(SUITE.replace("nearest: {}", "knn: {use: nearest}") + section)
     gate = load_suite(tmp_path / "suite.yaml", registry()).gate
-    assert gate.tolerance("knn", "accuracy") == 0.02
+    assert gate.tolerance("knn", "accuracy", percent=True) == 0.02
     assert gate.costs == {"speed": 1.5, "memory": 1.2}
 
 

@@ -44,11 +44,11 @@ def test_mistakes_are_named(section: str, line: int, said: str, quick: Harness, 
 def test_the_nearest_tolerance_holds(suite: Suite) -> None:
     section = "gate: {metrics: {accuracy: 0.02, error: 1}, evaluators: {nearest: {accuracy: 0.03}}}\n"
     gate = load_suite(suite(SUITE + section), registry()).gate
-    assert gate.tolerance("nearest", "accuracy") == 0.03
-    assert gate.tolerance("other", "accuracy") == 0.02
-    assert gate.tolerance("nearest", "error") == 1
-    assert gate.tolerance("nearest", "alignment") is None
-    assert load_suite(suite(SUITE), registry()).gate.tolerance("nearest", "accuracy") == 0.005
+    assert gate.tolerance("nearest", "accuracy", percent=True) == 0.03
+    assert gate.tolerance("other", "accuracy", percent=True) == 0.02
+    assert gate.tolerance("nearest", "error", percent=False) == 1
+    assert gate.tolerance("nearest", "alignment", percent=False) is None
+    assert load_suite(suite(SUITE), registry()).gate.tolerance("nearest", "accuracy", percent=True) == 0.005
 
 
 def test_a_tolerance_for_a_metric_that_is_nowhere_is_refused(quick: Harness, suite: Suite, tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 from harness.base.atomic_files import ANY, DamagedError, read_json, write_json
 from harness.base.errors import UsageError
 from harness.reporting.gate.snapshot import BySeed, Evaluation, Group, Key, Scores, Snapshot, name
+from harness.store.records import shown, step
 
 VERSION = 2  # 1: without bounds
 NUMBER = (int, float, NoneType)
 SEEDS = {ANY: NUMBER}
 METRIC = {"unit": str, "n": int, "higher_is_better": bool, "protocol": str, "half_width": NUMBER, "values": SEEDS}
+SHOWN = {"shown": (str, NoneType), "step": NUMBER}  # not in a baseline of before metrics said so
 BOUND = {"bound": str, "excess": SEEDS}
 AXIS = {"name": str, "options": dict}
 GROUP = {
@@ -23,7 +25,9 @@ GROUP = {
     "identity": {**dict.fromkeys(("dataset", "backbone", "method"), AXIS), "budget": dict},
     "cells": {ANY: str},
     "costs": {ANY: SEEDS},
-    "evaluations": {ANY: {"id": str, "evaluator": {**AXIS, "version": str}, "metrics": {ANY: {**METRIC, **BOUND}}}},
+    "evaluations": {
+        ANY: {"id": str, "evaluator": {**AXIS, "version": str}, "metrics": {ANY: {**METRIC, **BOUND, **SHOWN}}}
+    },
 }
 FILE = {
     **{"baseline": int, "suite": str, "groups": {ANY: GROUP}},
@@ -92,7 +96,7 @@ def _group(value: Mapping[str, Any]) -> tuple[Key, Group]:
     costs = {cost: _by_seed(values) for cost, values in value["costs"].items()}
     evaluations = {
         label: Evaluation(
-            each["id"], each["evaluator"], {metric: _scores(said) for metric, said in each["metrics"].items()}
+            each["id"], each["evaluator"], {metric: _scores(metric, said) for metric, said in each["metrics"].items()}
         )
         for label, each in value["evaluations"].items()
     }
@@ -100,8 +104,9 @@ def _group(value: Mapping[str, Any]) -> tuple[Key, Group]:
     return key, Group(value["identity"], cells, {}, costs, evaluations)
 
 
-def _scores(value: Mapping[str, Any]) -> Scores:
+def _scores(metric: str, value: Mapping[str, Any]) -> Scores:
     said: dict[str, Any] = {key: value.get(key) for key in METRIC if key != "values"}
+    said |= {"shown": shown(metric, value), "step": step(metric, value) if value.get("step") is None else value["step"]}
     return Scores(**said, values=_by_seed(value["values"]), bound=value["bound"], excess=_by_seed(value["excess"]))
 
 

@@ -21,6 +21,7 @@ class Row:
 
     before, after: means over seeds. change: after - before, and of a cost after / before. seeds: how many there are.
     p: that it is worse, or better, whichever it looks like, adjusted for all rows of the report; None without a test.
+    percent: whether the metric is shown in percent. higher_is_better: of the metric.
     """
 
     key: Key
@@ -35,6 +36,8 @@ class Row:
     seeds: int = 0
     p: float | None = None
     paired: bool = True
+    percent: bool = False
+    higher_is_better: bool = True
 
     @property
     def title(self) -> str:
@@ -52,7 +55,3 @@ class Row:
     @property
     def is_ratio(self) -> bool:
         return not self.evaluator
-
-    @property
-    def percent(self) -> bool:
-        return self.metric.endswith("accuracy")

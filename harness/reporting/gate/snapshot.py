@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.reporting.leaderboard.text import clean, natural
-from harness.store.records import CellRecord
+from harness.store.records import CellRecord, shown, step
 
 BySeed = dict[int, float | None]
 Key = tuple[str, str, str]  # labels of data set, backbone, method
@@ -21,8 +21,9 @@ VERSIONS = ("harness", "torch", "python", "commit")
 
 @dataclass(frozen=True)
 class Scores:
-    """One metric: its value for each seed (None: not a number), a mean over `n` units. half_width: half the 95 %
-    interval over units, the widest of any seed: how closely a training was measured, and nothing of another training.
+    """One metric: its value for each seed (None: not a number), of `n` units. half_width: half the 95 % interval
+    within a seed, the widest of any: how closely a training was measured, and nothing of another training. shown: as
+    records say. step: between the values that there can be; 0 where it is not known.
     bound: what it should not exceed, if it says so. excess: how much better each seed is, less both half widths.
     """
 
@@ -34,6 +35,8 @@ class Scores:
     values: BySeed
     bound: str = ""
     excess: BySeed = field(default_factory=dict)
+    shown: str = "plain"
+    step: float = 0.0
 
     @property
     def exceeds(self) -> bool:
@@ -135,7 +138,7 @@ def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> Non
         said.add(label)
         for metric, value in evaluation["metrics"].items():
             name_ = clean(metric)
-            scores = known.metrics.get(name_) or _empty(value)
+            scores = known.metrics.get(name_) or _empty(metric, value)
             widths = [width for width in (scores.half_width, _number(value["half_width"])) if width is not None]
             values = {**scores.values, seed: _number(value["value"])}
             found = replace(scores, half_width=max(widths, default=None), values=values)
@@ -153,9 +156,10 @@ def _excess(metric: Mapping[str, Any], bound: Mapping[str, Any]) -> float | None
     return _number((value - most if metric.get("higher_is_better", True) else most - value) - sum(widths))
 
 
-def _empty(metric: Mapping[str, Any]) -> Scores:
+def _empty(name: str, metric: Mapping[str, Any]) -> Scores:
     better, protocol = bool(metric.get("higher_is_better", True)), clean(metric.get("protocol") or "", 80)
-    return Scores(clean(metric.get("unit") or "", 40), int(metric["n"] or 0), better, protocol, None, {})
+    made = Scores(clean(metric.get("unit") or "", 40), int(metric["n"] or 0), better, protocol, None, {})
+    return replace(made, shown=shown(name, metric), step=step(name, metric))
 
 
 def _number(value: Any) -> float | None:

@@ -23,7 +23,8 @@ def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool =
 
     Raises UsageError for a tolerance of a metric that neither has.
     """
-    gate.require([each for run in (before, after) for group in run.groups.values() for each in _names(group)])
+    every = [each for run in (before, after) for group in run.groups.values() for each in _each(group)]
+    gate.require({(label, metric): scores.shown for label, metric, scores in every})
     found: list[Row | Measured] = []
     for key, group in before.groups.items():
         if now := after.groups.get(key):
@@ -81,7 +82,7 @@ def _verdict(each: Measured, adjusted: tuple[float, float] | None, gate: Gate) -
         return replace(row, verdict="within noise")
     if each.gain < 0:
         return replace(row, verdict="regressed")
-    ceiling = gate.ceiling(row.metric, row.before)
+    ceiling = gate.ceiling(row.metric, row.before, percent=row.percent, higher_is_better=row.higher_is_better)
     if not row.evaluator or ceiling is None or each.gain <= ceiling + SLACK:
         return replace(row, verdict="improved")
     points = f"{100 * ceiling:.1f} points" if row.percent else f"{ceiling:g}"
@@ -95,7 +96,7 @@ def _gone(key: Key, group: Group) -> Iterator[Row]:
 
 def _new(key: Key, group: Group) -> Iterator[Row]:
     yield from _failed(key, group.failures)
-    yield from (Row(key, label, metric, "new") for label, metric in _names(group))
+    yield from (_row(key, *each, "new") for each in _each(group))
 
 
 def _failed(key: Key, failures: Mapping[int, str]) -> Iterator[Row]:
@@ -129,7 +130,8 @@ def _values(group: Group, label: str, metric: str) -> BySeed:
 def _scores(key: Key, was: Group, now: Group, gate: Gate, everything: bool) -> Iterator[Row | Measured]:
     reason = why_not(was, now)
     for label, metric, scores in _each(was):
-        row = Row(key, label, metric, "missing", tolerance=gate.tolerance(label, metric))
+        row = _row(key, label, metric, scores, "missing")
+        row = replace(row, tolerance=gate.tolerance(label, metric, percent=row.percent))
         if gone := absent(row, was, now, scores.values, _values(now, label, metric)):
             yield gone
         elif row.tolerance is None and not everything:
@@ -138,16 +140,19 @@ def _scores(key: Key, was: Group, now: Group, gate: Gate, everything: bool) -> I
             evaluation = now.evaluations[label]
             current = evaluation.metrics[metric]
             why = reason or _other(was.evaluations[label], evaluation, scores, current)
-            grid = (
-                1 / scores.n if row.percent and scores.n and scores.unit == "image" else 0.0
-            )  # a unit is right or wrong
+            sign, grid = scores.higher_is_better, scores.step
             yield (
                 replace(row, verdict="not comparable", why=why)
                 if why
-                else by_seed(row, scores.values, current.values, higher_is_better=scores.higher_is_better, grid=grid)
+                else by_seed(row, scores.values, current.values, higher_is_better=sign, grid=grid)
             )
     known = set(_names(was))
-    yield from (Row(key, *each, "new") for each in _names(now) if each not in known)
+    yield from (_row(key, *each, "new") for each in _each(now) if each[:2] not in known)
+
+
+def _row(key: Key, label: str, metric: str, scores: Scores, verdict: Verdict) -> Row:
+    percent = scores.shown == "percent"
+    return Row(key, label, metric, verdict, percent=percent, higher_is_better=scores.higher_is_better)
 
 
 def _other(was: Evaluation, now: Evaluation, scores: Scores, current: Scores) -> str:

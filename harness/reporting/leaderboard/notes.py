@@ -22,6 +22,22 @@ READING = (
 )
 TIES = "Letters: two rows of a column that share one do not differ significantly, all other ranked pairs do."
 NOTHING = "No results yet."
+MADE_OF = {
+    "mean": (
+        "A seed's score is itself a mean",
+        " In brackets: the median half of the 95 % interval within one seed, over the images or episodes that all "
+        "seeds meet: another thing than the table's ±.",
+    ),
+    "jackknife": (
+        "No mean of units, but one number of them all, in brackets the median half of its 95 % interval within one "
+        "seed, by the jackknife (Tukey 1958)",
+        "",
+    ),
+    "interval": (
+        "Without units, in brackets the median half of the 95 % interval that its evaluator gives within one seed",
+        "",
+    ),
+}  # by `estimate`, what is said before its columns and after them
 
 
 def notes(table: Table) -> list[str]:
@@ -33,6 +49,7 @@ def notes(table: Table) -> list[str]:
         *_seeds(table),
         *_partial_ranks(table),
         *_directions(table),
+        *_percent(table),
         *_units(table),
         *_details(table),
         *_weights(table),
@@ -127,16 +144,19 @@ def _directions(table: Table) -> list[str]:
     return [] if all(column.higher_is_better for column in table.columns) else ["↓ lower is better."]
 
 
+def _percent(table: Table) -> list[str]:
+    """What is shown times 100 beside accuracies, of which the table's heading says it."""
+    also = [column.title for column in table.columns if column.percent and "accuracy" not in column.key[1]]
+    return [f"Times 100, as accuracies are: {joined(also)}."] if also else []
+
+
 def _units(table: Table) -> list[str]:
-    """What one seed's score is a mean of, and how sure it is; kept apart from the interval over seeds."""
+    """What one seed's score is made of, and how sure it is; kept apart from the interval over seeds."""
     scored = [[score for row in table.rows if (score := row.scores[i])] for i in range(len(table.columns))]
-    each = [_made_of(column, scores) for column, scores in zip(table.columns, scored, strict=True)]
-    if not each:
-        return []
-    return [
-        f"A seed's score is itself a mean: {'; '.join(each)}. In brackets: the median half of the 95 % "
-        "interval within one seed, over the images or episodes that all seeds meet: another thing than the table's ±."
-    ]
+    each: dict[str, list[str]] = {}
+    for column, scores in zip(table.columns, scored, strict=True):
+        each.setdefault(column.estimate, []).append(_made_of(column, scores))
+    return [f"{said}: {'; '.join(each[kind])}.{more}" for kind, (said, more) in MADE_OF.items() if kind in each]
 
 
 def _details(table: Table) -> list[str]:
@@ -175,11 +195,13 @@ def _summed_up(values: list[Any]) -> str:
 
 
 def _made_of(column: Column, scores: Sequence[Score]) -> str:
+    widths = [float(each) for each in _all(scores, "half_width") if float(each) == float(each)]  # not NaN
+    within = f" (± {half(median(widths), percent=column.percent)})" if widths else ""
+    if column.estimate == "interval":
+        return f"{column.title}{within}"
     counts = sorted({int(each) for each in _all(scores, "n")})
     units = joined(f"{clean(unit, 20)}s" for unit in _all(scores, "unit")) or "units"
     many = " to ".join(f"{each:,}" for each in dict.fromkeys((*counts[:1], *counts[-1:]))) or "unknown"
-    widths = [float(each) for each in _all(scores, "half_width") if float(each) == float(each)]  # not NaN
-    within = f" (± {half(median(widths), percent=column.percent)})" if widths else ""
     return f"{column.title} over {many} {units}{within}"
 
 

@@ -15,7 +15,7 @@ from harness.reporting.leaderboard.places import Place, places
 from harness.reporting.leaderboard.text import clean, distinguish, natural
 from harness.reporting.leaderboard.view import By, View, check, chosen
 from harness.reporting.statistics import Interval, t_interval
-from harness.store.records import CellRecord
+from harness.store.records import CellRecord, estimate, shown, step
 
 Key = tuple[str, str]  # evaluator id, metric
 ROW, COLUMN, TITLE = 60, 40, 100  # letters of the names of rows, columns and tables; more are cut in the middle
@@ -25,7 +25,7 @@ HEADERS = ("method", "backbone", "rank", "mean rank", "n")  # of the columns bes
 @dataclass(frozen=True)
 class Column:
     """One metric of one evaluator. Scores of another protocol than `protocol` are shown, but not ranked. `title` is
-    `full`, shortened."""
+    `full`, shortened. shown, estimate: as the records say."""
 
     key: Key
     label: str
@@ -33,10 +33,12 @@ class Column:
     full: str
     higher_is_better: bool
     protocol: str
+    shown: str
+    estimate: str
 
     @property
     def percent(self) -> bool:
-        return self.key[1].endswith("accuracy")
+        return self.shown == "percent"
 
 
 @dataclass(frozen=True)
@@ -193,8 +195,8 @@ def _columns(cells: Iterable[CellRecord], asked: Sequence[str]) -> list[Column]:
     for key, label, title, whole in zip(keys, labels, shortened(full, COLUMN), full, strict=True):
         metrics = [metric for _, metric in found[key]]
         if chosen((title, whole, label, key[1]), asked):
-            better = metrics[0].get("higher_is_better", True)
-            columns.append(Column(key, label, title, whole, better, _usual_protocol(metrics)))
+            said = metrics[0].get("higher_is_better", True), _usual_protocol(metrics)
+            columns.append(Column(key, label, title, whole, *said, shown(key[1], metrics[0]), estimate(metrics[0])))
     return sorted(columns, key=lambda column: natural(column.full))
 
 
@@ -215,7 +217,7 @@ def _scores(column: Column, rows: Sequence[Sequence[CellRecord]], keys: Sequence
     ]
     said = [{str(metric.get("protocol") or "") for metric in metrics.values()} for metrics in found]
     protocols = [" / ".join(sorted(set(map(clean, each)))) for each in said]
-    grid = _grid(column, found)
+    grid = max((step(name, metric) for metrics in found for metric in metrics.values()), default=0.0)
     values = [
         {seed: _value(metric) for seed, metric in metrics.items()} if protocol == column.protocol else {}
         for metrics, protocol in zip(found, protocols, strict=True)
@@ -227,13 +229,6 @@ def _scores(column: Column, rows: Sequence[Sequence[CellRecord]], keys: Sequence
         else None
         for metrics, place, protocol in zip(found, compared, protocols, strict=True)
     ]
-
-
-def _grid(column: Column, rows: Iterable[Mapping[int, Mapping[str, Any]]]) -> float:
-    """The step between accuracies over images. Of episodes it is finer than one of them and not known."""
-    counts = [metric.get("n") for row in rows for metric in row.values() if metric.get("unit") == "image"]
-    known = [float(each) for each in counts if each]
-    return 1 / min(known) if column.percent and known else 0.0
 
 
 def _metrics(cell: CellRecord, evaluator: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from harness.plugins.published import Published
 from harness.reporting.leaderboard.pivot import mean_rank, pivoted
 from harness.reporting.leaderboard.references import Reference, references
 from harness.reporting.leaderboard.tables import Column, Row, Score, Table
-from harness.store.records import CellRecord
+from harness.store.records import CellRecord, estimate, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ _TRAINING = {"seconds": "train_seconds", "samples": "samples_seen"} | {
 }
 COLUMNS = (
     *("comparable", "suite", "dataset", "backbone", "method", "seed", "evaluator", "metric", "value", "half_width"),
-    *("n", "unit", "higher_is_better", "protocol", "rank_best", "rank_worst", "ties"),
+    *("n", "unit", "higher_is_better", "protocol", "shown", "estimate", "rank_best", "rank_worst", "ties"),
     *("to_best", "to_best_half_width", "published", "gap", "published_in"),
     *("evaluate_seconds", *_TRAINING.values()),
     *("status", "message", "cell_id", "evaluator_id"),
@@ -99,11 +99,14 @@ def _lines(
 
 
 def _measured(cell: CellRecord, column: Column) -> dict[str, Any]:
-    metric = _metrics(cell, column)[column.key[1]]
+    name = column.key[1]
+    metric = _metrics(cell, column)[name]
     return {
         "evaluator": column.label,
-        "metric": column.key[1],
-        **{name: metric.get(name) for name in ("value", "half_width", "n", "unit", "higher_is_better", "protocol")},
+        "metric": name,
+        **{key: metric.get(key) for key in ("value", "half_width", "n", "unit", "higher_is_better", "protocol")},
+        "shown": shown(name, metric),
+        "estimate": estimate(metric),
         "evaluate_seconds": cell.evaluations[column.key[0]].get("seconds"),
         "evaluator_id": column.key[0],
     }

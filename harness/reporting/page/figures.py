@@ -59,10 +59,9 @@ def points(table: Table, column: Column, most: int) -> list[Point]:
 
 def axis(column: Column) -> str:
     """'knn accuracy (%)', or with a hint that lower is better."""
-    if column.percent:
-        what = column.title if "accuracy" in column.title else f"{column.title} accuracy"
-        return f"{what} (%)"
-    return column.title + ("" if column.higher_is_better else " (lower is better)")
+    named = column.key[1] != "accuracy" or "accuracy" in column.title
+    what = (column.title if named else f"{column.title} accuracy") + (" (%)" if column.percent else "")
+    return what + ("" if column.higher_is_better else " (lower is better)")
 
 
 def seeds_said(found: Sequence[Point]) -> str:

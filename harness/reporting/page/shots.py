@@ -66,5 +66,5 @@ def _picture(
     every = [point for places in lines.values() for _, point in places]
     bars = "; bars are 95 % t-intervals over seeds" if any(point.half for point in every) else ""
     caption = f"Score by the number of labelled samples per class: means over {seeds_said(every)}{bars}. {rest}."
-    what = "accuracy (%)" if column.percent else axis(column)
+    what = f"{clean(column.key[1])} (%)" if column.percent else axis(column)
     return book.draw(ways, "shots (labelled samples per class)", what, caption, draw)

@@ -45,8 +45,10 @@ def _seeds(column: Column, found: list[Point], book: Sketchbook) -> Picture:
 
 
 def over_units(table: Table, folder: Path, book: Sketchbook) -> list[Picture]:
-    """A figure per column whose per-unit values are in the folder and not just right or wrong."""
-    return [picture for column in table.columns if (picture := _units(table, column, folder, book))]
+    """A figure per column whose per-unit values are in the folder and not just right or wrong. Pseudo-values are not
+    scores of units, so they have none."""
+    means = (column for column in table.columns if column.estimate == "mean")
+    return [picture for column in means if (picture := _units(table, column, folder, book))]
 
 
 def _units(table: Table, column: Column, folder: Path, book: Sketchbook) -> Picture | None:

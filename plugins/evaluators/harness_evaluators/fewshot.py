@@ -70,7 +70,7 @@ class FewShot(Evaluator):
         protocol = "transductive BN" if method.transductive else "inductive"
         if taking < len(split.classes):
             protocol += f", {taking} of {len(split.classes)} classes"
-        return {"accuracy": Metric.mean(torch.cat(accuracies), "episode", protocol=protocol)}
+        return {"accuracy": Metric.mean(torch.cat(accuracies), "episode", protocol=protocol, shown="percent")}
 
     def episodes(self, split: Split, size: int = DRAWN) -> Iterator[EpisodeIndices]:
         """The episodes, up to `size` at a time: a function of the split and this evaluator's options alone."""

@@ -45,7 +45,9 @@ class Linear(Evaluator):
         if at_edge and len(self.config.strengths) > 1:
             warnings.warn(f"the linear probe's strength, {strength:g}, is an end of its `strengths`", stacklevel=2)
         fitted = ((features @ weights).argmax(1) == reference.labels).float()
-        bound = Metric.mean(fitted, "image", protocol=f"'{self.config.reference}', which it was fitted to")
+        bound = Metric.mean(
+            fitted, "image", protocol=f"'{self.config.reference}', which it was fitted to", shown="percent"
+        )
         return accuracies(predictions, test, bound, {"strength": strength, "at_edge": at_edge})
 
 

@@ -89,7 +89,8 @@ DATASETS = (
 )
 EVALUATORS = (
     "Good Unscorable Truncated Sampling WinningTies Training NoGradient Seeding OnTheCpu LastBatchDropped "
-    "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics"
+    "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics "
+    "Whole OtherStatistic NoEnds Elsewhere UnseededBootstrap Fractional NamelessUnits Bare"
 )
 OPTIMIZERS = (
     "Good Factored NoDecay NoOptimizer MatricesAlone MatricesMove MovesAll OwnRate RateOfOneMore DecaysAll "

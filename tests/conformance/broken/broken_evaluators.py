@@ -11,7 +11,7 @@ class Good(Evaluator):
     """The share of test samples that are nearest to the mean of their own class."""
 
     def evaluate(self, trained):
-        return {"accuracy": Metric.mean(self.hits(trained).float(), "image")}
+        return {"accuracy": Metric.mean(self.hits(trained).float(), "image", shown="percent")}
 
     def hits(self, trained):
         distances, labels = self.distances(trained), trained.data.split("test").labels
@@ -161,3 +161,84 @@ class OnTheCpu(Good):
 
     def hits(self, trained):
         return super().hits(trained) & torch.ones(trained.data.split("test").labels.shape, dtype=torch.bool)
+
+
+class Whole(Good):
+    """Beside the accuracy two numbers that are no means: a correlation by the jackknife, and one with an interval."""
+
+    def evaluate(self, trained):
+        right, sure = self.hits(trained).double(), -self.distances(trained).min(1).values.double()
+        kept = ~torch.eye(len(right), dtype=torch.bool)
+        without = torch.stack([self.correlation(right[others], sure[others]) for others in kept])
+        value = self.correlation(right, sure)
+        return super().evaluate(trained) | {
+            "correlation": self.jackknifed(value, without),
+            "spread": self.within(sure.std().item(), sure),
+        }
+
+    def correlation(self, one, other):
+        one, other = one - one.mean(), other - other.mean()
+        return (one * other).sum() / (one.norm() * other.norm() + 1e-12)
+
+    def jackknifed(self, value, without):
+        return Metric.jackknife(value.item(), without, "image", shown="percent")
+
+    def within(self, value, values):
+        drawn = torch.randint(len(values), (200, len(values)), generator=torch.Generator().manual_seed(0))
+        return Metric.within(
+            value, torch.quantile(values[drawn].std(1), torch.tensor([0.025, 0.975]).double()).tolist()
+        )
+
+
+class OtherStatistic(Whole):
+    """takes the jackknife's values without each unit of another number than its value"""
+
+    def jackknifed(self, value, without):
+        return super().jackknifed(value, without + 0.1)
+
+
+class NoEnds(Whole):
+    """divides by zero on its way to the ends of its interval"""
+
+    def within(self, value, values):
+        return Metric.within(value, (float("-inf"), float("inf")))
+
+
+class Elsewhere(Whole):
+    """gives the two ends as distances from its value"""
+
+    def within(self, value, values):
+        return Metric.within(value, (-value / 10, value / 10))
+
+
+class UnseededBootstrap(Whole):
+    """draws its bootstrap from a generator without a seed"""
+
+    def within(self, value, values):
+        generator = torch.Generator()
+        generator.seed()
+        drawn = values[torch.randint(len(values), (200, len(values)), generator=generator)].std(1)
+        return Metric.within(value, (min(value, drawn.min().item()), max(value, drawn.max().item())))
+
+
+class Fractional(Good):
+    """says that it is shown as a fraction"""
+
+    def evaluate(self, trained):
+        (metric,) = super().evaluate(trained).values()
+        return {"accuracy": dataclasses.replace(metric, shown="fraction")}
+
+
+class NamelessUnits(Good):
+    """does not say what a unit is"""
+
+    def evaluate(self, trained):
+        return {"accuracy": Metric.mean(self.hits(trained).float(), "", shown="percent")}
+
+
+class Bare(Good):
+    """gives a number without units and without an interval"""
+
+    def evaluate(self, trained):
+        (metric,) = super().evaluate(trained).values()
+        return {"accuracy": dataclasses.replace(metric, units=metric.units[:0])}
