@@ -53,7 +53,7 @@ What the component meets:
   no two splits have as many, and the samples of each split are in an order of its own. It scores encoders that are
   perfect, blind, and unable to tell the classes of each pair apart; one that knows the images of `train` by heart and
   of others only which one it is, which must be at chance; and one whose score of an image must not change when other
-  images leave `test`, unless the metric's `protocol` says "transductive". What has the unit "image" is of all images
+  images leave `test`, unless the metric's `protocol` says "transductive". What has the unit "sample" is of all images
   of a split. A metric by the jackknife may be off the mean of its pseudo-values by half its interval: the bias that the
   jackknife finds is less than what chance explains. An interval without units has its value between its ends.
 - An **optimizer** moves a kernel, matrices, biases and a norm, one of which has no gradient, in the two groups that the

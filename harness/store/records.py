@@ -35,6 +35,7 @@ class CellRecord:
     failure: Mapping[str, Any] | None
 
 
+PER_SAMPLE = ("sample", "image")  # units of metrics that have one for each sample; older records say image
 FORMER = {"images": "samples", "images_per_second": "samples_per_second"}  # what older records call them
 
 
@@ -54,9 +55,9 @@ def estimate(metric: Mapping[str, Any]) -> str:
 
 
 def step(name: str, metric: Mapping[str, Any]) -> float:
-    """The step between the values of a share of images. Of episodes it is finer than one of them and not known, and a
+    """The step between the values of a share of samples. Of episodes it is finer than one of them and not known, and a
     number that is no mean has none."""
-    a_share = metric.get("unit") == "image" and shown(name, metric) == "percent" and estimate(metric) == "mean"
+    a_share = metric.get("unit") in PER_SAMPLE and shown(name, metric) == "percent" and estimate(metric) == "mean"
     return 1 / float(metric["n"]) if a_share and metric.get("n") else 0.0
 
 

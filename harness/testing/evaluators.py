@@ -13,6 +13,7 @@ from harness.base.errors import UsageError, UsageWarning
 from harness.learning.components import Estimate, Evaluator, Method, Metric, Shown, Trained
 from harness.learning.data.splits import Data
 from harness.learning.training import seed_all
+from harness.store.records import PER_SAMPLE
 from harness.suite.cell import Component
 from harness.testing import content, declared, devices
 from harness.testing.declared import component
@@ -68,7 +69,7 @@ def it_scores_an_encoder(subject: EvaluatorSubject) -> None:
         raise Fault(f"`check` refuses the kit's encoder ({str(error).removesuffix('.')})", fitting) from error
     metrics = subject.make().evaluate(trained)
     if not isinstance(metrics, dict) or not metrics or not all(isinstance(each, Metric) for each in metrics.values()):
-        raise Fault(f"`evaluate` gives {metrics!r}", 'give {"accuracy": Metric.mean(units, "image")}')
+        raise Fault(f"`evaluate` gives {metrics!r}", 'give {"accuracy": Metric.mean(units, "sample")}')
 
 
 def metrics_say_what_they_are_made_of(subject: EvaluatorSubject) -> None:
@@ -128,8 +129,8 @@ def _of_units(name: str, metric: Metric) -> None:
             "Metric.jackknife and Metric.within",
         )
     if not isinstance(metric.unit, str) or not metric.unit:
-        raise Fault(f"{name} does not say what a unit is", 'name it: "image", "episode" or "pair"')
-    if metric.unit == "image" and metric.n not in sizes.values():
+        raise Fault(f"{name} does not say what a unit is", 'name it: "sample", "episode" or "pair"')
+    if metric.unit in PER_SAMPLE and metric.n not in sizes.values():
         raise Fault(
             f"{name} is of {metric.n} images, and no split has as many ({sizes})",
             "score every image, those of a last, incomplete batch as well; what is no image has a unit of its own",
@@ -199,7 +200,7 @@ def images_are_scored_apart(subject: EvaluatorSubject) -> None:
     data = bright()
     fewer, kept = skewed(data)
     whole, part = subject.accuracy(Graded(data), data), subject.accuracy(Graded(data), fewer)
-    if whole is None or part is None or "transductive" in whole.protocol or whole.unit != "image":
+    if whole is None or part is None or "transductive" in whole.protocol or whole.unit not in PER_SAMPLE:
         return
     if whole.estimate != "mean":  # a pseudo-value is of all images
         return

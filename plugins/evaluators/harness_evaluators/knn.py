@@ -36,7 +36,7 @@ class KNN(Evaluator):
             return None
         votes = vote(bank[some], bank, labels, classes, config.k, config.temperature, hidden=(fold[some], fold))
         hits = (votes.argmax(1) == labels[some]).float()
-        return Metric.mean(hits, "image", protocol=f"'{config.reference}', left out", shown="percent")
+        return Metric.mean(hits, "sample", protocol=f"'{config.reference}', left out", shown="percent")
 
 
 def vote(

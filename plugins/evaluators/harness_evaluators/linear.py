@@ -46,7 +46,7 @@ class Linear(Evaluator):
             warnings.warn(f"the linear probe's strength, {strength:g}, is an end of its `strengths`", stacklevel=2)
         fitted = ((features @ weights).argmax(1) == reference.labels).float()
         bound = Metric.mean(
-            fitted, "image", protocol=f"'{self.config.reference}', which it was fitted to", shown="percent"
+            fitted, "sample", protocol=f"'{self.config.reference}', which it was fitted to", shown="percent"
         )
         return accuracies(predictions, test, bound, {"strength": strength, "at_edge": at_edge})
 

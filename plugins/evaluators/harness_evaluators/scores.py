@@ -24,10 +24,10 @@ def accuracies(
     Classes without an image do not count.
     """
     hits = (predictions == split.labels).float()
-    found = {"accuracy": Metric.mean(hits, "image", bound=bound, details=details, shown="percent")}
+    found = {"accuracy": Metric.mean(hits, "sample", bound=bound, details=details, shown="percent")}
     sizes = torch.bincount(split.labels)
     sizes = sizes[sizes > 0]
     if sizes.max() > IMBALANCE * sizes.min():
         weights = len(hits) / (len(sizes) * torch.bincount(split.labels)[split.labels].float())
-        found["balanced accuracy"] = Metric.mean(hits * weights, "image", shown="percent")
+        found["balanced accuracy"] = Metric.mean(hits * weights, "sample", shown="percent")
     return found

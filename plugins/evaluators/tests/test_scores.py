@@ -39,7 +39,7 @@ def test_balanced_accuracy_is_scikit_learns(sizes: list[int]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes that are guessed and do not occur
         assert found.value == pytest.approx(balanced_accuracy_score(some.labels, guesses), abs=1e-6)
-    assert (found.n, found.unit) == (len(some), "image")
+    assert (found.n, found.unit) == (len(some), "sample")
 
 
 def test_classes_of_like_size_have_the_accuracy_alone() -> None:

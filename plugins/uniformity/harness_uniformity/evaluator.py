@@ -26,8 +26,8 @@ class Uniformity(Evaluator):
         first, second = self.views(trained).unbind()
         features = F.normalize(trained.features(self.config.split).double(), dim=1)
         return {
-            "alignment": Metric.mean(alignment(first, second), "image", higher_is_better=False),
-            "uniformity": Metric.mean(uniformity(features), "image", higher_is_better=False),
+            "alignment": Metric.mean(alignment(first, second), "sample", higher_is_better=False),
+            "uniformity": Metric.mean(uniformity(features), "sample", higher_is_better=False),
         }
 
     def views(self, trained: Trained) -> Tensor:

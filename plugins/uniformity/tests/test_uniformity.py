@@ -97,7 +97,7 @@ def test_metrics_are_those_of_its_features_and_views() -> None:
     metrics = Uniformity(Config()).evaluate(trained)
     assert list(metrics) == ["alignment", "uniformity"]
     for metric in metrics.values():
-        assert (metric.n, metric.unit, metric.higher_is_better) == (40, "image", False)
+        assert (metric.n, metric.unit, metric.higher_is_better) == (40, "sample", False)
         assert metric.value == pytest.approx(metric.units.mean(), abs=1e-6)
         assert metric.half_width > 0
     x = F.normalize(trained.features("test").double(), dim=1)

@@ -11,7 +11,7 @@ class Good(Evaluator):
     """The share of test samples that are nearest to the mean of their own class."""
 
     def evaluate(self, trained):
-        return {"accuracy": Metric.mean(self.hits(trained).float(), "image", shown="percent")}
+        return {"accuracy": Metric.mean(self.hits(trained).float(), "sample", shown="percent")}
 
     def hits(self, trained):
         distances, labels = self.distances(trained), trained.data.split("test").labels
@@ -181,7 +181,7 @@ class Whole(Good):
         return (one * other).sum() / (one.norm() * other.norm() + 1e-12)
 
     def jackknifed(self, value, without):
-        return Metric.jackknife(value.item(), without, "image", shown="percent")
+        return Metric.jackknife(value.item(), without, "sample", shown="percent")
 
     def within(self, value, values):
         drawn = torch.randint(len(values), (200, len(values)), generator=torch.Generator().manual_seed(0))

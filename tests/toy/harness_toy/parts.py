@@ -90,7 +90,7 @@ class Nearest(Evaluator):
         known = trained.features("train")
         means = torch.stack([known[train.labels == label].mean(0) for label in range(len(train.classes))])
         predicted = torch.cdist(trained.features(self.config.split), means).argmin(1)
-        return {"accuracy": Metric.mean((predicted == test.labels).float(), "image", shown="percent")}
+        return {"accuracy": Metric.mean((predicted == test.labels).float(), "sample", shown="percent")}
 
 
 class Failing(Evaluator):
