@@ -20,10 +20,12 @@ from tests.conftest import Harness
 ROOT = Path(__file__).parent.parent
 FEW_SHOT = """\
 name: few
-matrix: {method: [idle], backbone: [flat], dataset: [first-dataset], seed: [0]}
+matrix:
+- {method: [idle], backbone: [flat], dataset: [first-dataset]}
+- {method: [idle], backbone: [first-modality], dataset: [first-modality]}
 budget: {steps: 1, batch_size: 8}
 evaluators:
-  fewshot: {shots: 5, episodes: 10}
+  fewshot: {ways: 4, shots: 5, episodes: 10}
 """
 
 
@@ -45,10 +47,15 @@ def test_new_plugins_register_and_pass_their_own_tests(harness: Harness, tmp_pat
     env = {"PYTHONPATH": os.pathsep.join([str(site), os.environ["PYTHONPATH"]])}
     listed = harness("list", env=env)
     assert listed.stderr == ""
-    assert re.findall(r"^first-\w+", listed.stdout, re.MULTILINE) == [f"first-{kind}" for kind in KINDS if kind in NEW]
+    registered = {kind: [f"first-{kind}"] for kind in KINDS if kind in NEW}
+    for kind in ("backbone", "dataset"):
+        registered[kind].append("first-modality")
+    assert re.findall(r"^first-\w+", listed.stdout, re.MULTILINE) == [
+        name for names in registered.values() for name in names
+    ]
     assert "first-observer" in harness("plugins", env=env).stdout
     (tmp_path / "few.yaml").write_text(FEW_SHOT)
-    assert "1 of 1 cells done" in harness("run", "few.yaml", env=env).stdout
+    assert "2 of 2 cells done" in harness("run", "few.yaml", env=env).stdout
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "made"],  # one process: each loads torch
         cwd=tmp_path,

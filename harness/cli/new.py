@@ -18,7 +18,8 @@ def new(
     kind: Annotated[
         str,
         typer.Argument(
-            help="method, backbone, dataset, evaluator, executor or observer", autocompletion=complete.new_kinds
+            help="method, backbone, dataset, evaluator, modality, executor or observer",
+            autocompletion=complete.new_kinds,
         ),
     ],
     name: Annotated[str, typer.Argument(help="what suites will call it; the distribution is harness-NAME")],

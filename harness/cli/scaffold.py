@@ -14,9 +14,9 @@ import yaml
 
 from harness.base.errors import UsageError
 from harness.plugins.compatibility import CONTRACT
-from harness.plugins.registry import KINDS, Registry
+from harness.plugins.registry import KINDS, Kind, Registry
 
-New = Literal["method", "backbone", "dataset", "evaluator", "executor", "observer"]
+New = Literal["method", "backbone", "dataset", "evaluator", "modality", "executor", "observer"]
 NEW: tuple[New, ...] = get_args(New)
 LONGEST = 50
 NEEDED = {"method": ("rep-harness-optimizers",)}  # by tests of that kind: a method is trained
@@ -52,9 +52,10 @@ def check_name(kind: New, name: str, known: Registry) -> None:
         )
     if (read := yaml.safe_load(name)) != name:
         raise UsageError(f"'{name}' is no name for a plugin: YAML reads it as {read}, which a suite cannot name.")
-    for spec in known.all(kind) if kind in KINDS else ():
+    kinds: tuple[Kind, ...] = ("dataset", "backbone") if kind == "modality" else (kind,) if kind in KINDS else ()
+    for spec in (spec for each in kinds for spec in known.all(each)):
         if spec.name == name:
-            raise UsageError(f"there is a {kind} '{name}' already, of {spec.origin}: choose another name.")
+            raise UsageError(f"there is a {spec.kind} '{name}' already, of {spec.origin}: choose another name.")
     if find_spec(module_of(name)):
         raise UsageError(f"there is a module '{module_of(name)}' already: choose another name than '{name}'.")
 
@@ -65,7 +66,8 @@ def module_of(name: str) -> str:
 
 def rendered(kind: New, name: str) -> dict[str, str]:
     """The text of each file by its path in the distribution."""
-    look = "harness plugins" if kind == "observer" else f"harness show {kind} {name}"
+    shown = "dataset" if kind == "modality" else kind  # a modality is what a data set gives
+    look = "harness plugins" if kind == "observer" else f"harness show {shown} {name}"
     values = {
         "kind": kind,
         "name": name,
@@ -81,7 +83,7 @@ def rendered(kind: New, name: str) -> dict[str, str]:
     placed = {
         "pyproject.toml": "common/pyproject.toml",
         "README.md": "common/README.md",
-        f"tests/test_{name.replace('-', '_')}.py": "common/test.py",
+        f"tests/test_{name.replace('-', '_')}.py": "modality/test.py" if kind == "modality" else "common/test.py",
         f"{values['module']}/__init__.py": f"{kind}/__init__.py",
     }
     if kind != "observer":
