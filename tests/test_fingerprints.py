@@ -27,11 +27,11 @@ def register_methods(register):
 
 @hookimpl
 def register_backbones(register):
-    register("start", "mine:backbone", Config)
+    register("start", "mine:backbone", Config, modality="images")
 
 @hookimpl
 def register_datasets(register):
-    register("start", "mine:dataset", Config)
+    register("start", "mine:dataset", Config, modality="images")
 
 @hookimpl
 def register_evaluators(register):

@@ -393,7 +393,7 @@ def test_features_of_trained_models(harness: Harness, suite: Callable[[str], Pat
     harness("run", suite(SUITE.replace("classify, idle", "classify").replace("[0, 1]", "[0]").replace("30", "2")))
     harness("report", "--features")
     reader = Reader((tmp_path / "results" / "toy" / "report.html").read_text())
-    assert re.search(r"Features of \d+ test images of classify, seed 0", reader.text)
+    assert re.search(r"Features of \d+ test samples of classify, seed 0", reader.text)
     assert "No features of" not in reader.text
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.base.atomic_files import ANY, DamagedError, read_json
 from harness.base.errors import shown
-from harness.store.records import CellRecord, with_todays_names
+from harness.store.records import FORMER, CellRecord, with_todays_names
 
 Report = Callable[[DamagedError], None]
 
@@ -26,7 +26,7 @@ CELL = {
     "suite_budget": OPTIONAL,
 }
 TRAINING = {
-    **dict.fromkeys(("seconds", "samples", "samples_per_second", "peak_memory_mb"), NUMBER),
+    **dict.fromkeys(("seconds", "samples", "samples_per_second", "peak_memory_mb", *FORMER), NUMBER),
     "provenance": OPTIONAL,
     "weights": OPTIONAL,
 }

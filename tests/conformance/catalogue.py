@@ -66,6 +66,8 @@ BROKEN: dict[str, dict[str, str]] = {
         "features are finite floats": "Whole",
         "samples are encoded apart": "Centred NoRunningStatistics",
         "all of an image is seen": "FirstChannel Cropped",
+        "texts are tokenized apart": "Padded",
+        "maps are of each image": "CoarseFirst",
         "images are left as they are": "Clipping",
         "gradients reach every parameter": "Unused",
         "building repeats itself": "Unseeded",
@@ -149,7 +151,7 @@ BROKEN: dict[str, dict[str, str]] = {
 }
 GOOD = {
     "method": ("Classify", "Contrast", "Prototypes", "Queued", "Followed", "Triplewise"),
-    "backbone": ("Good", "Pretrained"),
+    "backbone": ("Good", "Pretrained", "Words"),
     "dataset": ("Good", "Patterned"),
     "evaluator": ("Good", "Whole"),
     "optimizer": ("Good", "Factored", "NoDecay"),

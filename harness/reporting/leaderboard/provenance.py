@@ -47,7 +47,8 @@ def _component(component: Mapping[str, Any]) -> str:
         name = PurePath(str(component.get("weights_file", ""))).name
         details |= {"weights": name, **{f"weights.{key}": value for key, value in component["weights"].items()}}
     listed = settings(details)
-    return f"{component['name']} ({listed})" if listed else str(component["name"])
+    name = str(component.get("name"))
+    return f"{name} ({listed})" if listed else name
 
 
 def _own_budget(cell: Mapping[str, Any]) -> str:

@@ -80,8 +80,9 @@ METHODS = (
 )
 BACKBONES = (
     "Good NoWidth OtherWidth Whole Centred Unused Unseeded Plain Threads Reseeding Drawing OnTheCpu "
-    "NoRunningStatistics FirstChannel Cropped Clipping"
+    "NoRunningStatistics FirstChannel Cropped Clipping CoarseFirst"
 )
+TEXT_BACKBONES = "Words Padded"
 DATASETS = (
     "Good Floats KnownNovel EmptyClass Overlapping Unseeded NoFingerprint WordyAugmentation Doubling Seeding "
     "OtherName "
@@ -116,6 +117,8 @@ def register_methods(register):
 def register_backbones(register):
     for name in BACKBONES.split():
         register(name, f"broken_backbones:{name}", modality="images")
+    for name in TEXT_BACKBONES.split():
+        register(name, f"broken_backbones:{name}", modality="text")
     for config in (WeightsByPath, WeightsByName, WeightsByPlace, WeightsTwice):
         register(config.__name__, "broken_backbones:Good", config, modality="images")
     register("Pretrained", "broken_backbones:Pretrained", Weights, modality="images")

@@ -56,7 +56,7 @@ DATA = (
     ),
     Fault(
         "images of another shape in one split",
-        "all splits must have samples of one shape",
+        "all splits must have images of one shape",
         npz(lambda parts: parts.update(test_images=np.zeros((12, 20, 20), np.uint8))),
         RUN,
     ),
