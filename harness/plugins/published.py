@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 START = "backbone.weights"  # the digest of the file that the backbone starts from
+ON = "evaluator.data"  # the data set that an evaluator scores on instead of the cell's
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Published:
         return replace(self, setting={kind: name, f"{kind}@": distribution, **self.setting})
 
     def matches(self, facts: Mapping[str, Any], metric: str) -> bool:
-        started = {START: None, **self.setting}  # from a file, only if it is stated
+        started = {START: None, ON: None, **self.setting}  # from a file, or on other data, only if it is stated
         return metric == self.metric and all(facts.get(key) == value for key, value in started.items())
 
     def differences(self, facts: Mapping[str, Any]) -> list[str]:
@@ -53,6 +54,8 @@ def facts(cell: Mapping[str, Any], evaluator: Mapping[str, Any]) -> dict[str, An
         found |= {f"{kind}.{key}": value for key, value in (component.get("options") or {}).items()}
     if start := parts["backbone"].get("weights"):
         found[START] = start.get("digest")
+    if own := evaluator.get("data"):
+        found[ON] = own.get("name")
     budget = cell.get("budget") or {}
     return found | {f"budget.{key}": _named(value) for key, value in budget.items()}
 

@@ -122,7 +122,8 @@ def component(described: Mapping[str, Any]) -> dict[str, Any]:
     options = {key: each for key, each in described["options"].items() if key in described["decides"]}
     keys = ("name", "distribution", "version", "fingerprint", "weights")
     named = {key: described[key] for key in keys if key in described}
-    return {**named, "options": options}
+    own = {"data": component(described["data"])} if described.get("data") else {}  # of an evaluator
+    return {**named, **own, "options": options}
 
 
 def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> None:

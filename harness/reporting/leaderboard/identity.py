@@ -49,7 +49,8 @@ def identity(component: Mapping[str, Any]) -> dict[str, Any]:
     decides = component.get("decides", options)
     named = {key: component.get(key) for key in ("name", "distribution", "version", "fingerprint")}
     start = {"weights": component["weights"]} if component.get("weights") else {}
-    return {**named, **start, "options": {key: value for key, value in options.items() if key in decides}}
+    own = {"data": identity(component["data"])} if component.get("data") else {}  # of an evaluator
+    return {**named, **start, **own, "options": {key: value for key, value in options.items() if key in decides}}
 
 
 def _decides(budget: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,51 +1,76 @@
-"""One table per metric: rows by data sets."""
+"""One table per metric: rows by data sets, those that were trained on and those that an evaluator scores on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 from harness.base.slugs import shortened
 from harness.reporting.leaderboard.grids import Cell, Grid, score_cell
 from harness.reporting.leaderboard.tables import ROW, Column, Row, Score, Table
 from harness.reporting.leaderboard.text import MISSING, natural
+from harness.reporting.leaderboard.view import By
+
+
+class Place(NamedTuple):
+    """A column of a table, which is one column of a pivot: what was trained on, and what is scored on."""
+
+    table: Table
+    number: int
+
+    @property
+    def column(self) -> Column:
+        return self.table.columns[self.number]
+
+    @property
+    def title(self) -> str:
+        return self.table.title + (f" → {self.column.on}" if self.column.on else "")
+
+    @property
+    def full(self) -> str:
+        return self.table.full + (f" → {self.column.on}" if self.column.on else "")
 
 
 @dataclass(frozen=True)
 class Pivot:
-    """One metric of an evaluator. `scores` are by row and table."""
+    """One metric of an evaluator, on its cells' data and on data of its own. Scores are by row and place."""
 
     column: Column
-    tables: tuple[Table, ...]
+    places: tuple[Place, ...]
     rows: tuple[tuple[str, str, tuple[tuple[Row, Score, Column] | None, ...]], ...]  # in full, shortened, scores
+
+    @property
+    def by(self) -> By:
+        return self.places[0].table.by
 
 
 def pivoted(tables: Sequence[Table]) -> list[Pivot]:
-    """In the order of the metrics' titles; rows by their mean rank over the tables."""
-    first: dict[tuple[str, str], Column] = {}
+    """In the order of the metrics' titles; rows by their mean rank over the places."""
+    places: dict[str, list[Place]] = {}
     for table in tables:
-        for column in table.columns:
-            first.setdefault(column.key, column)
-    return [_pivot(tables, column) for column in sorted(first.values(), key=lambda column: natural(column.full))]
+        for index, column in enumerate(table.columns):
+            places.setdefault(column.alike, []).append(Place(table, index))
+    pivots = [_pivot(sorted(each, key=lambda place: natural(place.full))) for each in places.values()]
+    return sorted(pivots, key=lambda pivot: natural(pivot.column.full))
 
 
-def _pivot(tables: Sequence[Table], column: Column) -> Pivot:
-    having = tuple(table for table in tables if any(each.key == column.key for each in table.columns))
+def _pivot(places: Sequence[Place]) -> Pivot:
     labels: dict[str, str] = {}
-    found: dict[tuple[str, str], tuple[Row, Score, Column]] = {}
-    for table in having:
-        index = next(i for i, each in enumerate(table.columns) if each.key == column.key)
-        for row in table.rows:
-            if score := row.scores[index]:
+    found: dict[tuple[str, int], tuple[Row, Score, Column]] = {}
+    for number, place in enumerate(places):
+        for row in place.table.rows:
+            if score := row.scores[place.number]:
                 labels.setdefault(row.key, row.full)
-                found[row.key, table.key] = (row, score, table.columns[index])
+                found[row.key, number] = (row, score, place.column)
     rows = [
-        (full, label, tuple(found.get((key, table.key)) for table in having))
+        (full, label, tuple(found.get((key, number)) for number in range(len(places))))
         for (key, full), label in zip(labels.items(), shortened(list(labels.values()), ROW), strict=True)
     ]
     rows.sort(key=lambda row: (mean_rank(row[2]) or float("inf"), natural(row[0])))
-    return Pivot(column, having, tuple(rows))
+    named = min(places, key=lambda place: (bool(place.column.on), natural(place.column.full)))
+    return Pivot(named.column, tuple(places), tuple(rows))
 
 
 def mean_rank(cells: Sequence[tuple[Row, Score, Column] | None]) -> float | None:
@@ -65,7 +90,7 @@ def _grid(pivot: Pivot) -> Grid:
         rank = mean_rank(cells)
         shown = [Cell(MISSING) if cell is None else score_cell(cell[2], cell[1], cell[0]) for cell in cells]
         rows.append((Cell(label), *shown, Cell(MISSING if rank is None else f"{rank:.1f}")))
-    return Grid((pivot.tables[0].by, *(table.title for table in pivot.tables), "mean rank"), tuple(rows))
+    return Grid((pivot.by, *(place.title for place in pivot.places), "mean rank"), tuple(rows))
 
 
 def _notes(pivot: Pivot) -> list[str]:

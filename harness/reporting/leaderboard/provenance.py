@@ -46,6 +46,8 @@ def _component(component: Mapping[str, Any]) -> str:
     if component.get("weights"):
         name = PurePath(str(component.get("weights_file", ""))).name
         details |= {"weights": name, **{f"weights.{key}": value for key, value in component["weights"].items()}}
+    if component.get("data"):
+        details["data"] = _component(component["data"])
     listed = settings(details)
     name = str(component.get("name"))
     return f"{name} ({listed})" if listed else name

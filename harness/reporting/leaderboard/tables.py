@@ -12,7 +12,7 @@ from harness.base.slugs import shortened
 from harness.reporting.comparisons import Rank
 from harness.reporting.leaderboard.identity import OTHER, comparable, contestant, everywhere, grouped, identity
 from harness.reporting.leaderboard.places import Place, places
-from harness.reporting.leaderboard.text import clean, distinguish, natural
+from harness.reporting.leaderboard.text import canonical, clean, distinguish, natural
 from harness.reporting.leaderboard.view import By, View, check, chosen
 from harness.reporting.statistics import Interval, t_interval
 from harness.store.records import CellRecord, estimate, shown, step
@@ -25,7 +25,8 @@ HEADERS = ("method", "backbone", "rank", "mean rank", "n")  # of the columns bes
 @dataclass(frozen=True)
 class Column:
     """One metric of one evaluator. Scores of another protocol than `protocol` are shown, but not ranked. `title` is
-    `full`, shortened. shown, estimate: as the records say."""
+    `full`, shortened. shown, estimate: as the records say. `alike` is equal for the same evaluator and metric on other
+    data; `on` is the label of the data set that it scores on, "" for the cell's own."""
 
     key: Key
     label: str
@@ -35,6 +36,8 @@ class Column:
     protocol: str
     shown: str
     estimate: str
+    alike: str = ""
+    on: str = ""
 
     @property
     def percent(self) -> bool:
@@ -196,8 +199,18 @@ def _columns(cells: Iterable[CellRecord], asked: Sequence[str]) -> list[Column]:
         metrics = [metric for _, metric in found[key]]
         if chosen((title, whole, label, key[1]), asked):
             said = metrics[0].get("higher_is_better", True), _usual_protocol(metrics)
-            columns.append(Column(key, label, title, whole, *said, shown(key[1], metrics[0]), estimate(metrics[0])))
+            how = shown(key[1], metrics[0]), estimate(metrics[0])
+            evaluator = found[key][0][0].get("evaluator", {})
+            columns.append(Column(key, label, title, whole, *said, *how, _alike(evaluator, key[1]), _on(evaluator)))
     return sorted(columns, key=lambda column: natural(column.full))
+
+
+def _alike(evaluator: Mapping[str, Any], metric: str) -> str:
+    return canonical([{**identity(evaluator), "data": None}, metric])
+
+
+def _on(evaluator: Mapping[str, Any]) -> str:
+    return clean(str((evaluator.get("data") or {}).get("label", "")))
 
 
 def _usual_protocol(metrics: Iterable[Mapping[str, Any]]) -> str:

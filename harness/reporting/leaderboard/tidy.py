@@ -10,6 +10,7 @@ from harness.plugins.published import Published
 from harness.reporting.leaderboard.pivot import mean_rank, pivoted
 from harness.reporting.leaderboard.references import Reference, references
 from harness.reporting.leaderboard.tables import Column, Row, Score, Table
+from harness.reporting.leaderboard.text import natural
 from harness.store.records import CellRecord, estimate, shown
 
 if TYPE_CHECKING:
@@ -46,18 +47,20 @@ def pivot_frame(tables: Sequence[Table]) -> pd.DataFrame:
     """Means over seeds: a line per metric and row, a column per data set."""
     import pandas as pd
 
+    pivots = pivoted(tables)
     lines = [
         {
             "metric": pivot.column.full,
-            pivot.tables[0].by: label,
-            **{table.full: cell and cell[1].interval.mean for table, cell in zip(pivot.tables, cells, strict=True)},
+            pivot.by: label,
+            **{place.full: cell and cell[1].interval.mean for place, cell in zip(pivot.places, cells, strict=True)},
             "mean_rank": mean_rank(cells),
         }
-        for pivot in pivoted(tables)
+        for pivot in pivots
         for label, _, cells in pivot.rows
     ]
     kind = tables[0].by if tables else "method"
-    columns = ["metric", kind, *(table.full for table in tables if table.columns), "mean_rank"]
+    places = dict.fromkeys(place.full for pivot in pivots for place in pivot.places)
+    columns = ["metric", kind, *sorted(places, key=natural), "mean_rank"]
     return pd.DataFrame(lines, columns=columns, dtype=object)
 
 

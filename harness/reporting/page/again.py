@@ -26,7 +26,7 @@ def suite(table: Table, row: Row) -> str:
         label = str(each["label"])
         while label in labels:
             label += " again"
-        labels[label] = {"use": _use(each["evaluator"]), **_options(each["evaluator"])}
+        labels[label] = {"use": _use(each["evaluator"]), **_options(each["evaluator"]), **_data(each["evaluator"])}
     content = {
         "name": name(row),
         "matrix": {
@@ -50,6 +50,11 @@ def name(row: Row) -> str:
 
 def command(row: Row) -> str:
     return f"harness run {name(row)}.yaml"
+
+
+def _data(evaluator: Mapping[str, Any]) -> dict[str, Any]:
+    """The data set that an evaluator has of its own."""
+    return {"data": _labelled(evaluator["data"])} if evaluator.get("data") else {}
 
 
 def _labelled(component: Mapping[str, Any]) -> dict[str, Any]:
