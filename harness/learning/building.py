@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from harness.base.errors import ENVIRONMENT, UsageError, UsageWarning
 from harness.learning.components import Dataset, Evaluator, Method
 from harness.learning.data.batches import Source, derive_seed
 from harness.learning.data.splits import Data
+from harness.learning.starting import Shapes, require, shapes, shapes_of_backbone, take_over
 from harness.learning.sync_norms import synchronise_norms
 from harness.suite.cell import Cell, Component
 
@@ -30,11 +32,13 @@ def load_data(component: Component, device: torch.device) -> Data:
     return Data.of(splits, dataset.augmentation, device, tuple(dataset.notes))
 
 
-def build_method(cell: Cell, data: Data) -> Method:
+def build_method(cell: Cell, data: Data, start: Path | None = None) -> Method:
     """The untrained method of a cell, on the data's device. Methods that share backbone and seed start from the same
-    backbone weights."""
+    backbone weights, or from those of the trained model `start`."""
     torch.manual_seed(derive_seed(cell.seed, "backbone"))
     backbone = cell.backbone.spec.load()(cell.backbone.config, data.train.sample_shape)
+    if start is not None:
+        take_over(backbone, start)
     fast = getattr(backbone, "channels_last", True)
     if not fast:
         backbone.register_forward_pre_hook(_contiguous)  # whatever the method gives it
@@ -77,6 +81,23 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data) -> list[str]
         with usage_warnings(f"{evaluator.where}: {evaluator.label} on {cell.dataset.label}", told):
             _placed(evaluator.where, cell, lambda evaluator=evaluator: build_evaluator(evaluator).check(method, data))
     return told
+
+
+def shapes_for_starts(cell: Cell, data: Data) -> tuple[Shapes, Shapes]:
+    """Of the backbone's weights: those that a cell takes over from its start, and those that it gives to others."""
+    backbone = cell.backbone.spec.load()(cell.backbone.config, data.train.sample_shape)
+    return shapes(backbone), shapes_of_backbone(build_method(cell, data))
+
+
+def check_start(cell: Cell, start: Cell, taken: Shapes, given: Shapes) -> None:
+    """Raises UsageError, with the place, if a cell cannot take over the weights of its start."""
+    try:
+        require(given, taken)
+    except UsageError as error:
+        raise UsageError(
+            f"{cell.method.where}: {cell.method.label} on {cell.dataset.label} with {cell.backbone.label} cannot start "
+            f"from {start.method.label} on {start.dataset.label}: {error}"
+        ) from error
 
 
 @contextmanager

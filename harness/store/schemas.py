@@ -24,10 +24,13 @@ CELL = {
     **dict.fromkeys(("method", "backbone", "dataset"), LABELLED),
     "budget": {"steps": NUMBER, "epochs": NUMBER},
     "suite_budget": OPTIONAL,
+    "starts": (list, NoneType),
 }
+START = {"id": str, "model": OPTIONAL}
 TRAINING = {
     **dict.fromkeys(("seconds", "images", "images_per_second", "peak_memory_mb"), NUMBER),
     "provenance": OPTIONAL,
+    "start": OPTIONAL,
 }
 METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL, "bound": OPTIONAL}
 EVALUATION = {

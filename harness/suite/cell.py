@@ -71,6 +71,8 @@ class Cell:
     budget: Budget
     suite_budget: dict[str, Any] = field(default_factory=dict)
     harness: str = field(default_factory=own_version)
+    start: Cell | None = None  # whose trained backbone it begins with
+    scored: bool = True  # if not, it is trained for what starts from it alone
 
     @cached_property
     def id(self) -> str:
@@ -84,8 +86,18 @@ class Cell:
                 "dataset": self.dataset.identity,
                 "budget": identity_of(self.budget),
                 "seed": self.seed,
+                **({"start": self.start.id} if self.start else {}),
             }
         )
+
+    @property
+    def ancestors(self) -> list[Cell]:
+        """What it starts from, what that starts from, and so on."""
+        found, cell = [], self.start
+        while cell is not None:
+            found.append(cell)
+            cell = cell.start
+        return found
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -97,6 +109,18 @@ class Cell:
             "seed": self.seed,
             "budget": as_plain(self.budget),
             "suite_budget": self.suite_budget,
+            **({"starts": [each.as_start() for each in self.ancestors]} if self.start else {}),
+            **({} if self.scored else {"scored": False}),
+        }
+
+    def as_start(self) -> dict[str, Any]:
+        """As a record names what its cell starts from: of the same backbone and seed, wherever in a suite it stands."""
+        parts = {"method": self.method.as_json(), "dataset": self.dataset.as_json()}
+        return {
+            "id": self.id,
+            "name": self.name(),
+            **{axis: {key: each for key, each in part.items() if key != "where"} for axis, part in parts.items()},
+            "budget": as_plain(self.budget),
         }
 
     def name(self) -> str:

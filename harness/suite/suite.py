@@ -16,6 +16,7 @@ from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
 from harness.suite.document import Document, read
 from harness.suite.matrix import Matrix, Point, names_of
+from harness.suite.starts import START, Start, named, parents, read_start, with_starts
 from harness.suite.tolerances import SECTION, Gate, read_gate
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
@@ -39,7 +40,8 @@ RESERVED = ("use", "label", "budget")  # keys of an entry that are not options o
 
 @dataclass(frozen=True)
 class Suite:
-    """A checked suite: its cells in the order to run them, its evaluators by label."""
+    """A checked suite: its cells in the order to run them, with those that are only started from; its evaluators by
+    label."""
 
     name: str
     file: Path
@@ -64,7 +66,10 @@ class _Reader:
         self.suffix = f"-{budget}" if budget else ""
         self.registry = registry
         self.where = document.where
-        self.budgets: dict[int, tuple[Budget, dict[str, Any]]] = {}  # by the id() of a method's entry
+        self.budgets: dict[tuple[int, int], tuple[Component, Budget, dict[str, Any]]] = {}  # by the id()s of entries
+        self.parents: dict[int, Entry] = {}
+        self.datasets: dict[int, Entry] = {}  # of starts that have one of their own, by the id() of the method's entry
+        self.made: dict[tuple[int, int, int, int, Budget], Cell] = {}
         for key in document.values:
             if key not in KEYS:
                 meant = nearest(key, (*KEYS, named_budgets.SECTION))
@@ -80,6 +85,7 @@ class _Reader:
                 self.known_options(spec, self.mapping((section, used)), (section, used))
         matrix = self.matrix()
         self.refuse_many(matrix.size(), "cells", ("matrix",))
+        self.resolve_starts(matrix)
         points = matrix.points()
         if not points:
             raise UsageError(f"{self.where(('exclude',))}: every cell of the matrix is excluded.")
@@ -92,7 +98,8 @@ class _Reader:
         only = {each.label: self.only(each.label, methods) for each in evaluators}
         whole = name + self.suffix
         gate = read_gate(self.document.values.get(SECTION), self.where, [each.label for each in evaluators])
-        return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor(), gate)
+        every = tuple(with_starts(cells).values())
+        return Suite(whole, self.document.file, every, evaluators, only, self.executor(), gate)
 
     def matrix(self) -> Matrix[Entry]:
         axes = self.mapping(("matrix",))
@@ -166,7 +173,10 @@ class _Reader:
         if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
             raise UsageError(f"{self.where(path)}: only methods have a budget of their own.")
         budget = merge(self.block(common, (*section, "budget")), self.block(given, (*path, "budget")))
-        own = {key: value for key, value in given.items() if key not in RESERVED}
+        start = given.get(START) if kind == "method" else None
+        begins = None if start is None else read_start(start, (*path, START), self.where)
+        own = {key: value for key, value in given.items() if key not in RESERVED and (key, kind) != (START, "method")}
+        shown = {START: begins.method} if begins else {}
         both = {**{key: value for key, value in common.items() if key != "budget"}, **own}
 
         def where(key: KeyPath) -> str:
@@ -174,8 +184,8 @@ class _Reader:
 
         self.refuse_many(sweep.number(spec.config, both), f"combinations of options of {spec.name}", path)
         for options, swept in sweep.sweep(spec.config, both):
-            label = sweep.label(given.get("label", name), swept if "label" in given else {**own, **swept})
-            yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path, section)
+            label = sweep.label(given.get("label", name), swept if "label" in given else {**own, **shown, **swept})
+            yield Entry(self.component(spec, options, where, label, self.where(path)), budget, path, section, begins)
 
     def section(self, kind: Kind, spec: Spec, name: str) -> KeyPath:
         """Where the suite has options for all entries of this component, which may be written with its distribution."""
@@ -201,37 +211,67 @@ class _Reader:
             raise UsageError(f"{place}: {label}: {type(error).__name__}: {error} (in {spec.origin})") from error
         return component
 
-    def cell(self, suite: str, point: Point[Entry]) -> Cell:
-        budget, common = self.budget(point.method)
-        components = (point.method.component, point.backbone.component, point.dataset.component)
-        return Cell(suite, *components, point.seed, budget, common)
+    def resolve_starts(self, matrix: Matrix[Entry]) -> None:
+        """Find what each start means. Raises UsageError for one that is none, or leads back to where it began."""
+        methods, datasets = matrix.entries("method"), matrix.entries("dataset")
+        self.parents = parents(methods, self.where)
+        for entry in methods:
+            if entry.start is not None and entry.start.dataset is not None:
+                self.datasets[id(entry)] = self.dataset_of(entry.start, datasets)
 
-    def budget(self, method: Entry) -> tuple[Budget, dict[str, Any]]:
-        """A method's budget, and what of the suite's makes cells comparable; read once for all cells of an entry."""
-        if id(method) in self.budgets:
-            return self.budgets[id(method)]
+    def dataset_of(self, start: Start, known: list[Entry]) -> Entry:
+        """One of the matrix, or another that is written there."""
+        path = (*start.path, "dataset")
+        try:
+            found = named("dataset", start.dataset, known) if isinstance(start.dataset, str) else None
+        except UsageError as error:
+            raise UsageError(f"{self.where(path)}: start: {error}") from error
+        made = [found] if found else list(self.entry("dataset", start.dataset, path))
+        if len(made) != 1:
+            raise UsageError(f"{self.where(path)}: a start has one dataset, not {len(made)}.")
+        return made[0]
+
+    def cell(self, suite: str, point: Point[Entry], of: Start | None = None) -> Cell:
+        """`of`: the start that asks for this cell, which may have a budget of its own for it."""
+        method, budget, common = self.budget(point.method, of)
+        key = (id(point.method), id(point.backbone), id(point.dataset), point.seed, budget)
+        if key not in self.made:
+            self.refuse_many(len(self.made) + 1, "cells", ("matrix",))
+            start = None
+            if parent := self.parents.get(id(point.method)):
+                dataset = self.datasets.get(id(point.method), point.dataset)
+                start = self.cell(suite, Point(parent, point.backbone, dataset, point.seed), point.method.start)
+            components = (method, point.backbone.component, point.dataset.component)
+            self.made[key] = Cell(suite, *components, point.seed, budget, common, start=start)
+        return self.made[key]
+
+    def budget(self, method: Entry, of: Start | None = None) -> tuple[Component, Budget, dict[str, Any]]:
+        """A method, labelled with a budget that only its start has; its budget; and what of the suite's makes cells
+        comparable. Read once for all cells of an entry."""
+        own = of if of and of.budget else None
+        if (id(method), id(own)) in self.budgets:
+            return self.budgets[id(method), id(own)]
         whole = self.mapping(("budget",))
         for key in whole:
             if key not in fields_of(Budget):
                 place = self.where(("budget", key))
                 raise UsageError(f"{place}: budget has no option '{key}'.{nearest(key, fields_of(Budget))}")
-        blocks = merge(method.component.spec.budget, whole, method.budget)
+        further = {str(key): value for key, value in own.budget.items()} if own else {}
+        blocks = merge(method.component.spec.budget, whole, method.budget, further)
         if "steps" not in blocks and "epochs" not in blocks:
             raise UsageError(f"{self.where(('budget',))}: the budget needs 'steps' or 'epochs'.")
+        places: list[KeyPath] = [*([own.path] if own else []), method.path, method.section]
 
         def where(key: KeyPath) -> str:
-            section: KeyPath = (*method.section, "budget")
-            return self.where(
-                next(
-                    (path for path in ((*method.path, "budget"), section) if (*path, *key) in self.document.lines),
-                    ("budget",),
-                )
-                + key
-            )
+            paths = ((*path, "budget") for path in places)
+            return self.where(next((path for path in paths if (*path, *key) in self.document.lines), ("budget",)) + key)
 
         budget = parse(Budget, blocks, where, owner="budget")
         common = {key: whole.get(key, default) for key, default in COMMON_BUDGET.items()}
-        return self.budgets.setdefault(id(method), (budget, common))
+        component = method.component
+        if own and budget != self.budget(method)[1]:
+            component = dataclasses.replace(component, label=sweep.label(component.label, further))
+        return self.budgets.setdefault((id(method), id(own)), (component, budget, common))
 
     def evaluators(self) -> Iterator[Component]:
         section = self.mapping(("evaluators",))
@@ -314,7 +354,7 @@ class _Reader:
 
 @dataclass(frozen=True)
 class Entry:
-    """A component of an axis with what only its entry says: a budget of its own, and where it stands.
+    """A component of an axis with what only its entry says: a budget of its own, a start, and where it stands.
 
     `section`: where the suite may say more of the component, under the name that the entry calls it.
     """
@@ -323,6 +363,7 @@ class Entry:
     budget: dict[str, Any]
     path: KeyPath
     section: KeyPath
+    start: Start | None = None
 
 
 def _listed(value: Any) -> list[Any]:
