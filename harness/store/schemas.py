@@ -18,19 +18,21 @@ Report = Callable[[DamagedError], None]
 NUMBER, OPTIONAL = (int, float, NoneType), (dict, NoneType)
 COMPONENT = {"name": str, "options": dict, "decides": list}
 LABELLED = {**COMPONENT, "label": str}
+BUDGET = {"steps": NUMBER, "epochs": NUMBER}
+BEFORE = {"id": str, "name": str, "method": LABELLED, "dataset": LABELLED, "budget": BUDGET}
 CELL = {
     "suite": str,
     "seed": int,
     **dict.fromkeys(("method", "backbone", "dataset"), LABELLED),
-    "budget": {"steps": NUMBER, "epochs": NUMBER},
+    "budget": BUDGET,
     "suite_budget": OPTIONAL,
-    "starts": (list, NoneType),
+    "starts": [BEFORE],
 }
-START = {"id": str, "model": OPTIONAL}
+START = {"id": str, "model": OPTIONAL, "seconds": NUMBER, "images": NUMBER}
 TRAINING = {
     **dict.fromkeys(("seconds", "images", "images_per_second", "peak_memory_mb"), NUMBER),
     "provenance": OPTIONAL,
-    "start": OPTIONAL,
+    "start": [START],
 }
 METRIC = {"value": NUMBER, "half_width": NUMBER, "n": NUMBER, "details": OPTIONAL, "bound": OPTIONAL}
 EVALUATION = {

@@ -11,6 +11,7 @@ from typing import Any
 from harness.base.atomic_files import DamagedError, broken, read_json, write_json
 from harness.base.outcome import Outcome
 from harness.store.cell_folder import CellFolder
+from harness.store.records import spent
 from harness.store.schemas import START
 from harness.suite.cell import Cell
 
@@ -42,13 +43,6 @@ def begun_with(start: Cell, folder: CellFolder) -> dict[str, Any]:
             f"{folder.model}: the model of its start '{start.name()}' is damaged ({reason}); run again, for another one"
         )
     return {"id": start.id, "model": sealed, **{name: spent(training, name) for name in SPENT}}
-
-
-def spent(training: Mapping[str, Any] | None, name: str) -> float | None:
-    """What a training cost, with all that it builds on; None where that is not known."""
-    own = (training or {}).get(name)
-    before = ((training or {}).get("start") or {}).get(name, 0)
-    return own + before if isinstance(own, int | float) and isinstance(before, int | float) else None
 
 
 def begin(folder: CellFolder, begins: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +182,21 @@ def detached_jobs_are_adopted(subject: ExecutorSubject) -> None:
             later.close()
 
 
+def jobs_wait_for_others(subject: ExecutorSubject) -> None:
+    """Where jobs live on, one that comes `after` another begins when that has ended, and not before."""
+    with subject.started() as (executor, folder), HeldJob(folder, "first") as first:
+        if not executor.capabilities.detaches:
+            return
+        begin(executor, first)
+        later = replace(trivial(folder, "later"), after=("first",))
+        executor.submit(later)
+        early = executor.poll(1.0) or (Path(later.log).exists() and Path(later.log).stat().st_size)
+        first.release()
+        if early:
+            raise Fault("a job begins while one that it comes `after` still runs", "let it wait for those of job.after")
+        finish(executor, "first", "later")
+
+
 NEEDED = (jobs_run_and_write_their_logs,)
 CHECKS = (
     *declared.EVERY,
@@ -190,4 +205,5 @@ CHECKS = (
     a_killed_job_hurts_no_other,
     cancel_ends_all_jobs,
     detached_jobs_are_adopted,
+    jobs_wait_for_others,
 )

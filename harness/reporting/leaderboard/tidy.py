@@ -10,7 +10,7 @@ from harness.plugins.published import Published
 from harness.reporting.leaderboard.pivot import mean_rank, pivoted
 from harness.reporting.leaderboard.references import Reference, references
 from harness.reporting.leaderboard.tables import Column, Row, Score, Table
-from harness.store.records import CellRecord
+from harness.store.records import CellRecord, spent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +85,7 @@ def _lines(
         table.by: row.full,
         "seed": cell.cell["seed"],
         **{column: training.get(name) for name, column in _TRAINING.items()},
+        **{_TRAINING[name]: spent(training, name) for name in ("seconds", "images")},
         "status": (cell.failure or {}).get("status", "failed") if cell.failure else None,
         "message": (cell.failure or {}).get("message"),
         "cell_id": cell.id,
