@@ -33,6 +33,7 @@ from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 
 POLL_SECONDS = 0.5
+AGAIN = "{}: is trained again, as what it starts from is another model now."
 
 
 class Display:
@@ -102,6 +103,9 @@ def run_plan(
     wanted = {"todo", "running", *options.retry}
     fresh = plan.cells.keys() - plan.along if options.fresh else frozenset()
     left = [id_ for id_, status in store.statuses(plan).items() if id_ in fresh or status in wanted or id_ in adopted]
+    for id_ in left:
+        if id_ not in fresh and store.is_stale(plan.cells[id_]):
+            display.warn(AGAIN.format(plan.cells[id_].name()))
     mistakes: list[str] = []
     submitted: Collection[str] = ()
     if left:
@@ -201,7 +205,9 @@ class Scheduler:
         """Submit all that no other run has; what the executor has then."""
         while self.waiting:
             self._submit(None)
-        for id_, start in list(self.held.items()):  # in the plan's order: a start comes before what starts from it
+        cells = self.progress.plan.cells
+        for id_ in sorted(self.held, key=lambda id_: len(cells[id_].ancestors)):  # starts first
+            start = self.held[id_]
             if start in self.submitted and self._whose(id_) == "free":
                 del self.held[id_]
                 self._start(id_, after=(start,))
@@ -282,7 +288,7 @@ class Scheduler:
                 del self.held[each]
                 self.waiting.appendleft(each)
             elif each not in self.since and self.store.is_stale(cell):
-                self.display.warn(f"{cell.name()}: is trained again, as what it starts from is another model now.")
+                self.display.warn(AGAIN.format(cell.name()))
                 self.since[each] = self.store.cell(each).next_number()
                 self.progress.add(each)
                 self.waiting.appendleft(each)
