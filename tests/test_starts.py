@@ -246,7 +246,7 @@ def test_only_takes_starts_along_and_fresh_leaves_them(harness: Harness, suite: 
     listed = json.loads(harness("plan", path, "--json").stdout)["cells"]
     assert {each["id"]: each["status"] for each in listed}[second.id] == "todo"
     harness("run", path, "--only", "method=second")
-    assert (read_json(folder.training) or {})["start"] == training["start"]
+    assert (read_json(folder.training) or {})["start"]["model"] == training["start"]["model"]
     assert all(torch.equal(each, weights[key]) for key, each in load_file(folder.model).items())
     assert "trained anew, as its start" in "".join(log.read_text() for log in folder.attempts.glob("*.log"))
 
@@ -264,15 +264,13 @@ def test_a_start_that_is_trained_to_another_model_has_its_followers_trained_agai
     assert "1 of 1 cells done" in said
     assert "1 todo" in harness("plan", path, "--plugin", plugin).stdout
     store = Store(tmp_path / "results/toy")
-    cells = by_name(Plan.of(load_suite(suite(ONE.replace("[classify, idle]", methods.replace("noisy", "idle"))))))
-    kept = store.cell(cells["kept · blobs"].id).training.stat().st_mtime_ns
+    ids = {record.cell["method"]["label"]: record.id for record in store.records()}
+    kept = store.cell(ids["kept"]).training.stat().st_mtime_ns
     said = harness("run", path, "--plugin", plugin).stdout
     assert "2 already done" in said
     assert "then · flat · blobs · seed 0: is trained again, as what" in " ".join(said.split())
-    assert store.cell(cells["kept · blobs"].id).training.stat().st_mtime_ns == kept
-    path = suite(ONE.replace("[classify, idle]", methods))
-    [noisy] = [each for each in store.records() if each.cell["method"]["label"] == "noisy"]
-    os.truncate(store.cell(noisy.id).model, 10)  # in one run: the start is another, and so is what follows
+    assert store.cell(ids["kept"]).training.stat().st_mtime_ns == kept
+    os.truncate(store.cell(ids["noisy"]).model, 10)  # in one run: the start is another, and so is what follows
     said = harness("run", path, "--plugin", plugin).stdout
     assert "is trained again, as what it starts from is another model now" in " ".join(said.split())
     assert "3 of 3 cells done" in said
@@ -297,15 +295,19 @@ def register_methods(register):
 
 
 def test_detached_jobs_wait_for_those_of_their_starts(harness: Harness, suite: Write, tmp_path: Path) -> None:
-    path = suite(STARTS + "executor: engine\n")
+    """All are submitted at once; one whose start has failed says so itself."""
+    methods = """\
+[classify, {use: classify, label: second, start: classify}, {use: fail, label: bad},
+    {use: classify, label: then, start: bad}]
+"""
+    path = suite(ONE.replace("[classify, idle]", methods) + "executor: engine\n")
     said = harness("run", path, "--executor-option", "hold=true", "--detach").stdout
-    assert "5 of 5 cells are submitted" in said
-    assert "5 of 5 cells done" in harness("run", path).stdout
-    folders = list((tmp_path / "results/toy").glob("cells/*"))
-    assert len(folders) == 5
-    assert all(len(list(folder.glob("attempts/*.json"))) == 1 for folder in folders)
+    assert "4 of 4 cells are submitted" in said
+    said = harness("run", path, code=1, env={"COLUMNS": "400"}).stdout
+    assert "2 of 4 cells done" in said
+    assert "then, seed 0: failed. its start 'bad · flat · blobs · seed 0' failed: RuntimeError: failed" in said
     jobs = [json.loads(file.read_text())[0] for file in (tmp_path / "results/toy").glob("engine/*/job.json")]
-    assert len(jobs) == 6  # one to prepare, and no cell twice
+    assert len(jobs) == len(set(jobs)) == 5  # one to prepare, and no cell twice
 
 
 def test_two_devices_start_from_the_same_weights(harness: Harness, suite: Write, tmp_path: Path) -> None:
