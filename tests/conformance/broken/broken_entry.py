@@ -90,7 +90,7 @@ EVALUATORS = (
     "Good Unscorable Truncated Sampling WinningTies Training NoGradient Seeding OnTheCpu LastBatchDropped "
     "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics"
 )
-EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
+EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting Hasty"
 
 
 @hookimpl
