@@ -114,6 +114,11 @@ def misfit(value: dict[str, Any], shape: Mapping[str, Any]) -> str:
     for key, inner in shape.items():
         for name in value if key == ANY else (key,):
             held = value.get(name)
+            if isinstance(inner, list):
+                for each in held if isinstance(held, list) else [] if held is None else [held]:
+                    if reason := misfit({name: each}, {name: inner[0]}):
+                        return reason
+                continue
             if not isinstance(held, dict if isinstance(inner, Mapping) else inner):
                 return f"its '{name}' is of another type" if name in value else f"it has no '{name}'"
             if isinstance(held, int | float) and LARGEST < abs(held) < math.inf:

@@ -40,15 +40,18 @@ def forget(
         raise UsageError(f"{folder}: holds no results.")
     chosen = _outside(begun, not_in, budget) if not_in else [_one(each, begun) for each in ids or ()]
     known = {record.id: record for record in store.records()}
+    kept = [record for record in known.values() if record.id not in chosen]
     for id_ in chosen:
-        typer.echo(shown(f"{id_}  {_name(known.get(id_))}"))
+        others = sum(id_ in (each["id"] for each in record.cell.get("starts") or ()) for record in kept)
+        said = f"  ({others} that {'is' if others == 1 else 'are'} kept start{'s' if others == 1 else ''} from it)"
+        typer.echo(shown(f"{id_}  {_name(known.get(id_))}{said if others else ''}"))
     if not yes:
         typer.echo(f"{len(chosen)} of {len(begun)} cells. Nothing is removed yet: add --yes to remove them.")
         return
-    kept = [id_ for id_ in chosen if not store.forget(id_)]
-    typer.echo(f"{len(chosen) - len(kept)} of {len(begun)} cells are removed.")
-    if kept:
-        raise UsageError(f"{', '.join(kept)}: another run has {'it' if len(kept) == 1 else 'them'} now.")
+    held = [id_ for id_ in chosen if not store.forget(id_)]
+    typer.echo(f"{len(chosen) - len(held)} of {len(begun)} cells are removed.")
+    if held:
+        raise UsageError(f"{', '.join(held)}: another run has {'it' if len(held) == 1 else 'them'} now.")
 
 
 def _outside(begun: list[str], suite: Path, budget: str | None) -> list[str]:

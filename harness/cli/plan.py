@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from harness.cli.table import Column, in_colour, lines, table_width
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
 from harness.store.results_folder import Store
+from harness.suite.cell import Cell
 from harness.suite.plan import AXES, Plan
 from harness.suite.suite import load_suite
 
@@ -33,7 +35,7 @@ def plan(
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
     ] = None,
 ) -> None:
-    """List the cells of a suite with id and status (todo, running, done, or how it failed)."""
+    """List the cells of a suite with id, what they start from, and status (todo, running, done, or how it failed)."""
     use(plugin)
     known = registry()
     report(known)
@@ -44,7 +46,9 @@ def plan(
         cells = [{"id": id_, "status": statuses[id_], **cell.as_json()} for id_, cell in planned.cells.items()]
         print(json.dumps({"suite": loaded.name, "cells": cells}, indent=1, ensure_ascii=False))
         return
-    columns = [Column(name, wraps=name not in ("id", "status")) for name in ("id", *AXES, "status")]
+    starts = any(cell.start for cell in planned.cells.values())
+    names = ("id", *AXES, *(("starts from",) if starts else ()), "status")
+    columns = [Column(name, wraps=name not in ("id", "starts from", "status")) for name in names]
     rows = [
         (
             id_,
@@ -52,10 +56,21 @@ def plan(
             cell.backbone.label,
             cell.dataset.label,
             str(cell.seed),
-            (statuses[id_], STATUS_STYLES.get(statuses[id_], "red")),
+            *((cell.start.id if cell.start else "",) if starts else ()),
+            (_shown(statuses[id_], cell), STATUS_STYLES.get(statuses[id_], "red")),
         )
         for id_, cell in planned.cells.items()
     ]
     print("\n".join(lines(columns, rows, table_width(), colour=in_colour())))
     counts = Counter(statuses.values())
     print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+    if waiting := sum(_waits(cell, statuses) for cell in planned.cells.values()):
+        print("1 cell waits for its start." if waiting == 1 else f"{waiting} cells wait for their starts.")
+
+
+def _shown(status: str, cell: Cell) -> str:
+    return status if cell.scored else f"{status}, not scored"
+
+
+def _waits(cell: Cell, statuses: Mapping[str, str]) -> bool:
+    return cell.start is not None and statuses[cell.id] != "done" and statuses[cell.start.id] != "done"

@@ -214,7 +214,13 @@ def conclude(finished: Finished, console: Console, started: float) -> list[str]:
 def why(folder: CellFolder, status: str, cell: Cell) -> Text:
     """A line for a cell that is not done."""
     log = max(folder.attempts.glob("*.log"), key=lambda path: (len(path.stem), path.stem), default=None)
-    hint = "another run has it" if status == "running" else f"see {log}" if log else "not started"
+    hint = (
+        "another run has it"
+        if status == "running"
+        else f"see {log}"
+        if log
+        else (folder.failure() or {}).get("message") or "not started"
+    )
     return Text.assemble((status, "red"), f": {cell.name()}; {hint}")
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ from harness.learning.data.batches import Source, derive_seed
 from harness.learning.data.splits import Data, require_train
 from harness.learning.datasets import Dataset
 from harness.learning.optimizers import make_optimizer
+from harness.learning.starting import Shapes, require, shapes, shapes_of_backbone, take_over
 from harness.learning.sync_norms import synchronise_norms
 from harness.learning.weights import start_from
 from harness.suite.cell import Cell, Component
@@ -47,12 +49,14 @@ class Built(NamedTuple):
     data: Data
 
 
-def build(cell: Cell, data: Data) -> Built:
+def build(cell: Cell, data: Data, start: Path | None = None) -> Built:
     """The untrained method of a cell, on the data's device. Methods that share backbone and seed start from the same
-    backbone weights."""
+    backbone weights, or from those of the trained model `start`."""
     torch.manual_seed(derive_seed(cell.seed, "backbone"))
     backbone = cell.backbone.spec.load()(cell.backbone.config, data.modality.shape)
     started = _started(backbone, cell.backbone)
+    if start is not None:
+        take_over(backbone, start)
     layout = data.modality.adopt(backbone)
     data = as_taken(backbone, data)
     torch.manual_seed(derive_seed(cell.seed, "method"))
@@ -129,6 +133,23 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data, others: Mapp
         with usage_warnings(f"{evaluator.where}: {evaluator.label} on {on.label}", told):
             _placed(evaluator.where, cell, check)
     return told
+
+
+def shapes_for_starts(cell: Cell, data: Data) -> tuple[Shapes, Shapes]:
+    """Of the backbone's weights: those that a cell takes over from its start, and those that it gives to others."""
+    backbone = cell.backbone.spec.load()(cell.backbone.config, data.modality.shape)
+    return shapes(backbone), shapes_of_backbone(build(cell, data).method)
+
+
+def check_start(cell: Cell, start: Cell, taken: Shapes, given: Shapes) -> None:
+    """Raises UsageError, with the place, if a cell cannot take over the weights of its start."""
+    try:
+        require(given, taken)
+    except UsageError as error:
+        raise UsageError(
+            f"{cell.method.where}: {cell.method.label} on {cell.dataset.label} with {cell.backbone.label} cannot start "
+            f"from {start.method.label} on {start.dataset.label}: {error}"
+        ) from error
 
 
 @contextmanager

@@ -12,12 +12,17 @@ from harness.base.errors import UsageError
 
 @dataclass(frozen=True)
 class Job:
-    """`name` is unique in a run; `command` are the arguments of `harness`, for example ("cell", plan, id)."""
+    """`name` is unique in a run; `command` are the arguments of `harness`, for example ("cell", plan, id).
+
+    `after`: names of jobs, submitted before it, that must have ended when it begins, however they did. There are some
+    only where `capabilities.detaches`, for `harness run --detach`: else a job is submitted once those have ended.
+    """
 
     name: str
     command: tuple[str, ...]
     log: str  # file that takes standard output and error
     devices: int = 1  # that it uses at the same time
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _cell(given: argparse.Namespace) -> int:
 
     try:
         since = given.since or int(given.attempt.stem)
-        if attempt.exists() or folder.ended_since(since, plan.evaluators_of(cell)):
+        if attempt.exists() or store.ended_since(cell, since, plan.evaluators_of(cell)):
             return NOT_RUN
         store.copies.changing(given.id)
         if attempt != given.attempt:  # what it prints goes where it went before

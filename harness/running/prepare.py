@@ -16,11 +16,16 @@ from harness.base.outcome import Outcome
 from harness.learning import building
 from harness.learning.data.duplicates import shared_with_train
 from harness.learning.data.splits import Data
+from harness.learning.starting import Shapes
 from harness.plugins.registry import registry
 from harness.store.results_folder import Store
+from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile
+
+Combination = tuple[str, str, str, str, Budget, str, bool]
+Weights = dict[Combination, tuple[Shapes, Shapes]]  # what a cell takes over, and gives to others
 
 
 def prepare(path: Path, found: Path | None = None) -> Outcome:
@@ -39,10 +44,12 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
         with telling(found, dataset.label):
             if data := _load(dataset, errors, told, read):
                 others[dataset.digest] = data
+    weights: Weights = {}
     for dataset, cells in _by_dataset(plan):
         with telling(found, dataset.label):
             if data := others.get(dataset.digest) or _load(dataset, errors, told, read):
-                _check(plan, data, others, cells, errors, told)
+                _check(plan, data, others, cells, errors, told, weights)
+    errors += _misfits(plan, weights)
     said = {"errors": errors, "warnings": told, "read": read}
     write_json(found, {key: list(dict.fromkeys(lines)) for key, lines in said.items()})
     return Outcome("ok")
@@ -65,16 +72,37 @@ def _load(dataset: Component, errors: list[str], told: list[str], read: list[str
 
 
 def _check(
-    plan: Plan, data: Data, others: Mapping[str, Data], cells: list[Cell], errors: list[str], told: list[str]
+    plan: Plan,
+    data: Data,
+    others: Mapping[str, Data],
+    cells: list[Cell],
+    errors: list[str],
+    told: list[str],
+    weights: Weights,
 ) -> None:
     """One data set, with all that it is combined with."""
+    starts = {_combination(cell.start) for cell in plan.cells.values() if cell.start}
     for cell in counted(cells, "combinations checked"):
         try:
             told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data, others)
+            if cell.start or _combination(cell) in starts:
+                weights[_combination(cell)] = building.shapes_for_starts(cell, data)
         except UsageError as error:
             errors.append(str(error))
         except Exception:  # noqa: BLE001 (likewise)
             traceback.print_exc()
+
+
+def _misfits(plan: Plan, weights: Weights) -> list[str]:
+    """What is wrong with the cells that cannot take over the weights of what they start from."""
+    found = []
+    for cell in plan.cells.values():
+        if cell.start and {(own := _combination(cell)), (before := _combination(cell.start))} <= weights.keys():
+            try:
+                building.check_start(cell, cell.start, weights[own][0], weights[before][1])
+            except UsageError as error:
+                found.append(str(error))
+    return found
 
 
 def described(data: Data) -> str:
@@ -102,6 +130,11 @@ def _by_dataset(plan: Plan) -> list[tuple[Component, list[Cell]]]:
     groups: dict[str, tuple[Component, dict[Any, Cell]]] = {}
     for cell in plan.cells.values():
         _, cells = groups.setdefault(cell.dataset.digest, (cell.dataset, {}))
-        optimizer = cell.optimizer.digest if cell.optimizer else None
-        cells.setdefault((cell.method.digest, cell.backbone.digest, cell.budget, optimizer), cell)
+        cells.setdefault(_combination(cell), cell)
     return [(dataset, list(cells.values())) for dataset, cells in groups.values()]
+
+
+def _combination(cell: Cell) -> Combination:
+    """Equal for cells that differ by their seed alone; what they start from is a combination of its own."""
+    method, optimizer = cell.method, cell.optimizer.digest if cell.optimizer else ""
+    return cell.dataset.digest, method.digest, method.label, cell.backbone.digest, cell.budget, optimizer, cell.scored

@@ -53,6 +53,11 @@ class Progress:
         self._first: dict[str, tuple[float, float]] = {}
         self._last: dict[str, tuple[float, float]] = {}
 
+    def add(self, id_: str) -> None:
+        """A cell that seemed done has to run after all."""
+        self.left = [*self.left, id_]
+        self._waiting[self._group(id_)] += 1
+
     def begin(self, id_: str) -> None:
         """A cell was seen to run; to say so again changes nothing."""
         if id_ not in self.begun and id_ not in self.took:

@@ -203,6 +203,7 @@ def _train(given: argparse.Namespace) -> None:
     from harness.learning.training import train, use_precision
     from harness.plugins.registry import registry
     from harness.running.allocator import keep_freed_memory
+    from harness.store.results_folder import Store
 
     keep_freed_memory()
     torch.set_num_threads(given.threads)
@@ -210,7 +211,8 @@ def _train(given: argparse.Namespace) -> None:
     use_precision(cell.budget.precision)
     device = torch.device(given.device, given.rank) if given.device == "cuda" else torch.device(given.device)
     data = building.load_data(cell.dataset, device)
-    method, data = building.build(cell, data)
+    start = Store(given.plan.parent.parent).cell(cell.start.id).model if cell.start else None
+    method, data = building.build(cell, data, start)
     (given.folder / f"{given.rank}.ready").touch()
     join(given.folder, given.rank, given.ranks, device)
     try:

@@ -7,6 +7,7 @@ import math
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from harness.running.failures import status_of, words_of
 from harness.running.provenance import provenance
 from harness.running.ranks import together
 from harness.store.results_folder import CellFolder
+from harness.store.starts import begin, begun_with, lacking
 from harness.suite.cell import Cell, Component
 from harness.suite.planfile import PlanFile
 
@@ -39,6 +41,10 @@ def run_cell(
     plan: PlanFile, cell: Cell, folder: CellFolder, device: str, threads: int, *, profile: bool, every: Interval
 ) -> Outcome:
     """Train a cell, unless it is trained, and let each evaluator of its plan score it that has not."""
+    if cell.start and (outcome := lacking(cell.start, folder.beside(cell.start.id))):
+        write_json(folder.cell, cell.as_json())
+        print(f"harness: {outcome.message}", file=sys.stderr)
+        return outcome
     keep_freed_memory()
     torch.set_num_threads(threads)
     failures = _run(plan, cell, folder, torch.device(device), threads, profile, every)
@@ -69,10 +75,13 @@ def _run(
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         origin = provenance(name, threads)
         data = building.load_data(cell.dataset, device)
-        method, data = building.build(cell, data)
+        begins = begun_with(cell.start, folder.beside(cell.start.id)) if cell.start else None
+        if begins and begin(folder, begins):
+            print(f"harness: trained anew, as its start '{begins['id']}' is another model now", file=sys.stderr)
+        method, data = building.build(cell, data, folder.beside(begins["id"]).model if begins else None)
         if not _load(method, folder, device):
             with together(plan, cell, folder.checkpoint, device, threads):
-                _train(cell, method, data, folder, origin, folder.profile if profile else None, every)
+                _train(cell, method, data, folder, origin, folder.profile if profile else None, every, begins)
     except Exception as error:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
         return [error]
     method.eval()
@@ -118,6 +127,7 @@ def _train(
     origin: dict[str, Any],
     profile: Path | None,
     every: Interval,
+    begins: Mapping[str, Any] | None,
 ) -> None:
     described = cell.as_json()
     first = checkpoint_step(folder.checkpoint)
@@ -143,12 +153,14 @@ def _train(
             "samples_per_second": done.samples / done.seconds if done.seconds else None,
             "peak_memory_mb": peak_memory_mb(data.device),
             "metrics": dict(done.metrics),
+            **({"start": begins} if begins else {}),
             **({"weights": method.started_from} if method.started_from else {}),
             "provenance": origin
             | {"device": on_devices(origin["device"], cell.budget.devices)}
             | stepped_by(cell, done),
         },
     )
+    folder.start.unlink(missing_ok=True)
 
 
 def stepped_by(cell: Cell, done: Training) -> dict[str, str]:

@@ -28,10 +28,12 @@ from harness.running.supervisor import Limits
 from harness.store import lease
 from harness.store.damage import repair
 from harness.store.results_folder import ATTEMPT, Store
+from harness.store.starts import lacking
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 
 POLL_SECONDS = 0.5
+AGAIN = "{}: is trained again, as what it starts from is another model now."
 
 
 class Display:
@@ -99,7 +101,11 @@ def run_plan(
             "first; interrupted then, it ends them."
         )
     wanted = {"todo", "running", *options.retry}
-    left = [id_ for id_, status in store.statuses(plan).items() if options.fresh or status in wanted or id_ in adopted]
+    fresh = plan.cells.keys() - plan.along if options.fresh else frozenset()
+    left = [id_ for id_, status in store.statuses(plan).items() if id_ in fresh or status in wanted or id_ in adopted]
+    for id_ in left:
+        if id_ not in fresh and store.is_stale(plan.cells[id_]):
+            display.warn(AGAIN.format(plan.cells[id_].name()))
     mistakes: list[str] = []
     submitted: Collection[str] = ()
     if left:
@@ -107,7 +113,7 @@ def run_plan(
         try:
             mistakes = work.prepare()
             if not mistakes:
-                work.forget(left if options.fresh else ())
+                work.forget([id_ for id_ in left if id_ in fresh])
                 submitted = work.leave() if options.detach else work.go()
         except BaseException:
             work.stop()
@@ -122,7 +128,8 @@ def run_plan(
 
 
 class Scheduler:
-    """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run."""
+    """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run. What starts from
+    one of them is `held` until that has ended."""
 
     def __init__(
         self,
@@ -142,16 +149,22 @@ class Scheduler:
         self.run = lease.new_run()
         self.watch = lease.Watch(self.run)
         self.oom_kills = oom_kills()
-        self.waiting = deque(id_ for id_ in progress.left if id_ not in adopted)
+        self.followers: dict[str, list[str]] = {}
+        for id_, cell in progress.plan.cells.items():
+            if cell.start:
+                self.followers.setdefault(cell.start.id, []).append(id_)
+        own, coming = [id_ for id_ in progress.left if id_ not in adopted], set(progress.left)
+        self.held = {id_: start for id_ in own if (start := self._start_of(id_)) in coming}
+        self.waiting = deque(id_ for id_ in own if id_ not in self.held)
         self.submitted = dict(adopted)
         self.elsewhere: list[str] = []
         begun = self.store.begun()
-        self.since = {id_: self.store.cell(id_).next_number() if id_ in begun else 1 for id_ in self.waiting}
+        self.since = {id_: self.store.cell(id_).next_number() if id_ in begun else 1 for id_ in own}
         self.since |= {id_: job.since for id_, job in adopted.items()}
 
     def prepare(self) -> list[str]:
         """The mistakes that it found."""
-        if not self.waiting:  # the runs that submitted all others have done so
+        if not self.waiting and not self.held:  # the runs that submitted all others have done so
             return []
         self.display.preparing()
         found = self.store.prepared(self.plan, self.run).absolute()
@@ -190,7 +203,16 @@ class Scheduler:
 
     def leave(self) -> Collection[str]:
         """Submit all that no other run has; what the executor has then."""
-        self._submit(None)
+        while self.waiting:
+            self._submit(None)
+        cells = self.progress.plan.cells
+        for id_ in sorted(self.held, key=lambda id_: len(cells[id_].ancestors)):  # starts first
+            start = self.held[id_]
+            if start in self.submitted and self._whose(id_) == "free":
+                del self.held[id_]
+                self._start(id_, after=(start,))
+        if self.held:
+            self.display.warn(f"{len(self.held)} cells are not submitted yet: another run has what they start from.")
         return self.submitted
 
     def go(self) -> Collection[str]:
@@ -233,6 +255,8 @@ class Scheduler:
                 self.elsewhere.append(id_)
             elif whose == "ended":
                 self._end_elsewhere(id_)
+            elif outcome := self._lacking(id_):
+                self._end_unrun(id_, outcome)
             else:
                 self._start(id_)
 
@@ -243,16 +267,39 @@ class Scheduler:
             if not self.watch.is_dead(path, seen):
                 return "theirs"
             self.store.bury(id_, seen[0])
-        evaluators = self.progress.plan.evaluators_of(self.progress.plan.cells[id_])
-        return "ended" if self.store.cell(id_).ended_since(self.since[id_], evaluators) else "free"
+        cell = self.progress.plan.cells[id_]
+        evaluators = self.progress.plan.evaluators_of(cell)
+        return "ended" if self.store.ended_since(cell, self.since[id_], evaluators) else "free"
 
-    def _start(self, id_: str) -> None:
+    def _start_of(self, id_: str) -> str:
+        """The id of what a cell starts from; "" if that is nothing."""
+        start = self.progress.plan.cells[id_].start
+        return start.id if start else ""
+
+    def _lacking(self, id_: str) -> Outcome | None:
+        start = self.progress.plan.cells[id_].start
+        return lacking(start, self.store.cell(start.id)) if start else None
+
+    def _follow(self, id_: str) -> None:
+        """A cell has ended: what starts from it may begin, and is trained again if it began with another model."""
+        for each in reversed(self.followers.get(id_, ())):
+            cell = self.progress.plan.cells[each]
+            if each in self.held:
+                del self.held[each]
+                self.waiting.appendleft(each)
+            elif each not in self.since and self.store.is_stale(cell):
+                self.display.warn(AGAIN.format(cell.name()))
+                self.since[each] = self.store.cell(each).next_number()
+                self.progress.add(each)
+                self.waiting.appendleft(each)
+
+    def _start(self, id_: str, after: tuple[str, ...] = ()) -> None:
         attempt = self.store.cell(id_).next_attempt().absolute()
         attempt.parent.mkdir(parents=True, exist_ok=True)
         job = self.submitted[id_] = Submitted(attempt, self.run, self.since[id_])
         command = (job_command.CELL, str(self.plan), id_, *job.arguments(), *self.options.arguments())
         devices = self.progress.plan.cells[id_].budget.devices
-        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices))
+        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices, after))
 
     def _end(self, ended: Ended) -> None:
         id_, job = ended.name, self.submitted.pop(ended.name)
@@ -272,6 +319,7 @@ class Scheduler:
         job.release(self.store, id_)
         self.progress.end(id_, well=outcome["status"] == "ok")
         self._tell(id_, outcome)
+        self._follow(id_)
 
     def _why(self, exit_code: int, log: Path, stage: str) -> Outcome:
         """What became of a job that could not say so itself."""
@@ -299,6 +347,17 @@ class Scheduler:
         failure = self.store.cell(id_).failure() or {"status": "ok", "message": ""}
         self.progress.end_elsewhere(id_)
         self.display.ended(self.progress.plan.cells[id_], failure["status"], failure["message"], None)
+        self._follow(id_)
+
+    def _end_unrun(self, id_: str, outcome: Outcome) -> None:
+        """What a cell starts from has failed, and so has the cell. If that was interrupted, both are left to do."""
+        if outcome.status == "interrupted":
+            self.progress.end_elsewhere(id_)
+        else:
+            self.store.fail(self.progress.plan.cells[id_], outcome)
+            self.progress.end(id_, well=False)
+            self._tell(id_, {"status": outcome.status, "message": outcome.message})
+        self._follow(id_)
 
 
 def _read(attempt: Path) -> Mapping[str, Any] | None:

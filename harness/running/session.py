@@ -84,5 +84,6 @@ def run(
     finally:
         if not left:
             engine.close()
-    reused = 0 if options.fresh else sum(status == "done" for status in before.values())
+    kept = plan.along if options.fresh else before.keys()
+    reused = sum(before[id_] == "done" for id_ in kept)
     return Finished(plan, store.folder, statuses, reused)

@@ -25,9 +25,14 @@ class CellFolder:
         self.model = folder / "model.safetensors"
         self.steps = folder / "steps.jsonl"
         self.checkpoint = folder / "checkpoint.pt"
+        self.start = folder / "start.json"
         self.profile = folder / "profile"
         self.evaluations = folder / "evaluations"
         self.attempts = folder / "attempts"
+
+    def beside(self, id_: str) -> CellFolder:
+        """Of another cell in the same results folder."""
+        return CellFolder(self.folder.with_name(id_))
 
     def stage(self) -> str:
         """What the job was at that began here last: "while training" or "while evaluating"; "" if that is not known."""

@@ -19,6 +19,7 @@ from harness.store.results_folder import (
     attempt_files,
     json_files,
 )
+from harness.store.schemas import START
 from harness.suite.plan import Plan
 
 
@@ -26,35 +27,46 @@ def repair(store: Store, plan: Plan) -> Iterator[str]:
     """Set aside what is damaged in the cells that no process runs; a message for each file."""
     yield from store.copies.repair()
     copies, begun = store.copies.valid(), store.begun()
-    for id_, cell in plan.cells.items():
-        if id_ not in begun:
-            continue
-        if id_ in copies and plan.evaluators_of(cell).keys() <= copies[id_].evaluations.keys():
+    needed: set[str] = set()  # models that others are about to start from
+    for id_, cell in reversed(list(plan.cells.items())):  # what starts from a cell comes before it
+        evaluators = plan.evaluators_of(cell)
+        if id_ in copies and id_ not in needed and evaluators.keys() <= copies[id_].evaluations.keys():
             continue  # nothing will use its files, and its copy was made of whole ones
-        folder = store.cell(id_)
-        folder.sweep()
-        if not any(damaged(folder)):
-            continue
-        taken = lease.claim(store.lease(id_))
-        if taken is None:
-            continue  # who runs it is writing to it
-        try:
-            for path, reason in list(damaged(folder)):  # again, now that nobody else writes
-                store.copies.changing(id_)
-                if aside := set_aside(path):
-                    yield f"{path}: {reason}; set aside as {aside.name}, its cell runs again."
-        finally:
-            taken.release()
+        if id_ in begun:
+            yield from _repair(store, id_, model=id_ in needed)
+        if cell.start and not (id_ in begun and store.cell(id_).is_done(evaluators)):
+            needed.add(cell.start.id)
 
 
-def damaged(folder: CellFolder) -> Iterator[tuple[Path, str]]:
+def _repair(store: Store, id_: str, *, model: bool) -> Iterator[str]:
+    folder = store.cell(id_)
+    folder.sweep()
+    if not any(damaged(folder, model=model)):
+        return
+    taken = lease.claim(store.lease(id_))
+    if taken is None:
+        return  # who runs it is writing to it
+    try:
+        for path, reason in list(damaged(folder, model=model)):  # again, now that nobody else writes
+            store.copies.changing(id_)
+            if aside := set_aside(path):
+                yield f"{path}: {reason}; set aside as {aside.name}, its cell runs again."
+    finally:
+        taken.release()
+
+
+def damaged(folder: CellFolder, *, model: bool = False) -> Iterator[tuple[Path, str]]:
     """The damaged files of a cell with what is wrong, each with those that are worth nothing without it.
 
-    Of large files only the size is looked at; their content is when they are used.
+    Of large files only the size is looked at, their content when they are used: `model` says that its model will be.
     """
     if reason := _unreadable(folder.cell, CELL):
         yield folder.cell, reason
-    yield from _with_its_record(folder.model, folder.training, "model", TRAINING)
+    if reason := _unreadable(folder.start, START):
+        yield folder.start, reason
+    if model and folder.training.exists() and not folder.model.exists():
+        yield folder.training, f"belongs to {folder.model.name}, which is gone"
+    yield from _with_its_record(folder.model, folder.training, "model", TRAINING, read=model)
     for record in map(Path, json_files(str(folder.evaluations))):
         yield from _with_its_record(record.with_suffix(".npz"), record, "units", EVALUATION)
     for attempt in map(Path, attempt_files(str(folder.attempts))):
@@ -64,14 +76,16 @@ def damaged(folder: CellFolder) -> Iterator[tuple[Path, str]]:
         yield folder.checkpoint, "is damaged (it is cut off)"
 
 
-def _with_its_record(file: Path, record: Path, key: str, shape: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+def _with_its_record(
+    file: Path, record: Path, key: str, shape: Mapping[str, Any], *, read: bool = False
+) -> Iterator[tuple[Path, str]]:
     """A large file and the record that holds its seal; each is made anew with the other."""
     try:
         sealed = (read_json(record, shape) or {}).get(key)
     except DamagedError as damage:
         yield record, f"is damaged ({damage.reason})"
         return
-    if reason := broken(file, sealed):
+    if reason := broken(file, sealed, read=read):
         yield file, f"is damaged ({reason})"
         yield record, f"belongs to {file.name}, which is damaged"
 

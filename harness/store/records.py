@@ -16,9 +16,12 @@ class CellRecord:
     cell: "suite", "seed", "method", "backbone", "dataset" (each "name", "label", "options", "distribution",
         "version" and "decides", the names of the options that decide a result; some also "fingerprint"; a backbone that
         starts from a file "weights" and "weights_file"), "budget" (this method's) and "suite_budget" (the
-        suite's, for all).
-    training: "seconds", "steps", "samples", "samples_per_second", "peak_memory_mb", "metrics", "provenance",
-        and "weights", what the backbone took from a file; None if it has not been trained to the end.
+        suite's, for all); "starts", if it starts from another cell: that one and what that starts from, nearest first
+        (each "id", "name", "method", "dataset", "budget"); "scored", False of a cell that is trained only for what
+        starts from it.
+    training: "seconds", "steps", "samples", "samples_per_second", "peak_memory_mb", "metrics", "provenance"; "weights",
+        what the backbone took from a file; "start": the "id" and seal of the "model" that it began with, and what that
+        has cost with all before it ("seconds", "samples"); None if it has not been trained to the end.
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
         "higher_is_better", "protocol", "shown" and "estimate", which older records lack (see `shown` and `estimate`),
@@ -61,6 +64,18 @@ def step(name: str, metric: Mapping[str, Any]) -> float:
     return 1 / float(metric["n"]) if a_share and metric.get("n") else 0.0
 
 
+def scored(records: Iterable[CellRecord]) -> list[CellRecord]:
+    """Without those of cells that are trained only for what starts from them: they are no rows of any table."""
+    return [record for record in records if record.evaluations or record.cell.get("scored", True)]
+
+
+def spent(training: Mapping[str, Any] | None, name: str) -> float | None:
+    """What a training cost, with all that it builds on ("seconds", "samples"); None where that is not known."""
+    own = (training or {}).get(name)
+    before = ((training or {}).get("start") or {}).get(name, 0)
+    return None if own is None or before is None else own + before
+
+
 def records_of(plan: Plan, records: Iterable[CellRecord]) -> list[CellRecord]:
     """Those that a plan has, of a folder that may hold more, with the labels that its suite gives its evaluators."""
     return [_of_plan(plan, record) for record in records if record.id in plan.cells]
@@ -73,4 +88,5 @@ def _of_plan(plan: Plan, record: CellRecord) -> CellRecord:
         for id_, evaluator in evaluators.items()
         if id_ in record.evaluations
     }
-    return replace(record, evaluations=scored)
+    cell = record.cell if plan.cells[record.id].scored else {**record.cell, "scored": False}
+    return replace(record, cell=cell, evaluations=scored)

@@ -12,6 +12,7 @@ cells/<id>/evaluations/<id>.json, .npz  metrics of one evaluator, and their per-
 cells/<id>/attempts/<n>.json, .log      one per job: how it ended, what it printed
 cells/<id>/profile/                     operators.txt and trace.json, if asked for
 cells/<id>/checkpoint.pt                of a training that has not ended
+cells/<id>/start.json                   likewise: the model of another cell that it began with
 .../<name>.damaged-<n>                  a file that could not be read, set aside
 """
 
@@ -20,11 +21,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from harness.base.atomic_files import npz, read_json, set_aside, sweep, write_bytes, write_json
+from harness.base.atomic_files import DamagedError, npz, read_json, set_aside, sweep, write_bytes, write_json
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome
 from harness.base.version import FORMAT
@@ -44,7 +46,7 @@ from harness.store.schemas import (
     warn,
 )
 from harness.suite import planfile
-from harness.suite.cell import Component
+from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan
 
 __all__ = [
@@ -102,9 +104,41 @@ class Store:
                 own = "done" if evaluators.keys() <= copies[id_].evaluations.keys() else "todo"
             else:
                 own = self.cell(id_).status(evaluators)
+            if own == "done" and self.is_stale(plan.cells[id_], copies):
+                own = "todo"
             return "running" if id_ in held and own != "done" else own
 
         return {id_: status(id_) for id_ in plan.cells}
+
+    def is_stale(self, cell: Cell, copies: Mapping[str, CellRecord] = MappingProxyType({})) -> bool:
+        """Whether a cell is trained, and began with another model than what it starts from has now."""
+        if cell.start is None:
+            return False
+        own, start = (self._training(id_, copies) for id_ in (cell.id, cell.start.id))
+        return bool(own and start) and (own.get("start") or {}).get("model") != start.get("model")
+
+    def _training(self, id_: str, copies: Mapping[str, CellRecord]) -> Mapping[str, Any]:
+        """Empty if it is not trained, or the record cannot be read."""
+        with suppress(DamagedError):
+            return (copies[id_].training if id_ in copies else read_json(self.cell(id_).training)) or {}
+        return {}
+
+    def ended_since(self, cell: Cell, attempt: int, evaluators: Mapping[str, Component]) -> bool:
+        """Whether it is done, or an attempt of that number or a later one has failed: what was interrupted goes on."""
+        return self.cell(cell.id).ended_since(attempt, evaluators) and not self.is_stale(cell)
+
+    def fail(self, cell: Cell, outcome: Outcome) -> None:
+        """Write down that a cell has failed without having been run, unless a process runs it."""
+        taken = lease.claim(self.lease(cell.id))
+        if taken is None:
+            return
+        try:
+            with self.changing(cell.id):
+                attempt = self.cell(cell.id).next_attempt()
+                write_json(self.cell(cell.id).cell, cell.as_json())
+                write_json(attempt, outcome.as_json(attempt))
+        finally:
+            taken.release()
 
     def write_plan(self, plan: Plan) -> Path:
         content = planfile.dump(plan)
@@ -130,7 +164,8 @@ class Store:
             self._label(id_, copies.get(id_), plan.evaluators_of(cell))
             if id_ in copies and _same(copies[id_].cell, described):
                 continue
-            if folder.training.exists() and not _same(read_json(folder.cell) or {}, described):
+            written = folder.training.exists() and (cell.scored or not folder.cell.exists())
+            if written and not _same(read_json(folder.cell) or {}, described):
                 with self.changing(id_):
                     write_json(folder.cell, cell.as_json())
             elif id_ in copies:  # made of the cell as it was before who changed it could say so

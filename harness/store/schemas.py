@@ -18,17 +18,22 @@ Report = Callable[[DamagedError], None]
 NUMBER, OPTIONAL = (int, float, NoneType), (dict, NoneType)
 COMPONENT = {"name": str, "options": dict, "decides": list, "weights": OPTIONAL}
 LABELLED = {**COMPONENT, "label": str}
+BUDGET = {"steps": NUMBER, "epochs": NUMBER}
+BEFORE = {"id": str, "name": str, "method": LABELLED, "dataset": LABELLED, "budget": BUDGET}
 CELL = {
     "suite": str,
     "seed": int,
     **dict.fromkeys(("method", "backbone", "dataset"), LABELLED),
-    "budget": {"steps": NUMBER, "epochs": NUMBER},
+    "budget": BUDGET,
     "suite_budget": OPTIONAL,
+    "starts": [BEFORE],
 }
+START = {"id": str, "model": OPTIONAL, "seconds": NUMBER, "samples": NUMBER}
 TRAINING = {
     **dict.fromkeys(("seconds", "samples", "samples_per_second", "peak_memory_mb", *FORMER), NUMBER),
     "provenance": OPTIONAL,
     "weights": OPTIONAL,
+    "start": [START],
 }
 METRIC = {
     **dict.fromkeys(("value", "half_width", "n"), NUMBER),

@@ -90,6 +90,8 @@ class Cell:
     suite_budget: dict[str, Any] = field(default_factory=dict)
     harness: str = field(default_factory=own_version)
     optimizer: Component | None = None  # None: the one that the budget names, as it is by default
+    start: Cell | None = None  # whose trained backbone it begins with
+    scored: bool = True  # if not, it is trained for what starts from it alone
 
     @cached_property
     def id(self) -> str:
@@ -103,6 +105,7 @@ class Cell:
                 "dataset": self.dataset.identity,
                 "budget": self.budget_identity,
                 "seed": self.seed,
+                **({"start": self.start.id} if self.start else {}),
             }
         )
 
@@ -110,6 +113,20 @@ class Cell:
     def budget_identity(self) -> dict[str, Any]:
         """What of the budget decides the result, its optimizer included."""
         return with_optimizer(identity_of(self.budget), self.optimizer, lambda optimizer: optimizer.identity)
+
+    @property
+    def ancestors(self) -> list[Cell]:
+        """What it starts from, what that starts from, and so on."""
+        found, cell = [], self.start
+        while cell is not None:
+            found.append(cell)
+            cell = cell.start
+        return found
+
+    @property
+    def described_budget(self) -> dict[str, Any]:
+        """As a record has it."""
+        return with_optimizer(as_plain(self.budget), self.optimizer, Component.described)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -119,8 +136,20 @@ class Cell:
             "backbone": self.backbone.as_json(),
             "dataset": self.dataset.as_json(),
             "seed": self.seed,
-            "budget": with_optimizer(as_plain(self.budget), self.optimizer, Component.described),
+            "budget": self.described_budget,
             "suite_budget": self.suite_budget,
+            **({"starts": [each.as_start() for each in self.ancestors]} if self.start else {}),
+            **({} if self.scored else {"scored": False}),
+        }
+
+    def as_start(self) -> dict[str, Any]:
+        """As a record names what its cell starts from: of the same backbone and seed, wherever in a suite it stands."""
+        parts = {"method": self.method.as_json(), "dataset": self.dataset.as_json()}
+        return {
+            "id": self.id,
+            "name": self.name(),
+            **{axis: {key: each for key, each in part.items() if key != "where"} for axis, part in parts.items()},
+            "budget": self.described_budget,
         }
 
     def name(self) -> str:

@@ -39,6 +39,10 @@ class Matrix(Generic[E]):
     include: Sequence[tuple[Mapping[str, Sequence[E]], Sequence[int]]] = ()
     exclude: Sequence[Mapping[str, Sequence[Any]]] = ()
 
+    def entries(self, axis: str) -> list[E]:
+        """All of an axis, those that are included last."""
+        return [*self.axes[axis], *(each for axes, _ in self.include for each in axes.get(axis, ()))]
+
     def size(self) -> int:
         """How many points there are at most: with those that are excluded."""
         products = [(self.axes, self.seeds), *(({**self.axes, **axes}, seeds) for axes, seeds in self.include)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from harness.base.errors import UsageError, nearest
 from harness.suite.cell import Cell, Component, evaluator_id
 from harness.suite.matrix import names_of
+from harness.suite.starts import with_starts
 from harness.suite.suite import Suite
 
 AXES = ("method", "backbone", "dataset", "seed")
@@ -15,12 +16,14 @@ AXES = ("method", "backbone", "dataset", "seed")
 
 @dataclass(frozen=True)
 class Plan:
-    """Cells by id, in the order to run them, and evaluators by id. `only_for`: methods of evaluators not for all."""
+    """Cells by id, in the order to run them, and evaluators by id. `only_for`: methods of evaluators not for all.
+    `along`: cells that nobody selected and others start from."""
 
     suite: str
     cells: Mapping[str, Cell]
     evaluators: Mapping[str, Component]
     only_for: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    along: frozenset[str] = frozenset()
 
     def evaluators_of(self, cell: Cell) -> dict[str, Component]:
         """Those that score this cell."""
@@ -34,7 +37,8 @@ class Plan:
         return cls(suite.name, {cell.id: cell for cell in suite.cells}, evaluators, limited)
 
     def only(self, selection: Mapping[str, Iterable[str]]) -> Plan:
-        """The cells that `selection` names, such as {"method": ["simclr,maml"]}. Raises UsageError for another."""
+        """The cells that `selection` names, such as {"method": ["simclr,maml"]}, and what they start from, which is
+        trained and, unless it is named itself, not scored. Raises UsageError for another."""
         chosen: dict[str, set[str]] = {}
         for axis, lists in selection.items():
             known = {name for cell in self.cells.values() for name in _names(cell, axis)}
@@ -46,7 +50,7 @@ class Plan:
         }
         if not cells:
             raise UsageError("--only leaves no cell of this suite.")
-        return replace(self, cells=cells)
+        return replace(self, cells=with_starts(cells), along=frozenset(with_starts(cells)) - cells.keys())
 
 
 def choose(
@@ -54,6 +58,8 @@ def choose(
 ) -> dict[str, Component]:
     """The evaluators that score a cell: those for all methods, and those for a name or the label of its own. One with
     data of its own scores the cells whose backbones take them."""
+    if not cell.scored:
+        return {}
     names, takes = names_of(cell.method), cell.backbone.spec.modality
     return {
         id_: evaluator

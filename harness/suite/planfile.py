@@ -2,7 +2,7 @@
 
 {"format": 1, "suite": name, "evaluators": {id: component}, "only_for": {id: [method, ...]}}
 {"part": digest, "value": a component or a budget}           each once, before the first cell that refers to it
-{"cell": id, "seed": 0, "method": digest, "backbone": digest, ...}
+{"cell": id, "seed": 0, "method": digest, "backbone": digest, ...}     with "start": the id of a cell before it
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     known: dict[int, str] = {}  # by the id() of an object that cells share: hashing it for each would take long
     written = set()
     for id_, cell in plan.cells.items():
-        line = {"cell": id_, "seed": cell.seed}
+        line: dict[str, Any] = {"cell": id_, "seed": cell.seed}
         for field in (*AXES, "optimizer", "budget", "suite_budget"):
             part = getattr(cell, field)
             if part is None:
@@ -57,6 +57,8 @@ def _lines(plan: Plan) -> Iterator[str]:
                     written.add(known[id(part)])
                     yield f'{{"part": "{known[id(part)]}", "value": {value}}}'
             line[field] = known[id(part)]
+        line |= {"start": cell.start.id} if cell.start else {}
+        line |= {} if cell.scored else {"scored": False}
         yield _json(line)
 
 
@@ -91,7 +93,7 @@ class PlanFile:
         """One cell; no other line is parsed but those of its parts. Raises UsageError if there is no such cell."""
         line = self._line("cell", id_)
         with self._damage():
-            return self._cell(line, lambda part: self._line("part", part)["value"])
+            return self._cell(line, lambda part: self._line("part", part)["value"], self.cell)
 
     def evaluators_of(self, cell: Cell) -> dict[str, Component]:
         """Those that score this cell."""
@@ -102,7 +104,10 @@ class PlanFile:
         lines = [self._parse(line) for line in self.content.splitlines()[1:]]
         with self._damage():
             values = {line["part"]: line["value"] for line in lines if "part" in line}
-            cells = {line["cell"]: self._cell(line, values.__getitem__) for line in lines if "cell" in line}
+            cells: dict[str, Cell] = {}
+            for line in lines:
+                if "cell" in line:
+                    cells[line["cell"]] = self._cell(line, values.__getitem__, cells.__getitem__)
         return Plan(self.suite, cells, self.evaluators, self.only_for)
 
     @contextmanager
@@ -110,7 +115,7 @@ class PlanFile:
         """What is missing or of another shape is the user's to see, not a traceback."""
         try:
             yield
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise UsageError(f"{self.path}: is damaged ({error}); remove it and run again.") from error
 
     def _line(self, key: str, value: str) -> dict[str, Any]:
@@ -128,7 +133,7 @@ class PlanFile:
             raise UsageError(f"{self.path}: is damaged; remove it and run again.")
         return value
 
-    def _cell(self, line: dict[str, Any], value: Callable[[str], Any]) -> Cell:
+    def _cell(self, line: dict[str, Any], value: Callable[[str], Any], start: Callable[[str], Cell]) -> Cell:
         def part(field: str) -> Any:
             key = (field, line[field])
             if key not in self._made:
@@ -148,6 +153,8 @@ class PlanFile:
             part("budget"),
             part("suite_budget"),
             optimizer=part("optimizer") if "optimizer" in line else None,
+            start=start(line["start"]) if "start" in line else None,
+            scored=line.get("scored", True),
         )
 
     def _component(self, kind: Any, saved: Mapping[str, Any]) -> Component:

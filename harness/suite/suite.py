@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins.options import KeyPath, fields_of, parse
@@ -16,7 +16,8 @@ from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
 from harness.suite.document import Document, read
 from harness.suite.matrix import Matrix, Point, names_of, require
-from harness.suite.optimizer import named
+from harness.suite.optimizer import named as optimizer_named
+from harness.suite.starts import START, Start, named, parents, read_start, with_starts
 from harness.suite.tolerances import SECTION, Gate, read_gate
 from harness.suite.weights import Starting, Weights, WeightsOptions
 
@@ -42,7 +43,8 @@ RESERVED = ("use", "label", "budget")  # keys of an entry that are not options o
 
 @dataclass(frozen=True)
 class Suite:
-    """A checked suite: its cells in the order to run them, its evaluators by label."""
+    """A checked suite: its cells in the order to run them, with those that are only started from; its evaluators by
+    label."""
 
     name: str
     file: Path
@@ -61,13 +63,26 @@ def load_suite(file: Path | str, known: Registry | None = None, budget: str | No
     return _Reader(read(Path(file), budget), known or registry(), budget).suite()
 
 
+class Budgeted(NamedTuple):
+    """A method, labelled with a budget that only its start has; its budget; what of the suite's makes cells comparable;
+    and the budget's optimizer."""
+
+    method: Component
+    budget: Budget
+    common: dict[str, Any]
+    optimizer: Component
+
+
 class _Reader:
     def __init__(self, document: Document, registry: Registry, budget: str | None = None) -> None:
         self.document = document
         self.suffix = f"-{budget}" if budget else ""
         self.registry = registry
         self.where = document.where
-        self.budgets: dict[int, tuple[Budget, dict[str, Any], Component]] = {}  # by the id() of a method's entry
+        self.budgets: dict[tuple[int, int], Budgeted] = {}  # by the id()s of entries
+        self.parents: dict[int, Entry] = {}
+        self.datasets: dict[int, Entry] = {}  # of starts that have one of their own, by the id() of the method's entry
+        self.made: dict[tuple[int, int, int, int, Budget], Cell] = {}
         for key in document.values:
             if key not in KEYS:
                 meant = nearest(key, (*KEYS, named_budgets.SECTION))
@@ -83,6 +98,7 @@ class _Reader:
                 self.known_options(spec, self.mapping((section, used)), (section, used))
         matrices = self.matrices()
         self.refuse_many(sum(matrix.size() for matrix in matrices), "cells", ("matrix",))
+        self.resolve_starts(matrices)
         points = sorted((point for matrix in matrices for point in matrix.points()), key=lambda point: point.seed)
         if not points:
             raise UsageError(f"{self.where(('exclude',))}: every cell of the matrix is excluded.")
@@ -95,7 +111,8 @@ class _Reader:
         only = {each.label: self.only(each.label, methods) for each in evaluators}
         whole = name + self.suffix
         gate = read_gate(self.document.values.get(SECTION), self.where, [each.label for each in evaluators])
-        return Suite(whole, self.document.file, tuple(cells.values()), evaluators, only, self.executor(), gate)
+        every = tuple(with_starts(cells).values())
+        return Suite(whole, self.document.file, every, evaluators, only, self.executor(), gate)
 
     def matrices(self) -> list[Matrix[Entry]]:
         """The matrix, or each of several: one for each kind of sample, say. What is excluded is so in all of them."""
@@ -188,7 +205,10 @@ class _Reader:
         if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
             raise UsageError(f"{self.where(path)}: only methods have a budget of their own.")
         budget = merge(self.block(common, (*section, "budget")), self.block(given, (*path, "budget")))
-        own = {key: value for key, value in given.items() if key not in RESERVED}
+        start = given.get(START) if kind == "method" else None
+        begins = None if start is None else read_start(start, (*path, START), self.where)
+        own = {key: value for key, value in given.items() if key not in RESERVED and (key, kind) != (START, "method")}
+        begun = {START: begins.method} if begins else {}
         both = {**{key: value for key, value in common.items() if key != "budget"}, **own}
 
         def where(key: KeyPath) -> str:
@@ -199,12 +219,13 @@ class _Reader:
         self.refuse_many(number, f"combinations of options of {spec.name}", path)
         for started, listed in sweep.sweep(Starting, start):
             file, name_of = self.weights(started.get(weights.KEY), where)
-            named = {**listed, **name_of} if weights.KEY in own or listed else {}
+            from_file = {**listed, **name_of} if weights.KEY in own or listed else {}
             for options, swept in sweep.sweep(spec.config, both):
-                shown = {**swept, **(named if listed else {})} if "label" in given else {**own, **swept, **named}
+                told = {**swept, **from_file} if listed else swept
+                shown = told if "label" in given else {**own, **begun, **swept, **from_file}
                 label = sweep.label(given.get("label", name), shown)
                 component = self.component(spec, options, where, label, self.where(path), file)
-                yield Entry(component, budget, path, section)
+                yield Entry(component, budget, path, section, begins)
 
     def weights(self, given: Any, where: Callable[[KeyPath], str]) -> tuple[Weights | None, dict[str, Any]]:
         """The file that a backbone starts from, and what of it a label shows."""
@@ -248,11 +269,43 @@ class _Reader:
             raise UsageError(f"{place}: {label}: {type(error).__name__}: {error} (in {spec.origin})") from error
         return component
 
-    def cell(self, suite: str, point: Point[Entry]) -> Cell:
-        budget, common, optimizer = self.budget(point.method)
-        components = (point.method.component, point.backbone.component, point.dataset.component)
-        self.require_fit(*components[1:])
-        return Cell(suite, *components, point.seed, budget, common, optimizer=optimizer)
+    def resolve_starts(self, matrices: list[Matrix[Entry]]) -> None:
+        """Find what each start means in its matrix. Raises UsageError for one that is none, or leads back to where it
+        began."""
+        for matrix in matrices:
+            methods, datasets = matrix.entries("method"), matrix.entries("dataset")
+            self.parents |= parents(methods, self.where)
+            for entry in methods:
+                if entry.start is not None and entry.start.dataset is not None:
+                    self.datasets[id(entry)] = self.dataset_of(entry.start, datasets)
+
+    def dataset_of(self, start: Start, known: list[Entry]) -> Entry:
+        """One of the matrix, or another that is written there."""
+        path = (*start.path, "dataset")
+        try:
+            found = named("dataset", start.dataset, known) if isinstance(start.dataset, str) else None
+        except UsageError as error:
+            raise UsageError(f"{self.where(path)}: start: {error}") from error
+        made = [found] if found else list(self.entry("dataset", start.dataset, path))
+        if len(made) != 1:
+            raise UsageError(f"{self.where(path)}: a start has one dataset, not {len(made)}.")
+        return made[0]
+
+    def cell(self, suite: str, point: Point[Entry], of: Start | None = None) -> Cell:
+        """`of`: the start that asks for this cell, which may have a budget of its own for it."""
+        method, budget, common, optimizer = self.budget(point.method, of)
+        key = (id(point.method), id(point.backbone), id(point.dataset), point.seed, budget)
+        if key not in self.made:
+            self.refuse_many(len(self.made) + 1, "cells", ("matrix",))
+            start = None
+            if parent := self.parents.get(id(point.method)):
+                dataset = self.datasets.get(id(point.method), point.dataset)
+                start = self.cell(suite, Point(parent, point.backbone, dataset, point.seed), point.method.start)
+            components = (method, point.backbone.component, point.dataset.component)
+            self.require_fit(*components[1:])
+            made = Cell(suite, *components, point.seed, budget, common, optimizer=optimizer, start=start)
+            self.made[key] = made
+        return self.made[key]
 
     def require_fit(self, backbone: Component, dataset: Component) -> None:
         """Raises UsageError if the backbone does not take what the data set gives."""
@@ -266,40 +319,39 @@ class _Reader:
             "Put what fits each other into a matrix of its own: 'matrix: [{...}, {...}]'."
         )
 
-    def budget(self, method: Entry) -> tuple[Budget, dict[str, Any], Component]:
-        """A method's budget, what of the suite's makes cells comparable, and the budget's optimizer; read once for all
-        cells of an entry."""
-        if id(method) in self.budgets:
-            return self.budgets[id(method)]
+    def budget(self, method: Entry, of: Start | None = None) -> Budgeted:
+        """Read once for all cells of an entry."""
+        own = of if of and of.budget else None
+        if (id(method), id(own)) in self.budgets:
+            return self.budgets[id(method), id(own)]
         whole = self.mapping(("budget",))
         for key in whole:
             if key not in fields_of(Budget):
                 place = self.where(("budget", key))
                 raise UsageError(f"{place}: budget has no option '{key}'.{nearest(key, fields_of(Budget))}")
-        blocks = merge(method.component.spec.budget, whole, method.budget)
+        further = {str(key): value for key, value in own.budget.items()} if own else {}
+        blocks = merge(method.component.spec.budget, whole, method.budget, further)
         if "steps" not in blocks and "epochs" not in blocks:
             raise UsageError(f"{self.where(('budget',))}: the budget needs 'steps' or 'epochs'.")
+        places: list[KeyPath] = [*([own.path] if own else []), method.path, method.section]
 
         def where(key: KeyPath) -> str:
-            section: KeyPath = (*method.section, "budget")
-            return self.where(
-                next(
-                    (path for path in ((*method.path, "budget"), section) if (*path, *key) in self.document.lines),
-                    ("budget",),
-                )
-                + key
-            )
+            paths = ((*path, "budget") for path in places)
+            return self.where(next((path for path in paths if (*path, *key) in self.document.lines), ("budget",)) + key)
 
         optimizer = self.optimizer(blocks.get("optimizer", Budget.optimizer), where)
         budget = parse(Budget, {**blocks, "optimizer": optimizer.spec.unique}, where, owner="budget")
         common = {key: whole.get(key, default) for key, default in COMMON_BUDGET.items()}
-        return self.budgets.setdefault(id(method), (budget, common, optimizer))
+        component = method.component
+        if own and budget != self.budget(method).budget:
+            component = dataclasses.replace(component, label=sweep.label(component.label, further))
+        return self.budgets.setdefault((id(method), id(own)), Budgeted(component, budget, common, optimizer))
 
     def optimizer(self, given: Any, where: Callable[[KeyPath], str]) -> Component:
         """What a budget says of its optimizer: a name, or {use: name, option: value}."""
         place = where(("optimizer",))
         try:
-            name, options = named(given)
+            name, options = optimizer_named(given)
             spec = self.registry.get("optimizer", name)
         except UsageError as error:
             raise UsageError(f"{place}: {error}") from error
@@ -405,7 +457,7 @@ class _Reader:
 
 @dataclass(frozen=True)
 class Entry:
-    """A component of an axis with what only its entry says: a budget of its own, and where it stands.
+    """A component of an axis with what only its entry says: a budget of its own, a start, and where it stands.
 
     `section`: where the suite may say more of the component, under the name that the entry calls it.
     """
@@ -414,6 +466,7 @@ class Entry:
     budget: dict[str, Any]
     path: KeyPath
     section: KeyPath
+    start: Start | None = None
 
 
 def starts_from_file(spec: Spec) -> bool:

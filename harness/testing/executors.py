@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from harness.testing import declared
 from harness.testing.declared import component
 from harness.testing.held import PATIENCE, HeldJob
 from harness.testing.report import Fault, conform
+
+WAIT_SECONDS = 20.0  # for a job that need not wait
 
 
 def check_executor(name: str, **options: Any) -> None:
@@ -182,6 +184,24 @@ def detached_jobs_are_adopted(subject: ExecutorSubject) -> None:
             later.close()
 
 
+def jobs_wait_for_others(subject: ExecutorSubject) -> None:
+    """Where jobs live on, one that comes `after` another begins when that has ended, and not before."""
+    with subject.started() as (executor, folder), HeldJob(folder, "first") as first:
+        if not executor.capabilities.detaches:
+            return
+        begin(executor, first)
+        executor.submit(replace(trivial(folder, "later"), after=("first",)))
+        executor.submit(trivial(folder, "free"))
+        ended: set[str] = set()
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not ended and time.monotonic() < deadline:  # one that takes jobs in their order holds the last one back
+            ended |= {each.name for each in executor.poll(0.2)}
+        if "later" in ended:
+            raise Fault("a job begins while one that it comes `after` still runs", "let it wait for those of job.after")
+        first.release()
+        finish(executor, *({"first", "later", "free"} - ended))
+
+
 NEEDED = (jobs_run_and_write_their_logs,)
 CHECKS = (
     *declared.EVERY,
@@ -190,4 +210,5 @@ CHECKS = (
     a_killed_job_hurts_no_other,
     cancel_ends_all_jobs,
     detached_jobs_are_adopted,
+    jobs_wait_for_others,
 )

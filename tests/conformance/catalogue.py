@@ -138,6 +138,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "a killed job hurts no other": "Signless",
         "cancel ends all jobs": "Lingering",
         "detached jobs are adopted": "Boasting",
+        "jobs wait for others": "Hasty",
     },
     "observer": {
         "it observes something": "mute",

@@ -67,7 +67,7 @@ class Campaign:
         self.witness = folder / "witness.jsonl"
         self.suites: list[Path] = []
         self.cells: dict[str, int] = {}
-        for text, per_seed in ((TOY, 2), (BUNDLED, 6)):
+        for text, per_seed in ((TOY, 3), (BUNDLED, 8)):
             numbers = list(range(max(1, seeds // per_seed)))
             path = folder / f"{text.split()[1]}.yaml"
             path.write_text(text.format(seeds=numbers))

@@ -14,7 +14,9 @@ from tests.faults.machine import MARK, Process, Role, processes
 TOY = """\
 name: toy
 matrix:
-  method: [{{use: classify, seconds: 0.015, temperature: [1.0, 2.0]}}]
+  method:
+  - {{use: classify, seconds: 0.015, temperature: [1.0, 2.0]}}
+  - {{use: classify, seconds: 0.015, label: then, start: 'classify (seconds=0.015, temperature=2.0)'}}
   backbone: [flat]
   dataset: [blobs]
   seed: {seeds}
@@ -32,6 +34,8 @@ matrix:
   - {{use: protonet, ways: 5, queries: 2}}
   - supervised
   - untrained
+  - {{use: protonet, ways: 5, queries: 2, label: then, start: simclr}}
+  - {{use: supervised, label: last, start: {{method: then, budget: {{steps: 4}}}}}}
   backbone: [{{use: conv4, width: 8}}]
   dataset: [digits]
   seed: {seeds}

@@ -57,7 +57,11 @@ fuzz = settings(
 # Suites: a valid one with something else in its places, its text with something else in it, or anything at all.
 
 VALID = yaml.safe_load(
-    SUITE.replace("idle]", "{use: classify, label: other, mode: slow, sizes: [3], budget: {epochs: 1}}]")
+    SUITE.replace(
+        "idle]",
+        "{use: classify, label: other, mode: slow, sizes: [3], budget: {epochs: 1},"
+        " start: {method: idle, budget: {steps: 3}, dataset: blobs}}]",
+    )
     + "  again: {use: nearest, split: train}\nmethods: {classify: {temperature: 2.0}}\n"
     + f"backbones: {{flat: {{weights: {{file: {__file__}, key: a.b, prefix: c., strict: false}}}}}}\n"
     + "exclude: [{method: other, seed: 1}]\ninclude: [{method: idle, seed: 5}]\nexecutor: {use: local}\n"
@@ -79,7 +83,21 @@ scalars = st.one_of(
     st.binary(max_size=4),
     st.dates(),
 )
-KEYS = (*VALID, *VALID["budget"], "use", "label", "path", "method", "seed", "temperature", "sizes", "split", "marker")
+KEYS = (
+    *VALID,
+    *VALID["budget"],
+    "use",
+    "label",
+    "path",
+    "method",
+    "start",
+    "dataset",
+    "seed",
+    "temperature",
+    "sizes",
+    "split",
+    "marker",
+)
 KEYS += ("weights", "file", "key", "prefix", "strict")
 keys = st.one_of(
     st.sampled_from(KEYS), st.sampled_from(TROUBLE), st.text(max_size=4), st.integers(-2, 2), st.booleans()
@@ -277,7 +295,7 @@ def test_records(data: st.DataObject) -> None:
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("plan") / "suite.yaml"
-    path.write_text(SUITE)
+    path.write_text(SUITE.replace("idle]", "{use: idle, start: {method: classify, budget: {steps: 3}}}]"))
     return dump(Plan.of(load_suite(path, registry())))
 
 
@@ -287,7 +305,9 @@ def test_plans(data: st.DataObject, plan: bytes, room: Path) -> None:
     path = room / "plan.jsonl"
     path.write_bytes(data.draw(damaged(plan)))
     with contextlib.suppress(UsageError):
-        PlanFile(path, registry()).plan()
+        read_whole = PlanFile(path, registry())
+        for id_ in read_whole.plan().cells:
+            read_whole.cell(id_)
         event("read")
     path.unlink()
 

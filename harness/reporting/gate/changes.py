@@ -41,6 +41,8 @@ def changes(before: Snapshot, after: Snapshot) -> Iterator[str]:
             now = after.groups[key]
             parts = [differences(group.identity["method"], now.identity["method"], without=("version",))]
             parts.append(differences(group.identity["budget"], now.identity["budget"]))
+            starts = [{"start": each.identity.get("starts") or {}} for each in (group, now)]
+            parts.append(differences(*starts))
             if found := ", ".join(filter(None, parts)):
                 yield f"{name(key)}: {found}"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.reporting.leaderboard.text import clean, natural
-from harness.store.records import CellRecord, shown, step
+from harness.store.records import CellRecord, scored, shown, step
 
 BySeed = dict[int, float | None]
 Key = tuple[str, str, str]  # labels of data set, backbone, method
@@ -79,7 +79,9 @@ def snapshot(records: Iterable[CellRecord], source: str) -> Snapshot:
     """Of records in any order. Raises UsageError if two of them, or two evaluations of one, have the same labels: the
     folder has kept what was run before something changed, and which of them is meant cannot be told."""
     groups: dict[Key, Group] = {}
-    ordered = sorted(records, key=lambda record: (tuple(map(natural, _key(record))), record.cell["seed"], record.id))
+    ordered = sorted(
+        scored(records), key=lambda record: (tuple(map(natural, _key(record))), record.cell["seed"], record.id)
+    )
     for record in ordered:
         key, seed = _key(record), int(record.cell["seed"])
         group = groups.setdefault(key, Group(_identity(record)))
@@ -113,8 +115,21 @@ def _key(record: CellRecord) -> Key:
 def _identity(record: CellRecord) -> dict[str, Any]:
     cell = record.cell
     axes = {axis: component(cell[axis]) for axis in ("method", "backbone", "dataset")}
-    budget = {key: component(each) if isinstance(each, Mapping) else each for key, each in cell["budget"].items()}
-    return {**axes, "budget": budget, "suite_budget": cell.get("suite_budget")}
+    starts = {str(number): _start(each) for number, each in enumerate(cell.get("starts") or (), 1)}
+    return {**axes, "budget": _budget(cell["budget"]), "suite_budget": cell.get("suite_budget")} | (
+        {"starts": starts} if starts else {}
+    )
+
+
+def _budget(budget: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: component(each) if isinstance(each, Mapping) else each for key, each in budget.items()}
+
+
+def _start(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Without versions: they are what is being checked."""
+    parts = {axis: component(described[axis]) for axis in ("method", "dataset")}
+    named = {axis: {key: each for key, each in part.items() if key != "version"} for axis, part in parts.items()}
+    return {**named, "budget": _budget(described["budget"])}
 
 
 def component(described: Mapping[str, Any]) -> dict[str, Any]:

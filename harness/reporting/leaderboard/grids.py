@@ -8,7 +8,7 @@ from statistics import fmean
 
 from harness.reporting.leaderboard.tables import Column, Row, Score, Table
 from harness.reporting.leaderboard.text import MISSING, amount, half, mean_with_half_width
-from harness.store.records import CellRecord
+from harness.store.records import CellRecord, spent
 
 _SIGNS = "†‡§¶"
 
@@ -82,17 +82,17 @@ def _to_best(column: Column, score: Score | None) -> Cell:
 
 
 def costs(table: Table) -> Grid:
-    """Rows by costs, each the mean over seeds."""
+    """Rows by costs, each the mean over seeds: seconds and images of a training with those of all that it builds on."""
     evaluators = {column.key[0] for column in table.columns}
     headers = (table.by, "budget", "train s", "evaluate s", "samples/s", "samples seen", "peak MB")
     rows = [
         (
             Cell(row.label),
             Cell(_budget(row)),
-            _training(row, "seconds"),
+            _mean(spent(cell.training, "seconds") for cell in row.cells),
             _mean(_evaluation_seconds(cell, evaluators) for cell in row.cells),
             _training(row, "samples_per_second"),
-            _training(row, "samples"),
+            _mean(spent(cell.training, "samples") for cell in row.cells),
             _training(row, "peak_memory_mb"),
         )
         for row in table.rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 from harness.reporting.leaderboard.text import canonical
@@ -30,17 +31,37 @@ def comparable(record: CellRecord, by: By = "method") -> dict[str, Any]:
         OTHER[by]: identity(cell[OTHER[by]]),
         "budget": _decides(cell.get("suite_budget") or {}),
         "harness": cell.get("harness"),
+        **(_start(record, _decides_of) if by == "backbone" else {}),
     }
 
 
 def contestant(record: CellRecord, by: By = "method") -> dict[str, Any]:
     """What two cells of a table must share to be seeds of one row."""
-    return {by: identity(record.cell[by]), "budget": _decides(record.cell.get("budget") or {})}
+    start = _start(record, _decides_of) if by == "method" else {}
+    return {by: identity(record.cell[by]), "budget": _decides_of(record.cell), **start}
 
 
 def everywhere(record: CellRecord, by: By) -> str:
     """Equal for what is the same row on other data, where the suite's budget may be another."""
-    return canonical({by: identity(record.cell[by]), "budget": _decides(own_budget(record.cell))})
+    start = _start(record, lambda cell: _decides(own_budget(cell))) if by == "method" else {}
+    return canonical({by: identity(record.cell[by]), "budget": _decides(own_budget(record.cell)), **start})
+
+
+def _start(record: CellRecord, budget: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """What a cell starts from, whatever its seed: empty if that is nothing. A data set is named where it is another
+    than that of what starts from it."""
+    common, found = record.cell.get("suite_budget"), dict[str, Any]()
+    chain = [record.cell, *(record.cell.get("starts") or ())]
+    for before, each in reversed(list(pairwise(chain))):
+        data = identity(each["dataset"])
+        other = {} if data == identity(before["dataset"]) else {"dataset": data}
+        own = {"method": identity(each["method"]), "budget": budget({**each, "suite_budget": common})}
+        found = {"start": {**own, **other, **found}}
+    return found
+
+
+def _decides_of(cell: Mapping[str, Any]) -> dict[str, Any]:
+    return _decides(cell.get("budget") or {})
 
 
 def identity(component: Mapping[str, Any]) -> dict[str, Any]:

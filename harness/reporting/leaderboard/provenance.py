@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -28,6 +28,7 @@ def provenance(table: Table) -> list[str]:
         f"Dataset: {_component(first['dataset'])}",
         f"{other.capitalize()}: {_component(first[other])}",
         *(f"{kind.capitalize()} {label}: {_component(cell[kind])}{_own_budget(cell)}" for label, cell in rows),
+        *(line for label, cell in rows for line in _starts(label, cell)),
         *(f"Evaluator {label}: {_component(component)}" for label, component in _evaluators(table)),
         f"Versions: {', '.join(_versions(table))}",
         *(f"Hardware: {line}" for line in _hardware(cells)),
@@ -56,6 +57,13 @@ def _component(component: Mapping[str, Any]) -> str:
 def _own_budget(cell: Mapping[str, Any]) -> str:
     own = {key: _component(each) if isinstance(each, Mapping) else each for key, each in own_budget(cell).items()}
     return f"; budget {settings(own)}" if own else ""
+
+
+def _starts(label: str, cell: Mapping[str, Any]) -> Iterator[str]:
+    for each in cell.get("starts") or ():
+        data = f" on {_component(each['dataset'])}" if each["dataset"]["label"] != cell["dataset"]["label"] else ""
+        own = _own_budget({**each, "suite_budget": cell.get("suite_budget")})
+        yield f"Start of {label}: {_component(each['method'])}{data}{own}"
 
 
 def _evaluators(table: Table) -> list[tuple[str, Mapping[str, Any]]]:

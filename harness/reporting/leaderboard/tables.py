@@ -15,7 +15,7 @@ from harness.reporting.leaderboard.places import Place, places
 from harness.reporting.leaderboard.text import canonical, clean, distinguish, natural
 from harness.reporting.leaderboard.view import By, View, check, chosen
 from harness.reporting.statistics import Interval, t_interval
-from harness.store.records import CellRecord, estimate, shown, step
+from harness.store.records import CellRecord, estimate, scored, shown, step
 
 Key = tuple[str, str]  # evaluator id, metric
 ROW, COLUMN, TITLE = 60, 40, 100  # letters of the names of rows, columns and tables; more are cut in the middle
@@ -115,7 +115,7 @@ class Table:
 def build(records: Iterable[CellRecord], view: View = View()) -> list[Table]:
     """All tables, in an order that depends on the records only. Raises UsageError for a metric that no record has."""
     by = view.by
-    groups = grouped(sorted(records, key=lambda record: record.id), lambda record: comparable(record, by))
+    groups = grouped(sorted(scored(records), key=lambda record: record.id), lambda record: comparable(record, by))
     full = distinguish(
         [_title(group, by) for group in groups.values()], [comparable(group[0], by) for group in groups.values()]
     )
@@ -147,9 +147,9 @@ def _table(key: str, titles: tuple[str, str], records: Sequence[CellRecord], vie
     cells = [_one_per_seed(group) for group in rivals.values()]
     columns = _columns([cell for group in cells for cell in group], view.metrics)
     keys = [everywhere(group[0], by) for group in cells]
-    scored = [_scores(column, cells, keys) for column in columns]
+    by_column = [_scores(column, cells, keys) for column in columns]
     rows = [
-        Row(label, whole, key, group, tuple(column[i] for column in scored))
+        Row(label, whole, key, group, tuple(column[i] for column in by_column))
         for i, (label, whole, key, group) in enumerate(zip(shortened(full, ROW), full, keys, cells, strict=True))
     ]
     rows.sort(key=lambda row: (float("inf") if row.mean_rank is None else row.mean_rank, natural(row.full)))

@@ -11,7 +11,7 @@ from harness.reporting.leaderboard.pivot import mean_rank, pivoted
 from harness.reporting.leaderboard.references import Reference, references
 from harness.reporting.leaderboard.tables import Column, Row, Score, Table
 from harness.reporting.leaderboard.text import natural
-from harness.store.records import CellRecord, estimate, shown
+from harness.store.records import CellRecord, estimate, shown, spent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +88,7 @@ def _lines(
         table.by: row.full,
         "seed": cell.cell["seed"],
         **{column: training.get(name) for name, column in _TRAINING.items()},
+        **{_TRAINING[name]: spent(training, name) for name in ("seconds", "samples")},
         "status": (cell.failure or {}).get("status", "failed") if cell.failure else None,
         "message": (cell.failure or {}).get("message"),
         "cell_id": cell.id,

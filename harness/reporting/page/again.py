@@ -27,20 +27,43 @@ def suite(table: Table, row: Row) -> str:
         while label in labels:
             label += " again"
         labels[label] = {"use": _use(each["evaluator"]), **_options(each["evaluator"]), **_data(each["evaluator"])}
+    method, *starts = _methods(cell)
     content = {
         "name": name(row),
         "matrix": {
-            **{kind: [_labelled(cell[kind])] for kind in ("method", "backbone", "dataset")},
+            "method": [method, *starts],
+            **{kind: [_labelled(cell[kind])] for kind in ("backbone", "dataset")},
             "seed": [one.cell["seed"] for one in row.cells],
         },
-        "budget": {
-            key: {"use": _use(each), **_options(each)} if isinstance(each, Mapping) else each
-            for key, each in cell["budget"].items()
-            if each is not None
-        },
+        "budget": _budget(cell["budget"]),
         **({"evaluators": labels} if labels else {}),
+        **({"exclude": [{"method": [each["label"] for each in starts]}]} if starts else {}),
     }
     return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)
+
+
+def _budget(budget: Mapping[str, Any]) -> dict[str, Any]:
+    """What is set of it; an optimizer may have options."""
+    return {
+        key: {"use": _use(value), **_options(value)} if isinstance(value, Mapping) else value
+        for key, value in budget.items()
+        if value is not None
+    }
+
+
+def _methods(cell: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The row's method, and those that it starts from, which the suite trains and does not score."""
+    chain = [cell, *(cell.get("starts") or ())]
+    found = []
+    for number, each in enumerate(chain):
+        label = str(each["method"]["label"]) if number == 0 else f"start {number}"
+        entry = {**_labelled(each["method"]), "label": label}
+        if number:
+            entry["budget"] = _budget(each["budget"])
+        if after := chain[number + 1 : number + 2]:
+            entry["start"] = {"method": f"start {number + 1}", "dataset": _labelled(after[0]["dataset"])}
+        found.append(entry)
+    return found
 
 
 def name(row: Row) -> str:

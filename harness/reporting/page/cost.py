@@ -9,6 +9,7 @@ from harness.base.slugs import shortened
 from harness.reporting.leaderboard.tables import Column, Table
 from harness.reporting.page.figures import Point, Sketchbook, axis, points, seeds_said
 from harness.reporting.page.style import LEGEND, MOST, SOFT, Picture, legend, look
+from harness.store.records import spent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,7 @@ def front(places: list[tuple[float, float]], *, higher_is_better: bool) -> list[
 
 
 def _seconds(point: Point) -> float | None:
-    known = [cell.training.get("seconds") for cell in point.row.cells if cell.training]
+    known = [spent(cell.training, "seconds") for cell in point.row.cells if cell.training]
     values = [float(each) for each in known if each is not None]
     return fmean(values) if values else None
 

@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
-from itertools import islice, takewhile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from shlex import quote
 
@@ -129,7 +129,7 @@ class Slurm(Executor):
         while self.waiting and (room := self._room() if limited else self._most()) > 0:
             devices = self.waiting[0].devices
             most = min(ARRAY, room) if limited else ARRAY  # SLURM's cap for an array is never raised again
-            alike = list(islice(takewhile(lambda job: job.devices == devices, self.waiting), most))  # noqa: B023
+            alike = list(islice(self._alike(), most))
             sent = dict(zip(self._array(alike, devices, room), alike, strict=True))
             self.submitted |= (
                 sent  # before the notes, which an interrupt or a full disk may end: they are cancelled then
@@ -138,6 +138,21 @@ class Slurm(Executor):
                 self.waiting.popleft()
             for identity, job in sent.items():
                 submissions.remember(self.folder, identity, job, self.name)
+
+    def _alike(self) -> Iterator[Job]:
+        """The first jobs that may go into one array: of as many devices, none waits for another of them, and all of
+        them wait for others or none does."""
+        first, names = self.waiting[0], set[str]()
+        for job in self.waiting:
+            if job.devices != first.devices or bool(job.after) != bool(first.after) or not names.isdisjoint(job.after):
+                return
+            names.add(job.name)
+            yield job
+
+    def _arrays_before(self, jobs: list[Job]) -> list[str]:
+        """The arrays that hold what these jobs have to wait for. SLURM has one such list for a whole array."""
+        names = {name for job in jobs for name in job.after}
+        return sorted({identity.partition("_")[0] for identity, job in self.submitted.items() if job.name in names})
 
     def _most(self) -> int:
         """How many jobs an array may run at a time if there is no other."""
@@ -158,6 +173,8 @@ class Slurm(Executor):
         engine.update_parameters(
             **parameters(self.config, self.gpus * devices), job_name=self.name, array_parallelism=cap
         )
+        if before := self._arrays_before(jobs):  # however they end: a job says itself what it lacks
+            engine.update_parameters(dependency=":".join(["afterany", *before]))
         try:
             with contextlib.redirect_stderr(io.StringIO()), engine.batch():
                 sent = [engine.submit(Task(self._command(job), job.log, str(self.folder))) for job in jobs]

@@ -77,7 +77,8 @@ def left(folder: Path) -> Iterator[tuple[str, Job, str]]:
             continue
         try:
             owner, user, name = said["owner"], said["user"], str(said["name"])
-            job = Job(**{**said["job"], "command": tuple(said["job"]["command"])})
+            lists = {key: tuple(said["job"].get(key, ())) for key in ("command", "after")}
+            job = Job(**{**said["job"], **lists})
             free = owner is None or (owner["host"] == socket.gethostname() and not alive(owner["pid"], owner["began"]))
         except (KeyError, TypeError):
             logging.getLogger(__name__).warning("%s says nothing of a job that this version can read; it stays.", path)

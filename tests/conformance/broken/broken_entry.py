@@ -101,7 +101,7 @@ MODALITIES = (
     "Good NoModality TakesAll Flattened OfTheBatch InPlace OtherType OwnNoise Silent WholeNoise MeasuresAll Refits "
     "OnTheCpu"
 )
-EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting"
+EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting Hasty"
 
 
 @hookimpl

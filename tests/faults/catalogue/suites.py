@@ -24,6 +24,27 @@ SUITES = (
     Fault("no length of training", "needs 'steps' or 'epochs'", suite("steps: 30, ", "")),
     Fault("a seed twice", "seeds must be at least one, each once", suite("[0, 1]", "[1, 1]")),
     Fault("a component twice", "method 'idle' is listed twice", suite("idle]", "idle, idle]")),
+    Fault(
+        "a start that is no method of the suite",
+        "start: no method 'clasify' in this suite. Did you mean 'classify'?",
+        suite("idle]", "{use: idle, start: clasify}]"),
+    ),
+    Fault(
+        "a start that several methods may be",
+        "name one by its label",
+        suite("classify, idle]", "{use: classify, temperature: [1, 2]}, {use: idle, start: classify}]"),
+    ),
+    Fault(
+        "starts that go in a circle",
+        "which starts from 'one': a circle",
+        suite("classify, idle]", "{use: classify, label: one, start: two}, {use: idle, label: two, start: one}]"),
+    ),
+    Fault(
+        "a start on data of another shape",
+        "cannot start from classify on digits: the weights do not fit",
+        suite("idle]", "{use: idle, start: {method: classify, dataset: digits}}]"),
+        RUN,
+    ),
     Fault("all cells excluded", "is excluded", suite("evaluators:", "exclude: [{seed: [0, 1]}]\nevaluators:")),
     Fault("a number that begins with 0", "010 is 8 to YAML", suite("[0, 1]", "[010]")),
     Fault("a number with a colon", "1:30 is 90 to YAML", suite("steps: 30", "steps: 1:30")),

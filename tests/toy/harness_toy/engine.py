@@ -15,6 +15,7 @@ SHELL = """
 trap 'HELD= RESTARTED= stopped=1; [ -z "$job" ] || kill $job' TERM
 run() { "$@" & job=$!; wait $job; code=$?; while kill -0 $job 2> /dev/null; do wait $job; code=$?; done; }
 while [ -e "$HELD" ]; do sleep 0.05; done
+for each in $AFTER; do while [ -e "$each" ] && [ ! -e "$each/code" ]; do sleep 0.05; done; done
 code=143
 [ -n "$stopped" ] || run "$@"
 if [ $code -gt 128 ] && [ -n "$RESTARTED" ]; then touch "$RESTARTED"; run "$@"; fi
@@ -41,6 +42,7 @@ class Engine(Executor):
         folder.joinpath("job.json").write_text(json.dumps([job.name, job.command, job.log]))
         Path(job.log).parent.mkdir(parents=True, exist_ok=True)
         names = {"FOLDER": folder, "HELD": self.held if job.command[0] == "cell" else "", "RESTARTED": restarted or ""}
+        names["AFTER"] = " ".join(str(self.running[name]) for name in job.after if name in self.running)
         with Path(job.log).open("a") as log:
             process = subprocess.Popen(
                 ["sh", "-c", SHELL, "sh", sys.executable, "-m", "harness", *job.command],

@@ -1,0 +1,69 @@
+"""What a cell starts from, as the results folder has it: another cell's trained model.
+
+cells/<id>/start.json   the model that a training which has not ended began with; then training.json says it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.base.atomic_files import DamagedError, broken, read_json, write_json
+from harness.base.outcome import Outcome
+from harness.store.cell_folder import CellFolder
+from harness.store.records import spent, with_todays_names
+from harness.store.schemas import START
+from harness.suite.cell import Cell
+
+SPENT = ("seconds", "samples")  # what a training costs that adds up over those it builds on
+
+
+def lacking(start: Cell, folder: CellFolder) -> Outcome | None:
+    """How a cell ends that cannot begin, as what it starts from is not trained; None if that is. `folder`: its start's.
+    A start whose scoring failed alone is as good as any."""
+    if folder.training.exists():
+        return None
+    failure = folder.failure()
+    if failure is None or failure["status"] == "interrupted":
+        return Outcome("interrupted", f"its start '{start.name()}' is not trained yet", None, 1)
+    how = "failed" if failure["status"] == "failed" else f"failed ({failure['status']})"
+    return Outcome(failure["status"], f"its start '{start.name()}' {how}: {failure['message']}", None, 1)
+
+
+def begun_with(start: Cell, folder: CellFolder) -> dict[str, Any]:
+    """What a training records of its start: id, the seal of its model, and what that has cost, with all before it.
+
+    Raises RuntimeError if the model is not what its training left.
+    """
+    training = with_todays_names(read_json(folder.training)) or {}
+    sealed = training.get("model")
+    reason = broken(folder.model, sealed, read=True) if folder.model.exists() else "it is gone"
+    if reason:
+        raise RuntimeError(
+            f"{folder.model}: the model of its start '{start.name()}' is damaged ({reason}); run again, for another one"
+        )
+    return {"id": start.id, "model": sealed, **{name: spent(training, name) for name in SPENT}}
+
+
+def begin(folder: CellFolder, begins: Mapping[str, Any]) -> bool:
+    """Remove what a cell has of a training that began with another model, scores first, and write down which one it
+    begins with now, unless it is trained. Whether anything was removed. Its process must hold the cell."""
+    removed = (folder.training.exists() or folder.checkpoint.exists()) and _model(folder) != begins["model"]
+    if removed:
+        for path in sorted(folder.evaluations.glob("[!.]*")):
+            path.unlink(missing_ok=True)
+        for path in (folder.checkpoint, folder.steps, folder.training, folder.model):
+            path.unlink(missing_ok=True)
+    if not folder.training.exists():
+        write_json(folder.start, begins)
+    return removed
+
+
+def _model(folder: CellFolder) -> Any:
+    """With which model the cell's training began; None if nothing tells."""
+    try:
+        if (training := read_json(folder.training)) is not None:
+            return (training.get("start") or {}).get("model")
+        return (read_json(folder.start, START) or {}).get("model")
+    except DamagedError:
+        return None

@@ -1,0 +1,117 @@
+"""What cells start from: the key `start` of a method's entry, and the entry of the suite that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
+
+from harness.base.errors import UsageError, nearest
+from harness.plugins.options import KeyPath
+from harness.suite.cell import Cell
+from harness.suite.matrix import HasComponent, names_of
+
+START = "start"
+KEYS = ("method", "budget", "dataset")
+LONGEST = 100  # of a chain of starts: more are a slip of the hand, or meant to fill the memory
+
+Where = Callable[[KeyPath], str]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The method, by label or name, whose trained backbone a method's cells start from. `budget`, `dataset`: where
+    that method's cell has others there than as it stands in the matrix."""
+
+    method: str
+    budget: Mapping[str, Any]
+    dataset: Any
+    path: KeyPath
+
+
+class Starting(HasComponent, Protocol):
+    @property
+    def start(self) -> Start | None: ...
+
+
+N = TypeVar("N", bound=HasComponent)
+S = TypeVar("S", bound=Starting)
+
+
+def read_start(given: Any, path: KeyPath, where: Where) -> Start:
+    """`start: simclr`, or `start: {method: simclr, budget: {steps: 500}, dataset: glyphs}`. Raises UsageError."""
+    said = {"method": given} if isinstance(given, str) else given
+    if not isinstance(said, dict) or not isinstance(said.get("method"), str):
+        raise UsageError(
+            f"{where(path)}: a start is the label of a method, or '{{method: label, budget: {{...}}, dataset: name}}', "
+            f"not {given!r}."
+        )
+    for key in said:
+        if key not in KEYS:
+            raise UsageError(f"{where((*path, key))}: a start has no '{key}'.{nearest(str(key), KEYS)}")
+    budget = said.get("budget") or {}
+    if not isinstance(budget, dict):
+        raise UsageError(f"{where((*path, 'budget'))}: budget must be a mapping of names to values, not {budget!r}.")
+    return Start(said["method"], budget, said.get("dataset"), path)
+
+
+def named(kind: str, name: str, entries: Sequence[N]) -> N | None:
+    """The entry with this label, or else the only one of this name; None if there is none. Raises UsageError if several
+    have the name."""
+    found = [each for each in entries if each.component.label == name]
+    found = found[:1] or [each for each in entries if name in names_of(each.component)]
+    labels = list(dict.fromkeys(each.component.label for each in found))
+    if len(labels) > 1:
+        raise UsageError(f"{kind} '{name}' may be any of {', '.join(map(repr, labels))}: name one by its label.")
+    return found[0] if found else None
+
+
+def parents(entries: Sequence[S], where: Where) -> dict[int, S]:
+    """By the id() of each method's entry that has a start, the entry that it means. Raises UsageError for a start that
+    is none of the suite, or may be several, and for those that lead back to where they began."""
+    found: dict[int, S] = {}
+    for entry in entries:
+        if entry.start is None:
+            continue
+        try:
+            parent = named("method", entry.start.method, entries)
+        except UsageError as error:
+            raise UsageError(f"{where(entry.start.path)}: start: {error}") from error
+        if parent is None:
+            known = [each.component.label for each in entries]
+            raise UsageError(
+                f"{where(entry.start.path)}: start: no method '{entry.start.method}' in this suite."
+                f"{nearest(entry.start.method, known)}"
+            )
+        found[id(entry)] = parent
+    for entry in entries:
+        _refuse_circle(entry, found, where)
+    return found
+
+
+def _refuse_circle(entry: S, found: Mapping[int, S], where: Where) -> None:
+    way = [entry]
+    while (parent := found.get(id(way[-1]))) is not None:
+        if any(parent is each for each in way):
+            circle = way[next(i for i, each in enumerate(way) if each is parent) :]
+            names = [f"'{each.component.label}'" for each in (*circle[1:], parent)]
+            place, *others = (where(each.start.path) for each in circle if each.start)
+            raise UsageError(
+                f"{place}: start: '{parent.component.label}' starts from {', which starts from '.join(names)}: a circle"
+                f"{''.join(f', {each}' for each in others)}."
+            )
+        way.append(parent)
+        if len(way) > LONGEST:
+            place = where(entry.start.path if entry.start else ())
+            raise UsageError(f"{place}: start: a chain of more than {LONGEST} starts is too long.")
+
+
+def with_starts(listed: Mapping[str, Cell]) -> dict[str, Cell]:
+    """The cells of a matrix and what they start from, which comes before them. What the matrix does not list is trained
+    for the others' sake and not scored."""
+    ordered: dict[str, Cell] = {}
+    for cell in listed.values():
+        for each in reversed([cell, *cell.ancestors]):
+            if each.id not in ordered:
+                ordered[each.id] = listed.get(each.id) or replace(each, scored=False)
+    return ordered
