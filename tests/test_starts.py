@@ -87,7 +87,7 @@ def test_a_start_gives_its_backbone_and_nothing_else(ran: tuple[Store, Plan, str
         assert cell.start is not None
         data = building.load_data(cell.dataset, torch.device("cpu"))
         start = load_file(store.cell(cell.start.id).model)
-        backbone = cell.backbone.spec.load()(cell.backbone.config, data.train.sample_shape)
+        backbone = cell.backbone.spec.load()(cell.backbone.config, data.modality.shape)
         backbone.load_state_dict(
             {key.removeprefix("backbone."): each for key, each in start.items() if key.startswith("backbone.")}
         )
