@@ -45,11 +45,21 @@ def test_the_documented_suite_is_read_as_its_comments_say(tmp_path: Path) -> Non
     assert len([cell for cell in plan.cells.values() if cell.seed == 1]) == 4
 
 
-def test_the_readmes_suite_is_valid(tmp_path: Path) -> None:
-    (tmp_path / "my-arrays.npz").write_bytes(b"content")
+def test_the_documented_matrices_and_starts_are_valid(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("a,label\n1,x\n")
+    for number, text in enumerate(each for each in blocks(SUITES, "yaml")[1:] if "matrix" in each):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(text)
+        assert len(Plan.of(load_suite(path, registry())).cells) > 1
+
+
+def test_the_readmes_suites_are_valid(tmp_path: Path) -> None:
+    for name in ("my-arrays.npz", "my-table.csv"):
+        (tmp_path / name).write_bytes(b"content")
     path = tmp_path / "suite.yaml"
-    path.write_text(blocks(README, "yaml")[0])
-    assert len(Plan.of(load_suite(path, registry())).cells) == 15
+    for number, cells in enumerate((15, 3)):
+        path.write_text(blocks(README, "yaml")[number])
+        assert len(Plan.of(load_suite(path, registry())).cells) == cells
 
 
 @pytest.mark.parametrize(
