@@ -42,7 +42,9 @@ What the component meets:
   the few-shot accuracy of its own `adapt` is 10 points above that of the same training at a learning rate near zero,
   after 160 steps at most, and if its loss is lower with the right labels than with others; choose options that make it
   small and quick. A buffer of which each step replaces the same part is a queue that stands still. With another test
-  split it starts and learns the same. If it is `distributed`, a step of two processes is compared with that of one.
+  split it starts and learns the same. If it is `distributed`, a step of two processes is compared with that of one. A
+  method for other samples is tried on a registered data set by a registered backbone: `check_method("simcse",
+  data="my-texts", backbone="my-encoder")`.
 - A **backbone** for images is built for 3x32x32, and for 1x28x28 and 3x21x17 unless it refuses them with a UsageError.
   Its features depend on every channel and every quarter of an image. One for vectors is built for 12 numbers, one for
   text tokenizes a few sentences; for another modality, `data=` names a data set that gives it.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
+from unittest import mock
 
 import pytest
 import torch
@@ -42,23 +44,38 @@ from harness.base.checkpoint_interval import Interval
 from harness.learning.building import as_taken
 from harness.learning.data.duplicates import shared_with, shared_with_train
 from harness.learning.training import train
+from harness.plugins.manager import installed
+from harness.plugins.registry import registry
 from harness.suite.budget import Budget
+from harness.testing import check_backbone, check_dataset, check_method, check_modality
 from harness.testing.problem import image_data
 from tests import pages
 
 CPU = torch.device("cpu")
 
 
+PROJECT = """\
+[project]
+name = "sounds"
+version = "1.0"
+dependencies = []
+[project.entry-points.harness]
+sounds = "sounds"
+"""
+
+
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The parts that docs/plugins/modality.md shows."""
+    """The plugin that docs/plugins/modality.md shows, as if it were installed."""
     folder = tmp_path_factory.mktemp("sounds")
-    pages.place(pages.files("plugins/modality.md"), folder)
-    sys.path.insert(0, str(folder))
-    try:
+    pages.place({**pages.files("plugins/modality.md"), "pyproject.toml": PROJECT}, folder)
+    path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    with mock.patch.object(sys, "path", [str(folder), *sys.path]), mock.patch.dict(os.environ, {"PYTHONPATH": path}):
+        installed.cache_clear()
+        registry.cache_clear()
         yield __import__("sounds_parts")
-    finally:
-        sys.path.remove(str(folder))
+    installed.cache_clear()
+    registry.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +93,16 @@ def simclr(sounds: ModuleType, data: Data) -> Method:
 def protonet(sounds: ModuleType, data: Data) -> Method:
     torch.manual_seed(0)
     return ProtoNet(sounds.Waves(NoOptions(), data.modality.shape), ProtoNetConfig(ways=4), data)
+
+
+@pytest.mark.usefixtures("sounds")
+def test_the_pages_plugin_conforms() -> None:
+    check_modality("tones")
+    check_dataset("tones")
+    check_backbone("waves", data="tones")
+    check_method("simclr", projection_dim=16, data="tones", backbone="waves")
+    with pytest.raises(UsageError, match="give both data and backbone"):
+        check_method("simclr", data="tones")
 
 
 def fit(method: Method, data: Data, checkpoint: Path, rate: float = 3e-3) -> list[float]:

@@ -19,7 +19,7 @@ def adapt_gives_logits(subject: MethodSubject) -> None:
     method = subject.build().eval()
     given = adaptation(method, subject.data, episodes=2)
     logits = given.logits(method)
-    expected = (*given.query_labels.shape, ways_of(method))
+    expected = (*given.query_labels.shape, ways_of(method, subject.data))
     if logits.shape != expected or not logits.isfinite().all():
         what = "not finite" if logits.shape == expected else f"{tuple(logits.shape)}, not {expected}"
         raise Fault(

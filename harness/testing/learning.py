@@ -92,7 +92,7 @@ def it_can_be_saved_and_loaded(subject: MethodSubject) -> None:
         subject.train(trained, FEW)
 
     def features(method: Method) -> Tensor:
-        return method.eval().encode(subject.images()).detach()
+        return method.eval().encode(subject.inputs()).detach()
 
     def next_loss(method: Method) -> Tensor:
         assert method.batches is not None

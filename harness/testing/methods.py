@@ -12,19 +12,24 @@ from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Source, Views
 from harness.testing import adapting, content, declared, devices, encoders, learning
 from harness.testing.declared import component
-from harness.testing.problem import DESCRIBED
+from harness.testing.problem import DESCRIBED, small_net
 from harness.testing.ranks import two_devices_learn_what_one_does
 from harness.testing.report import Fault, conform
 from harness.testing.subjects import BATCH, MethodSubject, adaptation, scalar
 from harness.testing.unchanged import network_kept, never_seeds, random_states_kept, settings_kept
 
 
-def check_method(name: str, **options: Any) -> None:
-    """Build, train and use a registered method on the kit's own data, with these options of its `Config`.
+def check_method(name: str, *, data: str | None = None, backbone: str | None = None, **options: Any) -> None:
+    """Build, train and use a registered method, with these options of its `Config`, on the kit's own images; or, if it
+    is for other samples, on a registered data set `data` (with the splits train and test) by a registered `backbone`.
 
     Raises ConformanceError with every check that failed.
     """
-    subject = MethodSubject(component("method", name, options))
+    if (data is None) != (backbone is None):
+        raise UsageError("check_method: give both data and backbone, or none of them.")
+    dataset = None if data is None else component("dataset", data, {})
+    network = small_net() if backbone is None else component("backbone", backbone, {})
+    subject = MethodSubject(component("method", name, options), dataset, network)
     conform(f"method '{name}'", subject, CHECKS, NEEDED)
 
 
@@ -64,18 +69,18 @@ def the_loss_is_a_scalar(subject: MethodSubject) -> None:
 def encode_takes_any_batch(subject: MethodSubject) -> None:
     """`encode`: (N, C, H, W) -> (N, D) for all N, with the same D."""
     method = subject.build().eval()
-    encoders.check_sizes(method.encode, subject.images())
+    encoders.check_sizes(method.encode, subject.inputs())
 
 
 def features_are_finite_floats(subject: MethodSubject) -> None:
     """What evaluators can use."""
     with torch.no_grad():
-        encoders.check_values(subject.build().eval().encode(subject.images()))
+        encoders.check_values(subject.build().eval().encode(subject.inputs()))
 
 
 def samples_are_encoded_apart(subject: MethodSubject) -> None:
     """In eval mode, no image has a part in another's features."""
-    encoders.check_apart(subject.trained(3).eval().encode, subject.images())
+    encoders.check_apart(subject.trained(3).eval().encode, subject.inputs())
 
 
 def no_label_reaches_a_loss_of_views(subject: MethodSubject) -> None:
@@ -122,7 +127,7 @@ def encoding_draws_no_random_numbers(subject: MethodSubject) -> None:
 
 def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
     """`encode` and `adapt` change no weight, buffer, mode or gradient, nor `encode` its images."""
-    method, images = subject.build().eval(), subject.images()
+    method, images = subject.build().eval(), subject.inputs()
     with network_kept(method, "encoding or adapting"):
         encoders.check_input_kept(method.encode, images)
         adaptation(method, subject.data, episodes=2).logits(method)
@@ -142,7 +147,7 @@ def _use(subject: MethodSubject, method: Method, device: torch.device | None = N
     if method.batches is not None:
         scalar(method, devices.moved(subject.batch(method.batches), device)).backward()
         method.after_step(0, 10)
-    features = method.eval().encode(subject.images().to(device))
+    features = method.eval().encode(subject.inputs().to(device))
     if features.device.type != device.type:
         raise Fault(f"features of images on {device.type} are on {features.device.type}", "keep them where they are")
 

@@ -78,15 +78,18 @@ def _stripes(number: int, side: int, generator: torch.Generator) -> Split:
 
 
 def relabelled(data: Data) -> Data:
-    """The same images in the same order; the training labels belong to others of them."""
+    """The same samples in the same order; the training labels belong to others of them."""
     train = data.train
     moved = Split(train.samples, train.labels.flip(0), train.classes)
     return replace(data, splits={**data.splits, "train": moved})
 
 
 def tested_elsewhere(data: Data) -> Data:
-    """The same `train`; `test` has negatives of its images with their labels, some twice and others not."""
-    test = data.split("test")
+    """The same `train`; `test` has other samples, negatives of images or those of `train` backwards, with its labels,
+    some twice and others not."""
+    test, train = data.split("test"), data.train
     picked = torch.arange(len(test)).square() % len(test)
-    changed = Split(255 - at(test.samples, picked), test.labels[picked], test.classes)
+    samples = at(test.samples, picked)
+    other = 255 - samples if samples.dtype == torch.uint8 else at(train.samples, len(train) - 1 - picked % len(train))
+    changed = Split(other, test.labels[picked], test.classes)
     return replace(data, splits={**data.splits, "test": changed})

@@ -32,7 +32,7 @@ from harness.learning.ddp import data_parallel
 from harness.learning.training import seed_all
 from harness.plugins.manager import Origin
 from harness.plugins.options import as_plain, parse
-from harness.plugins.registry import Spec
+from harness.plugins.registry import Kind, Spec
 from harness.running.ranks import NOTICE_SECONDS, join, leave
 from harness.suite.cell import Component
 from harness.testing.report import Fault
@@ -141,7 +141,9 @@ def _words(other: subprocess.Popen[bytes], folder: Path, error: Exception) -> st
 def _beside(other: subprocess.Popen[bytes], subject: MethodSubject, folder: Path) -> Mapping[str, Tensor]:
     assert other.stdin
     assert other.stdout
-    told = {**described(subject.component), "threads": torch.get_num_threads(), "folder": str(folder)}
+    parts = {"method": subject.component, "backbone": subject.backbone, "dataset": subject.dataset}
+    given = {kind: described(each) for kind, each in parts.items() if each}
+    told = {"parts": given, "threads": torch.get_num_threads(), "folder": str(folder)}
     other.stdin.write(json.dumps(told).encode())
     other.stdin.close()
     if READY not in iter(other.stdout.readline, b""):  # a plugin may print something before
@@ -157,14 +159,17 @@ def described(component: Component) -> dict[str, Any]:
     """As JSON; the other process need not have the plugin registered."""
     config = type(component.config)
     place = f"{config.__module__}:{config.__qualname__}"
-    return {"target": component.spec.target, "config": place, "options": as_plain(component.config)}
+    spec = component.spec
+    options = as_plain(component.config)
+    return {"target": spec.target, "modality": spec.modality, "config": place, "options": options}
 
 
-def component(told: Mapping[str, Any]) -> Component:
+def component(kind: Kind, told: Mapping[str, Any]) -> Component:
     """What was `described`."""
     module, _, name = told["config"].partition(":")
     config: type = getattr(importlib.import_module(module), name)
-    spec = Spec("method", told["target"], told["target"], config, Origin("testing", "rep-harness", ""))
+    origin = Origin("testing", "rep-harness", "")
+    spec = Spec(kind, told["target"], told["target"], config, origin, modality=told["modality"])
     return Component(spec, parse(config, told["options"], str), spec.name)
 
 
@@ -173,7 +178,10 @@ def main() -> None:
     told = json.load(sys.stdin)
     try:
         torch.set_num_threads(told["threads"])
-        subject = MethodSubject(component(told))
+        parts = told["parts"]
+        dataset = component("dataset", parts["dataset"]) if "dataset" in parts else None
+        method, backbone = component("method", parts["method"]), component("backbone", parts["backbone"])
+        subject = MethodSubject(method, dataset, backbone)
         assert isinstance(subject.build(), Method)
         sys.stdout.buffer.write(READY)
         sys.stdout.flush()

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from harness.base.checkpoint_interval import Interval
-from harness.learning.building import build
+from harness.learning.building import as_taken, build, load_data
 from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Episodes, Source, gather_episodes
 from harness.learning.data.episodes import draw_episodes
 from harness.learning.data.splits import Data
+from harness.learning.data.streaming import at
 from harness.learning.training import seed_all, train
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component
@@ -31,13 +32,20 @@ NOWHERE, NEVER = Path("no-checkpoint"), Interval()  # of a checkpoint that is ne
 
 @dataclass(frozen=True)
 class MethodSubject:
-    """A registered method with its options."""
+    """A registered method with its options; on the kit's own problem, or on another data set with another backbone."""
 
     component: Component
+    dataset: Component | None = None
+    backbone: Component = field(default_factory=small_net)
 
     @cached_property
     def data(self) -> Data:
-        return gratings()
+        """As the backbone takes them."""
+        if self.dataset is None:
+            return gratings()
+        data = load_data(self.dataset, torch.device("cpu"))
+        network = self.backbone.spec.load()(self.backbone.config, data.modality.shape)
+        return as_taken(network, data)
 
     @cached_property
     def relabelled(self) -> Data:
@@ -51,7 +59,7 @@ class MethodSubject:
 
     def build(self, seed: int = 0, data: Data | None = None) -> Method:
         dataset = small_net()  # of a cell, only method, backbone and seed have a part in building
-        cell = Cell("conformance", self.component, small_net(), dataset, seed, self.budget(1))
+        cell = Cell("conformance", self.component, self.backbone, dataset, seed, self.budget(1))
         return build(cell, data or self.data).method
 
     def budget(self, steps: int) -> Budget:
@@ -88,9 +96,9 @@ class MethodSubject:
     def batch(self, batches: Batches, step: int = 0, data: Data | None = None) -> Any:
         return batches.draw(Source(data or self.data, BATCH, 0), step)
 
-    def images(self, number: int = 12) -> Tensor:
-        """Normalised images (number, 1, 12, 12) of the test split."""
-        return self.data.inputs(cast(Tensor, self.data.split("test").samples)[:number])
+    def inputs(self, number: int = 12) -> Tensor:
+        """What a network sees of some samples of the test split."""
+        return self.data.inputs(at(self.data.split("test").samples, torch.arange(number)))
 
 
 def scalar(method: Method, batch: Any, seed: int = 0) -> Tensor:
@@ -100,8 +108,11 @@ def scalar(method: Method, batch: Any, seed: int = 0) -> Tensor:
     return loss["loss"] if isinstance(loss, dict) else loss
 
 
-def ways_of(method: Method) -> int:
-    return method.batches.ways if isinstance(method.batches, Episodes) else 5
+def ways_of(method: Method, data: Data) -> int:
+    """As it is trained, or else five, or as many as there are."""
+    if isinstance(method.batches, Episodes):
+        return method.batches.ways
+    return min(5, len(data.split("test").classes))
 
 
 class Adaptation(NamedTuple):
@@ -123,7 +134,7 @@ class Adaptation(NamedTuple):
 @torch.no_grad()
 def adaptation(method: Method, data: Data, episodes: int = EPISODES) -> Adaptation:
     """Episodes of the test split; the same for every method that asks for as many ways."""
-    split, ways = data.split("test"), ways_of(method)
+    split, ways = data.split("test"), ways_of(method, data)
     generator = torch.Generator().manual_seed(0)
     batch = gather_episodes(
         data, split.samples, draw_episodes(split.by_class, ways, SHOTS, QUERIES, episodes, generator)

@@ -62,7 +62,7 @@ VALID = yaml.safe_load(
         "{use: classify, label: other, mode: slow, sizes: [3], budget: {epochs: 1},"
         " start: {method: idle, budget: {steps: 3}, dataset: blobs}}]",
     )
-    + "  again: {use: nearest, split: train}\nmethods: {classify: {temperature: 2.0}}\n"
+    + "  again: {use: nearest, split: train, data: {use: blobs, classes: 3}}\nmethods: {classify: {temperature: 2.0}}\n"
     + f"backbones: {{flat: {{weights: {{file: {__file__}, key: a.b, prefix: c., strict: false}}}}}}\n"
     + "exclude: [{method: other, seed: 1}]\ninclude: [{method: idle, seed: 5}]\nexecutor: {use: local}\n"
 )
@@ -98,7 +98,7 @@ KEYS = (
     "split",
     "marker",
 )
-KEYS += ("weights", "file", "key", "prefix", "strict")
+KEYS += ("weights", "file", "key", "prefix", "strict", "data", "optimizer")
 keys = st.one_of(
     st.sampled_from(KEYS), st.sampled_from(TROUBLE), st.text(max_size=4), st.integers(-2, 2), st.booleans()
 )
