@@ -66,6 +66,11 @@ VALID = yaml.safe_load(
     + f"backbones: {{flat: {{weights: {{file: {__file__}, key: a.b, prefix: c., strict: false}}}}}}\n"
     + "exclude: [{method: other, seed: 1}]\ninclude: [{method: idle, seed: 5}]\nexecutor: {use: local}\n"
 )
+SEVERAL = {key: value for key, value in VALID.items() if key != "include"}
+SEVERAL["matrix"] = [
+    {**VALID["matrix"], "method": [*VALID["matrix"]["method"], "idle"]},
+    {**VALID["matrix"], "method": ["classify"], "seed": [7]},
+]
 TROUBLE = (
     *("", "${name}", "${matrix.seed}", "${matrix}", "${oc.env:HOME}", "${oc.decode:'1'}", "${", "}", "${${name}}"),
     *("../../etc/passwd", "/", "..", "a/b", "~nobody/x", "C:\\x", "a:b", "CON", "name.", "\u202ename", "É", "E\u0301"),
@@ -119,7 +124,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 @st.composite
 def altered(draw: st.DrawFn) -> str:
     """The valid suite with other values, missing keys and further ones."""
-    values = copy.deepcopy(VALID)
+    values = copy.deepcopy(draw(st.sampled_from((VALID, SEVERAL))))
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from([*places(values)] or [()]))
         if not path:
@@ -358,7 +363,8 @@ def test_pictures(data: st.DataObject, kind: str, room: Path) -> None:
 
 def test_the_documents_are_of_both_kinds() -> None:
     """A valid suite is among what is altered, or nothing would be tested but the parser."""
-    assert json.loads(json.dumps(VALID)) == VALID
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "suite.yaml").write_text(yaml.safe_dump(VALID))
-        assert here(["plan", "suite.yaml"], Path(folder))[0] == 0
+    assert json.loads(json.dumps([VALID, SEVERAL])) == [VALID, SEVERAL]
+    for valid in (VALID, SEVERAL):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "suite.yaml").write_text(yaml.safe_dump(valid))
+            assert here(["plan", "suite.yaml"], Path(folder))[0] == 0
