@@ -8,7 +8,6 @@ of `gather` their sum, so that the gradient is that of one device with the whole
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -34,7 +33,9 @@ def gather(tensor: Tensor, dim: int = 0) -> Tensor:
         return tensor
     if tensor.dtype in (torch.bfloat16, torch.float16):  # gradients are summed over ranks
         return gather(tensor.float(), dim).to(tensor.dtype)
-    return torch.cat(cast(Tensor, _Gather.apply(tensor)).unbind(0), dim)
+    from torch.distributed.nn.functional import all_gather  # not there where torch has no torch.distributed
+
+    return torch.cat(all_gather(tensor.contiguous()), dim)
 
 
 def own_part(tensor: Tensor, dim: int = 0) -> Tensor:
@@ -71,21 +72,3 @@ def _part(number: int) -> tuple[int, int]:
     if left:
         raise ValueError(f"{number} cannot be divided into {ranks()} equal parts")
     return rank() * length, length
-
-
-class _Gather(torch.autograd.Function):
-    """(...) on each rank -> (ranks, ...) on all."""
-
-    @staticmethod
-    def forward(_ctx: Any, tensor: Tensor) -> Tensor:
-        tensor = tensor.contiguous()
-        parts = [torch.empty_like(tensor) for _ in range(ranks())]
-        dist.all_gather(parts, tensor)
-        return torch.stack(parts)
-
-    @staticmethod
-    def backward(_ctx: Any, *slopes: Tensor) -> Tensor:
-        """Each rank's loss depends on all parts: what it says of this rank's part is added up."""
-        total = slopes[0].clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total[rank()]
