@@ -56,7 +56,7 @@ def test_a_job_parses_its_own_cell_and_no_other(seeds: int, suite: Write, tmp_pa
     cell = planfile.PlanFile(path, registry()).cell(id_)
     assert cell.as_json() == plan.cells[id_].as_json()
     assert [line["cell"] for line in parsed if "cell" in line] == [id_]
-    assert len(parsed) == 1 + 1 + 5  # the header, the cell, and its components and budgets
+    assert len(parsed) == 1 + 1 + 6  # the header, the cell, and its components, optimizer and budgets
     with pytest.raises(UsageError, match="has no cell 'nonsense'"):
         planfile.PlanFile(path, registry()).cell("nonsense")
 

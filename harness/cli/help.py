@@ -14,7 +14,7 @@ NO_PLUGINS = "--no-plugins"
 ABOUT_NO_PLUGINS = "Block every plugin that is not bundled, or the plugin or distribution NAME."
 COMMANDS = {
     "run": "Train and score what is left of a suite, then write and show its leaderboard.",
-    "plan": "List the cells of a suite with id and status (todo, running, done, or how it failed).",
+    "plan": "List the cells of a suite: id, what they start from, status (todo, running, done, or how it failed).",
     "list": "List the components that plugins registered.",
     "plugins": "Show which distribution brought which plugin, what each registers, and what is blocked or broken.",
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",

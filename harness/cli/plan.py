@@ -35,7 +35,7 @@ def plan(
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
     ] = None,
 ) -> None:
-    """List the cells of a suite with id, what they start from, and status (todo, running, done, or how it failed)."""
+    """List the cells of a suite: id, what they start from, status (todo, running, done, or how it failed)."""
     use(plugin)
     known = registry()
     report(known)

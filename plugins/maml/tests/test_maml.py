@@ -395,4 +395,4 @@ def test_compiling_is_refused_with_the_place_in_the_suite(name: str) -> None:
     dataset = Component(known.get("dataset", "digits"), known.get("dataset", "digits").config(), "digits")
     cell = Cell("s", method, backbone, dataset, 0, Budget(steps=1, compile=True), harness="0")
     with pytest.raises(UsageError, match=rf"suite.yaml:3: {name} cannot be compiled"):
-        check_cell(cell, [], DATA)
+        check_cell(cell, [], DATA, {})
