@@ -21,7 +21,7 @@ from harness.reporting.leaderboard.tables import Row, build
 from harness.reporting.leaderboard.text import letters
 from harness.reporting.leaderboard.view import View
 from harness.store.records import CellRecord
-from tests.records import component, metric, record
+from tests.records import component, evaluation, metric, record
 
 FORMATS: tuple[Format, ...] = ("markdown", "csv", "html")
 
@@ -313,6 +313,28 @@ def test_a_pivot_has_data_sets_for_columns() -> None:
         "mean_rank": "1.5",  # second on x, first on y
     }
     assert [float(lines[1][key]) for key in ("x · conv4", "y · conv4")] == pytest.approx([0.9, 0.9])
+
+
+def test_a_pivot_has_what_an_evaluator_scores_on_for_columns() -> None:
+    """The same evaluator on data of its own is the same metric; with other options it is another."""
+
+    def scored(label: str, value: float, **options: Any) -> dict[str, Any]:
+        return evaluation(label, {"accuracy": metric(value, shown="percent")}, **options)
+
+    def elsewhere(label: str, value: float, **options: Any) -> dict[str, Any]:
+        found = scored(label, value, **options)
+        return found | {"evaluator": found["evaluator"] | {"data": component("y")}}
+
+    found = {"own": scored("knn", 0.9), "y": elsewhere("knn on y", 0.6), "z": elsewhere("of three", 0.5, k=3)}
+    records = [record("a", seed, evaluations=found, dataset=component("x")) for seed in range(2)]
+    shown = " ".join(render(records, view=View(pivot=True)).split())
+    assert "## knn | method | x · conv4 | x · conv4 → y | mean rank |" in shown
+    assert "## of three | method | x · conv4 → y | mean rank |" in shown
+    lines = {
+        each["metric"]: each for each in csv.DictReader(io.StringIO(render(records, "csv", view=View(pivot=True))))
+    }
+    assert (lines["knn"]["x · conv4"], lines["knn"]["x · conv4 → y"]) == ("0.9", "0.6")
+    assert (lines["of three"]["x · conv4"], lines["of three"]["x · conv4 → y"]) == ("", "0.5")
 
 
 @pytest.mark.parametrize("output", FORMATS)

@@ -35,9 +35,12 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Pivot:
-    """One metric of an evaluator, on its cells' data and on data of its own. Scores are by row and place."""
+    """One metric of an evaluator, on its cells' data and on data of its own. Scores are by row and place. `title`: what
+    it is called on the cells' own data, or else on each of the others; `full`, unshortened."""
 
     column: Column
+    title: str
+    full: str
     places: tuple[Place, ...]
     rows: tuple[tuple[str, str, tuple[tuple[Row, Score, Column] | None, ...]], ...]  # in full, shortened, scores
 
@@ -53,7 +56,7 @@ def pivoted(tables: Sequence[Table]) -> list[Pivot]:
         for index, column in enumerate(table.columns):
             places.setdefault(column.alike, []).append(Place(table, index))
     pivots = [_pivot(sorted(each, key=lambda place: natural(place.full))) for each in places.values()]
-    return sorted(pivots, key=lambda pivot: natural(pivot.column.full))
+    return sorted(pivots, key=lambda pivot: natural(pivot.full))
 
 
 def _pivot(places: Sequence[Place]) -> Pivot:
@@ -69,8 +72,10 @@ def _pivot(places: Sequence[Place]) -> Pivot:
         for (key, full), label in zip(labels.items(), shortened(list(labels.values()), ROW), strict=True)
     ]
     rows.sort(key=lambda row: (mean_rank(row[2]) or float("inf"), natural(row[0])))
-    named = min(places, key=lambda place: (bool(place.column.on), natural(place.column.full)))
-    return Pivot(named.column, tuple(places), tuple(rows))
+    columns = [place.column for place in places]
+    named = [column for column in columns if not column.on][:1] or columns
+    titles, full = (" / ".join(dict.fromkeys(each)) for each in zip(*((c.title, c.full) for c in named), strict=True))
+    return Pivot(named[0], titles, full, tuple(places), tuple(rows))
 
 
 def mean_rank(cells: Sequence[tuple[Row, Score, Column] | None]) -> float | None:
@@ -81,7 +86,7 @@ def mean_rank(cells: Sequence[tuple[Row, Score, Column] | None]) -> float | None
 
 def pivots(tables: Sequence[Table]) -> list[tuple[str, Grid, list[str]]]:
     """Title, grid and notes of each."""
-    return [(each.column.title, _grid(each), _notes(each)) for each in pivoted(tables)]
+    return [(each.title, _grid(each), _notes(each)) for each in pivoted(tables)]
 
 
 def _grid(pivot: Pivot) -> Grid:

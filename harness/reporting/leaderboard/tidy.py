@@ -50,7 +50,7 @@ def pivot_frame(tables: Sequence[Table]) -> pd.DataFrame:
     pivots = pivoted(tables)
     lines = [
         {
-            "metric": pivot.column.full,
+            "metric": pivot.full,
             pivot.by: label,
             **{place.full: cell and cell[1].interval.mean for place, cell in zip(pivot.places, cells, strict=True)},
             "mean_rank": mean_rank(cells),
