@@ -44,6 +44,7 @@ def show(
     console.print(Text.assemble((f"{known} {spec.name}", "bold"), f"\n{spec.summary}"))
     about = {
         "paper:": spec.paper,
+        {"dataset": "gives:", "backbone": "takes:"}.get(spec.kind, ""): spec.modality,
         "from:": f"{spec.origin.distribution} {spec.origin.version}, {spec.target}",
         "recipe:": ", ".join(f"{key} {value}" for key, value in spec.budget.items()),
     }

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from harness_backbones import Conv4Config, ResNetConfig
+from harness_backbones import Conv4Config, MLPConfig, ResNetConfig
 from harness_backbones.conv4 import Conv4
+from harness_backbones.mlp import MLP
 from harness_backbones.resnet import resnet18, resnet50
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from harness import VectorShape
 
 
 @pytest.mark.parametrize(
@@ -85,3 +88,17 @@ def test_resnet_stem_fits_the_image(
 def test_resnet50_has_2048_features() -> None:
     network = resnet50(ResNetConfig(), (1, 8, 8))
     assert network(torch.randn(2, 1, 8, 8)).shape == (2, network.feature_dim) == (2, 2048)
+
+
+def test_the_perceptron_is_its_layers_one_after_the_other() -> None:
+    torch.manual_seed(0)
+    network = MLP(MLPConfig(width=4, depth=2), VectorShape(3)).eval()
+    weights = {name: value.double() for name, value in network.state_dict().items()}
+    given = torch.randn(5, 3)
+    hidden = given.double() @ weights["layers.0.weight"].T
+    scale = (weights["layers.1.running_var"] + 1e-5).sqrt()
+    hidden = ((hidden - weights["layers.1.running_mean"]) / scale).clamp_min(0)
+    expected = hidden @ weights["layers.3.weight"].T + weights["layers.3.bias"]
+    torch.testing.assert_close(network(given).double(), expected, atol=1e-6, rtol=1e-5)
+    assert network.feature_dim == 4
+    assert len(MLP(MLPConfig(depth=1), VectorShape(3)).layers) == 1
