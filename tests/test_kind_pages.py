@@ -28,7 +28,7 @@ matrix:
 budget: {steps: 5, batch_size: 16, optimizer: {use: lookahead, every: 2}}
 evaluators:
   centroid: {}
-  rankme: {}
+  directions: {}
 executor: one-by-one
 """
 
@@ -100,7 +100,7 @@ def test_the_examples_of_all_kinds_run_together_and_every_hook_is_called(harness
     assert run == {"cells": {"done": 3}}
     assert (cell["method"], cell["seed"], cell["status"]) == ("barlow (width=32)", 0, "ok")
     assert 0 <= cell["centroid accuracy"] <= 1
-    assert 1 <= cell["rankme effective rank"] <= 32
+    assert 1 <= cell["directions effective rank"] <= 32
     for steps in (tmp_path / "results" / "kinds" / "cells").glob("*/steps.jsonl"):
         assert {"loss", "invariance"} < set(json.loads(steps.read_text().splitlines()[-1]))
     met = [line.split() for line in (tmp_path / "witnessed").read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""Registers `knn`, `linear` and `fewshot`."""
+"""Registers the evaluators, with their options."""
 
 from __future__ import annotations
 
@@ -59,6 +59,13 @@ class FewShotConfig:
             raise ValueError("shots, queries and episodes must be at least 1")
 
 
+@dataclass(frozen=True)
+class RankMeConfig:
+    """Options of RankMe."""
+
+    split: str = option("train", "split whose features are measured")
+
+
 @hookimpl
 def register_evaluators(register: Register) -> None:
     register(
@@ -81,4 +88,11 @@ def register_evaluators(register: Register) -> None:
         FewShotConfig,
         summary="Episodes of unseen classes, learned by the method's own adaptation",
         paper="Vinyals et al. 2016, arXiv:1606.04080",
+    )
+    register(
+        "rankme",
+        "harness_evaluators.rankme:RankMe",
+        RankMeConfig,
+        summary="How many directions the features fill; needs no labels",
+        paper="Garrido et al. 2023, arXiv:2210.02885",
     )
