@@ -66,6 +66,14 @@ class RankMeConfig:
     split: str = option("train", "split whose features are measured")
 
 
+@dataclass(frozen=True)
+class RetrievalConfig:
+    """Options of retrieval."""
+
+    test: str = option("test", "split whose samples are the queries")
+    reference: str = option("test", "split that is searched; in its own split, a query does not find itself")
+
+
 @hookimpl
 def register_evaluators(register: Register) -> None:
     register(
@@ -95,4 +103,11 @@ def register_evaluators(register: Register) -> None:
         RankMeConfig,
         summary="How many directions the features fill; needs no labels",
         paper="Garrido et al. 2023, arXiv:2210.02885",
+    )
+    register(
+        "retrieval",
+        "harness_evaluators.retrieval:Retrieval",
+        RetrievalConfig,
+        summary="Mean average precision of finding samples of the same class by cosine",
+        paper="Manning et al. 2008, Introduction to Information Retrieval, section 8.4",
     )
