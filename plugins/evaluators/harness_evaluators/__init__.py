@@ -74,6 +74,15 @@ class RetrievalConfig:
     reference: str = option("test", "split that is searched; in its own split, a query does not find itself")
 
 
+@dataclass(frozen=True)
+class LogisticConfig:
+    """Options of logistic regression."""
+
+    reference: str = option("train", "split that the regression is fitted to")
+    test: str = option("test", "split that is classified")
+    seed: int = option(0, "decides which samples are held out")
+
+
 @hookimpl
 def register_evaluators(register: Register) -> None:
     register(
@@ -110,4 +119,11 @@ def register_evaluators(register: Register) -> None:
         RetrievalConfig,
         summary="Mean average precision of finding samples of the same class by cosine",
         paper="Manning et al. 2008, Introduction to Information Retrieval, section 8.4",
+    )
+    register(
+        "logistic",
+        "harness_evaluators.logistic:Logistic",
+        LogisticConfig,
+        summary="Logistic regression of the literature on transfer: 45 L2 penalties, features as they are",
+        paper="Kornblith et al. 2019, arXiv:1805.08974",
     )

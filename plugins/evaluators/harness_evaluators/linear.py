@@ -13,7 +13,7 @@ from harness import Data, Evaluator, Method, Metric, Trained
 from harness_evaluators import LinearConfig
 from harness_evaluators.regression import Samples, curvature_inverse, minimise
 from harness_evaluators.scores import accuracies
-from harness_evaluators.splits import require_same_classes
+from harness_evaluators.splits import require_same_classes, stratified
 
 FOLDS = 5
 FEW = 2000  # samples; of fewer, every fold is held out once; of more, one fold is
@@ -106,11 +106,7 @@ def compressed(features: Tensor) -> tuple[Tensor, Tensor | None]:
 
 def held_out(labels: Tensor, seed: int) -> Tensor:
     """(R, N): which samples each of R fits does not see. Folds have all classes in like shares."""
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    order = order[labels.cpu()[order].argsort(stable=True)]
-    fold = torch.empty_like(order)
-    fold[order] = torch.arange(len(order)) % FOLDS
-    return fold == torch.arange(FOLDS if len(labels) < FEW else 1)[:, None]
+    return stratified(labels, seed, FOLDS) == torch.arange(FOLDS if len(labels) < FEW else 1)[:, None]
 
 
 def middle(accuracies: list[float], samples: int) -> int:

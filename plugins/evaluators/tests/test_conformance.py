@@ -7,6 +7,6 @@ import pytest
 from harness.testing import check_evaluator
 
 
-@pytest.mark.parametrize("name", ["knn", "linear", "fewshot", "rankme", "retrieval"])
+@pytest.mark.parametrize("name", ["knn", "linear", "fewshot", "rankme", "retrieval", "logistic"])
 def test_evaluators_conform(name: str) -> None:
     check_evaluator(name)
