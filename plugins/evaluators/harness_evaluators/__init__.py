@@ -83,6 +83,27 @@ class LogisticConfig:
     seed: int = option(0, "decides which samples are held out")
 
 
+@dataclass(frozen=True)
+class LinearSGDConfig:
+    """Options of the linear classifier that is trained by SGD on views."""
+
+    epochs: int = option(90, "passes over the reference split")
+    batch_size: int = option(256, "samples of a step; a smaller reference is one batch")
+    learning_rates: tuple[float, ...] = option(
+        (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+        "candidates, which learn side by side; held-out samples of the reference split choose",
+    )
+    reference: str = option("train", "split that the classifier is trained on")
+    test: str = option("test", "split that is classified")
+    seed: int = option(0, "decides which samples are held out, the batches and the views")
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.batch_size) < 1:
+            raise ValueError("epochs and batch_size must be at least 1")
+        if not self.learning_rates or min(self.learning_rates) <= 0:
+            raise ValueError(f"learning_rates must be positive, and at least one, not {list(self.learning_rates)}")
+
+
 @hookimpl
 def register_evaluators(register: Register) -> None:
     register(
@@ -126,4 +147,11 @@ def register_evaluators(register: Register) -> None:
         LogisticConfig,
         summary="Logistic regression of the literature on transfer: 45 L2 penalties, features as they are",
         paper="Kornblith et al. 2019, arXiv:1805.08974",
+    )
+    register(
+        "linear_sgd",
+        "harness_evaluators.linear_sgd:LinearSGD",
+        LinearSGDConfig,
+        summary="Linear classifier of random crops and flips, by SGD on top of a frozen encoder",
+        paper="He et al. 2020, arXiv:1911.05722",
     )

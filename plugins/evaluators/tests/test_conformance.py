@@ -10,3 +10,7 @@ from harness.testing import check_evaluator
 @pytest.mark.parametrize("name", ["knn", "linear", "fewshot", "rankme", "retrieval", "logistic"])
 def test_evaluators_conform(name: str) -> None:
     check_evaluator(name)
+
+
+def test_linear_sgd_conforms() -> None:
+    check_evaluator("linear_sgd", epochs=15, learning_rates=(0.1, 3.0))
