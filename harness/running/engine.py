@@ -12,8 +12,9 @@ from harness.plugins.executors import Executor, Resources
 from harness.plugins.options import KeyPath, as_plain, parse
 from harness.plugins.registry import registry
 from harness.running.scheduler import RunOptions
+from harness.suite.entries import resolve_paths
 from harness.suite.plan import Plan
-from harness.suite.suite import Suite, resolve_paths
+from harness.suite.suite import Suite
 
 DEFAULT = "local"
 OPTION = "--executor-option"

@@ -10,19 +10,18 @@ from typing import Any, Literal, NamedTuple
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins.options import KeyPath, fields_of, parse
-from harness.plugins.registry import Kind, Registry, Spec, registry
-from harness.suite import named_budgets, sweep, weights
+from harness.plugins.registry import Registry, registry
+from harness.suite import named_budgets, sweep
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
 from harness.suite.document import Document, read
+from harness.suite.entries import SECTIONS, Entries, Entry, listed_in
 from harness.suite.matrix import Matrix, Point, names_of, require
 from harness.suite.optimizer import named as optimizer_named
-from harness.suite.starts import START, Start, named, parents, read_start, with_starts
+from harness.suite.starts import Start, named, parents, with_starts
 from harness.suite.tolerances import SECTION, Gate, read_gate
-from harness.suite.weights import Starting, Weights, WeightsOptions
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
-SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
 KEYS = (
     "name",
     "matrix",
@@ -35,10 +34,8 @@ KEYS = (
     *SECTIONS.values(),
 )
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
-MOST_CELLS = 100_000  # of one suite: more are a slip of the hand, or meant to fill the memory
 ONLY = "only"  # of an evaluator: the methods that it is for
 DATA = "data"  # of an evaluator: a data set of its own
-RESERVED = ("use", "label", "budget")  # keys of an entry that are not options of its component
 
 
 @dataclass(frozen=True)
@@ -73,12 +70,10 @@ class Budgeted(NamedTuple):
     optimizer: Component
 
 
-class _Reader:
+class _Reader(Entries):
     def __init__(self, document: Document, registry: Registry, budget: str | None = None) -> None:
-        self.document = document
+        super().__init__(document, registry)
         self.suffix = f"-{budget}" if budget else ""
-        self.registry = registry
-        self.where = document.where
         self.budgets: dict[tuple[int, int], Budgeted] = {}  # by the id()s of entries
         self.parents: dict[int, Entry] = {}
         self.datasets: dict[int, Entry] = {}  # of starts that have one of their own, by the id() of the method's entry
@@ -150,7 +145,7 @@ class _Reader:
             for entry, path in self.points("include")
         ]
         exclude = [
-            ({key: _listed(value) for key, value in entry.items()}, path) for entry, path in self.points("exclude")
+            ({key: listed_in(value) for key, value in entry.items()}, path) for entry, path in self.points("exclude")
         ]
         for entry, path in exclude:
             for axis, values in entry.items():
@@ -175,99 +170,6 @@ class _Reader:
                         f"{self.where((*path, key))}: a point has no '{key}'.{nearest(str(key), (*AXES, 'seed'))}"
                     )
             yield entry, path
-
-    def axis(self, kind: Kind, entries: Any, path: KeyPath) -> list[Entry]:
-        """All components of one axis, options swept."""
-        if entries is None or entries == []:
-            raise UsageError(f"{self.where(path)}: the matrix needs at least one {kind}.")
-        listed = isinstance(entries, list)
-        found: dict[str, Entry] = {}
-        for number, entry in enumerate(_listed(entries)):
-            for each in self.entry(kind, entry, (*path, number) if listed else path):
-                if each.component.label in found:
-                    raise UsageError(f"{each.component.where}: {kind} '{each.component.label}' is listed twice.")
-                found[each.component.label] = each
-        return list(found.values())
-
-    def entry(self, kind: Kind, entry: Any, path: KeyPath) -> Iterator[Entry]:
-        """One entry of an axis, a name or {use: name, option: value or [values]}, as one component per combination."""
-        given = {"use": entry} if isinstance(entry, str) else entry
-        if not isinstance(given, dict) or not isinstance(given.get("use"), str):
-            raise UsageError(
-                f"{self.where(path)}: a {kind} is a name or '{{use: name, option: value}}', not {entry!r}."
-            )
-        if not isinstance(given.get("label", ""), str):
-            raise UsageError(f"{self.where((*path, 'label'))}: a label is text, not {given['label']!r} (quote it).")
-        name: str = given["use"]
-        spec = self.spec(kind, name, path)
-        section = self.section(kind, spec, name)
-        common = self.mapping(section)
-        if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
-            raise UsageError(f"{self.where(path)}: only methods have a budget of their own.")
-        budget = merge(self.block(common, (*section, "budget")), self.block(given, (*path, "budget")))
-        start = given.get(START) if kind == "method" else None
-        begins = None if start is None else read_start(start, (*path, START), self.where)
-        own = {key: value for key, value in given.items() if key not in RESERVED and (key, kind) != (START, "method")}
-        begun = {START: begins.method} if begins else {}
-        both = {**{key: value for key, value in common.items() if key != "budget"}, **own}
-
-        def where(key: KeyPath) -> str:
-            return self.where((*path, *key) if not key or key[0] in own else (*section, *key))
-
-        start = {weights.KEY: both.pop(weights.KEY)} if starts_from_file(spec) and weights.KEY in both else {}
-        number = sweep.number(spec.config, both) * sweep.number(Starting, start)
-        self.refuse_many(number, f"combinations of options of {spec.name}", path)
-        for started, listed in sweep.sweep(Starting, start):
-            file, name_of = self.weights(started.get(weights.KEY), where)
-            from_file = {**listed, **name_of} if weights.KEY in own or listed else {}
-            for options, swept in sweep.sweep(spec.config, both):
-                told = {**swept, **from_file} if listed else swept
-                shown = told if "label" in given else {**own, **begun, **swept, **from_file}
-                label = sweep.label(given.get("label", name), shown)
-                component = self.component(spec, options, where, label, self.where(path), file)
-                yield Entry(component, budget, path, section, begins)
-
-    def weights(self, given: Any, where: Callable[[KeyPath], str]) -> tuple[Weights | None, dict[str, Any]]:
-        """The file that a backbone starts from, and what of it a label shows."""
-        if given is None:
-            return None, {}
-        if not isinstance(given, str | dict):
-            place = where((weights.KEY,))
-            raise UsageError(f"{place}: weights is a file or '{{file: path, key: name, prefix: text}}', not {given!r}.")
-        values = {"file": given} if isinstance(given, str) else given
-        options = parse(WeightsOptions, values, lambda key: where((weights.KEY, *key)), owner="weights")
-        place = where((weights.KEY,))
-        try:
-            file = self.document.file.parent / _expanded(Path(options.file))
-        except UsageError as error:
-            raise UsageError(f"{place}: weights: {error}") from error
-        return weights.identify(options, file, place), {weights.KEY: options.file}
-
-    def section(self, kind: Kind, spec: Spec, name: str) -> KeyPath:
-        """Where the suite has options for all entries of this component, which may be written with its distribution."""
-        given = [key for key in self.mapping((SECTIONS[kind],)) if self.registry.find(kind, key) is spec]
-        if len(given) > 1:
-            place = self.where((SECTIONS[kind], given[1]))
-            raise UsageError(
-                f"{place}: '{given[0]}' and '{given[1]}' are the same {kind}: put its options in one of them."
-            )
-        return (SECTIONS[kind], *(given or [name]))
-
-    def component(
-        self, spec: Spec, options: Any, where: Any, label: str, place: str, start: Weights | None = None
-    ) -> Component:
-        parsed: Any = parse(spec.config, options, where, owner=spec.name)
-        try:
-            component = Component(spec, resolve_paths(parsed, self.document.file.parent), label, place, weights=start)
-            _ = component.identity  # a missing file is found here, not in the middle of a run
-        except UsageError as error:
-            raise UsageError(f"{place}: {label}: {error}") from error
-        except OSError as error:  # of the user's files, most likely
-            reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error
-            raise UsageError(f"{place}: {label}: {reason}.") from error
-        except Exception as error:  # whatever a stranger's fingerprint raises
-            raise UsageError(f"{place}: {label}: {type(error).__name__}: {error} (in {spec.origin})") from error
-        return component
 
     def resolve_starts(self, matrices: list[Matrix[Entry]]) -> None:
         """Find what each start means in its matrix. Raises UsageError for one that is none, or leads back to where it
@@ -397,7 +299,7 @@ class _Reader:
     def only(self, label: str, known: Collection[str]) -> tuple[str, ...]:
         """The methods, by name or label, that an evaluator is for. Raises UsageError for one that the suite lacks."""
         path: KeyPath = ("evaluators", label, ONLY)
-        given = _listed(self.mapping(("evaluators", label)).get(ONLY, []))
+        given = listed_in(self.mapping(("evaluators", label)).get(ONLY, []))
         for name in given:
             if not isinstance(name, str) or name not in known:
                 raise UsageError(f"{self.where(path)}: no method '{name}' in this suite.{nearest(str(name), known)}")
@@ -412,84 +314,3 @@ class _Reader:
         return self.component(
             spec, options, lambda key: self.where(("executor", *key)), spec.name, self.where(("executor",))
         )
-
-    def known_options(self, spec: Spec, options: Mapping[str, Any], path: KeyPath) -> None:
-        """Options of a component that the matrix may not even use; their values are checked where it does."""
-        known = {*fields_of(spec.config), *(("budget",) if spec.kind == "method" else ())}
-        known |= {weights.KEY} if starts_from_file(spec) else set()
-        for key in options:
-            if key not in known:
-                raise UsageError(f"{self.where((*path, key))}: {spec.name} has no option '{key}'.{nearest(key, known)}")
-
-    def spec(self, kind: Kind, name: Any, path: KeyPath) -> Spec:
-        try:
-            return self.registry.get(kind, name if isinstance(name, str) else repr(name))
-        except UsageError as error:
-            raise UsageError(f"{self.where(path)}: {error}") from error
-
-    def refuse_many(self, number: int, what: str, path: KeyPath) -> None:
-        """Before they are made. Raises UsageError."""
-        if number > MOST_CELLS:
-            raise UsageError(f"{self.where(path)}: {number:,} {what} are too many; a suite has at most {MOST_CELLS:,}.")
-
-    def seeds(self, value: Any, path: KeyPath) -> list[int]:
-        seeds = _listed(value)
-        for seed in seeds:
-            if type(seed) is not int or seed < 0:
-                raise UsageError(f"{self.where(path)}: a seed is a whole number of 0 or more, not {seed!r}.")
-        if len(set(seeds)) < len(seeds) or not seeds:
-            raise UsageError(f"{self.where(path)}: seeds must be at least one, each once.")
-        return seeds
-
-    def mapping(self, path: KeyPath) -> dict[str, Any]:
-        """The mapping at `path`, empty if there is none."""
-        value: Any = self.document.values
-        for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return self.block({str(path[-1]): value}, path)
-
-    def block(self, around: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
-        value = around.get(str(path[-1]))
-        if not isinstance(value, dict | None):
-            raise UsageError(f"{self.where(path)}: {path[-1]} must be a mapping of names to values, not {value!r}.")
-        return {str(key): each for key, each in (value or {}).items()}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A component of an axis with what only its entry says: a budget of its own, a start, and where it stands.
-
-    `section`: where the suite may say more of the component, under the name that the entry calls it.
-    """
-
-    component: Component
-    budget: dict[str, Any]
-    path: KeyPath
-    section: KeyPath
-    start: Start | None = None
-
-
-def starts_from_file(spec: Spec) -> bool:
-    """Whether `weights` in its entry is the suite's: that of a backbone which has no option of this name itself."""
-    return spec.kind == "backbone" and weights.KEY not in fields_of(spec.config)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def resolve_paths(config: Any, folder: Path) -> Any:
-    """Relative paths are meant from the suite's folder, not from where the command happens to run."""
-    paths = {
-        field.name: folder / _expanded(value)
-        for field in dataclasses.fields(config)
-        if isinstance(value := getattr(config, field.name), Path)
-    }
-    return dataclasses.replace(config, **paths) if paths else config
-
-
-def _expanded(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"{path}: there is no user '{path.parts[0].removeprefix('~')}'.") from error
