@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.base.processes import alive, process_start
 from harness.base.python import safe_path
 from harness.plugins.executors import Capabilities, Ended, Executor, Job, Resources
-from harness.running.job_command import run_job
+from harness.running.job import run_job
 from harness.running.preloading import preload
 from harness.running.supervisor import GRACE_SECONDS
 

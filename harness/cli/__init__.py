@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from harness.base.errors import FULL, UsageError, shown
 from harness.cli.help import ABOUT, ABOUT_NO_PLUGINS, NO_PLUGINS, can_draw, text
 from harness.cli.table import in_colour, terminal_width
-from harness.running import job_command
+from harness.running.job import run_job
+from harness.running.job_command import CELL, PREPARE
 
 if TYPE_CHECKING:
     from typer import Typer
@@ -110,8 +111,8 @@ def _command(arguments: list[str]) -> None:
     if arguments == ["--help"] and can_draw():
         print(text(terminal_width(), colour=in_colour()), end="")
         return
-    if arguments[:1] in ([job_command.CELL], [job_command.PREPARE]):  # what executors run
-        sys.exit(job_command.run_job(arguments))
+    if arguments[:1] in ([CELL], [PREPARE]):  # what executors run
+        sys.exit(run_job(arguments))
     if arguments == ["list"]:  # nothing to parse, so typer need not load
         import_module("harness.cli.listing").show_components()
         return

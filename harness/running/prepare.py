@@ -34,7 +34,7 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
     Only the user's mistakes and warnings are written down, in `found`; whatever else goes wrong will be the record of
     the cells it hits.
     """
-    store, plan = Store(path.parent.parent), PlanFile(path, registry()).plan()
+    store, plan = Store.of_plan(path), PlanFile(path, registry()).plan()
     found = found or store.prepared(path)
     errors: list[str] = []
     told: list[str] = []

@@ -211,7 +211,7 @@ def _train(given: argparse.Namespace) -> None:
     use_precision(cell.budget.precision)
     device = torch.device(given.device, given.rank) if given.device == "cuda" else torch.device(given.device)
     data = building.load_data(cell.dataset, device)
-    start = Store(given.plan.parent.parent).cell(cell.start.id).model if cell.start else None
+    start = Store.of_plan(given.plan).cell(cell.start.id).model if cell.start else None
     method, data = building.build(cell, data, start)
     (given.folder / f"{given.rank}.ready").touch()
     join(given.folder, given.rank, given.ranks, device)

@@ -21,7 +21,8 @@ from harness.base.processes import oom_kills
 from harness.plugins.events import CellFinished, RunFinished
 from harness.plugins.executors import Ended, Executor, Job
 from harness.plugins.manager import installed
-from harness.running import job_command
+from harness.running.job import NOT_RUN
+from harness.running.job_command import PREPARE, CellCommand, PrepareCommand
 from harness.running.progress import Progress
 from harness.running.submitted import Submitted
 from harness.running.supervisor import Limits
@@ -74,11 +75,6 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         Interval.parse(self.checkpoint_every)  # a mistake ends the run before anything is loaded
-
-    def arguments(self) -> list[str]:
-        """As `harness cell` takes them."""
-        every = ["--checkpoint-every", self.checkpoint_every]
-        return [*self.limits.arguments(), *every, *(["--profile"] if self.profile else [])]
 
 
 def run_plan(
@@ -170,12 +166,11 @@ class Scheduler:
         found = self.store.prepared(self.plan, self.run).absolute()
         found.parent.mkdir(parents=True, exist_ok=True)
         log = found.with_suffix(".log")
-        command = (job_command.PREPARE, str(self.plan), "--found", str(found))
-        self.executor.submit(Job(job_command.PREPARE, command, str(log)))
+        self.executor.submit(Job(PREPARE, PrepareCommand(plan=self.plan, found=found).to_args(), str(log)))
         code = None
         while code is None:
             for ended in self.executor.poll(POLL_SECONDS):
-                if ended.name == job_command.PREPARE:
+                if ended.name == PREPARE:
                     code = ended.exit_code
                 else:  # adopted; it is not reported again
                     self._end(ended)
@@ -296,15 +291,25 @@ class Scheduler:
     def _start(self, id_: str, after: tuple[str, ...] = ()) -> None:
         attempt = self.store.cell(id_).next_attempt().absolute()
         attempt.parent.mkdir(parents=True, exist_ok=True)
-        job = self.submitted[id_] = Submitted(attempt, self.run, self.since[id_])
-        command = (job_command.CELL, str(self.plan), id_, *job.arguments(), *self.options.arguments())
+        self.submitted[id_] = Submitted(attempt, self.run, self.since[id_])
+        command = CellCommand(
+            plan=self.plan,
+            id=id_,
+            attempt=attempt,
+            since=self.since[id_],
+            run=self.run,
+            timeout=self.options.limits.seconds,
+            memory=self.options.limits.gigabytes,
+            checkpoint_every=self.options.checkpoint_every,
+            profile=self.options.profile,
+        )
         devices = self.progress.plan.cells[id_].budget.devices
-        self.executor.submit(Job(id_, command, str(attempt.with_suffix(".log")), devices, after))
+        self.executor.submit(Job(id_, command.to_args(), str(attempt.with_suffix(".log")), devices, after))
 
     def _end(self, ended: Ended) -> None:
         id_, job = ended.name, self.submitted.pop(ended.name)
         held = job.held(self.store, id_)
-        if ended.exit_code == job_command.NOT_RUN and not held:
+        if ended.exit_code == NOT_RUN and not held:
             # what it would have written may be there, from who has run it
             self.progress.back(id_)
             self.waiting.append(id_)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.plugins.executors import Job
-from harness.running import job_command
+from harness.running.job_command import CellCommand
 from harness.store import lease
 from harness.store.results_folder import Store
 
@@ -23,13 +23,9 @@ class Submitted:
     @classmethod
     def of(cls, job: Job, store: Store) -> Submitted:
         """What an adopted job's command says; where that was written, the results folder may have had another path."""
-        given = job_command.read(job.command)
-        attempt = store.cell(job.name).attempts / given.attempt.name
-        return cls(attempt, given.run, given.since or int(attempt.stem))
-
-    def arguments(self) -> tuple[str, ...]:
-        """As `harness cell` takes them."""
-        return ("--attempt", str(self.attempt), "--since", str(self.since), "--run", self.run)
+        command = CellCommand.from_args(job.command)
+        attempt = store.cell(job.name).attempts / command.attempt.name
+        return cls(attempt, command.run, command.first_counted)
 
     def held(self, store: Store, id_: str) -> Path | None:
         """The attempt for which the job, which has ended, still holds its cell: it did run, whatever its exit code."""

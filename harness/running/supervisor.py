@@ -39,11 +39,6 @@ class Limits:
     seconds: float | None = None
     gigabytes: float | None = None
 
-    def arguments(self) -> list[str]:
-        """As `harness cell` takes them."""
-        seconds = [] if self.seconds is None else ["--timeout", str(self.seconds)]
-        return seconds + ([] if self.gigabytes is None else ["--memory", str(self.gigabytes)])
-
 
 def supervise(
     work: Callable[[], Outcome],

@@ -74,6 +74,11 @@ class Store:
         self.folder = folder
         self.copies = Copies(folder / "leases")
 
+    @classmethod
+    def of_plan(cls, plan: Path) -> Store:
+        """The results folder that holds this file of a plan, as `write_plan` has written it."""
+        return cls(plan.parent.parent)
+
     def cell(self, id_: str) -> CellFolder:
         return CellFolder(self.folder / "cells" / id_)
 
