@@ -58,14 +58,17 @@ def _cell(command: CellCommand) -> int:
     cell = plan.cell(command.id)
     store = Store.of_plan(command.plan)
     folder = store.cell(command.id)
-    device = "cpu" if command.device is None else command.device
-    threads = 1 if command.threads is None else command.threads
     every = Interval.parse(command.checkpoint_every)
 
     def work() -> Outcome:
-        from harness.running.run_cell import run_cell  # imports torch
+        import torch
 
-        return run_cell(plan, cell, folder, device, threads, profile=command.profile, every=every)
+        from harness.running.cell_job import CellJob
+        from harness.running.run_cell import run_cell
+
+        device = torch.device("cpu" if command.device is None else command.device)
+        threads = 1 if command.threads is None else command.threads
+        return run_cell(CellJob(plan, cell, folder, device, threads, command.profile, every))
 
     taken = _take(store, command)
     if taken is None:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -31,8 +31,9 @@ from harness.base.errors import UsageError
 from harness.base.outcome import ended_by
 from harness.base.python import environment, python
 from harness.running.failures import RankError, status_of, words_of
-from harness.suite.cell import Cell
-from harness.suite.planfile import PlanFile
+
+if TYPE_CHECKING:
+    from harness.running.cell_job import CellJob
 
 PATIENCE = timedelta(minutes=10)  # of one that waits for the others, say while the first saves a checkpoint
 LEAVE_SECONDS = 10.0  # that the other ranks have to end, once rank 0 has
@@ -63,13 +64,13 @@ class Rank:
 
 
 @contextmanager
-def together(plan: PlanFile, cell: Cell, checkpoint: Path, device: torch.device, threads: int) -> Iterator[None]:
+def together(job: CellJob) -> Iterator[None]:
     """Inside, this process is rank 0 of as many as the cell's budget has devices; with one, nothing happens.
 
-    The devices are the first GPUs that this process sees, or the CPU, whose `threads` are shared out. Raises UsageError
+    The devices are the first GPUs that this process sees, or the CPU, whose threads are shared out. Raises UsageError
     if there are too few GPUs, and RankError in place of what is raised inside because another rank has ended.
     """
-    number = cell.budget.devices
+    number, device = job.cell.budget.devices, job.device
     if number == 1:
         yield
         return
@@ -77,12 +78,10 @@ def together(plan: PlanFile, cell: Cell, checkpoint: Path, device: torch.device,
         raise UsageError(f"the budget's devices are {number}, but there are {torch.cuda.device_count()} GPUs.")
     with tempfile.TemporaryDirectory(prefix="harness-ranks-") as name:
         folder = Path(name)
-        share = max(1, threads // number)
+        share = max(1, job.threads // number)
         started: list[Rank] = []
         try:
-            started += (
-                _start(each, number, folder, plan, cell, checkpoint, device, share) for each in range(1, number)
-            )
+            started += (_start(each, folder, job, share) for each in range(1, number))
             _await(started, folder)
             torch.set_num_threads(share)
             join(folder, 0, number, device)
@@ -95,7 +94,7 @@ def together(plan: PlanFile, cell: Cell, checkpoint: Path, device: torch.device,
             patience = LEAVE_SECONDS if dist.is_initialized() else 0.0
             if dist.is_initialized():
                 leave()
-            torch.set_num_threads(threads)
+            torch.set_num_threads(job.threads)
             _end(started, patience)
 
 
@@ -120,19 +119,10 @@ def leave() -> None:
     del gloo
 
 
-def _start(
-    rank: int,
-    ranks: int,
-    folder: Path,
-    plan: PlanFile,
-    cell: Cell,
-    checkpoint: Path,
-    device: torch.device,
-    threads: int,
-) -> Rank:
-    command = python("-m", "harness.running.ranks", str(plan.path), cell.id, str(checkpoint), str(folder))
-    options = ["--rank", str(rank), "--ranks", str(ranks), "--device", device.type, "--threads", str(threads)]
-    whole = [*command, *options, "--parent", str(os.getpid())]
+def _start(rank: int, folder: Path, job: CellJob, threads: int) -> Rank:
+    command = python("-m", "harness.running.ranks", str(job.plan.path), job.cell.id, str(folder))
+    numbers = ["--rank", str(rank), "--ranks", str(job.cell.budget.devices), "--threads", str(threads)]
+    whole = [*command, *numbers, "--device", job.device.type, "--parent", str(os.getpid())]
     process = subprocess.Popen(whole, stdin=subprocess.DEVNULL, env=environment())
     return Rank(rank, process, folder / f"{rank}.json")
 
@@ -170,7 +160,7 @@ def _end(started: Sequence[Rank], patience: float) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The life of another rank: it trains as rank 0 does, and leaves nothing."""
     parser = argparse.ArgumentParser(prog="harness.running.ranks", description=__doc__)
-    for name in ("plan", "id", "checkpoint", "folder"):
+    for name in ("plan", "id", "folder"):
         parser.add_argument(name, type=str if name == "id" else Path)
     for name in ("rank", "ranks", "threads", "parent"):
         parser.add_argument(f"--{name}", type=int, required=True)
@@ -200,24 +190,24 @@ def _leave_with(parent: int) -> None:
 def _train(given: argparse.Namespace) -> None:
     from harness.base.stop_signal import Interrupted
     from harness.learning import building
-    from harness.learning.training import train, use_precision
+    from harness.learning.training import train
     from harness.plugins.registry import registry
     from harness.running.allocator import keep_freed_memory
+    from harness.running.cell_job import CellJob, open_cell
     from harness.store.results_folder import Store
+    from harness.suite.planfile import PlanFile
 
     keep_freed_memory()
     torch.set_num_threads(given.threads)
-    cell = PlanFile(given.plan, registry()).cell(given.id)
-    use_precision(cell.budget.precision)
+    plan = PlanFile(given.plan, registry())
     device = torch.device(given.device, given.rank) if given.device == "cuda" else torch.device(given.device)
-    data = building.load_data(cell.dataset, device)
-    start = Store.of_plan(given.plan).cell(cell.start.id).model if cell.start else None
-    method, data = building.build(cell, data, start)
+    job = CellJob(plan, plan.cell(given.id), Store.of_plan(given.plan).cell(given.id), device, given.threads)
+    method, data = open_cell(job)
     (given.folder / f"{given.rank}.ready").touch()
     join(given.folder, given.rank, given.ranks, device)
     try:
-        source = building.source_of(cell, data, given.rank)
-        train(method, source, cell.budget, given.checkpoint, lambda *_: None, optimizer=cell.optimizer)
+        source = building.source_of(job.cell, data, given.rank)
+        train(method, source, job.cell.budget, job.folder.checkpoint, lambda *_: None, optimizer=job.cell.optimizer)
     except Interrupted:
         pass
     finally:

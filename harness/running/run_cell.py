@@ -17,37 +17,35 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 
 from harness.base.atomic_files import broken, npz, read_json, replacing, seal, set_aside, write_bytes, write_json
-from harness.base.checkpoint_interval import Interval
 from harness.base.outcome import Outcome
 from harness.learning import building
 from harness.learning.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.learning.components import Method, Metric, Trained
 from harness.learning.data.duplicates import shared_with, shared_with_train
 from harness.learning.data.splits import Data
-from harness.learning.training import Training, seed_all, train, use_precision
+from harness.learning.training import Training, seed_all, train
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed
 from harness.running.allocator import keep_freed_memory
+from harness.running.cell_job import CellJob, open_cell
 from harness.running.failures import status_of, words_of
 from harness.running.provenance import provenance
 from harness.running.ranks import together
 from harness.store.results_folder import CellFolder
 from harness.store.starts import begin, begun_with, lacking
 from harness.suite.cell import Cell, Component
-from harness.suite.planfile import PlanFile
 
 
-def run_cell(
-    plan: PlanFile, cell: Cell, folder: CellFolder, device: str, threads: int, *, profile: bool, every: Interval
-) -> Outcome:
+def run_cell(job: CellJob) -> Outcome:
     """Train a cell, unless it is trained, and let each evaluator of its plan score it that has not."""
+    cell, folder = job.cell, job.folder
     if cell.start and (outcome := lacking(cell.start, folder.beside(cell.start.id))):
         write_json(folder.cell, cell.as_json())
         print(f"harness: {outcome.message}", file=sys.stderr)
         return outcome
     keep_freed_memory()
-    torch.set_num_threads(threads)
-    failures = _run(plan, cell, folder, torch.device(device), threads, profile, every)
+    torch.set_num_threads(job.threads)
+    failures = _run(job)
     if not failures:
         folder.checkpoint.unlink(missing_ok=True)
         return Outcome("ok")
@@ -58,40 +56,47 @@ def run_cell(
     return Outcome(status_of(first), words_of(first), None, 1)
 
 
-def _run(
-    plan: PlanFile,
-    cell: Cell,
-    folder: CellFolder,
-    device: torch.device,
-    threads: int,
-    profile: bool,
-    every: Interval,
-) -> list[Exception]:
+def _run(job: CellJob) -> list[Exception]:
     """What failed: the training, or single evaluators."""
     try:
-        write_json(folder.cell, cell.as_json())
-        installed().notify("cell_started", CellStarted(cell.as_json(), folder.folder))
-        use_precision(cell.budget.precision)
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-        origin = provenance(name, threads)
-        data = building.load_data(cell.dataset, device)
-        begins = begun_with(cell.start, folder.beside(cell.start.id)) if cell.start else None
-        if begins and begin(folder, begins):
-            print(f"harness: trained anew, as its start '{begins['id']}' is another model now", file=sys.stderr)
-        method, data = building.build(cell, data, folder.beside(begins["id"]).model if begins else None)
-        if not _load(method, folder, device):
-            with together(plan, cell, folder.checkpoint, device, threads):
-                _train(cell, method, data, folder, origin, folder.profile if profile else None, every, begins)
+        write_json(job.folder.cell, job.cell.as_json())
+        installed().notify("cell_started", CellStarted(job.cell.as_json(), job.folder.folder))
+        name = torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else "cpu"
+        origin = provenance(name, job.threads)
+        trained = _trained(job, origin)
     except Exception as error:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
         return [error]
+    return _evaluate_missing(job, trained, origin)
+
+
+def _trained(job: CellJob, origin: dict[str, Any]) -> Trained:
+    """The cell's method, trained now or before."""
+    begins: dict[str, Any] = {}
+
+    def begin_anew() -> None:
+        """Know what the training begins with, and remove what began with another model."""
+        if job.cell.start and job.start:
+            begins.update(begun_with(job.cell.start, job.start))
+            if begin(job.folder, begins):
+                print(f"harness: trained anew, as its start '{begins['id']}' is another model now", file=sys.stderr)
+
+    method, data = open_cell(job, begin_anew)
+    if not _load(method, job.folder, job.device):
+        with together(job):
+            _train(job, method, data, origin, begins)
     method.eval()
+    return Trained(method, data)
+
+
+def _evaluate_missing(job: CellJob, trained: Trained, origin: dict[str, Any]) -> list[Exception]:
+    """Let each evaluator score that has not; what single ones raised."""
     failures: list[Exception] = []
-    evaluators = plan.evaluators_of(cell)
-    missing = folder.missing(evaluators)
-    scored = Scored(Trained(method, data))
+    evaluators = job.plan.evaluators_of(job.cell)
+    missing = job.folder.missing(evaluators)
+    scored = Scored(trained)
     for id_ in sorted(missing, key=lambda id_: own.digest if (own := evaluators[id_].data) else ""):
         try:
-            _evaluate(evaluators[id_], id_, scored, folder, origin)
+            _evaluate(evaluators[id_], id_, scored, job.folder, origin)
         except Exception as error:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
             failures.append(error)
     return failures
@@ -119,19 +124,12 @@ def _load(method: Method, folder: CellFolder, device: torch.device) -> bool:
     return False
 
 
-def _train(
-    cell: Cell,
-    method: Method,
-    data: Data,
-    folder: CellFolder,
-    origin: dict[str, Any],
-    profile: Path | None,
-    every: Interval,
-    begins: Mapping[str, Any] | None,
-) -> None:
+def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], begins: Mapping[str, Any]) -> None:
+    cell, folder = job.cell, job.folder
     described = cell.as_json()
     first = checkpoint_step(folder.checkpoint)
     keep_steps(folder.steps, first)
+    profile = folder.profile if job.profile else None
     with folder.steps.open("a", encoding="utf-8", buffering=1) as lines:
 
         def log(step: int, steps: int, metrics: Any) -> None:
@@ -139,7 +137,7 @@ def _train(
             installed().notify("step_logged", StepLogged(described, step, steps, metrics))
 
         source = building.source_of(cell, data)
-        done = train(method, source, cell.budget, folder.checkpoint, log, profile, every, cell.optimizer)
+        done = train(method, source, cell.budget, folder.checkpoint, log, profile, job.every, cell.optimizer)
     with replacing(folder.model) as temporary:
         save_model(method, str(temporary), metadata={"cell": folder.folder.name})
     write_json(

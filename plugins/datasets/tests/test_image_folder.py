@@ -23,6 +23,7 @@ from harness import Streamed, UsageError, UsageWarning
 from harness.base.checkpoint_interval import Interval
 from harness.plugins.options import identity_of
 from harness.plugins.registry import registry
+from harness.running.cell_job import CellJob
 from harness.running.prepare import prepare
 from harness.running.run_cell import run_cell
 from harness.store.results_folder import Store
@@ -485,7 +486,7 @@ evaluators:
         (id_,) = plan.cells
         planned = PlanFile(path, registry())
         folder = store.cell(id_)
-        done = run_cell(planned, planned.cell(id_), folder, "cpu", 1, profile=False, every=Interval())
+        done = run_cell(CellJob(planned, planned.cell(id_), folder, torch.device("cpu"), threads=1, every=Interval()))
         assert done.status == "ok"
         scores = [json.loads(file.read_text())["metrics"] for file in store.cell(id_).folder.glob("evaluations/*.json")]
         found.append((id_, scores, store.cell(id_).steps.read_text()))

@@ -1,0 +1,45 @@
+"""What a job that trains and scores a cell works on, and the method and data that it begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from harness.base.checkpoint_interval import Interval
+from harness.learning import building
+from harness.learning.training import CHECKPOINT_EVERY, use_precision
+from harness.store.cell_folder import CellFolder
+from harness.suite.cell import Cell
+from harness.suite.planfile import PlanFile
+
+
+@dataclass(frozen=True)
+class CellJob:
+    """A cell of a plan and its folder; the device, and the threads of this process; whether the training is profiled,
+    and how often it leaves a checkpoint."""
+
+    plan: PlanFile
+    cell: Cell
+    folder: CellFolder
+    device: torch.device
+    threads: int
+    profile: bool = False
+    every: Interval = CHECKPOINT_EVERY
+
+    @property
+    def start(self) -> CellFolder | None:
+        """The folder of the cell that this one starts from, if it does."""
+        return self.folder.beside(self.cell.start.id) if self.cell.start else None
+
+
+def open_cell(job: CellJob, when_loaded: Callable[[], None] = lambda: None) -> building.Built:
+    """Load the cell's data and build its method, with the weights of the cell that it starts from.
+
+    `when_loaded` is called between the two: that those weights are whole is to be looked at right before they are read.
+    """
+    use_precision(job.cell.budget.precision)
+    data = building.load_data(job.cell.dataset, job.device)
+    when_loaded()
+    return building.build(job.cell, data, job.start.model if job.start else None)
