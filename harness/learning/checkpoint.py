@@ -7,6 +7,7 @@ import copy
 import io
 import pickle
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,30 @@ import torch
 from torch import nn
 
 from harness.base.atomic_files import set_aside, write_bytes
+from harness.base.checkpoint_interval import Interval
+
+
+class Checkpointer:
+    """Saves a training now and then. `step`: how many steps the last checkpoint holds; `before`: the seconds that they
+    took before this process went on from it."""
+
+    def __init__(self, path: Path, every: Interval, step: int, before: float) -> None:
+        self.path = path
+        self.every = every
+        self.step = step
+        self.before = before
+        self.started = self.saved = time.monotonic()
+
+    def seconds(self) -> float:
+        """That the training has taken so far, in this process and before."""
+        return self.before + time.monotonic() - self.started
+
+    def is_due(self, step: int) -> bool:
+        return self.every.over(step - self.step, time.monotonic() - self.saved)
+
+    def save(self, step: int, method: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        save_checkpoint(self.path, step, self.seconds(), method, optimizer)
+        self.saved, self.step = time.monotonic(), step
 
 
 def save_checkpoint(path: Path, step: int, seconds: float, method: nn.Module, optimizer: torch.optim.Optimizer) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.stop_signal import Interrupted, asked, postponed
-from harness.learning.checkpoint import load_checkpoint, save_checkpoint
+from harness.learning.checkpoint import Checkpointer, load_checkpoint
 from harness.learning.collectives import agreed, mean_of_ranks, rank, ranks
 from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Source, derive_seed
@@ -74,19 +74,15 @@ def train(
     stepping = make_optimizer(method, budget, optimizer)
     first, before = load_checkpoint(checkpoint, method, stepping)
     method.train()
-    loss_of: Callable[[Any], Any] = torch.compile(method.loss) if budget.compile else method.loss
-    if ranks() > 1:
-        from harness.learning.ddp import data_parallel  # takes a second to import
-
-        loss_of = data_parallel(method, first)
-    started = saved = time.monotonic()
-    saved_step = first
-    metrics: Mapping[str, float] = {}
+    loss_of = loss_function(method, budget, first)
+    checkpoints = Checkpointer(checkpoint, every, first, before)
     logger = BlockLogger(steps, log)
+    metrics: Mapping[str, float] = {}
     leads = rank() == 0
+    own_seed = [] if leads else [rank()]
     with postponed(), profiled(profile, source.device) as stepped:
         for step in range(first, steps):
-            seed_all(derive_seed(source.seed, "step", step, *([] if leads else [rank()])))
+            seed_all(derive_seed(source.seed, "step", step, *own_seed))
             set_rate(stepping, budget.lr * rate_factor(step, steps, budget))
             batch = batches.draw(source, step)
             with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
@@ -99,18 +95,24 @@ def train(
             stepped()
             metrics = logger.add(step, scalars) or metrics
             stop = agreed(asked())
-            due = stop or every.over(step + 1 - saved_step, time.monotonic() - saved)
-            if leads and due and step + 1 < steps:
+            if leads and step + 1 < steps and (stop or checkpoints.is_due(step + 1)):
                 metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
-                save_checkpoint(checkpoint, step + 1, before + time.monotonic() - started, method, stepping)
-                saved, saved_step = time.monotonic(), step + 1
+                checkpoints.save(step + 1, method, stepping)
             if stop:
-                raise Interrupted(f"saved after step {saved_step} of {steps}")
+                raise Interrupted(f"saved after step {checkpoints.step} of {steps}")
     metrics = logger.flush() or metrics
     if not all(weight.isfinite().all() for weight in method.parameters()):  # what the last update did, no loss tells
         raise FloatingPointError(f"weights are not finite after step {steps} of {steps}")
-    seconds = before + time.monotonic() - started
-    return Training(steps, steps * batches.samples_per_step(source), seconds, metrics)
+    return Training(steps, steps * batches.samples_per_step(source), checkpoints.seconds(), metrics)
+
+
+def loss_function(method: Method, budget: Budget, first: int) -> Callable[[Any], Any]:
+    """The method's loss: compiled if the budget says so, and of the whole batch where several ranks train."""
+    if ranks() > 1:
+        from harness.learning.ddp import data_parallel  # takes a second to import
+
+        return data_parallel(method, first)
+    return torch.compile(method.loss) if budget.compile else method.loss
 
 
 def seed_all(seed: int) -> None:
