@@ -106,9 +106,9 @@ def _take(store: Store, command: CellCommand) -> tuple[Lease, Path] | None:
         if mine := lease.claim(path, command.run, attempt.stem):
             return mine, attempt
         seen = lease.signs(path)
-        if seen and not lease.is_of(seen[0], command.run, first):
+        if seen and not lease.is_of(seen.content, command.run, first):
             return None
         if seen and watch.is_dead(path, seen):
-            store.bury(command.id, seen[0], "its process died, and the job was started again")
+            store.bury(command.id, seen.content, "its process died, and the job was started again")
         elif seen:
             time.sleep(WAIT_SECONDS)

@@ -191,7 +191,7 @@ class Scheduler:
 
     def forget(self, cells: Collection[str]) -> None:
         for id_ in cells:
-            if self._whose(id_) != "theirs" and self.store.forget(id_):
+            if self._take_over(id_) != "theirs" and self.store.forget(id_):
                 self.since[id_] = 1
             else:
                 self.display.warn(f"{self.progress.plan.cells[id_].name()}: is kept, because another run has it now.")
@@ -203,7 +203,7 @@ class Scheduler:
         cells = self.progress.plan.cells
         for id_ in sorted(self.held, key=lambda id_: len(cells[id_].ancestors)):  # starts first
             start = self.held[id_]
-            if start in self.submitted and self._whose(id_) == "free":
+            if start in self.submitted and self._take_over(id_) == "free":
                 del self.held[id_]
                 self._start(id_, after=(start,))
         if self.held:
@@ -237,7 +237,7 @@ class Scheduler:
         except KeyboardInterrupt:
             self.executor.kill()
         for id_ in self.submitted:
-            self._whose(id_)
+            self._take_over(id_)
 
     def _submit(self, capacity: int | None) -> None:
         """Give the executor as much as it takes; it must not hold what another run could do."""
@@ -245,7 +245,7 @@ class Scheduler:
             if capacity is not None and len(self.submitted) >= capacity:
                 return
             id_ = self.waiting.popleft()
-            whose = self._whose(id_)
+            whose = self._take_over(id_)
             if whose == "theirs":
                 self.elsewhere.append(id_)
             elif whose == "ended":
@@ -255,13 +255,26 @@ class Scheduler:
             else:
                 self._start(id_)
 
-    def _whose(self, id_: str) -> Literal["free", "theirs", "ended"]:
-        """Looks at the lease first: who gives it back has written everything before."""
+    def _take_over(self, id_: str) -> Literal["free", "theirs", "ended"]:
+        """Whose a cell is, once it is taken from an owner that is dead."""
+        whose = self._whose(id_)
+        if isinstance(whose, lease.Signs):
+            self.store.bury(id_, whose.content)
+            return self._free_or_ended(id_)
+        return whose
+
+    def _whose(self, id_: str) -> Literal["free", "theirs", "ended"] | lease.Signs:
+        """Changes nothing. `Signs`: those of a lease whose owner is dead.
+
+        Looks at the lease first: who gives it back has written everything before.
+        """
         path = self.store.lease(id_)
         if seen := lease.signs(path):
-            if not self.watch.is_dead(path, seen):
-                return "theirs"
-            self.store.bury(id_, seen[0])
+            return seen if self.watch.is_dead(path, seen) else "theirs"
+        return self._free_or_ended(id_)
+
+    def _free_or_ended(self, id_: str) -> Literal["free", "ended"]:
+        """Of a cell that nobody runs."""
         cell = self.progress.plan.cells[id_]
         evaluators = self.progress.plan.evaluators_of(cell)
         return "ended" if self.store.ended_since(cell, self.since[id_], evaluators) else "free"

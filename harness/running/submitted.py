@@ -29,14 +29,16 @@ class Submitted:
 
     def held(self, store: Store, id_: str) -> Path | None:
         """The attempt for which the job, which has ended, still holds its cell: it did run, whatever its exit code."""
-        seen = lease.signs(store.lease(id_))
-        if not seen or not lease.is_of(seen[0], self.run, int(self.attempt.stem)):
-            return None
-        return store.cell(id_).attempt(int(lease.owner(seen[0])["attempt"]))
+        seen = self._signs(store, id_)
+        return store.cell(id_).attempt(int(lease.owner(seen.content)["attempt"])) if seen else None
 
     def release(self, store: Store, id_: str) -> None:
         """Give back the cell that the job, which has ended, still holds. From another machine nobody would see for a
         while that it has."""
+        if seen := self._signs(store, id_):
+            store.bury(id_, seen.content)
+
+    def _signs(self, store: Store, id_: str) -> lease.Signs | None:
+        """Of the lease that the job has; None if it has none."""
         seen = lease.signs(store.lease(id_))
-        if seen and lease.is_of(seen[0], self.run, int(self.attempt.stem)):
-            store.bury(id_, seen[0])
+        return seen if seen and lease.is_of(seen.content, self.run, int(self.attempt.stem)) else None

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from harness.base.atomic_files import make_folder
@@ -28,7 +28,12 @@ STALE_SECONDS = float(os.environ.get("HARNESS_STALE_SECONDS", "90"))  # without 
 
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no links
 
-Signs = tuple[bytes, int]  # what a lease says, and when its owner last touched it
+
+class Signs(NamedTuple):
+    """What can be seen of a lease: what it says, and when its owner last touched it, as the file system says."""
+
+    content: bytes
+    touched: int
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,10 @@ def claim(path: Path, run: str = "", attempt: str = "") -> Lease | None:
 
 
 def signs(path: Path) -> Signs | None:
-    """What can be seen of a lease; None if there is none. Opening the file makes NFS ask for its latest state."""
+    """Those of a lease; None if there is none. Opening the file makes NFS ask for its latest state."""
     try:
         with path.open("rb") as file:
-            return file.read(), os.fstat(file.fileno()).st_mtime_ns
+            return Signs(file.read(), os.fstat(file.fileno()).st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -144,7 +149,7 @@ class Watch:
         self._seen: dict[Path, tuple[Signs, float]] = {}
 
     def is_dead(self, path: Path, now: Signs) -> bool:
-        here = is_dead_here(now[0], self.run)
+        here = is_dead_here(now.content, self.run)
         if here is not None:
             return here
         before, since = self._seen.get(path, (None, 0.0))
@@ -161,7 +166,7 @@ def bury(path: Path, content: bytes) -> bool:
     """
     with _locked(path.parent / ".lock"):
         found = signs(path)
-        if found is None or found[0] != content:
+        if found is None or found.content != content:
             return False
         path.unlink()
         return True

@@ -96,7 +96,7 @@ class Store:
         """Ids of the cells that some process runs now; one on another machine is believed to live."""
         leases = map(Path, json_files(str(self.folder / "leases")))
         seen = {path.stem: lease.signs(path) for path in leases}
-        return {id_ for id_, found in seen.items() if found and not lease.is_dead_here(found[0])}
+        return {id_ for id_, found in seen.items() if found and not lease.is_dead_here(found.content)}
 
     def statuses(self, plan: Plan) -> dict[str, Status]:
         held, copies, begun = self.held(), self.copies.valid(), self.begun()
@@ -213,8 +213,8 @@ class Store:
     def sweep(self) -> None:
         """Remove what dead processes left outside of cells: temporary files and leases, of cells that are done, too."""
         for path in (self.folder / "leases").glob("[!.]*.json"):
-            if (seen := lease.signs(path)) and lease.is_dead_here(seen[0]):
-                self.bury(path.stem, seen[0])
+            if (seen := lease.signs(path)) and lease.is_dead_here(seen.content):
+                self.bury(path.stem, seen.content)
         copies = (path.parent for path in self.copies.files())
         sweep([self.folder, *(self.folder / name for name in ("plans", "prepared", "leases")), *copies])
 

@@ -104,6 +104,29 @@ class LinearSGDConfig:
             raise ValueError(f"learning_rates must be positive, and at least one, not {list(self.learning_rates)}")
 
 
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Options of fine-tuning."""
+
+    fraction: float = option(1.0, "share of the reference split whose labels are given, as many of each class")
+    epochs: int = option(60, "passes over the labelled samples, at most")
+    patience: int = option(10, "epochs without a better score on held-out samples, after which it ends")
+    batch_size: int = option(256, "samples of a step; fewer labelled samples are one batch")
+    lr: float = option(0.05, "learning rate, which falls along a cosine")
+    layer_decay: float = option(1.0, "factor of a layer's rate to that of the layer above it")
+    reference: str = option("train", "split that is learned from")
+    test: str = option("test", "split that is classified")
+    seed: int = option(0, "decides which labels are given, which are held out, the batches and the views")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise ValueError(f"fraction must be in 0 .. 1 and not 0, not {self.fraction}")
+        if min(self.epochs, self.patience) < 1 or self.batch_size < 2:
+            raise ValueError("epochs and patience must be at least 1, batch_size at least 2")
+        if self.lr <= 0 or not 0 < self.layer_decay <= 1:
+            raise ValueError("lr must be positive, and layer_decay in 0 .. 1 and not 0")
+
+
 @hookimpl
 def register_evaluators(register: Register) -> None:
     register(
@@ -154,4 +177,11 @@ def register_evaluators(register: Register) -> None:
         LinearSGDConfig,
         summary="Linear classifier of random crops and flips, by SGD on top of a frozen encoder",
         paper="He et al. 2020, arXiv:1911.05722",
+    )
+    register(
+        "finetune",
+        "harness_evaluators.finetune:Finetune",
+        FinetuneConfig,
+        summary="Fine-tuning of a copy of the encoder, with all labels or a fraction of them",
+        paper="Chen et al. 2020, arXiv:2002.05709",
     )

@@ -14,3 +14,7 @@ def test_evaluators_conform(name: str) -> None:
 
 def test_linear_sgd_conforms() -> None:
     check_evaluator("linear_sgd", epochs=15, learning_rates=(0.1, 3.0))
+
+
+def test_finetune_conforms() -> None:
+    check_evaluator("finetune", epochs=12, batch_size=32)
