@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     )
     from harness.learning.data.draw import Draw
     from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
-    from harness.learning.data.images import Images, ImageShape
+    from harness.learning.data.images import Images, ImageShape, Preprocessing
     from harness.learning.data.modality import Modality, Shape
     from harness.learning.data.splits import Data, Split, require_classes
     from harness.learning.data.streaming import Samples, Streamed, StreamedImages
@@ -81,7 +81,7 @@ _LAZY = {
     **dict.fromkeys(("EpisodeIndices", "draw_episodes", "require_episodes"), "harness.learning.data.episodes"),
     **dict.fromkeys(("Data", "Split", "require_classes"), "harness.learning.data.splits"),
     "Draw": "harness.learning.data.draw",
-    **dict.fromkeys(("Images", "ImageShape"), "harness.learning.data.images"),
+    **dict.fromkeys(("Images", "ImageShape", "Preprocessing"), "harness.learning.data.images"),
     **dict.fromkeys(("Modality", "Shape"), "harness.learning.data.modality"),
     **dict.fromkeys(("Samples", "Streamed", "StreamedImages"), "harness.learning.data.streaming"),
     **dict.fromkeys(("Text", "TextShape"), "harness.learning.data.text"),
@@ -125,6 +125,7 @@ __all__ = [
     "Metric",
     "Modality",
     "NoOptions",
+    "Preprocessing",
     "Published",
     "Register",
     "RunFinished",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, Literal, cast
 from unittest import mock
 
 import pytest
@@ -31,6 +31,7 @@ from harness import (
     Labelled,
     Method,
     NoOptions,
+    Preprocessing,
     Source,
     Split,
     Streamed,
@@ -295,6 +296,30 @@ def test_pictures_of_another_data_set_are_resized_as_torchvision_does_with_the_t
     assert fitted.note == "colour to grey"
     assert fitted.inputs(given[:, None]).shape == (5, 1, 1, 8, 8)
     assert own.fitted(images((3, 8, 8))) is own
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_pictures_are_prepared_as_a_network_says_that_was_trained_elsewhere(
+    interpolation: Literal["bilinear", "bicubic"],
+) -> None:
+    from torchvision.transforms.v2.functional import InterpolationMode, normalize, resize
+
+    network = torch.nn.Identity()
+    network.preprocessing = Preprocessing(ImageShape(3, 24, 24), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), interpolation)  # type: ignore[assignment]
+    prepared = cast(Images, images((1, 8, 10)).prepared_for(network))
+    given = pictures((1, 8, 10))
+    resized = resize(given.float() / 255, [24, 24], InterpolationMode(interpolation), antialias=True).clamp(0, 1)
+    expected = normalize(resized.expand(-1, 3, -1, -1), [0.5, 0.4, 0.3], [0.2, 0.3, 0.4])
+    torch.testing.assert_close(prepared.inputs(given), expected, atol=1e-5, rtol=1e-5)
+    prepared.check(given)
+    assert (prepared.shape, prepared.note) == ((3, 24, 24), "")
+    other = prepared.fitted(images((3, 24, 24)))
+    given = pictures((3, 24, 24))
+    expected = normalize(given.float() / 255, [0.5, 0.4, 0.3], [0.2, 0.3, 0.4])
+    torch.testing.assert_close(other.inputs(given), expected, atol=1e-5, rtol=1e-5)
+    assert prepared.fitted(images((3, 6, 6))).note == "6x6 resized to 24x24"
+    with pytest.raises(UsageError, match="takes images of 3x24x24, and these are images of 12x8x8"):
+        images((12, 8, 8)).prepared_for(network)
 
 
 def test_pictures_that_cannot_be_made_to_fit_are_refused() -> None:

@@ -290,7 +290,7 @@ def test_a_run_starts_from_a_cell_and_its_record_says_so(harness: Harness, tmp_p
     half = {name: value.half() for name, value in QUERY.state_dict().items() if not name.startswith("layers.0")}
     torch.save(half, tmp_path / "half.pth")
     listed = f"[first/cells/{folder.name}, {{file: half.pth, strict: false}}]"
-    done = harness("run", suite_of(tmp_path, listed, method="untrained"), "--results", "second", "--device", "cpu")
+    done = harness("run", suite_of(tmp_path, listed, method="pretrained"), "--results", "second", "--device", "cpu")
     assert "2 of 2 cells done" in done.stdout
     warned = " ".join(done.stdout.split())
     assert "suite.yaml:4: conv4 (width=4, weights=half.pth): 15 of 20 tensors, 79.7 % of the parameters" in warned

@@ -58,7 +58,7 @@ def build(cell: Cell, data: Data, start: Path | None = None) -> Built:
     if start is not None:
         take_over(backbone, start)
     layout = data.modality.adopt(backbone)
-    data = as_taken(backbone, data)
+    data = as_taken(backbone, replace(data, modality=data.modality.prepared_for(backbone)))
     torch.manual_seed(derive_seed(cell.seed, "method"))
     method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
     method.started_from = started
@@ -70,14 +70,25 @@ class PlacedError(UsageError):
 
 
 def _started(backbone: nn.Module, component: Component) -> dict[str, Any] | None:
-    """What a backbone took from the file of weights that its entry in the suite names, if it does. The random state
+    """What a backbone began with: weights of its own, or the file that its entry in the suite names. The random state
     stays as it is. Raises PlacedError if the file cannot serve."""
+    own: dict[str, Any] | None = getattr(backbone, "started_from", None)
     if component.weights is None:
-        return None
+        return own
     try:
+        if own:
+            raise UsageError(f"it starts from {own['name']} already: leave out 'weights', or the option that says so.")
         return start_from(backbone, component.weights)
     except UsageError as error:
         raise PlacedError(f"{component.weights.where or component.where}: {component.label}: {error}") from error
+
+
+def start_of(cell: Cell, method: Method) -> str:
+    """What the backbone of a cell begins with, in words; "" for random weights."""
+    if cell.start is not None:
+        return f"the cell '{cell.start.name()}'"
+    started = method.started_from or {}
+    return str(started.get("name") or started.get("file") or "")
 
 
 def as_taken(backbone: nn.Module, data: Data) -> Data:
@@ -108,6 +119,7 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data, others: Mapp
     evaluator whose data are not there is not asked. Raises UsageError, with the place, if this cell cannot train or an
     evaluator cannot score it."""
     method, data = _placed(cell.backbone.where or cell.method.where, cell, lambda: build(cell, data))
+    _placed(cell.backbone.where or cell.method.where, cell, lambda: method.check_start(start_of(cell, method)))
     if cell.budget.compile and not method.compiles:
         where = cell.method.where
         raise UsageError(f"{where}: {cell.method.label} cannot be compiled: leave 'compile' out of its budget.")

@@ -29,6 +29,10 @@ class Backbone(Protocol):
 
     One that takes texts has `tokenize(texts) -> int64 (N, L)` as well: its inputs are then these tokens. One that keeps
     where things are may have `maps(inputs) -> list of (N, C, H, W)`, the finest first.
+
+    One that begins with weights of its own says so: `started_from`, a mapping for the record, whose "name" is what
+    messages call it and whose "notes" are what a reader must know. If its pictures must be prepared as in its training,
+    it has `preprocessing`.
     """
 
     feature_dim: int
@@ -47,7 +51,9 @@ class Method(nn.Module):
     adapts_on: ClassVar[Literal["features", "inputs"]] = "features"  # what `adapt` sees
     compiles: ClassVar[bool] = True  # whether torch.compile can take `loss`
     distributed: ClassVar[bool] = False  # whether parts of a batch on several devices learn what the batch on one does
-    started_from: Mapping[str, Any] | None = None  # what the harness says of the file of weights its backbone took
+    started_from: Mapping[str, Any] | None = (
+        None  # of the weights that its backbone began with, for the record; of a cell's, nothing
+    )
     transductive: bool = False  # whether queries of one episode influence each other's predictions (trap: name it)
 
     def __init__(self, backbone: nn.Module, config: Any, data: Data) -> None:  # noqa: ARG002 (part of the contract)
@@ -79,6 +85,10 @@ class Method(nn.Module):
 
     def check_ways(self, ways: int) -> None:
         """Raises UsageError if `adapt` cannot take so many classes. Default: any number."""
+
+    def check_start(self, start: str) -> None:
+        """Raises UsageError if it cannot have a backbone that begins with what `start` names: a file of weights, a
+        library's, another cell's; "" for random weights. Default: any."""
 
     def check_devices(self, devices: int, batch_size: int) -> None:  # noqa: ARG002 (for who has parts of its own)
         """Raises UsageError if so many devices, more than one, cannot share its batches. Default: any number, of a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +33,19 @@ class ImageShape(NamedTuple):
         return f"images of {self.channels}x{self.height}x{self.width}"
 
 
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pictures are prepared for a network that was trained elsewhere: what a backbone has as `preprocessing`.
+
+    shape: what the network takes; the whole picture is resized. mean, std: of each channel, of pixels in [0, 1].
+    """
+
+    shape: ImageShape
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+
 @dataclass(frozen=True, eq=False)
 class Images(Modality):
     """uint8 (N, C, H, W). A network sees float with zero mean and unit variance per channel over the training split."""
@@ -44,6 +57,8 @@ class Images(Modality):
     mean: Tensor  # (C,), of pixels in [0, 1]
     std: Tensor
     given: ImageShape | None = None  # of the samples, where they have to be made to fit
+    interpolation: str = "bilinear"  # where they are
+    foreign: bool = False  # whether the samples are of another data set than the network was made for
 
     @classmethod
     def of(cls, train: Samples, augmentation: Augmentation) -> Images:
@@ -65,7 +80,7 @@ class Images(Modality):
     def pixels(self, images: Tensor) -> Tensor:
         """uint8 (..., C, H, W) -> float in [0, 1], made to fit."""
         pixels = images.float() / 255
-        return pixels if self.given is None else _resized(pixels, self.shape)
+        return pixels if self.given is None else _resized(pixels, self.shape, self.interpolation)
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """float in [0, 1], (..., C, H, W) -> zero mean and unit variance per channel over the training split."""
@@ -93,15 +108,25 @@ class Images(Modality):
 
     def fitted(self, other: Modality) -> Modality:
         """Resized by bilinear interpolation, grey repeated over the channels, colour reduced to its luminance."""
-        if not isinstance(other, Images) or other.shape == self.shape:
+        if not isinstance(other, Images) or (other.shape == self.shape and self.given is None):
             return super().fitted(other)
         if other.shape.channels != self.shape.channels and {other.shape.channels, self.shape.channels} != {1, 3}:
             return super().fitted(other)
-        return replace(self, given=other.shape)
+        return replace(self, given=None if other.shape == self.shape else other.shape, foreign=True)
+
+    def prepared_for(self, backbone: nn.Module) -> Modality:
+        """Resized and normalised as the network's authors did, if it says how. Raises UsageError for pictures of so
+        many channels that they cannot be made to fit."""
+        told: Preprocessing | None = getattr(backbone, "preprocessing", None)
+        if told is None:
+            return self
+        mean, std = (torch.tensor(each).to(self.mean) for each in (told.mean, told.std))
+        made = replace(self, shape=told.shape, mean=mean, std=std, interpolation=told.interpolation)
+        return replace(cast(Images, made.fitted(self)), foreign=False)
 
     @property
     def note(self) -> str:  # type: ignore[override]  # of the shapes
-        if self.given is None:
+        if self.given is None or not self.foreign:
             return ""
         (channels, *size), (own, *needed) = self.given, self.shape
         said = []
@@ -128,13 +153,14 @@ def _contiguous(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return images.flatten(1).unflatten(1, images.shape[1:]), *others
 
 
-def _resized(pixels: Tensor, shape: ImageShape) -> Tensor:
+def _resized(pixels: Tensor, shape: ImageShape, interpolation: str) -> Tensor:
     """float (..., C, H, W) in [0, 1] -> (..., *shape)."""
     batch = pixels.flatten(0, -4)
     if batch.shape[1] == 3 and shape.channels == 1:
         batch = colour.luminance(batch)
     if batch.shape[2:] != shape[1:]:
-        batch = F.interpolate(batch, shape[1:], mode="bilinear", antialias=True)
+        batch = F.interpolate(batch, shape[1:], mode=interpolation, antialias=True)
+        batch = batch.clamp_(0, 1) if interpolation == "bicubic" else batch  # which overshoots
     return batch.expand(-1, shape.channels, -1, -1).reshape(*pixels.shape[:-3], *shape)
 
 

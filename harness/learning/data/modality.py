@@ -68,6 +68,10 @@ class Modality:
         """Prepare a new backbone for inputs of this modality; the layout in memory that its method should have."""
         return torch.preserve_format
 
+    def prepared_for(self, backbone: nn.Module) -> Modality:  # noqa: ARG002 (for modalities that can be prepared)
+        """As a backbone takes it that says how its samples must be prepared. Default: as it is."""
+        return self
+
     def to(self, device: torch.device) -> Self:  # noqa: ARG002 (for modalities that hold tensors)
         """With its own tensors on the device."""
         return self

@@ -1,4 +1,4 @@
-"""Registers `conv4`, `resnet18` and `resnet50`."""
+"""Registers `conv4`, `mlp`, `resnet18`, `resnet50` and `torchvision`."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ class ResNetConfig:
 
 
 @dataclass(frozen=True)
+class TorchvisionConfig:
+    """Which model, and which of its weights. `weights` stays the suite's key, for files of one's own."""
+
+    model: str = option(help="name of a classification model of torchvision, for example resnet18 or convnext_tiny")
+    pretrained: str | None = option(None, "name of its weights, for example IMAGENET1K_V1; none: random")
+
+
+@dataclass(frozen=True)
 class MLPConfig:
     """Options of the multilayer perceptron."""
 
@@ -61,6 +69,13 @@ def register_backbones(register: Register) -> None:
         MLPConfig,
         modality="vectors",
         summary="Linear layers with batch norm and ReLU between them, for vectors",
+    )
+    register(
+        "torchvision",
+        "harness_backbones.zoo:backbone",
+        TorchvisionConfig,
+        modality="images",
+        summary="Any classification model of torchvision without its classifier, random or with its published weights",
     )
     for depth in (18, 50):
         register(

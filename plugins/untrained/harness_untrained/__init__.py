@@ -1,4 +1,4 @@
-"""Registers `untrained`."""
+"""Registers `untrained` and `pretrained`."""
 
 from __future__ import annotations
 
@@ -12,4 +12,9 @@ def register_methods(register: Register) -> None:
         "harness_untrained.method:Untrained",
         summary="The backbone as it was initialised: the floor that every method must beat",
         paper="Saxe et al. 2011, On random weights and unsupervised feature learning",
+    )
+    register(
+        "pretrained",
+        "harness_untrained.method:Pretrained",
+        summary="The backbone as what it starts from left it: scores encoders that exist",
     )

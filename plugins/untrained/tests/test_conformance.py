@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.testing import check_method
 
 
-def test_untrained_conforms() -> None:
-    check_method("untrained")
+@pytest.mark.parametrize("name", ["untrained", "pretrained"])
+def test_it_conforms(name: str) -> None:
+    check_method(name)
