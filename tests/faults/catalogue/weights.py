@@ -179,6 +179,18 @@ WEIGHTS = (
         started(saved(lambda: {"state_dict": state(), "hyper_parameters": argparse.Namespace(lr=1)})),
         RUN,
     ),
+    Fault(
+        "random weights for the method pretrained",
+        "'weights: FILE' in its entry",
+        suite("idle", "pretrained", ONE),
+        RUN,
+    ),
+    Fault(
+        "a file of weights for the method untrained",
+        "the method 'pretrained' scores an encoder as it is",
+        started(saved(state), base=ONE.replace("idle", "untrained")),
+        RUN,
+    ),
     Fault("a list of tensors", "holds a list, not tensors by name", started(saved(lambda: [*state().values()])), RUN),
     Fault("the format of torch 0.1", "is in the .tar format of torch 0.1", started(tar), RUN),
     Fault("Keras' format", "is an HDF5 file", started(raw(b"\x89HDF\r\n\x1a\n" + bytes(99))), RUN),
