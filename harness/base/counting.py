@@ -28,7 +28,7 @@ _telling: ContextVar[_Telling | None] = ContextVar("_telling", default=None)
 
 
 @contextmanager
-def telling(found: Path, about: str) -> Iterator[None]:
+def report_progress(found: Path, about: str) -> Iterator[None]:
     """What is `counted` inside is told every half a second, and at its end: "ABOUT: 12,000 of 60,000 pictures read"."""
     token = _telling.set(_Telling(_place(found), about))
     try:
@@ -37,7 +37,7 @@ def telling(found: Path, about: str) -> Iterator[None]:
         _telling.reset(token)
 
 
-def told(found: Path) -> str:
+def read_progress(found: Path) -> str:
     """What was told last; "" if nothing was."""
     try:
         return _place(found).read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def told(found: Path) -> str:
         return ""
 
 
-def forget(found: Path) -> None:
+def clear_progress(found: Path) -> None:
     _place(found).unlink(missing_ok=True)
 
 

@@ -54,8 +54,8 @@ def _handle(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def postponed() -> Iterator[None]:
-    """Nothing is raised inside; whoever is inside looks at `asked()` now and then."""
+def delay_stop() -> Iterator[None]:
+    """Nothing is raised inside; whoever is inside looks at `stop_requested()` now and then."""
     _Stop.postponed = True
     try:
         yield
@@ -65,6 +65,6 @@ def postponed() -> Iterator[None]:
         raise Interrupted
 
 
-def asked() -> bool:
+def stop_requested() -> bool:
     """Whether the job was told to stop."""
     return _Stop.asked

@@ -38,7 +38,7 @@ def run_of(folder: Path) -> Snapshot:
 
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder.")
-    return snapshot(Store(folder).found(), str(folder))
+    return snapshot(Store(folder).records_if_any(), str(folder))
 
 
 def run_suite(

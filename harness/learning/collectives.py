@@ -61,7 +61,7 @@ def mean_of_ranks(scalars: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     return dict(zip(scalars, means / ranks(), strict=True))
 
 
-def agreed(said: bool) -> bool:
+def first_rank_says(said: bool) -> bool:
     """What rank 0 says: what ranks do at a step must not depend on which of them heard of a signal, or when."""
     return bool(same_on_all(torch.tensor(said, dtype=torch.uint8)))
 

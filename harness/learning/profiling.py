@@ -12,7 +12,7 @@ WARMUP, STEPS = 5, 10
 
 
 @contextmanager
-def profiled(folder: Path | None, where: device) -> Iterator[Callable[[], None]]:
+def profile_steps(folder: Path | None, where: device) -> Iterator[Callable[[], None]]:
     """Gives what to call after every step. Of the steps that this process trains, the 6th to the 15th are profiled:
     `operators.txt` and `trace.json` in `folder`.
 

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from harness.base.checkpoint_interval import DEFAULT, Interval
-from harness.base.stop_signal import Interrupted, asked, postponed
+from harness.base.stop_signal import Interrupted, delay_stop, stop_requested
 from harness.learning.checkpoint import Checkpointer, load_checkpoint
-from harness.learning.collectives import agreed, mean_of_ranks, rank, ranks
+from harness.learning.collectives import first_rank_says, mean_of_ranks, rank, ranks
 from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Source, derive_seed
 from harness.learning.optimizers import make_optimizer
-from harness.learning.profiling import profiled
+from harness.learning.profiling import profile_steps
 from harness.suite.budget import Budget
 from harness.suite.cell import Component
 
@@ -80,7 +80,7 @@ def train(
     metrics: Mapping[str, float] = {}
     leads = rank() == 0
     own_seed = [] if leads else [rank()]
-    with postponed(), profiled(profile, source.device) as stepped:
+    with delay_stop(), profile_steps(profile, source.device) as stepped:
         for step in range(first, steps):
             seed_all(derive_seed(source.seed, "step", step, *own_seed))
             set_rate(stepping, budget.lr * rate_factor(step, steps, budget))
@@ -94,7 +94,7 @@ def train(
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
-            stop = agreed(asked())
+            stop = first_rank_says(stop_requested())
             if leads and step + 1 < steps and (stop or checkpoints.is_due(step + 1)):
                 metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
                 checkpoints.save(step + 1, method, stepping)

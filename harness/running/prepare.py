@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from harness.base.atomic_files import write_json
-from harness.base.counting import counted, telling
+from harness.base.counting import counted, report_progress
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome
 from harness.learning import building
@@ -35,18 +35,18 @@ def prepare(path: Path, found: Path | None = None) -> Outcome:
     the cells it hits.
     """
     store, plan = Store.of_plan(path), PlanFile(path, registry()).plan()
-    found = found or store.prepared(path)
+    found = found or store.findings(path)
     errors: list[str] = []
     told: list[str] = []
     read: list[str] = []
     others: dict[str, Data] = {}
     for dataset in {each.data.digest: each.data for each in plan.evaluators.values() if each.data}.values():
-        with telling(found, dataset.label):
+        with report_progress(found, dataset.label):
             if data := _load(dataset, errors, told, read):
                 others[dataset.digest] = data
     weights: Weights = {}
     for dataset, cells in _by_dataset(plan):
-        with telling(found, dataset.label):
+        with report_progress(found, dataset.label):
             if data := others.get(dataset.digest) or _load(dataset, errors, told, read):
                 _check(plan, data, others, cells, errors, told, weights)
     errors += _misfits(plan, weights)
@@ -66,7 +66,7 @@ def _load(dataset: Component, errors: list[str], told: list[str], read: list[str
     except Exception:  # noqa: BLE001 (a broken data set is the record of its cells; the others go on)
         traceback.print_exc()
         return None
-    read.append(f"{dataset.label}: {described(data)}")
+    read.append(f"{dataset.label}: {describe(data)}")
     told += (f"{dataset.where}: {dataset.label}: {each}" for each in leaks(data))
     return data
 
@@ -105,7 +105,7 @@ def _misfits(plan: Plan, weights: Weights) -> list[str]:
     return found
 
 
-def described(data: Data) -> str:
+def describe(data: Data) -> str:
     """'train 80 samples of 10 classes, test 20 of 10; squares of 32 pixels'"""
     parts = [
         f"{name} {len(split):,}" + (f" of {len(split.classes):,}" if split.labelled else "")

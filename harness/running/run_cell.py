@@ -93,10 +93,10 @@ def _evaluate_missing(job: CellJob, trained: Trained, origin: dict[str, Any]) ->
     failures: list[Exception] = []
     evaluators = job.plan.evaluators_of(job.cell)
     missing = job.folder.missing(evaluators)
-    scored = Scored(trained)
+    inputs = EvaluatorInputs(trained)
     for id_ in sorted(missing, key=lambda id_: own.digest if (own := evaluators[id_].data) else ""):
         try:
-            _evaluate(evaluators[id_], id_, scored, job.folder, origin)
+            _evaluate(evaluators[id_], id_, inputs, job.folder, origin)
         except Exception as error:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
             failures.append(error)
     return failures
@@ -190,7 +190,7 @@ def _step(line: bytes) -> int | None:
         return None
 
 
-class Scored:
+class EvaluatorInputs:
     """What evaluators are given: the cell's data, or others, of which one set is kept at a time. Features are computed
     once for each."""
 
@@ -218,9 +218,11 @@ class Scored:
         return self.shared if dataset is None else shared_with(self.own.data, self.on(dataset).data)
 
 
-def _evaluate(component: Component, id_: str, scored: Scored, folder: CellFolder, origin: dict[str, Any]) -> None:
+def _evaluate(
+    component: Component, id_: str, inputs: EvaluatorInputs, folder: CellFolder, origin: dict[str, Any]
+) -> None:
     started = time.monotonic()
-    trained = scored.on(component.data)
+    trained = inputs.on(component.data)
     note = trained.data.modality.note
     seed_all(0)
     metrics = building.build_evaluator(component).evaluate(trained)
@@ -235,7 +237,7 @@ def _evaluate(component: Component, id_: str, scored: Scored, folder: CellFolder
             "evaluator": component.as_json(),
             "seconds": time.monotonic() - started,
             "metrics": {name: _plain(metric, note) for name, metric in metrics.items()},
-            "shared_with_train": scored.shared_on(component.data),  # samples by split
+            "shared_with_train": inputs.shared_on(component.data),  # samples by split
             "provenance": origin,
         },
     )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from harness.base.atomic_files import DamagedError, read_json, write_json
 from harness.base.checkpoint_interval import DEFAULT, Interval
-from harness.base.counting import forget, told
+from harness.base.counting import clear_progress, read_progress
 from harness.base.errors import UsageError
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
@@ -125,7 +125,7 @@ def run_plan(
 
 class Scheduler:
     """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run. What starts from
-    one of them is `held` until that has ended."""
+    one of them is `blocked` until that has ended."""
 
     def __init__(
         self,
@@ -150,8 +150,8 @@ class Scheduler:
             if cell.start:
                 self.followers.setdefault(cell.start.id, []).append(id_)
         own, coming = [id_ for id_ in progress.left if id_ not in adopted], set(progress.left)
-        self.held = {id_: start for id_ in own if (start := self._start_of(id_)) in coming}
-        self.waiting = deque(id_ for id_ in own if id_ not in self.held)
+        self.blocked = {id_: start for id_ in own if (start := self._start_of(id_)) in coming}
+        self.waiting = deque(id_ for id_ in own if id_ not in self.blocked)
         self.submitted = dict(adopted)
         self.elsewhere: list[str] = []
         begun = self.store.begun()
@@ -160,10 +160,10 @@ class Scheduler:
 
     def prepare(self) -> list[str]:
         """The mistakes that it found."""
-        if not self.waiting and not self.held:  # the runs that submitted all others have done so
+        if not self.waiting and not self.blocked:  # the runs that submitted all others have done so
             return []
         self.display.preparing()
-        found = self.store.prepared(self.plan, self.run).absolute()
+        found = self.store.findings(self.plan, self.run).absolute()
         found.parent.mkdir(parents=True, exist_ok=True)
         log = found.with_suffix(".log")
         self.executor.submit(Job(PREPARE, PrepareCommand(plan=self.plan, found=found).to_args(), str(log)))
@@ -174,8 +174,8 @@ class Scheduler:
                     code = ended.exit_code
                 else:  # adopted; it is not reported again
                     self._end(ended)
-            self.display.prepares(told(found) if code is None else "")
-        forget(found)
+            self.display.prepares(read_progress(found) if code is None else "")
+        clear_progress(found)
         result = read_json(found)
         found.unlink(missing_ok=True)
         if result is None:  # killed, say, by one data set: its cells will say so, and the others go on
@@ -201,13 +201,13 @@ class Scheduler:
         while self.waiting:
             self._submit(None)
         cells = self.progress.plan.cells
-        for id_ in sorted(self.held, key=lambda id_: len(cells[id_].ancestors)):  # starts first
-            start = self.held[id_]
+        for id_ in sorted(self.blocked, key=lambda id_: len(cells[id_].ancestors)):  # starts first
+            start = self.blocked[id_]
             if start in self.submitted and self._take_over(id_) == "free":
-                del self.held[id_]
+                del self.blocked[id_]
                 self._start(id_, after=(start,))
-        if self.held:
-            self.display.warn(f"{len(self.held)} cells are not submitted yet: another run has what they start from.")
+        if self.blocked:
+            self.display.warn(f"{len(self.blocked)} cells are not submitted yet: another run has what they start from.")
         return self.submitted
 
     def go(self) -> Collection[str]:
@@ -292,8 +292,8 @@ class Scheduler:
         """A cell has ended: what starts from it may begin, and is trained again if it began with another model."""
         for each in reversed(self.followers.get(id_, ())):
             cell = self.progress.plan.cells[each]
-            if each in self.held:
-                del self.held[each]
+            if each in self.blocked:
+                del self.blocked[each]
                 self.waiting.appendleft(each)
             elif each not in self.since and self.store.is_stale(cell):
                 self.display.warn(AGAIN.format(cell.name()))
@@ -321,7 +321,7 @@ class Scheduler:
 
     def _end(self, ended: Ended) -> None:
         id_, job = ended.name, self.submitted.pop(ended.name)
-        held = job.held(self.store, id_)
+        held = job.held_attempt(self.store, id_)
         if ended.exit_code == NOT_RUN and not held:
             # what it would have written may be there, from who has run it
             self.progress.back(id_)

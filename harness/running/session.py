@@ -30,7 +30,7 @@ class Finished:
     @property
     def records(self) -> list[CellRecord]:
         """Of the plan's cells, as they are in the results folder now."""
-        return records_of(self.plan, Store(self.folder).found())
+        return records_of(self.plan, Store(self.folder).records_if_any())
 
     @property
     def failed(self) -> list[str]:

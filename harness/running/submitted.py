@@ -27,7 +27,7 @@ class Submitted:
         attempt = store.cell(job.name).attempts / command.attempt.name
         return cls(attempt, command.run, command.first_counted)
 
-    def held(self, store: Store, id_: str) -> Path | None:
+    def held_attempt(self, store: Store, id_: str) -> Path | None:
         """The attempt for which the job, which has ended, still holds its cell: it did run, whatever its exit code."""
         seen = self._signs(store, id_)
         return store.cell(id_).attempt(int(lease.owner(seen.content)["attempt"])) if seen else None

@@ -64,7 +64,7 @@ def step(name: str, metric: Mapping[str, Any]) -> float:
     return 1 / float(metric["n"]) if a_share and metric.get("n") else 0.0
 
 
-def scored(records: Iterable[CellRecord]) -> list[CellRecord]:
+def scored_records(records: Iterable[CellRecord]) -> list[CellRecord]:
     """Without those of cells that are trained only for what starts from them: they are no rows of any table."""
     return [record for record in records if record.evaluations or record.cell.get("scored", True)]
 

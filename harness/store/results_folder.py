@@ -92,14 +92,14 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return frozenset()
 
-    def held(self) -> Collection[str]:
+    def running_ids(self) -> Collection[str]:
         """Ids of the cells that some process runs now; one on another machine is believed to live."""
         leases = map(Path, json_files(str(self.folder / "leases")))
         seen = {path.stem: lease.signs(path) for path in leases}
         return {id_ for id_, found in seen.items() if found and not lease.is_dead_here(found.content)}
 
     def statuses(self, plan: Plan) -> dict[str, Status]:
-        held, copies, begun = self.held(), self.copies.valid(), self.begun()
+        held, copies, begun = self.running_ids(), self.copies.valid(), self.begun()
 
         def status(id_: str) -> Status:
             evaluators = plan.evaluators_of(plan.cells[id_])
@@ -154,7 +154,7 @@ class Store:
             write_bytes(path, content)
         return path
 
-    def prepared(self, plan: Path, run: str = "") -> Path:
+    def findings(self, plan: Path, run: str = "") -> Path:
         """What preparing a plan found; each run asks for itself."""
         return self.folder / "prepared" / f"{plan.stem}{run and '.'}{run}.json"
 
@@ -231,12 +231,12 @@ class Store:
 
     def records(self, report: Report = warn) -> list[CellRecord]:
         """All cells of the folder, by id, less what is damaged. Raises UsageError if the folder holds none."""
-        records = self.found(report)
+        records = self.records_if_any(report)
         if not records:
             raise UsageError(f"{self.folder}: holds no results. Run 'harness run SUITE --results {self.folder}' first.")
         return records
 
-    def found(self, report: Report = warn) -> list[CellRecord]:
+    def records_if_any(self, report: Report = warn) -> list[CellRecord]:
         """As `records`, and an empty list if the folder holds none."""
         copies = self.copies.valid(report)
         own = ((id_, copies.get(id_)) for id_ in sorted(self.begun()))

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.reporting.leaderboard.text import clean, natural
-from harness.store.records import CellRecord, scored, shown, step
+from harness.store.records import CellRecord, scored_records, shown, step
 
 BySeed = dict[int, float | None]
 Key = tuple[str, str, str]  # labels of data set, backbone, method
@@ -80,7 +80,7 @@ def snapshot(records: Iterable[CellRecord], source: str) -> Snapshot:
     folder has kept what was run before something changed, and which of them is meant cannot be told."""
     groups: dict[Key, Group] = {}
     ordered = sorted(
-        scored(records), key=lambda record: (tuple(map(natural, _key(record))), record.cell["seed"], record.id)
+        scored_records(records), key=lambda record: (tuple(map(natural, _key(record))), record.cell["seed"], record.id)
     )
     for record in ordered:
         key, seed = _key(record), int(record.cell["seed"])

@@ -15,7 +15,7 @@ from harness.reporting.leaderboard.places import Place, places
 from harness.reporting.leaderboard.text import canonical, clean, distinguish, natural
 from harness.reporting.leaderboard.view import By, View, check, chosen
 from harness.reporting.statistics import Interval, t_interval
-from harness.store.records import CellRecord, estimate, scored, shown, step
+from harness.store.records import CellRecord, estimate, scored_records, shown, step
 
 Key = tuple[str, str]  # evaluator id, metric
 ROW, COLUMN, TITLE = 60, 40, 100  # letters of the names of rows, columns and tables; more are cut in the middle
@@ -115,7 +115,9 @@ class Table:
 def build(records: Iterable[CellRecord], view: View = View()) -> list[Table]:
     """All tables, in an order that depends on the records only. Raises UsageError for a metric that no record has."""
     by = view.by
-    groups = grouped(sorted(scored(records), key=lambda record: record.id), lambda record: comparable(record, by))
+    groups = grouped(
+        sorted(scored_records(records), key=lambda record: record.id), lambda record: comparable(record, by)
+    )
     full = distinguish(
         [_title(group, by) for group in groups.values()], [comparable(group[0], by) for group in groups.values()]
     )

@@ -54,7 +54,7 @@ def prepared(folder: Path, options: str) -> dict[str, Any]:
     store = Store(folder / "results")
     path = store.write_plan(Plan.of(load_suite(folder / "suite.yaml", registry())))
     prepare(path)
-    found: dict[str, Any] = json.loads(store.prepared(path).read_text())
+    found: dict[str, Any] = json.loads(store.findings(path).read_text())
     return found
 
 
@@ -482,7 +482,7 @@ evaluators:
         store = Store(tmp_path / gb)
         path = store.write_plan(plan)
         prepare(path)
-        assert json.loads(store.prepared(path).read_text())["errors"] == []
+        assert json.loads(store.findings(path).read_text())["errors"] == []
         (id_,) = plan.cells
         planned = PlanFile(path, registry())
         folder = store.cell(id_)
