@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from harness_backbones import Conv4Config
+from harness_backbones.conv4 import Conv4
 from PIL import Image
 
-from harness import UsageError
+from harness import ImageShape, UsageError
 from harness.base.checkpoint_interval import Interval
 from harness.plugins.registry import registry
 from tests.faults.bench import HARNESS, cells, environment, outcome
@@ -35,7 +38,7 @@ SMALL = {
 ENGINES = ("learn2learn", "functional", "vmap")
 OPTIMIZERS = ("sgd", "adam", "adamw", "lars")
 METHODS: list[dict[str, Any]] = [
-    *({"use": name, **SMALL.get(name, {})} for name in BUNDLED),
+    *({"use": name, **SMALL.get(name, {})} for name in BUNDLED if name != "pretrained"),
     *(  # an engine does not decide a cell's id: something else must
         {"use": "maml", "label": f"maml {engine}", "engine": engine, "tasks": 2, "queries": 3 + number}
         for number, engine in enumerate(ENGINES)
@@ -48,7 +51,11 @@ METHODS: list[dict[str, Any]] = [
     {"use": "supervised", "label": "bf16", "budget": {"precision": "bf16"}},
     {"use": "classify", "label": "dropout"},
 ]
-LABELS = [str(method.get("label", method["use"])) for method in METHODS] + ["pictures", "episodes of pictures"]
+LABELS = [str(method.get("label", method["use"])) for method in METHODS] + [
+    "pretrained",
+    "pictures",
+    "episodes of pictures",
+]
 
 
 def suite(folder: Path) -> Path:
@@ -59,11 +66,13 @@ def suite(folder: Path) -> Path:
         path = folder / "pictures" / split / f"class {number % 3}" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noise.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+    torch.save(Conv4(Conv4Config(width=8), ImageShape(1, 8, 8)).state_dict(), folder / "start.pth")
     streamed = {"use": "image_folder", "path": "pictures", "size": 16, "memory_gb": 0.0}
     document = {
         "name": "resume",
         "matrix": {"method": METHODS, "backbone": [{"use": "conv4", "width": 8}], "dataset": ["digits"], "seed": [0]},
         "include": [
+            {"method": "pretrained", "backbone": {"use": "conv4", "width": 8, "weights": "start.pth"}},
             {"method": {"use": "supervised", "label": "pictures"}, "dataset": streamed},
             {
                 "method": {"use": "protonet", "label": "episodes of pictures", "ways": 3, "shots": 2, "queries": 2},
@@ -121,7 +130,7 @@ def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(
     assert left <= {f"{number:03}{suffix}" for number in range(9) for suffix in (".json", ".log")}  # attempts alone
     assert len(attempts) == 3
     assert json.loads((calm / "training.json").read_text())["resumed_at"] is None
-    if label != "untrained":
+    if label not in ("untrained", "pretrained"):
         training = json.loads((stormy / "training.json").read_text())
         assert training["resumed_at"] in (6, 8, 10)  # the last of the even steps before the second death
         assert training["seconds"] > 0
