@@ -1,5 +1,5 @@
-"""Fine-tuning: all weights of a copy of the encoder learn from few labels or many (Chen et al. 2020, arXiv:2002.05709,
-appendix B.5)."""
+"""Fine-tuning: all weights of a copy of the encoder learn from few labels or many (Chen et al. 2020,
+arXiv:2002.05709)."""
 
 from __future__ import annotations
 

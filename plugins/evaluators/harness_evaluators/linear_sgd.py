@@ -1,5 +1,5 @@
 """The linear classification protocol of papers: SGD on views of a frozen encoder (Zhang et al. 2016, arXiv:1603.08511;
-He et al. 2020, arXiv:1911.05722, section 4.1; Grill et al. 2020, arXiv:2006.07733, appendix C.1)."""
+He et al. 2020, arXiv:1911.05722, section 4.1; Grill et al. 2020, arXiv:2006.07733)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Logistic regression as in the literature on transfer (Kornblith et al. 2019, arXiv:1805.08974; Grill et al. 2020,
-arXiv:2006.07733, appendix D)."""
+arXiv:2006.07733)."""
 
 from __future__ import annotations
 
