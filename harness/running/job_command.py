@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ CELL = "cell"
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobCommand:
+class JobCommand(ABC):
     """What both kinds of jobs are told. `device`, `threads`: None until the executor has added them."""
 
     name: ClassVar[str]
@@ -34,13 +35,13 @@ class JobCommand:
         return (self.name, str(self.plan), *self._own_args(), *place)
 
     @classmethod
+    @abstractmethod
     def _declare(cls, parser: argparse.ArgumentParser) -> None:
         """Say what this kind of job is told besides."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _own_args(self) -> Iterator[str]:
         """The same, as arguments."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
