@@ -56,7 +56,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 def by_seed(row: Row, before: BySeed, after: BySeed, *, higher_is_better: bool, grid: float) -> Row | Measured:
     """Paired where seeds are shared, else as two samples. `grid`: see `paired_t`.
 
-    Within a seed, images and episodes are paired as well: the same evaluator on the same data meets the same ones, and
+    Within a seed, samples and episodes are paired as well: the same evaluator on the same data meets the same ones, and
     the difference of two means over them is the mean of their differences.
     """
     x, y = ({seed: value for seed, value in each.items() if value is not None} for each in (before, after))

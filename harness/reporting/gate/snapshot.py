@@ -40,7 +40,7 @@ class Scores:
 
     @property
     def exceeds(self) -> bool:
-        """Whether the score is better than its bound, by more than one training's images or episodes explain."""
+        """Whether the score is better than its bound, by more than one training's samples or episodes explain."""
         known = [each for each in self.excess.values() if each is not None]
         return bool(known) and fmean(known) > 0
 

@@ -25,7 +25,7 @@ NOTHING = "No results yet."
 MADE_OF = {
     "mean": (
         "A seed's score is itself a mean",
-        " In brackets: the median half of the 95 % interval within one seed, over the images or episodes that all "
+        " In brackets: the median half of the 95 % interval within one seed, over the samples or episodes that all "
         "seeds meet: another thing than the table's ±.",
     ),
     "jackknife": (
@@ -96,7 +96,7 @@ def _intervals(table: Table) -> list[str]:
     if single:
         who = ", ".join(single) if counts else "all methods"
         lines.append(
-            f"One seed only, hence no rank: {who}. [± ...] is half of the 95 % interval within that seed, over images "
+            f"One seed only, hence no rank: {who}. [± ...] is half of the 95 % interval within that seed, over samples "
             "or episodes: how closely one training was measured, not how another would do."
         )
     return lines

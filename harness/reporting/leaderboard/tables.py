@@ -64,7 +64,7 @@ class Score:
 
     @property
     def within(self) -> float | None:
-        """Half of the interval within the only seed, over images or episodes."""
+        """Half of the interval within the only seed, over samples or episodes."""
         return self.metrics[0].get("half_width") if len(self.metrics) == 1 else None
 
 
