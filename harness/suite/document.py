@@ -1,14 +1,15 @@
-"""A YAML document with its interpolations resolved, which remembers on which line each key stands."""
+"""A YAML document with its interpolations resolved, which remembers on which line each key stands; and its nodes."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from harness.base.errors import UsageError
+from harness.base.errors import UsageError, nearest
 from harness.plugins.options import KeyPath
 from harness.suite import named_budgets
 from harness.suite.interpolation import resolve
@@ -30,6 +31,59 @@ class Document:
         while path and path not in self.lines:
             path = path[:-1]
         return f"{self.file}:{self.lines.get(path, 1)}"
+
+    @property
+    def root(self) -> Node:
+        return Node(self, (), self.values)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value of a document, and the keys that lead to it. What the document does not say has the value None."""
+
+    document: Document
+    path: KeyPath
+    value: Any
+
+    def where(self, key: KeyPath = ()) -> str:
+        """ "file:line" of what is below this node, or of the nearest key around it."""
+        return self.document.where((*self.path, *key))
+
+    @property
+    def place(self) -> str:
+        return self.where()
+
+    def error(self, message: str) -> UsageError:
+        """A mistake in this value."""
+        return UsageError(f"{self.place}: {message}")
+
+    def child(self, key: str | int) -> Node:
+        """What stands under a key of a mapping, or at a place of a list."""
+        value = self.value.get(key) if isinstance(self.value, dict) else None
+        if isinstance(self.value, list) and isinstance(key, int):
+            value = self.value[key]
+        return Node(self.document, (*self.path, key), value)
+
+    def mapping(self) -> dict[str, Any]:
+        """The values by key, none where the document says nothing. Raises UsageError for anything else."""
+        if not isinstance(self.value, dict | None):
+            raise self.error(f"{self.path[-1]} must be a mapping of names to values, not {self.value!r}.")
+        return {str(key): each for key, each in (self.value or {}).items()}
+
+    def children(self) -> dict[str, Node]:
+        """Likewise, as nodes."""
+        return {key: self.child(key) for key in self.mapping()}
+
+    def listed(self) -> list[Node]:
+        """The nodes of a list; of one value, which may stand for a list of one, the node itself."""
+        return [self.child(number) for number in range(len(self.value))] if isinstance(self.value, list) else [self]
+
+    def refuse_others(self, known: Collection[str], lacks: str) -> None:
+        """Raises UsageError for a key of the mapping that is not known, with the nearest that is. `lacks`: what the
+        message says before the key."""
+        for key, child in self.children().items():
+            if key not in known:
+                raise child.error(f"{lacks} '{key}'.{nearest(key, known)}")
 
 
 def read(file: Path, budget: str | None = None) -> Document:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UsageError, nearest
+from harness.base.errors import UsageError
 from harness.plugins.options import KeyPath, fields_of, parse
 from harness.plugins.registry import Kind, Registry, Spec
 from harness.suite import sweep, weights
 from harness.suite.budget import merge
 from harness.suite.cell import Component
-from harness.suite.document import Document
+from harness.suite.document import Document, Node
 from harness.suite.starts import START, Start, read_start
 from harness.suite.weights import Starting, Weights, WeightsOptions
 
@@ -32,8 +32,8 @@ class Entry:
 
     component: Component
     budget: dict[str, Any]
-    path: KeyPath
-    section: KeyPath
+    node: Node
+    section: Node
     start: Start | None = None
 
 
@@ -42,59 +42,56 @@ class Entries:
 
     def __init__(self, document: Document, registry: Registry) -> None:
         self.document = document
+        self.root = document.root
         self.registry = registry
-        self.where = document.where
 
-    def axis(self, kind: Kind, entries: Any, path: KeyPath) -> list[Entry]:
+    def axis(self, kind: Kind, entries: Node) -> list[Entry]:
         """All components of one axis, options swept."""
-        if entries is None or entries == []:
-            raise UsageError(f"{self.where(path)}: the matrix needs at least one {kind}.")
-        listed = isinstance(entries, list)
+        if entries.value is None or entries.value == []:
+            raise entries.error(f"the matrix needs at least one {kind}.")
         found: dict[str, Entry] = {}
-        for number, entry in enumerate(listed_in(entries)):
-            for each in self.entry(kind, entry, (*path, number) if listed else path):
+        for node in entries.listed():
+            for each in self.entry(kind, node):
                 if each.component.label in found:
                     raise UsageError(f"{each.component.where}: {kind} '{each.component.label}' is listed twice.")
                 found[each.component.label] = each
         return list(found.values())
 
-    def entry(self, kind: Kind, entry: Any, path: KeyPath) -> Iterator[Entry]:
+    def entry(self, kind: Kind, node: Node) -> Iterator[Entry]:
         """One entry of an axis, a name or {use: name, option: value or [values]}, as one component per combination."""
-        given = {"use": entry} if isinstance(entry, str) else entry
+        given = {"use": node.value} if isinstance(node.value, str) else node.value
         if not isinstance(given, dict) or not isinstance(given.get("use"), str):
-            raise UsageError(
-                f"{self.where(path)}: a {kind} is a name or '{{use: name, option: value}}', not {entry!r}."
-            )
+            raise node.error(f"a {kind} is a name or '{{use: name, option: value}}', not {node.value!r}.")
         if not isinstance(given.get("label", ""), str):
-            raise UsageError(f"{self.where((*path, 'label'))}: a label is text, not {given['label']!r} (quote it).")
+            raise node.child("label").error(f"a label is text, not {given['label']!r} (quote it).")
         name: str = given["use"]
-        spec = self.spec(kind, name, path)
+        spec = self.spec(kind, node.child("use") if isinstance(node.value, dict) else node)
         section = self.section(kind, spec, name)
-        common = self.mapping(section)
+        common = section.mapping()
         if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
-            raise UsageError(f"{self.where(path)}: only methods have a budget of their own.")
-        budget = merge(self.block(common, (*section, "budget")), self.block(given, (*path, "budget")))
-        start = given.get(START) if kind == "method" else None
-        begins = None if start is None else read_start(start, (*path, START), self.where)
+            raise node.error("only methods have a budget of their own.")
+        budget = merge(section.child("budget").mapping(), node.child("budget").mapping())
+        start = node.child(START) if kind == "method" else None
+        begins = None if start is None or start.value is None else read_start(start)
         own = {key: value for key, value in given.items() if key not in RESERVED and (key, kind) != (START, "method")}
         begun = {START: begins.method} if begins else {}
         both = {**{key: value for key, value in common.items() if key != "budget"}, **own}
 
         def where(key: KeyPath) -> str:
-            return self.where((*path, *key) if not key or key[0] in own else (*section, *key))
+            return node.where(key) if not key or key[0] in own else section.where(key)
 
-        start = {weights.KEY: both.pop(weights.KEY)} if starts_from_file(spec) and weights.KEY in both else {}
-        number = sweep.number(spec.config, both) * sweep.number(Starting, start)
-        self.refuse_many(number, f"combinations of options of {spec.name}", path)
-        for started, listed in sweep.sweep(Starting, start):
-            file, name_of = self.weights(started.get(weights.KEY), where)
+        file = {weights.KEY: both.pop(weights.KEY)} if starts_from_file(spec) and weights.KEY in both else {}
+        number = sweep.number(spec.config, both) * sweep.number(Starting, file)
+        self.refuse_many(number, f"combinations of options of {spec.name}", node)
+        for started, listed in sweep.sweep(Starting, file):
+            loaded, name_of = self.weights(started.get(weights.KEY), where)
             from_file = {**listed, **name_of} if weights.KEY in own or listed else {}
             for options, swept in sweep.sweep(spec.config, both):
                 told = {**swept, **from_file} if listed else swept
                 shown = told if "label" in given else {**own, **begun, **swept, **from_file}
                 label = sweep.label(given.get("label", name), shown)
-                component = self.component(spec, options, where, label, self.where(path), file)
-                yield Entry(component, budget, path, section, begins)
+                component = self.component(spec, options, where, label, node.place, loaded)
+                yield Entry(component, budget, node, section, begins)
 
     def weights(self, given: Any, where: Callable[[KeyPath], str]) -> tuple[Weights | None, dict[str, Any]]:
         """The file that a backbone starts from, and what of it a label shows."""
@@ -112,15 +109,15 @@ class Entries:
             raise UsageError(f"{place}: weights: {error}") from error
         return weights.identify(options, file, place), {weights.KEY: options.file}
 
-    def section(self, kind: Kind, spec: Spec, name: str) -> KeyPath:
+    def section(self, kind: Kind, spec: Spec, name: str) -> Node:
         """Where the suite has options for all entries of this component, which may be written with its distribution."""
-        given = [key for key in self.mapping((SECTIONS[kind],)) if self.registry.find(kind, key) is spec]
+        sections = self.root.child(SECTIONS[kind])
+        given = [key for key in sections.mapping() if self.registry.find(kind, key) is spec]
         if len(given) > 1:
-            place = self.where((SECTIONS[kind], given[1]))
-            raise UsageError(
-                f"{place}: '{given[0]}' and '{given[1]}' are the same {kind}: put its options in one of them."
+            raise sections.child(given[1]).error(
+                f"'{given[0]}' and '{given[1]}' are the same {kind}: put its options in one of them."
             )
-        return (SECTIONS[kind], *(given or [name]))
+        return sections.child((given or [name])[0])
 
     def component(
         self, spec: Spec, options: Any, where: Any, label: str, place: str, start: Weights | None = None
@@ -138,46 +135,31 @@ class Entries:
             raise UsageError(f"{place}: {label}: {type(error).__name__}: {error} (in {spec.origin})") from error
         return component
 
-    def known_options(self, spec: Spec, options: Mapping[str, Any], path: KeyPath) -> None:
+    def known_options(self, spec: Spec, options: Node) -> None:
         """Options of a component that the matrix may not even use; their values are checked where it does."""
         known = {*fields_of(spec.config), *(("budget",) if spec.kind == "method" else ())}
         known |= {weights.KEY} if starts_from_file(spec) else set()
-        for key in options:
-            if key not in known:
-                raise UsageError(f"{self.where((*path, key))}: {spec.name} has no option '{key}'.{nearest(key, known)}")
+        options.refuse_others(known, f"{spec.name} has no option")
 
-    def spec(self, kind: Kind, name: Any, path: KeyPath) -> Spec:
+    def spec(self, kind: Kind, name: Node) -> Spec:
         try:
-            return self.registry.get(kind, name if isinstance(name, str) else repr(name))
+            return self.registry.get(kind, name.value if isinstance(name.value, str) else repr(name.value))
         except UsageError as error:
-            raise UsageError(f"{self.where(path)}: {error}") from error
+            raise name.error(str(error)) from error
 
-    def refuse_many(self, number: int, what: str, path: KeyPath) -> None:
+    def refuse_many(self, number: int, what: str, node: Node) -> None:
         """Before they are made. Raises UsageError."""
         if number > MOST_CELLS:
-            raise UsageError(f"{self.where(path)}: {number:,} {what} are too many; a suite has at most {MOST_CELLS:,}.")
+            raise node.error(f"{number:,} {what} are too many; a suite has at most {MOST_CELLS:,}.")
 
-    def seeds(self, value: Any, path: KeyPath) -> list[int]:
-        seeds = listed_in(value)
+    def seeds(self, node: Node) -> list[int]:
+        seeds = listed_in(node.value)
         for seed in seeds:
             if type(seed) is not int or seed < 0:
-                raise UsageError(f"{self.where(path)}: a seed is a whole number of 0 or more, not {seed!r}.")
+                raise node.error(f"a seed is a whole number of 0 or more, not {seed!r}.")
         if len(set(seeds)) < len(seeds) or not seeds:
-            raise UsageError(f"{self.where(path)}: seeds must be at least one, each once.")
+            raise node.error("seeds must be at least one, each once.")
         return seeds
-
-    def mapping(self, path: KeyPath) -> dict[str, Any]:
-        """The mapping at `path`, empty if there is none."""
-        value: Any = self.document.values
-        for key in path:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return self.block({str(path[-1]): value}, path)
-
-    def block(self, around: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
-        value = around.get(str(path[-1]))
-        if not isinstance(value, dict | None):
-            raise UsageError(f"{self.where(path)}: {path[-1]} must be a mapping of names to values, not {value!r}.")
-        return {str(key): each for key, each in (value or {}).items()}
 
 
 def starts_from_file(spec: Spec) -> bool:

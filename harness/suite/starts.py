@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from harness.base.errors import UsageError, nearest
-from harness.plugins.options import KeyPath
 from harness.suite.cell import Cell
+from harness.suite.document import Node
 from harness.suite.matrix import HasComponent, names_of
 
 START = "start"
 KEYS = ("method", "budget", "dataset")
 LONGEST = 100  # of a chain of starts: more are a slip of the hand, or meant to fill the memory
-
-Where = Callable[[KeyPath], str]
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,8 @@ class Start:
 
     method: str
     budget: Mapping[str, Any]
-    dataset: Any
-    path: KeyPath
+    dataset: Node
+    node: Node
 
 
 class Starting(HasComponent, Protocol):
@@ -38,21 +36,17 @@ N = TypeVar("N", bound=HasComponent)
 S = TypeVar("S", bound=Starting)
 
 
-def read_start(given: Any, path: KeyPath, where: Where) -> Start:
+def read_start(node: Node) -> Start:
     """`start: simclr`, or `start: {method: simclr, budget: {steps: 500}, dataset: glyphs}`. Raises UsageError."""
-    said = {"method": given} if isinstance(given, str) else given
+    said = {"method": node.value} if isinstance(node.value, str) else node.value
     if not isinstance(said, dict) or not isinstance(said.get("method"), str):
-        raise UsageError(
-            f"{where(path)}: a start is the label of a method, or '{{method: label, budget: {{...}}, dataset: name}}', "
-            f"not {given!r}."
+        raise node.error(
+            "a start is the label of a method, or '{method: label, budget: {...}, dataset: name}', "
+            f"not {node.value!r}."
         )
-    for key in said:
-        if key not in KEYS:
-            raise UsageError(f"{where((*path, key))}: a start has no '{key}'.{nearest(str(key), KEYS)}")
-    budget = said.get("budget") or {}
-    if not isinstance(budget, dict):
-        raise UsageError(f"{where((*path, 'budget'))}: budget must be a mapping of names to values, not {budget!r}.")
-    return Start(said["method"], budget, said.get("dataset"), path)
+    if isinstance(node.value, dict):
+        node.refuse_others(KEYS, "a start has no")
+    return Start(said["method"], node.child("budget").mapping(), node.child("dataset"), node)
 
 
 def named(kind: str, name: str, entries: Sequence[N]) -> N | None:
@@ -66,7 +60,7 @@ def named(kind: str, name: str, entries: Sequence[N]) -> N | None:
     return found[0] if found else None
 
 
-def parents(entries: Sequence[S], where: Where) -> dict[int, S]:
+def parents(entries: Sequence[S]) -> dict[int, S]:
     """By the id() of each method's entry that has a start, the entry that it means. Raises UsageError for a start that
     is none of the suite, or may be several, and for those that lead back to where they began."""
     found: dict[int, S] = {}
@@ -76,34 +70,32 @@ def parents(entries: Sequence[S], where: Where) -> dict[int, S]:
         try:
             parent = named("method", entry.start.method, entries)
         except UsageError as error:
-            raise UsageError(f"{where(entry.start.path)}: start: {error}") from error
+            raise entry.start.node.error(f"start: {error}") from error
         if parent is None:
             known = [each.component.label for each in entries]
-            raise UsageError(
-                f"{where(entry.start.path)}: start: no method '{entry.start.method}' in this suite."
-                f"{nearest(entry.start.method, known)}"
+            raise entry.start.node.error(
+                f"start: no method '{entry.start.method}' in this suite.{nearest(entry.start.method, known)}"
             )
         found[id(entry)] = parent
     for entry in entries:
-        _refuse_circle(entry, found, where)
+        _refuse_circle(entry, found)
     return found
 
 
-def _refuse_circle(entry: S, found: Mapping[int, S], where: Where) -> None:
+def _refuse_circle(entry: S, found: Mapping[int, S]) -> None:
     way = [entry]
     while (parent := found.get(id(way[-1]))) is not None:
         if any(parent is each for each in way):
             circle = way[next(i for i, each in enumerate(way) if each is parent) :]
             names = [f"'{each.component.label}'" for each in (*circle[1:], parent)]
-            place, *others = (where(each.start.path) for each in circle if each.start)
+            place, *others = (each.start.node.place for each in circle if each.start)
             raise UsageError(
                 f"{place}: start: '{parent.component.label}' starts from {', which starts from '.join(names)}: a circle"
                 f"{''.join(f', {each}' for each in others)}."
             )
         way.append(parent)
-        if len(way) > LONGEST:
-            place = where(entry.start.path if entry.start else ())
-            raise UsageError(f"{place}: start: a chain of more than {LONGEST} starts is too long.")
+        if len(way) > LONGEST and entry.start:
+            raise entry.start.node.error(f"start: a chain of more than {LONGEST} starts is too long.")
 
 
 def with_starts(listed: Mapping[str, Cell]) -> dict[str, Cell]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +13,7 @@ from harness.plugins.registry import Registry, registry
 from harness.suite import named_budgets, sweep
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
-from harness.suite.document import Document, read
+from harness.suite.document import Document, Node, read
 from harness.suite.entries import SECTIONS, Entries, Entry, listed_in
 from harness.suite.matrix import Matrix, Point, names_of, require
 from harness.suite.optimizer import named as optimizer_named
@@ -36,6 +35,7 @@ KEYS = (
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
 ONLY = "only"  # of an evaluator: the methods that it is for
 DATA = "data"  # of an evaluator: a data set of its own
+EVALUATOR_KEYS = ("use", ONLY, DATA)  # of an evaluator's entry: what is no option of the component
 
 
 @dataclass(frozen=True)
@@ -78,25 +78,22 @@ class _Reader(Entries):
         self.parents: dict[int, Entry] = {}
         self.datasets: dict[int, Entry] = {}  # of starts that have one of their own, by the id() of the method's entry
         self.made: dict[tuple[int, int, int, int, Budget], Cell] = {}
-        for key in document.values:
-            if key not in KEYS:
-                meant = nearest(key, (*KEYS, named_budgets.SECTION))
-                raise UsageError(f"{self.where((key,))}: a suite has no '{key}'.{meant}")
+        self.root.refuse_others((*KEYS, named_budgets.SECTION), "a suite has no")
 
     def suite(self) -> Suite:
         name = self.document.values.get("name", self.document.file.stem)
         if not isinstance(name, str) or not name.strip():
-            raise UsageError(f"{self.where(('name',))}: name must be text, not {name!r}.")
+            raise self.root.child("name").error(f"name must be text, not {name!r}.")
         for kind, section in SECTIONS.items():
-            for used in self.mapping((section,)):
-                spec = self.spec(kind, used, (section, used))  # type: ignore[arg-type]  # the keys of SECTIONS are kinds
-                self.known_options(spec, self.mapping((section, used)), (section, used))
+            for used, node in self.root.child(section).children().items():
+                spec = self.spec(kind, replace(node, value=used))  # type: ignore[arg-type]  # the keys are kinds
+                self.known_options(spec, node)
         matrices = self.matrices()
-        self.refuse_many(sum(matrix.size() for matrix in matrices), "cells", ("matrix",))
+        self.refuse_many(sum(matrix.size() for matrix in matrices), "cells", self.root.child("matrix"))
         self.resolve_starts(matrices)
         points = sorted((point for matrix in matrices for point in matrix.points()), key=lambda point: point.seed)
         if not points:
-            raise UsageError(f"{self.where(('exclude',))}: every cell of the matrix is excluded.")
+            raise self.root.child("exclude").error("every cell of the matrix is excluded.")
         cells: dict[str, Cell] = {}
         for cell in (self.cell(name + self.suffix, point) for point in points):
             if (same := cells.setdefault(cell.id, cell)) is not cell:
@@ -105,92 +102,80 @@ class _Reader(Entries):
         methods = {each for cell in cells.values() for each in names_of(cell.method)}
         only = {each.label: self.only(each.label, methods) for each in evaluators}
         whole = name + self.suffix
-        gate = read_gate(self.document.values.get(SECTION), self.where, [each.label for each in evaluators])
+        gate = read_gate(self.root.child(SECTION), [each.label for each in evaluators])
         every = tuple(with_starts(cells).values())
         return Suite(whole, self.document.file, every, evaluators, only, self.executor(), gate)
 
     def matrices(self) -> list[Matrix[Entry]]:
         """The matrix, or each of several: one for each kind of sample, say. What is excluded is so in all of them."""
-        given = self.document.values.get("matrix")
-        if not isinstance(given, list):
-            components, seeds = self.axes(self.mapping(("matrix",)), ("matrix",))
+        matrix = self.root.child("matrix")
+        if not isinstance(matrix.value, list):
+            components, seeds = self.axes(matrix)
             return self.with_points([Matrix(components, seeds)])
-        if not given:
-            raise UsageError(f"{self.where(('matrix',))}: a list of matrices has at least one.")
-        if self.document.values.get("include"):
-            raise UsageError(f"{self.where(('include',))}: of several matrices, write a further one instead.")
-        for number, each in enumerate(given):
-            if not isinstance(each, dict):
-                place = self.where(("matrix", number))
-                raise UsageError(f"{place}: a matrix is a mapping of axes to lists, not {each!r}.")
-        return self.with_points([Matrix(*self.axes(each, ("matrix", number))) for number, each in enumerate(given)])
+        if not matrix.value:
+            raise matrix.error("a list of matrices has at least one.")
+        if self.root.child("include").value:
+            raise self.root.child("include").error("of several matrices, write a further one instead.")
+        for each in matrix.listed():
+            if not isinstance(each.value, dict):
+                raise each.error(f"a matrix is a mapping of axes to lists, not {each.value!r}.")
+        return self.with_points([Matrix(*self.axes(each)) for each in matrix.listed()])
 
-    def axes(self, axes: Mapping[str, Any], path: KeyPath) -> tuple[dict[str, list[Entry]], list[int]]:
+    def axes(self, matrix: Node) -> tuple[dict[str, list[Entry]], list[int]]:
         """Components and seeds of one matrix."""
-        for key in axes:
-            if key not in (*AXES, "seed"):
-                place = self.where((*path, key))
-                raise UsageError(f"{place}: the matrix has no axis '{key}'.{nearest(str(key), (*AXES, 'seed'))}")
-        components: dict[str, list[Entry]] = {axis: self.axis(axis, axes.get(axis), (*path, axis)) for axis in AXES}
-        return components, self.seeds(axes.get("seed", [0]), (*path, "seed"))
+        matrix.refuse_others((*AXES, "seed"), "the matrix has no axis")
+        components: dict[str, list[Entry]] = {axis: self.axis(axis, matrix.child(axis)) for axis in AXES}
+        return components, self.seeds(matrix.child("seed")) if "seed" in matrix.mapping() else [0]
 
     def with_points(self, matrices: list[Matrix[Entry]]) -> list[Matrix[Entry]]:
         """With what is included, which is of the only matrix, and excluded."""
         seeds = list(matrices[0].seeds)
         include: list[tuple[dict[str, list[Entry]], list[int]]] = [
             (
-                {axis: self.axis(axis, entry[axis], (*path, axis)) for axis in AXES if axis in entry},
-                self.seeds(entry["seed"], (*path, "seed")) if "seed" in entry else seeds,
+                {axis: self.axis(axis, point.child(axis)) for axis in AXES if axis in point.value},
+                self.seeds(point.child("seed")) if "seed" in point.value else seeds,
             )
-            for entry, path in self.points("include")
+            for point in self.points("include")
         ]
-        exclude = [
-            ({key: listed_in(value) for key, value in entry.items()}, path) for entry, path in self.points("exclude")
-        ]
-        for entry, path in exclude:
-            for axis, values in entry.items():
+        exclude = []
+        for point in self.points("exclude"):
+            for axis, node in point.children().items():
                 if axis == "seed":
-                    self.seeds(values, (*path, axis))
-                require(matrices, axis, values, self.where((*path, axis)))
-        excluded = [entry for entry, _ in exclude]
-        return [dataclasses.replace(matrix, include=include, exclude=excluded) for matrix in matrices]
+                    self.seeds(node)
+                require(matrices, axis, listed_in(node.value), node.place)
+            exclude.append({axis: listed_in(value) for axis, value in point.value.items()})
+        return [replace(matrix, include=include, exclude=exclude) for matrix in matrices]
 
-    def points(self, section: str) -> Iterator[tuple[dict[str, Any], KeyPath]]:
+    def points(self, section: str) -> Iterator[Node]:
         """The entries of `include` or `exclude`, each a partial point of the matrix."""
-        entries = self.document.values.get(section) or []
-        if not isinstance(entries, list):
-            raise UsageError(f"{self.where((section,))}: {section} must be a list of points of the matrix.")
-        for number, entry in enumerate(entries):
-            path: KeyPath = (section, number)
-            if not isinstance(entry, dict) or not entry:
-                raise UsageError(f"{self.where(path)}: a point is written as 'method: simclr', not {entry!r}.")
-            for key in entry:
-                if key not in (*AXES, "seed"):
-                    raise UsageError(
-                        f"{self.where((*path, key))}: a point has no '{key}'.{nearest(str(key), (*AXES, 'seed'))}"
-                    )
-            yield entry, path
+        given = self.root.child(section)
+        if not isinstance(given.value or [], list):
+            raise given.error(f"{section} must be a list of points of the matrix.")
+        for point in given.listed() if given.value else []:
+            if not isinstance(point.value, dict) or not point.value:
+                raise point.error(f"a point is written as 'method: simclr', not {point.value!r}.")
+            point.refuse_others((*AXES, "seed"), "a point has no")
+            yield point
 
     def resolve_starts(self, matrices: list[Matrix[Entry]]) -> None:
         """Find what each start means in its matrix. Raises UsageError for one that is none, or leads back to where it
         began."""
         for matrix in matrices:
             methods, datasets = matrix.entries("method"), matrix.entries("dataset")
-            self.parents |= parents(methods, self.where)
+            self.parents |= parents(methods)
             for entry in methods:
-                if entry.start is not None and entry.start.dataset is not None:
-                    self.datasets[id(entry)] = self.dataset_of(entry.start, datasets)
+                if entry.start is not None and entry.start.dataset.value is not None:
+                    self.datasets[id(entry)] = self.dataset_of(entry.start.dataset, datasets)
 
-    def dataset_of(self, start: Start, known: list[Entry]) -> Entry:
-        """One of the matrix, or another that is written there."""
-        path = (*start.path, "dataset")
+    def dataset_of(self, given: Node, known: list[Entry]) -> Entry:
+        """A start's data set: one of the matrix, or another that is written there."""
         try:
-            found = named("dataset", start.dataset, known) if isinstance(start.dataset, str) else None
+            found = named("dataset", given.value, known) if isinstance(given.value, str) else None
         except UsageError as error:
-            raise UsageError(f"{self.where(path)}: start: {error}") from error
-        made = [found] if found else list(self.entry("dataset", start.dataset, path))
+            raise given.error(f"start: {error}") from error
+        made = [found] if found else list(self.entry("dataset", given))
         if len(made) != 1:
-            raise UsageError(f"{self.where(path)}: a start has one dataset, not {len(made)}.")
+            raise given.error(f"a start has one dataset, not {len(made)}.")
         return made[0]
 
     def cell(self, suite: str, point: Point[Entry], of: Start | None = None) -> Cell:
@@ -198,7 +183,7 @@ class _Reader(Entries):
         method, budget, common, optimizer = self.budget(point.method, of)
         key = (id(point.method), id(point.backbone), id(point.dataset), point.seed, budget)
         if key not in self.made:
-            self.refuse_many(len(self.made) + 1, "cells", ("matrix",))
+            self.refuse_many(len(self.made) + 1, "cells", self.root.child("matrix"))
             start = None
             if parent := self.parents.get(id(point.method)):
                 dataset = self.datasets.get(id(point.method), point.dataset)
@@ -226,27 +211,25 @@ class _Reader(Entries):
         own = of if of and of.budget else None
         if (id(method), id(own)) in self.budgets:
             return self.budgets[id(method), id(own)]
-        whole = self.mapping(("budget",))
-        for key in whole:
-            if key not in fields_of(Budget):
-                place = self.where(("budget", key))
-                raise UsageError(f"{place}: budget has no option '{key}'.{nearest(key, fields_of(Budget))}")
+        common_budget = self.root.child("budget")
+        whole = common_budget.mapping()
+        common_budget.refuse_others(fields_of(Budget), "budget has no option")
         further = {str(key): value for key, value in own.budget.items()} if own else {}
         blocks = merge(method.component.spec.budget, whole, method.budget, further)
         if "steps" not in blocks and "epochs" not in blocks:
-            raise UsageError(f"{self.where(('budget',))}: the budget needs 'steps' or 'epochs'.")
-        places: list[KeyPath] = [*([own.path] if own else []), method.path, method.section]
+            raise common_budget.error("the budget needs 'steps' or 'epochs'.")
+        places = [node.child("budget") for node in (*([own.node] if own else []), method.node, method.section)]
 
         def where(key: KeyPath) -> str:
-            paths = ((*path, "budget") for path in places)
-            return self.where(next((path for path in paths if (*path, *key) in self.document.lines), ("budget",)) + key)
+            given = (node for node in places if (*node.path, *key) in self.document.lines)
+            return next(given, common_budget).where(key)
 
         optimizer = self.optimizer(blocks.get("optimizer", Budget.optimizer), where)
         budget = parse(Budget, {**blocks, "optimizer": optimizer.spec.unique}, where, owner="budget")
         common = {key: whole.get(key, default) for key, default in COMMON_BUDGET.items()}
         component = method.component
         if own and budget != self.budget(method).budget:
-            component = dataclasses.replace(component, label=sweep.label(component.label, further))
+            component = replace(component, label=sweep.label(component.label, further))
         return self.budgets.setdefault((id(method), id(own)), Budgeted(component, budget, common, optimizer))
 
     def optimizer(self, given: Any, where: Callable[[KeyPath], str]) -> Component:
@@ -261,56 +244,47 @@ class _Reader(Entries):
 
     def evaluators(self, modalities: Collection[str]) -> Iterator[Component]:
         """`modalities`: what the cells' backbones take."""
-        section = self.mapping(("evaluators",))
-        if not section:
-            raise UsageError(f"{self.where(('evaluators',))}: a suite needs at least one evaluator.")
+        section = self.root.child("evaluators")
+        if not section.mapping():
+            raise section.error("a suite needs at least one evaluator.")
         seen: dict[str, str] = {}
-        for label in section:
-            path: KeyPath = ("evaluators", label)
-            options = dict(self.mapping(path))
-            name = options.pop("use", label)
-            options.pop(ONLY, None)
-            own = options.pop(DATA, None)
-            spec = self.spec("evaluator", name, (*path, "use"))
-            each = self.component(
-                spec, options, lambda key, path=path: self.where((*path, *key)), label, self.where(path)
-            )
-            if own is not None:
-                each = dataclasses.replace(each, data=self.own_data(own, (*path, DATA), modalities))
+        for label, node in section.children().items():
+            options = {key: value for key, value in node.mapping().items() if key not in EVALUATOR_KEYS}
+            spec = self.spec("evaluator", replace(node.child("use"), value=node.mapping().get("use", label)))
+            each = self.component(spec, options, node.where, label, node.place)
+            if node.child(DATA).value is not None:
+                each = replace(each, data=self.own_data(node.child(DATA), modalities))
             same = seen.setdefault(evaluator_id(each), label)
             if same != label:
-                raise UsageError(f"{each.where}: the evaluator '{label}' is the same as '{same}'.")
+                raise node.error(f"the evaluator '{label}' is the same as '{same}'.")
             yield each
 
-    def own_data(self, given: Any, path: KeyPath, modalities: Collection[str]) -> Component:
+    def own_data(self, given: Node, modalities: Collection[str]) -> Component:
         """The data set that an evaluator scores on instead of the cell's."""
-        found = list(self.entry("dataset", given, path))
+        found = list(self.entry("dataset", given))
         if len(found) > 1:
-            raise UsageError(f"{self.where(path)}: an evaluator has one data set; write an evaluator for each.")
+            raise given.error("an evaluator has one data set; write an evaluator for each.")
         dataset = found[0].component
         if dataset.spec.modality not in modalities:
             takes = " and ".join(sorted(modalities))
-            raise UsageError(
-                f"{self.where(path)}: {dataset.spec.name} gives {dataset.spec.modality}, and the backbones of this "
-                f"suite take {takes}."
+            raise given.error(
+                f"{dataset.spec.name} gives {dataset.spec.modality}, and the backbones of this suite take {takes}."
             )
         return dataset
 
     def only(self, label: str, known: Collection[str]) -> tuple[str, ...]:
         """The methods, by name or label, that an evaluator is for. Raises UsageError for one that the suite lacks."""
-        path: KeyPath = ("evaluators", label, ONLY)
-        given = listed_in(self.mapping(("evaluators", label)).get(ONLY, []))
-        for name in given:
+        given = self.root.child("evaluators").child(label).child(ONLY)
+        names = [] if given.value is None else listed_in(given.value)
+        for name in names:
             if not isinstance(name, str) or name not in known:
-                raise UsageError(f"{self.where(path)}: no method '{name}' in this suite.{nearest(str(name), known)}")
-        return tuple(given)
+                raise given.error(f"no method '{name}' in this suite.{nearest(str(name), known)}")
+        return tuple(names)
 
     def executor(self) -> Component | None:
-        given = self.document.values.get("executor")
-        if given is None:
+        node = self.root.child("executor")
+        if node.value is None:
             return None
-        options = {"use": given} if isinstance(given, str) else dict(self.mapping(("executor",)))
-        spec = self.spec("executor", options.pop("use", None), ("executor", "use"))
-        return self.component(
-            spec, options, lambda key: self.where(("executor", *key)), spec.name, self.where(("executor",))
-        )
+        options = {"use": node.value} if isinstance(node.value, str) else node.mapping()
+        spec = self.spec("executor", replace(node.child("use"), value=options.pop("use", None)))
+        return self.component(spec, options, node.where, spec.name, node.place)

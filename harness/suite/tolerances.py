@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.base.errors import UsageError, nearest
-from harness.plugins.options import KeyPath, fields_of, option, parse
+from harness.plugins.options import fields_of, option, parse
+from harness.suite.document import Node
 
 SECTION = "gate"
 POINTS = 0.005  # half a point
@@ -65,60 +65,42 @@ class Gate:
                 raise UsageError(f"{place}: {metric} is a fraction: one point is 0.01, not {given[metric]:g}.")
 
 
-def read_gate(section: Any, where: Callable[[KeyPath], str], evaluators: Iterable[str]) -> Gate:
+def read_gate(section: Node, evaluators: Iterable[str]) -> Gate:
     """Of a suite with these evaluators' labels. Raises UsageError with "file:line"."""
-    if section is None:
-        return Gate()
-    if not isinstance(section, Mapping):
-        raise UsageError(f"{where((SECTION,))}: gate must be a mapping of names to values, not {section!r}.")
     own = ("metrics", "evaluators", "ceilings")
-    for key in section:
-        if key not in (*own, *fields_of(_Numbers)):
-            raise UsageError(
-                f"{where((SECTION, key))}: gate has no '{key}'.{nearest(key, (*own, *fields_of(_Numbers)))}"
-            )
-    numbers = {key: value for key, value in section.items() if key not in own}
-    parsed = parse(_Numbers, numbers, lambda path: where((SECTION, *path)), owner=SECTION)
+    section.refuse_others((*own, *fields_of(_Numbers)), f"{SECTION} has no")
+    numbers = {key: value for key, value in section.mapping().items() if key not in own}
+    parsed = parse(_Numbers, numbers, section.where, owner=SECTION)
     if not 0 < parsed.alpha < 1:
-        raise UsageError(f"{where((SECTION, 'alpha'))}: alpha must be between 0 and 1, not {parsed.alpha}.")
+        raise section.child("alpha").error(f"alpha must be between 0 and 1, not {parsed.alpha}.")
     costs = {name: ratio for name in ("speed", "memory") if (ratio := getattr(parsed, name)) is not None}
     for name, ratio in costs.items():
         if ratio < 1:
-            place = where((SECTION, name))
-            raise UsageError(f"{place}: {name} is a ratio of 1 or more (1.2: a fifth worse), not {ratio}.")
-    places: dict[tuple[str, str], str] = {}
-    metrics = _tolerances(section.get("metrics"), (SECTION, "metrics"), where)
-    places.update({("", metric): where((SECTION, "metrics", metric)) for metric in metrics})
-    ceilings = _tolerances(section.get("ceilings"), (SECTION, "ceilings"), where, "ceiling")
-    for metric in ceilings:
-        places.setdefault(("", metric), where((SECTION, "ceilings", metric)))
+            raise section.child(name).error(f"{name} is a ratio of 1 or more (1.2: a fifth worse), not {ratio}.")
+    metrics, ceilings = section.child("metrics"), section.child("ceilings")
+    places = {("", metric): node.place for metric, node in {**_nodes(ceilings), **_nodes(metrics)}.items()}
     known, by_label = list(evaluators), {}
-    for label, given in _mapping(section.get("evaluators"), (SECTION, "evaluators"), where).items():
-        path: KeyPath = (SECTION, "evaluators", label)
+    for label, node in _nodes(section.child("evaluators")).items():
         if label not in known:
-            raise UsageError(f"{where(path)}: the suite has no evaluator '{label}'.{nearest(label, known)}")
-        by_label[label] = _tolerances(given, path, where)
-        places.update({(label, metric): where((*path, metric)) for metric in by_label[label]})
-    return Gate(parsed.alpha, metrics, by_label, costs, ceilings, places=places)
+            raise node.error(f"the suite has no evaluator '{label}'.{nearest(label, known)}")
+        by_label[label] = _tolerances(node)
+        places.update({(label, metric): each.place for metric, each in _nodes(node).items()})
+    return Gate(parsed.alpha, _tolerances(metrics), by_label, costs, _tolerances(ceilings, "ceiling"), places=places)
 
 
-def _tolerances(
-    value: Any, path: KeyPath, where: Callable[[KeyPath], str], name: str = "tolerance"
-) -> dict[str, float]:
+def _tolerances(given: Node, name: str = "tolerance") -> dict[str, float]:
     found = {}
-    for metric, tolerance in _mapping(value, path, where).items():
-        place = where((*path, metric))
+    for metric, node in _nodes(given).items():
+        tolerance = node.value
         if type(tolerance) not in (int, float) or not 0 <= tolerance < float("inf"):
-            raise UsageError(f"{place}: the {name} of {metric} is a number of 0 or more, not {tolerance!r}.")
+            raise node.error(f"the {name} of {metric} is a number of 0 or more, not {tolerance!r}.")
         if metric.endswith("accuracy") and tolerance >= 1:
-            raise UsageError(f"{place}: accuracies are fractions: a {name} of one point is 0.01, not {tolerance!r}.")
+            raise node.error(f"accuracies are fractions: a {name} of one point is 0.01, not {tolerance!r}.")
         found[metric] = float(tolerance)
     return found
 
 
-def _mapping(value: Any, path: KeyPath, where: Callable[[KeyPath], str]) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise UsageError(f"{where(path)}: {path[-1]} must be a mapping of names to tolerances, not {value!r}.")
-    return {str(key): each for key, each in value.items()}
+def _nodes(given: Node) -> dict[str, Node]:
+    if not isinstance(given.value, dict | None):
+        raise given.error(f"{given.path[-1]} must be a mapping of names to tolerances, not {given.value!r}.")
+    return given.children()
