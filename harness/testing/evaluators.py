@@ -17,12 +17,23 @@ from harness.store.records import PER_SAMPLE
 from harness.suite.cell import Component
 from harness.testing import content, declared, devices
 from harness.testing.declared import component
-from harness.testing.known import CLASSES, DESCRIBED, ByHeart, Graded, Known, bright, skewed
+from harness.testing.known import (
+    CLASSES,
+    DESCRIBED,
+    ByHeart,
+    Doubtful,
+    Graded,
+    Known,
+    bright,
+    partly_relabelled,
+    skewed,
+)
 from harness.testing.report import Fault, conform
 from harness.testing.unchanged import network_kept, random_states_kept, settings_kept
 
 PERFECT = 0.95  # least accuracy of an encoder that tells all classes apart
 CHANCE = 0.6  # greatest of one that tells nothing: half, as an evaluator may take two classes at a time, and a margin
+RELABELLED = 6  # other labels of the test split that are tried: what is chosen by them changes with one or the other
 SAME = 0.98  # least share of images that score the same when others leave the test split: sums in another order round
 
 
@@ -216,6 +227,26 @@ def images_are_scored_apart(subject: EvaluatorSubject) -> None:
         )
 
 
+def nothing_is_chosen_by_labels_that_are_scored(subject: EvaluatorSubject) -> None:
+    """An image of `test` is a hit or none whichever labels the others there have."""
+    data = bright()
+    first, again = (subject.accuracy(Doubtful(data), data) for _ in range(2))
+    by_heart = subject.accuracy(ByHeart(data), data)
+    kept = torch.arange(len(data.split("test"))) % 2 == 0
+    if first is None or first.estimate != "mean" or first.unit not in PER_SAMPLE or first.n != len(kept):
+        return
+    if again is None or _made_of(again) != _made_of(first) or by_heart is None or by_heart.value > CHANCE:
+        return  # other checks say so
+    for number in range(RELABELLED):
+        other = subject.accuracy(Doubtful(data), partly_relabelled(data, ~kept, number))
+        same = 0.0 if other is None else float(np.mean(first.units[kept.numpy()] == other.units[kept.numpy()]))
+        if same < SAME:
+            raise Fault(
+                f"{1 - same:.1%} of the test images score differently when the labels of the others are exchanged",
+                "choose settings by a part of the reference that is held out, not by what is scored",
+            )
+
+
 def the_encoder_is_left_untouched(subject: EvaluatorSubject) -> None:
     """No weight, buffer, mode or gradient is changed, nor the features that other evaluators share."""
     trained = subject.encoder()
@@ -260,6 +291,7 @@ CHECKS = (
     half_of_the_knowledge_is_not_enough,
     what_is_scored_was_not_learned,
     images_are_scored_apart,
+    nothing_is_chosen_by_labels_that_are_scored,
     the_encoder_is_left_untouched,
     settings_of_the_process_are_kept,
     global_generators_are_left_alone,

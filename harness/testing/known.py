@@ -24,6 +24,7 @@ SIZES = {  # of the classes of each split; all different, so that what is mistak
     "novel": (33, 45, 39, 51, 43, 31),
 }
 DESCRIBED = f"train, test and novel with {CLASSES} classes each, of 30 samples or more"
+DOUBT = 0.6  # length of what an image has of its own, beside that of its class
 CODE = 256  # width of what tells one image from another: as much as there are images in a split
 
 
@@ -50,6 +51,15 @@ def skewed(data: Data) -> tuple[Data, Tensor]:
     kept = torch.cat([members if label == 0 else members[:2] for label, members in enumerate(test.by_class)])
     fewer = Split(at(test.samples, kept), test.labels[kept], test.classes)
     return replace(data, splits={**data.splits, "test": fewer}), kept
+
+
+def partly_relabelled(data: Data, chosen: Tensor, number: int) -> Data:
+    """The same, but that the `chosen` ones (N,) of `test` have their labels among themselves in another order."""
+    test = data.split("test")
+    labels = test.labels.clone()
+    own = labels[chosen]
+    labels[chosen] = own[torch.randperm(len(own), generator=torch.Generator().manual_seed(number))]
+    return replace(data, splits={**data.splits, "test": Split(test.samples, labels, test.classes)})
 
 
 class Encoder(Method):
@@ -94,6 +104,18 @@ class Graded(Encoder):
         return torch.stack([angle.cos(), angle.sin()], 1)
 
 
+class Doubtful(Encoder):
+    """Sees the class, and beside it much that differs from image to image: each setting of an evaluator takes others
+    for hits."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(N, 1, H, W) -> (N, CLASSES)."""
+        pixels = (self.pixels(images) * 255).round().clamp(0, 255).to(torch.uint8)
+        codes = torch.stack([_code(_content(image), CLASSES) for image in pixels]).to(images)
+        number = (self.pixels(images).mean((1, 2, 3)) * CLASSES).floor().long().clamp(0, CLASSES - 1)
+        return nn.functional.one_hot(number, CLASSES).to(images.dtype) + DOUBT * codes
+
+
 class ByHeart(Encoder):
     """Knows the class of each image of `train`, and of others only which one it is: it has learned nothing of them."""
 
@@ -114,9 +136,14 @@ class ByHeart(Encoder):
         if content in self.classes:
             features[self.classes[content]] = 1
         else:
-            code = torch.randn(len(features), generator=torch.Generator().manual_seed(crc32(content)))
+            code = _code(content, len(features))
             features[:CLASSES], features[CLASSES:] = 0.01 * code[:CLASSES], code[CLASSES:] / CODE**0.5
         return features
+
+
+def _code(content: bytes, length: int) -> Tensor:
+    """Random numbers (length,) that are an image's own."""
+    return torch.randn(length, generator=torch.Generator().manual_seed(crc32(content)))
 
 
 def _content(image: Tensor) -> bytes:

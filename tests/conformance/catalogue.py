@@ -101,6 +101,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "half of the knowledge is not enough": "SecondGuess",
         "what is scored was not learned": "ReferenceAsTest OwnReference AlignedByLabels",
         "images are scored apart": "TestStatistics",
+        "nothing is chosen by labels that are scored": "ChosenOnTest",
         "the encoder is left untouched": "Training",
         "settings of the process are kept": "NoGradient",
         "global generators are left alone": "Seeding",

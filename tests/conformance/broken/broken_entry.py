@@ -90,7 +90,7 @@ DATASETS = (
 )
 EVALUATORS = (
     "Good Unscorable Truncated Sampling WinningTies Training NoGradient Seeding OnTheCpu LastBatchDropped "
-    "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics "
+    "TrainFeatures OutOfOrder SecondGuess ReferenceAsTest OwnReference AlignedByLabels TestStatistics ChosenOnTest "
     "Whole OtherStatistic NoEnds Elsewhere UnseededBootstrap Fractional NamelessUnits Bare"
 )
 OPTIMIZERS = (
