@@ -15,10 +15,9 @@ from unittest import mock
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.nn.functional import _AllGather
 
 from harness import Augmentation, Data, Method, Split
-from harness.learning.collectives import mean_of_ranks, rank, ranks
+from harness.learning.collectives import _Gather, mean_of_ranks, rank, ranks
 from harness.learning.data.batches import Source
 from harness.learning.ddp import data_parallel
 from harness.plugins.registry import registry
@@ -132,7 +131,7 @@ def _without(what: str) -> Iterator[None]:
     own = lambda tensor, dim=0: tensor  # noqa: E731, ARG005 (in the place of `gather`)
     patches = {
         "gradients stay on their rank": mock.patch.object(
-            _AllGather, "backward", staticmethod(lambda _, *slopes: (None, slopes[rank()]))
+            _Gather, "backward", staticmethod(lambda _, *slopes: slopes[rank()])
         ),
         "negatives of the own rank only": mock.patch("harness_simclr.method.gather", own),
         "each rank shuffles for itself": mock.patch("harness_moco.method.same_on_all", own),

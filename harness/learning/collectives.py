@@ -8,10 +8,12 @@ of `gather` their sum, so that the gradient is that of one device with the whole
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def ranks() -> int:
@@ -33,9 +35,26 @@ def gather(tensor: Tensor, dim: int = 0) -> Tensor:
         return tensor
     if tensor.dtype in (torch.bfloat16, torch.float16):  # gradients are summed over ranks
         return gather(tensor.float(), dim).to(tensor.dtype)
-    from torch.distributed.nn.functional import all_gather  # not there where torch has no torch.distributed
+    return torch.cat(_Gather.apply(tensor.contiguous()), dim)
 
-    return torch.cat(all_gather(tensor.contiguous()), dim)
+
+class _Gather(torch.autograd.Function):
+    """The parts of all ranks, in their order. torch's own function of this kind is deprecated in some of the versions
+    that harness works with, and the one that replaces it is missing in others."""
+
+    @staticmethod
+    def forward(_: Any, tensor: Tensor) -> tuple[Tensor, ...]:
+        parts = [torch.empty_like(tensor) for _ in range(ranks())]
+        dist.all_gather(parts, tensor)
+        return tuple(parts)
+
+    @staticmethod
+    @once_differentiable
+    def backward(_: Any, *gradients: Tensor) -> Tensor:
+        """Of this rank's part, summed over what all ranks computed of it."""
+        summed = torch.stack(gradients)
+        dist.all_reduce(summed)
+        return summed[rank()]
 
 
 def own_part(tensor: Tensor, dim: int = 0) -> Tensor:
