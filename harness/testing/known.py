@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from harness.learning.components import Method
 from harness.learning.data.images import Images
 from harness.learning.data.splits import Data, Split
-from harness.learning.data.streaming import at
+from harness.learning.data.streaming import Samples, at
 from harness.plugins.options import NoOptions
 from harness.testing.problem import image_data
 
@@ -23,7 +23,7 @@ SIZES = {  # of the classes of each split; all different, so that what is mistak
     "test": (37, 30, 42, 35, 46, 41),
     "novel": (33, 45, 39, 51, 43, 31),
 }
-DESCRIBED = f"train, test and novel with {CLASSES} classes each, of 30 samples or more"
+DESCRIBED = f"train, test and novel with {CLASSES} classes each, of 30 samples or more, and the column targets"
 DOUBT = 0.6  # length of what an image has of its own, beside that of its class
 CODE = 256  # width of what tells one image from another: as much as there are images in a split
 
@@ -39,17 +39,22 @@ def bright() -> Data:
         middle = (labels.float() + 0.5) / CLASSES
         noise = 0.02 * torch.randn(len(labels), 1, 8, 8, generator=generator)
         images = ((middle[:, None, None, None] + noise).clamp(0, 1) * 255).to(torch.uint8)
-        return Split(images, labels, tuple(classes))
+        return with_targets(images, labels, tuple(classes))
 
     splits = {name: split(sizes, "uvwxyz" if name == "novel" else "abcdef") for name, sizes in SIZES.items()}
     return image_data(splits)
+
+
+def with_targets(samples: Samples, labels: Tensor, classes: tuple[str, ...]) -> Split:
+    """A split that says its labels once more as those of data whose samples have several: (N, C), 1 for the label."""
+    return Split(samples, labels, classes, {"targets": nn.functional.one_hot(labels, len(classes)).float()})
 
 
 def skewed(data: Data) -> tuple[Data, Tensor]:
     """The same, but that of `test` only the first class is whole, and two samples of each other are left; and which."""
     test = data.split("test")
     kept = torch.cat([members if label == 0 else members[:2] for label, members in enumerate(test.by_class)])
-    fewer = Split(at(test.samples, kept), test.labels[kept], test.classes)
+    fewer = with_targets(at(test.samples, kept), test.labels[kept], test.classes)
     return replace(data, splits={**data.splits, "test": fewer}), kept
 
 
@@ -59,7 +64,7 @@ def partly_relabelled(data: Data, chosen: Tensor, number: int) -> Data:
     labels = test.labels.clone()
     own = labels[chosen]
     labels[chosen] = own[torch.randperm(len(own), generator=torch.Generator().manual_seed(number))]
-    return replace(data, splits={**data.splits, "test": Split(test.samples, labels, test.classes)})
+    return replace(data, splits={**data.splits, "test": with_targets(test.samples, labels, test.classes)})
 
 
 class Encoder(Method):

@@ -127,6 +127,24 @@ class FinetuneConfig:
             raise ValueError("lr must be positive, and layer_decay in 0 .. 1 and not 0")
 
 
+@dataclass(frozen=True)
+class MultiLabelConfig:
+    """Options of the linear probe of samples with several labels."""
+
+    strengths: tuple[float, ...] = option(
+        (1e-2, 1e-3, 2e-4, 5e-5, 1e-5, 2e-6, 5e-7),
+        "candidates for the L2 penalty, as a share of the features' total variance; held-out samples of the reference "
+        "split choose",
+    )
+    reference: str = option("train", "split that the probe is trained on")
+    test: str = option("test", "split that is scored")
+    seed: int = option(0, "decides which samples are held out")
+
+    def __post_init__(self) -> None:
+        if not self.strengths or min(self.strengths) <= 0:
+            raise ValueError(f"strengths must be positive, and at least one, not {list(self.strengths)}")
+
+
 @hookimpl
 def register_evaluators(register: Register) -> None:
     register(
@@ -184,4 +202,11 @@ def register_evaluators(register: Register) -> None:
         FinetuneConfig,
         summary="Fine-tuning of a copy of the encoder, with all labels or a fraction of them",
         paper="Chen et al. 2020, arXiv:2002.05709",
+    )
+    register(
+        "multilabel",
+        "harness_evaluators.multilabel:MultiLabel",
+        MultiLabelConfig,
+        summary="Mean average precision of a linear probe, for data whose samples have several labels",
+        paper="Everingham et al. 2010, The PASCAL Visual Object Classes Challenge",
     )

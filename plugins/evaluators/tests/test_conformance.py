@@ -7,7 +7,7 @@ import pytest
 from harness.testing import check_evaluator
 
 
-@pytest.mark.parametrize("name", ["knn", "linear", "fewshot", "rankme", "retrieval", "logistic"])
+@pytest.mark.parametrize("name", ["knn", "linear", "fewshot", "rankme", "retrieval", "logistic", "multilabel"])
 def test_evaluators_conform(name: str) -> None:
     check_evaluator(name)
 
