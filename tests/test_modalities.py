@@ -322,6 +322,34 @@ def test_pictures_are_prepared_as_a_network_says_that_was_trained_elsewhere(
         images((12, 8, 8)).prepared_for(network)
 
 
+@pytest.mark.parametrize("resize", [27, 20, (27, 30)], ids=str)
+@pytest.mark.parametrize("size", [(8, 10), (40, 24), (24, 24)], ids=str)
+def test_the_centre_of_a_picture_is_cut_out_where_a_network_says_so(
+    size: tuple[int, int], resize: int | tuple[int, int]
+) -> None:
+    from torchvision.transforms.v2 import functional
+
+    network = torch.nn.Identity()
+    network.preprocessing = Preprocessing(ImageShape(3, 24, 24), (0.5,) * 3, (0.2,) * 3, resize=resize)  # type: ignore[assignment]
+    prepared = cast(Images, images((3, *size)).prepared_for(network))
+    given = pictures((3, *size))
+    sides = [resize] if isinstance(resize, int) else list(resize)
+    resized = functional.resize(given.float() / 255, sides, antialias=True)
+    expected = functional.normalize(functional.center_crop(resized, [24, 24]), [0.5] * 3, [0.2] * 3)
+    torch.testing.assert_close(prepared.inputs(given), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(prepared.view(given, Draw(5, torch.Generator())), expected, atol=1e-5, rtol=0)
+
+
+def test_random_crops_are_cut_out_of_the_whole_picture() -> None:
+    network = torch.nn.Identity()
+    network.preprocessing = Preprocessing(ImageShape(1, 16, 16), (0.0,), (1.0,), resize=32)  # type: ignore[assignment]
+    given = torch.full((5, 1, 16, 16), 255, dtype=torch.uint8)
+    given[:, :, 2:-2, 2:-2] = 0
+    prepared = replace(cast(Images, images((1, 16, 16)).prepared_for(network)), augmentation=Augmentation(crop=(1, 1)))
+    assert prepared.inputs(given).max() < 0.01
+    assert (prepared.view(given, Draw(5, torch.Generator().manual_seed(0))).amax((1, 2, 3)) > 0.5).all()
+
+
 def test_pictures_that_cannot_be_made_to_fit_are_refused() -> None:
     with pytest.raises(UsageError, match="the encoder takes images of 3x8x8, and these are images of 12x8x8"):
         images((3, 8, 8)).fitted(images((12, 8, 8)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ def build(cell: Cell, data: Data, start: Path | None = None) -> Built:
     """The untrained method of a cell, on the data's device. Methods that share backbone and seed start from the same
     backbone weights, or from those of the trained model `start`."""
     torch.manual_seed(derive_seed(cell.seed, "backbone"))
-    backbone = cell.backbone.spec.load()(cell.backbone.config, data.modality.shape)
+    backbone = _backbone(cell, data)
     started = _started(backbone, cell.backbone)
     if start is not None:
         take_over(backbone, start)
@@ -69,10 +69,22 @@ class PlacedError(UsageError):
     """A mistake whose message names its place in the suite."""
 
 
+def _backbone(cell: Cell, data: Data) -> Any:
+    """Raises PlacedError, which names no method: what is wrong is said once, whatever trains the backbone."""
+    component = cell.backbone
+    try:
+        return component.spec.load()(component.config, data.modality.shape)
+    except UsageError as error:
+        where = component.where or cell.method.where
+        raise PlacedError(f"{where}: {component.label} on {cell.dataset.label}: {error}") from error
+
+
 def _started(backbone: nn.Module, component: Component) -> dict[str, Any] | None:
     """What a backbone began with: weights of its own, or the file that its entry in the suite names. The random state
     stays as it is. Raises PlacedError if the file cannot serve."""
     own: dict[str, Any] | None = getattr(backbone, "started_from", None)
+    if own and (prepared := getattr(backbone, "preprocessing", None)):
+        own = {**own, "preprocessing": asdict(prepared)}
     if component.weights is None:
         return own
     try:
@@ -149,7 +161,7 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data, others: Mapp
 
 def shapes_for_starts(cell: Cell, data: Data) -> tuple[Shapes, Shapes]:
     """Of the backbone's weights: those that a cell takes over from its start, and those that it gives to others."""
-    backbone = cell.backbone.spec.load()(cell.backbone.config, data.modality.shape)
+    backbone = _backbone(cell, data)
     return shapes(backbone), shapes_of_backbone(build(cell, data).method)
 
 

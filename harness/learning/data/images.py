@@ -21,6 +21,8 @@ MEASURED_WHOLE = 2**30  # values; of larger splits, the moments are those of a s
 MEASURED = 2048  # images in that sample
 COLOURS = {1: "grey", 3: "colour"}
 
+Resize = int | tuple[int, int] | None
+
 
 class ImageShape(NamedTuple):
     """Channels, height and width in pixels."""
@@ -37,13 +39,15 @@ class ImageShape(NamedTuple):
 class Preprocessing:
     """How pictures are prepared for a network that was trained elsewhere: what a backbone has as `preprocessing`.
 
-    shape: what the network takes; the whole picture is resized. mean, std: of each channel, of pixels in [0, 1].
+    shape: what the network takes. mean, std: of each channel, of pixels in [0, 1]. resize: what a picture is resized to
+    before its centre is cut out, its shorter side or (height, width) in pixels; none: the whole picture to `shape`.
     """
 
     shape: ImageShape
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    resize: Resize = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,7 @@ class Images(Modality):
     std: Tensor
     given: ImageShape | None = None  # of the samples, where they have to be made to fit
     interpolation: str = "bilinear"  # where they are
+    resize: Resize = None  # before the centre is cut out; none: the whole picture is made to fit
     foreign: bool = False  # whether the samples are of another data set than the network was made for
 
     @classmethod
@@ -79,8 +84,13 @@ class Images(Modality):
 
     def pixels(self, images: Tensor) -> Tensor:
         """uint8 (..., C, H, W) -> float in [0, 1], made to fit."""
+        return self._fitted_pixels(images, self.resize)
+
+    def _fitted_pixels(self, images: Tensor, resize: Resize) -> Tensor:
         pixels = images.float() / 255
-        return pixels if self.given is None else _resized(pixels, self.shape, self.interpolation)
+        if self.given is None and resize is None:
+            return pixels
+        return _resized(pixels, self.shape, self.interpolation, resize)
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """float in [0, 1], (..., C, H, W) -> zero mean and unit variance per channel over the training split."""
@@ -88,14 +98,16 @@ class Images(Modality):
 
     def inputs(self, samples: Tensor) -> Tensor:
         """uint8 (..., C, H, W) -> `normalize(pixels(images))` up to rounding, in a new tensor."""
-        if self.given is not None:
+        if self.given is not None or self.resize is not None:
             return self.normalize(self.pixels(samples))
         scale = (255 * self.std).reciprocal()[:, None, None]
         return samples.float().mul_(scale).sub_(255 * self.mean[:, None, None] * scale)
 
     def view(self, samples: Tensor, draw: Draw) -> Tensor:
         """uint8 (N, C, H, W) -> one augmented view of each, normalised."""
-        return self.normalize(augment_with(draw, self.pixels(samples), self.augmentation))
+        resize = None if self.augmentation.crop else self.resize  # random crops are cut out of the whole picture
+        pixels = self._fitted_pixels(samples, resize)
+        return self.normalize(augment_with(draw, pixels, self.augmentation))
 
     @property
     def augments(self) -> bool:
@@ -121,7 +133,8 @@ class Images(Modality):
         if told is None:
             return self
         mean, std = (torch.tensor(each).to(self.mean) for each in (told.mean, told.std))
-        made = replace(self, shape=told.shape, mean=mean, std=std, interpolation=told.interpolation)
+        made = replace(self, mean=mean, std=std, resize=told.resize)
+        made = replace(made, shape=told.shape, interpolation=told.interpolation)
         return replace(cast(Images, made.fitted(self)), foreign=False)
 
     @property
@@ -153,15 +166,34 @@ def _contiguous(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return images.flatten(1).unflatten(1, images.shape[1:]), *others
 
 
-def _resized(pixels: Tensor, shape: ImageShape, interpolation: str) -> Tensor:
-    """float (..., C, H, W) in [0, 1] -> (..., *shape)."""
+def _resized(pixels: Tensor, shape: ImageShape, interpolation: str, resize: Resize) -> Tensor:
+    """float (..., C, H, W) in [0, 1] -> (..., *shape): the centre of the picture as `resize` says, or the whole."""
     batch = pixels.flatten(0, -4)
     if batch.shape[1] == 3 and shape.channels == 1:
         batch = colour.luminance(batch)
-    if batch.shape[2:] != shape[1:]:
-        batch = F.interpolate(batch, shape[1:], mode=interpolation, antialias=True)
+    if batch.shape[2:] != (sides := _sides(batch, shape, resize)):
+        batch = F.interpolate(batch, sides, mode=interpolation, antialias=True)
         batch = batch.clamp_(0, 1) if interpolation == "bicubic" else batch  # which overshoots
+    batch = _centre(batch, shape)
     return batch.expand(-1, shape.channels, -1, -1).reshape(*pixels.shape[:-3], *shape)
+
+
+def _sides(batch: Tensor, shape: ImageShape, resize: Resize) -> tuple[int, int]:
+    """What pictures (N, C, H, W) are resized to; an int is their shorter side."""
+    if resize is None:
+        return shape.height, shape.width
+    if not isinstance(resize, int):
+        return resize
+    height, width = batch.shape[2:]
+    shorter = min(height, width)
+    return resize * height // shorter, resize * width // shorter
+
+
+def _centre(batch: Tensor, shape: ImageShape) -> Tensor:
+    """The centre of pictures (N, C, H, W), as torchvision cuts it out; black around those that are smaller."""
+    added = [need - have for need, have in zip(shape[1:], batch.shape[2:], strict=True)]
+    top, left = (more // 2 if more > 0 else -round(-more / 2) for more in added)
+    return F.pad(batch, (left, added[1] - left, top, added[0] - top)) if any(added) else batch
 
 
 def _described(samples: Samples) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 from urllib.parse import urlparse
+from urllib.request import Request, urlopen
 
 import torch
 from torch import nn
@@ -17,6 +19,7 @@ from harness import ImageShape, Preprocessing, UsageError, nearest
 from harness_backbones import TorchvisionConfig
 
 COLOUR = 3  # channels of all of these networks
+PATIENCE = 10.0  # seconds for the server to answer
 
 
 def backbone(config: TorchvisionConfig, shape: ImageShape) -> nn.Module:
@@ -47,6 +50,11 @@ def _random(model: str, shape: ImageShape) -> Any:
 def _with_weights(config: TorchvisionConfig) -> Any:
     weights = _named(config.model, config.pretrained or "")
     file = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(weights.url).path).name)
+    if not file.exists() and (reason := _unreachable(weights.url)):
+        raise UsageError(
+            f"there is no file {file.name} in {file.parent}, and it cannot be fetched ({reason}): get it from "
+            f"{weights.url} on another machine, and put it there."
+        )
     try:
         # read first with weights_only: torchvision itself would run what a pickle names
         weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -54,18 +62,25 @@ def _with_weights(config: TorchvisionConfig) -> Any:
     except (UnpicklingError, RuntimeError, EOFError) as error:
         raise UsageError(f"{file} does not serve: {' '.join(str(error).split())[:200]}") from error
     except OSError as error:
-        reason = getattr(error, "reason", None) or error.strerror or error
-        raise UsageError(
-            f"there is no file {file.name} in {file.parent}, and it cannot be fetched ({reason}): get it from "
-            f"{weights.url} on another machine, and put it there."
-        ) from error
+        raise UsageError(f"{file} cannot be fetched from {weights.url}, or not be read: {error}") from error
     preset = weights.transforms()
-    side = preset.crop_size[0]
+    side, resize = preset.crop_size[0], preset.resize_size[0]
     network.preprocessing = Preprocessing(
-        ImageShape(COLOUR, side, side), tuple(preset.mean), tuple(preset.std), preset.interpolation.value
+        ImageShape(COLOUR, side, side), tuple(preset.mean), tuple(preset.std), preset.interpolation.value, resize
     )
-    network.started_from = _record(config, file, side)
+    network.started_from = _record(config, file)
     return network
+
+
+@cache
+def _unreachable(url: str) -> str:
+    """Why a file cannot be fetched; "" if it can. Asked once in a process and not for long: torch would wait for
+    minutes, and again for each method on each data set."""
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=PATIENCE):
+            return ""
+    except OSError as error:
+        return str(getattr(error, "reason", None) or error.strerror or error)
 
 
 def _named(model: str, name: str) -> Any:
@@ -82,7 +97,7 @@ def _named(model: str, name: str) -> Any:
     return every[name]
 
 
-def _record(config: TorchvisionConfig, file: Path, side: int) -> dict[str, Any]:
+def _record(config: TorchvisionConfig, file: Path) -> dict[str, Any]:
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     promised = re.search(r"-([0-9a-f]{8,})\.", file.name)  # as torch checks it, but only when it fetches the file
@@ -93,7 +108,7 @@ def _record(config: TorchvisionConfig, file: Path, side: int) -> dict[str, Any]:
             f"{promised[1]}"
         )
     name = f"torchvision's {config.model} {config.pretrained}"
-    return {"name": name, "file": file.name, "digest": digest, "side": side, "notes": notes}
+    return {"name": name, "file": file.name, "digest": digest, "notes": notes}
 
 
 def _behead(network: nn.Module) -> None:
