@@ -39,7 +39,8 @@ class Component:
             **({"weights": self.weights.identity} if self.weights else {}),
         }
         fingerprint = getattr(self.config, "fingerprint", None)
-        content = {"fingerprint": fingerprint()} if fingerprint else {}
+        told = fingerprint() if fingerprint else None  # None: these options name nothing outside of the suite
+        content = {} if told is None else {"fingerprint": told}
         return {**identity, **content, **({"data": self.data.identity} if self.data else {})}
 
     @cached_property

@@ -18,10 +18,11 @@ LARGEST = 10**9  # bytes
 
 def the_fingerprint_identifies_the_content(subject: Subject) -> None:
     """A component whose options name a file has `Config.fingerprint()`: the same text each time and for a copy of the
-    file, another for other content. What only says where to read is not part of a cell's id."""
+    file, another for other content; None where the options name nothing. What only says where to read is not part of
+    a cell's id."""
     config = subject.component.config
     own = getattr(config, "fingerprint", None)
-    if own is None:
+    if own is None or own() is None:
         for name, value in _options(config):
             _known(subject, name, value)
         return

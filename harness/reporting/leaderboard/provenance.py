@@ -29,6 +29,7 @@ def provenance(table: Table) -> list[str]:
         f"{other.capitalize()}: {_component(first[other])}",
         *(f"{kind.capitalize()} {label}: {_component(cell[kind])}{_own_budget(cell)}" for label, cell in rows),
         *(line for label, cell in rows for line in _starts(label, cell)),
+        *_published_weights(cells),
         *(f"Evaluator {label}: {_component(component)}" for label, component in _evaluators(table)),
         f"Versions: {', '.join(_versions(table))}",
         *(f"Hardware: {line}" for line in _hardware(cells)),
@@ -64,6 +65,19 @@ def _starts(label: str, cell: Mapping[str, Any]) -> Iterator[str]:
         data = f" on {_component(each['dataset'])}" if each["dataset"]["label"] != cell["dataset"]["label"] else ""
         own = _own_budget({**each, "suite_budget": cell.get("suite_budget")})
         yield f"Start of {label}: {_component(each['method'])}{data}{own}"
+
+
+def _published_weights(cells: Iterable[CellRecord]) -> list[str]:
+    """Of each library's weights that a backbone begins with: which file it was, and how pictures were prepared. Those
+    of a file of the user's own are among the options of its backbone."""
+    found = set()
+    for cell in cells:
+        weights = dict((cell.training or {}).get("weights") or {})
+        if name := weights.pop("name", None):
+            details = {**weights, **(weights.get("preprocessing") or {})}
+            listed = settings({key: each for key, each in details.items() if key not in ("notes", "preprocessing")})
+            found.add(f"Weights of {cell.cell['backbone']['label']}: {name} ({listed})")
+    return sorted(found, key=natural)
 
 
 def _evaluators(table: Table) -> list[tuple[str, Mapping[str, Any]]]:

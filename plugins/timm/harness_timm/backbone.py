@@ -10,18 +10,23 @@ from torch import nn
 
 from harness import ImageShape, UsageError, nearest
 from harness_timm import Config
+from harness_timm.published import check_tag, with_weights
 
 
 def backbone(config: Config, shape: ImageShape) -> nn.Module:
-    """Float images (N, C, H, W) to pooled features (N, feature_dim); weights are random.
+    """Float images (N, C, H, W) to pooled features (N, feature_dim).
 
-    Raises UsageError for a model that timm does not have, or that cannot take images of this shape.
+    Raises UsageError for a model or weights that timm does not have, weights that are neither here nor to be fetched,
+    or images that the model cannot take.
     """
     # checked first, because create_model would download the settings of a name such as "hf-hub:..."
     if not timm.is_model(config.model):
         raise UsageError(f"timm has no model '{config.model}'.{_nearest(config.model)}")
+    check_tag(config.model)
+    network = with_weights(config.model, shape) if config.pretrained else None
+    shape = network.preprocessing.shape if network else shape
     try:
-        network = _create(config.model, shape)
+        network = network or _create(config.model, shape)
         features = _probe(network, shape)
     except Exception as error:  # a thousand models refuse in as many ways
         raise UsageError(f"timm's '{config.model}' cannot take {shape}: {error}") from error
