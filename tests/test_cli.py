@@ -68,7 +68,16 @@ def test_show_gives_options_paper_and_distribution(harness: Harness) -> None:
         "1.0",
     ):
         assert text in shown
+    assert "weights: FILE" not in shown
     assert "Did you mean 'classify'?" in harness("show", "method", "clasify", code=2).stderr
+
+
+def test_show_says_what_a_backbone_may_start_from(harness: Harness) -> None:
+    flat = " ".join(harness("show", "backbone", "flat").stdout.split())
+    assert "starts: random, or from a file of trained weights: 'weights: FILE' in its entry" in flat
+    library = " ".join(harness("show", "backbone", "timm").stdout.split())
+    assert "starts: random, or from a file" in library
+    assert "pretrained bool false true: the weights that timm publishes" in library
 
 
 def test_show_cuts_nothing_in_80_columns(harness: Harness) -> None:

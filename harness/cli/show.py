@@ -19,6 +19,9 @@ from harness.plugins.local_files import use
 from harness.plugins.options import fields_of, has_default, type_name
 from harness.plugins.published import Published
 from harness.plugins.registry import KINDS, registry
+from harness.suite.entries import starts_from_file
+
+STARTS = "random, or from a file of trained weights: 'weights: FILE' in its entry in a suite"
 
 
 def show(
@@ -45,6 +48,7 @@ def show(
     about = {
         "paper:": spec.paper,
         {"dataset": "gives:", "backbone": "takes:"}.get(spec.kind, ""): spec.modality,
+        "starts:": STARTS if starts_from_file(spec) else "",
         "from:": f"{spec.origin.distribution} {spec.origin.version}, {spec.target}",
         "recipe:": ", ".join(f"{key} {value}" for key, value in spec.budget.items()),
     }

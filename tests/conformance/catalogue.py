@@ -61,7 +61,8 @@ BROKEN: dict[str, dict[str, str]] = {
     },
     "backbone": {
         "it can be built": "NoWidth",
-        "the fingerprint identifies the content": "WeightsByPath WeightsByName WeightsByPlace WeightsTwice",
+        "the fingerprint identifies the content": "WeightsByPath WeightsByName WeightsByPlace WeightsTwice "
+        "WeightsUntold",
         "features have the announced width": "OtherWidth",
         "features are finite floats": "Whole",
         "samples are encoded apart": "Centred NoRunningStatistics",

@@ -38,7 +38,11 @@ class TorchvisionConfig:
     """Which model, and which of its weights. `weights` stays the suite's key, for files of one's own."""
 
     model: str = option(help="name of a classification model of torchvision, for example resnet18 or convnext_tiny")
-    pretrained: str | None = option(None, "name of its weights, for example IMAGENET1K_V1; none: random")
+    pretrained: str | None = option(
+        None,
+        "name of weights that torchvision publishes for the model, for example IMAGENET1K_V1 or IMAGENET1K_V2, which "
+        "are fetched once; none: random",
+    )
 
 
 @dataclass(frozen=True)

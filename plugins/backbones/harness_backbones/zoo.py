@@ -60,7 +60,10 @@ def _with_weights(config: TorchvisionConfig) -> Any:
         weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
         network = models.get_model(config.model, weights=weights, progress=False)
     except (UnpicklingError, RuntimeError, EOFError) as error:
-        raise UsageError(f"{file} does not serve: {' '.join(str(error).split())[:200]}") from error
+        reason = " ".join(str(error).split()).partition(". ")[0][:200]
+        raise UsageError(
+            f"{file} does not serve: {reason}. If it is damaged, delete it: it is fetched again."
+        ) from error
     except OSError as error:
         raise UsageError(f"{file} cannot be fetched from {weights.url}, or not be read: {error}") from error
     preset = weights.transforms()

@@ -20,7 +20,8 @@ class Config:
     )
     pretrained: bool = option(
         False,
-        "true: the weights that timm publishes under the model's tag, or under its default tag; false: random",
+        "true: the weights that timm publishes under the model's tag, or else its default tag, which are fetched once; "
+        "false: random",
         identity=False,  # the fingerprint says which
     )
 

@@ -71,7 +71,11 @@ def _loaded(name: str, file: Path) -> Any:
         network: Any = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=read)
         network.reset_classifier(0)
     except Exception as error:  # each family of models reads files in its own way
-        raise UsageError(f"{file} does not serve: {_short(error)}") from error
+        whole = file.parents[2] if file.parent.parent.name == "snapshots" else file  # with the file that it links to
+        reason = _short(error).partition(". ")[0]
+        raise UsageError(
+            f"{file} does not serve: {reason}. If it is damaged, delete {whole}: it is fetched again."
+        ) from error
     return network
 
 

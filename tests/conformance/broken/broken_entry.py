@@ -54,6 +54,16 @@ class WeightsByPlace:
 
 
 @dataclass(frozen=True)
+class WeightsUntold:
+    """has no fingerprint, but None, of the file of weights that it names"""
+
+    weights: Path = option(Path(__file__), "weights to start from", identity=False)
+
+    def fingerprint(self):
+        return None
+
+
+@dataclass(frozen=True)
 class Weights:
     weights: Path = option(Path(__file__), "weights to start from", identity=False)
 
@@ -119,7 +129,7 @@ def register_backbones(register):
         register(name, f"broken_backbones:{name}", modality="images")
     for name in TEXT_BACKBONES.split():
         register(name, f"broken_backbones:{name}", modality="text")
-    for config in (WeightsByPath, WeightsByName, WeightsByPlace, WeightsTwice):
+    for config in (WeightsByPath, WeightsByName, WeightsByPlace, WeightsTwice, WeightsUntold):
         register(config.__name__, "broken_backbones:Good", config, modality="images")
     register("Pretrained", "broken_backbones:Pretrained", Weights, modality="images")
 

@@ -13,8 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.faults.making import ONE, RUN, Exploit, half, suite
+import numpy as np
+
+from tests.faults.making import ONE, RUN, Exploit, data_suite, half, suite
 from tests.faults.meeting import Fault
+from tests.library_caches import of_hub, of_torch
 
 Make = Callable[[Path], object]
 
@@ -144,6 +147,31 @@ def script(file: Path) -> None:
         torch.jit.save(torch.jit.trace(torch.nn.Linear(3, 3), torch.zeros(1, 3)), file)
 
 
+def published(backbone: str, make: Make = lambda _: None, channels: int = 3, more: str = "") -> Make:
+    """A suite that scores published weights on 12 pictures; `make` fills the caches of the libraries in the folder."""
+
+    def prepare(folder: Path) -> None:
+        images = np.random.default_rng(0).integers(0, 256, (12, 16, 16, channels), dtype=np.uint8)
+        labels = np.arange(12) % 3
+        np.savez(folder / "mine.npz", train_images=images, train_labels=labels, test_images=images, test_labels=labels)
+        text = data_suite("npz, path: mine.npz, label: pictures", "pretrained" + more)
+        (folder / "suite.yaml").write_text(text.replace("[conv4]", f"[{{{backbone}, label: published}}]"))
+        make(folder)
+
+    return prepare
+
+
+def timms(alter: Callable[[Path], object] = lambda _: None) -> Make:
+    """The cache of the Hugging Face hub, with an altered file."""
+    return lambda folder: alter(of_hub(folder / "hf", "test_resnet").resolve())
+
+
+TIMM = "use: timm, model: test_resnet.r160_in1k, pretrained: true"
+TORCHVISION = "use: torchvision, model: shufflenet_v2_x0_5, pretrained: IMAGENET1K_V1"
+OFFLINE = {"HF_HOME": "FOLDER/hf", "TORCH_HOME": "FOLDER/torch", "HF_HUB_OFFLINE": "1"}
+UNREACHABLE = {"TORCH_HOME": "FOLDER/torch", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+
+
 NOTHING: Make = lambda _: None  # noqa: E731
 
 WEIGHTS = (
@@ -238,5 +266,72 @@ WEIGHTS = (
         "What fits best is after prefix 'left.'",
         started(saved(two), "{file: mine.pth, prefix: lift.}"),
         RUN,
+    ),
+    Fault(
+        "published weights of a model that timm does not have",
+        "timm has no model 'resnet19'. Did you mean",
+        published("use: timm, model: resnet19, pretrained: true"),
+        RUN,
+    ),
+    Fault(
+        "published weights that timm does not have under a tag",
+        "timm has no weights 'r160_in2k' of 'test_resnet'. Did you mean 'r160_in1k'?",
+        published("use: timm, model: test_resnet.r160_in2k, pretrained: true"),
+        RUN,
+    ),
+    Fault(
+        "published weights of a model of which timm has none",
+        "timm has no weights of 'coatnet_0_224'",
+        published("use: timm, model: coatnet_0_224, pretrained: true"),
+        RUN,
+    ),
+    Fault(
+        "a word for timm's pretrained",
+        "timm.pretrained must be bool, not 'a1_in1k'",
+        published("use: timm, model: resnet18, pretrained: a1_in1k"),
+    ),
+    Fault(
+        "published weights that torchvision does not have",
+        "torchvision has no weights 'IMAGENET1K_V3' of 'resnet50'. Did you mean",
+        published("use: torchvision, model: resnet50, pretrained: IMAGENET1K_V3"),
+        RUN,
+    ),
+    Fault(
+        "timm's weights without a network and not in the cache, for two methods",
+        "run 'hf download timm/test_resnet.r160_in1k model.safetensors' on another machine",
+        published(TIMM, more=", simclr"),
+        RUN,
+        env=OFFLINE,
+    ),
+    Fault(
+        "torchvision's weights without a network and not in the cache",
+        "get it from https://download.pytorch.org/models/shufflenetv2_x0.5-f707e7126e.pth on another machine",
+        published(TORCHVISION),
+        RUN,
+        env=UNREACHABLE,
+    ),
+    Fault(
+        "half of a file of timm's weights in the cache",
+        "model.safetensors does not serve: ",
+        published(TIMM, timms(half)),
+        RUN,
+        env=OFFLINE,
+    ),
+    Fault(
+        "half of a file of torchvision's weights in the cache",
+        "shufflenetv2_x0.5-f707e7126e.pth does not serve: ",
+        published(
+            TORCHVISION,
+            lambda folder: half(of_torch(folder / "torch", "shufflenet_v2_x0_5", "shufflenetv2_x0.5-f707e7126e.pth")),
+        ),
+        RUN,
+        env=UNREACHABLE,
+    ),
+    Fault(
+        "pictures of four channels for published weights",
+        "the encoder takes images of 3x160x160, and these are images of 4x16x16",
+        published(TIMM, timms(), channels=4),
+        RUN,
+        env=OFFLINE,
     ),
 )
