@@ -16,16 +16,18 @@ import torch
 from harness_timm import Config, published
 from huggingface_hub import constants
 from PIL import Image
+from safetensors.torch import load_file
 from timm.data import create_transform, resolve_data_config
 from torch import Tensor, nn
 from torchvision import models
 
-from harness import UsageError, load_suite
+from harness import ImageShape, UsageError, load_suite
 from harness.learning import building
 from harness.learning.data.splits import Data
 from harness.plugins.registry import registry
 from harness.suite.cell import Cell, Component
 from tests.conftest import Harness
+from tests.faults.making import Exploit
 from tests.library_caches import REVISION, of_hub, of_torch
 
 TIMM, TORCHVISION, FILE = "test_resnet", "shufflenet_v2_x0_5", "shufflenetv2_x0.5-f707e7126e.pth"
@@ -224,6 +226,25 @@ def test_a_file_in_which_a_tensor_is_missing_is_refused(tmp_path: Path, hub: Pat
     assert 'Missing key(s) in state_dict: "layer1.0.conv1.weight"' in str(caught.value)
 
 
+@pytest.mark.parametrize("hostile", [False, True])
+def test_a_pickle_is_read_where_there_is_no_safetensors_file_and_not_run(
+    hostile: bool, tmp_path: Path, hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = of_hub(hub, TIMM)
+    state = load_file(file)
+    torch.save({**state, "more": Exploit()} if hostile else state, file.with_name("pytorch_model.bin"))
+    file.unlink()
+    cell, data = loaded(write(tmp_path, "pretrained", f"{{{ENTRIES['timm']}}}"))
+    if hostile:
+        with pytest.raises(UsageError, match=r"pytorch_model\.bin does not serve: Weights only load failed"):
+            building.check_cell(cell, [], data, {})
+        assert not Path("exploited").exists()
+    else:
+        network = building.build(cell, data).method.backbone
+        assert torch.equal(network.state_dict()["conv1.0.weight"], state["conv1.0.weight"])
+
+
 def test_a_file_that_is_not_what_its_cache_says_is_noted(tmp_path: Path, hub: Path) -> None:
     file, other = of_hub(hub, TIMM), of_hub(tmp_path / "other", TIMM, **{"fc.bias": torch.ones(1000)})
     said = file.resolve().name[:8]
@@ -258,6 +279,19 @@ def test_what_is_not_there_is_asked_for_once(tmp_path: Path, hub: Path, monkeypa
         "route to host): run 'hf download timm/test_resnet.r160_in1k model.safetensors' on another machine, and copy "
         "the folder models--timm--test_resnet.r160_in1k of its cache there."
     ) in str(caught.value)
+
+
+def test_what_is_not_on_the_hub_is_in_torchs_cache(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pytest.raises(UsageError) as caught:
+        published.with_weights("vit_huge_patch14_gap_224.in1k_ijepa", ImageShape(3, 32, 32))
+    folder = hub.parent / "torch" / "hub" / "checkpoints"
+    assert (
+        f"no file IN1K-vit.h.14-300e.pth.tar of timm's 'vit_huge_patch14_gap_224.in1k_ijepa' in {folder}, and it"
+        in (str(caught.value))
+    )
+    assert "get it from https://dl.fbaipublicfiles.com/ijepa/IN1K-vit.h.14-300e.pth.tar on another" in str(caught.value)
 
 
 def backbone(**options: Any) -> Component:

@@ -68,6 +68,8 @@ def _loaded(name: str, file: Path) -> Any:
     """With its classifier at first: only then timm refuses a file in which a tensor is missing."""
     read = {"file": str(file), "custom_load": False}
     try:
+        if file.suffix != ".safetensors":
+            torch.load(file, map_location="cpu", weights_only=True)  # older versions of timm run what a pickle names
         network: Any = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=read)
         network.reset_classifier(0)
     except Exception as error:  # each family of models reads files in its own way
