@@ -28,6 +28,7 @@ from harness import (
     Trained,
     Views,
 )
+from harness.learning import components
 from harness.learning.data import images as images_module
 from harness.learning.data.batches import Source
 from harness.learning.data.streaming import AHEAD, picked
@@ -162,7 +163,27 @@ def test_features_are_the_same() -> None:
     method = Method(nn.Sequential(nn.Flatten(), nn.Linear(90, 8)), None, data_of(IMAGES))
     plain, read = (Trained(method, data_of(images)) for images in (IMAGES, streamed()))
     assert torch.equal(plain.features("novel"), read.features("novel"))
-    assert torch.equal(plain._encode(IMAGES, chunk=7), read._encode(streamed(), chunk=7))
+    assert torch.equal(plain._encode(IMAGES, most=7), read._encode(streamed(), most=7))
+
+
+@pytest.mark.parametrize(("room", "sizes"), [(2**26, [512, 88]), (360 * 250 + 7, [250, 250, 100]), (9, [1] * 600)])
+def test_fewer_large_samples_are_encoded_at_a_time(
+    room: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of these takes 360 bytes; those that fit 512 times are encoded as ever."""
+    monkeypatch.setattr(components, "CHUNK_BYTES", room)
+    seen: list[int] = []
+
+    class Watched(Method):
+        def encode(self, inputs: torch.Tensor) -> torch.Tensor:
+            seen.append(len(inputs))
+            return inputs.mean((2, 3))
+
+    images = IMAGES.repeat(7, 1, 1, 1)[:600]
+    data = image_data({"train": Split(images, torch.arange(600) % 6, tuple("abcdef"))}, AUGMENTATION)
+    features = Trained(Watched(nn.Identity(), None, data), data).features("train")
+    assert seen == sizes
+    assert torch.equal(features, data.inputs(images).mean((2, 3)))
 
 
 def test_moments_of_large_splits_are_those_of_a_sample_streamed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,13 @@ from torch import Tensor, nn
 from harness.base.errors import UsageError
 from harness.learning.data.batches import Batches
 from harness.learning.data.splits import Data
-from harness.learning.data.streaming import Samples, picked
+from harness.learning.data.streaming import Samples, at, picked
 
 Classifier = Callable[[Tensor], Tensor]
 """Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""
 Z = 1.96  # the quantile of the normal distribution for an interval of 95 %
+CHUNK = 512  # samples that are encoded at a time
+CHUNK_BYTES = 2**26  # of the inputs at most: 512 pictures of 104 pixels in colour, 111 of 224 pixels
 Shown = Literal["percent", "plain"]
 Estimate = Literal["mean", "jackknife", "interval"]
 
@@ -224,14 +226,19 @@ class Trained:
         return self._features[split]
 
     @torch.no_grad()
-    def _encode(self, samples: Samples, chunk: int = 512) -> Tensor:
+    def _encode(self, samples: Samples, most: int = CHUNK) -> Tensor:
         self.method.eval()
-        parts = picked(samples, torch.arange(len(samples)).split(chunk))
+        parts = picked(samples, torch.arange(len(samples)).split(min(most, self._fitting(samples))))
         batches = (self.data.inputs(part) for part in parts)
         features = torch.cat([self.method.encode(batch).float() for batch in batches])
         if not features.isfinite().all():
             raise FloatingPointError("the encoder's features are not finite")  # argmax would score them as chance
         return features
+
+    def _fitting(self, samples: Samples) -> int:
+        """How many samples may be encoded at a time: fewer where an input is large, as activations grow with it."""
+        first = self.data.inputs(at(samples, torch.arange(1)))
+        return max(1, CHUNK_BYTES // max(1, first.nbytes))
 
 
 class Evaluator:
