@@ -49,7 +49,11 @@ class FewShotConfig:
     shots: int = option(1, "labelled samples of each class")
     queries: int = option(15, "samples of each class to classify")
     episodes: int = option(2000, "number of episodes")
-    split: str = option("novel", "split that episodes are drawn from; `test` where a data set has no novel classes")
+    split: str | None = option(
+        "novel",
+        "split that episodes are drawn from; `test` where a data set has no novel classes; none: `novel` where there "
+        "is one, and else `test`",
+    )
     seed: int = option(0, "decides the episodes; nothing else does, so every method and cell seed meets the same ones")
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ from harness import (
 )
 from harness_evaluators import FewShotConfig
 
+NOVEL, TEST = "novel", "test"
 FEW = 2  # times as many classes as ways, or more, should take part
 DRAWN = 100  # episodes drawn at a time; another number would be other episodes
 IN_MEMORY = {"features": DRAWN, "inputs": 4}  # episodes adapted at a time
@@ -35,17 +36,22 @@ class FewShot(Evaluator):
 
     def check(self, method: Method, data: Data) -> None:
         config = self.config
-        split = data.split(config.split)
-        require_episodes(split, config.split, config.ways, config.shots, config.queries)
+        name = self.split_of(data)
+        split = data.split(name)
+        require_episodes(split, name, config.ways, config.shots, config.queries)
         method.check_ways(config.ways)
         taking = self.classes_taking_part(split)
         if taking < FEW * config.ways:
             warnings.warn(
                 f"{config.ways}-way episodes are drawn from {taking} of the {len(split.classes)} classes of the split "
-                f"'{config.split}': the classes of one episode are nearly those of the next.",
+                f"'{name}': the classes of one episode are nearly those of the next.",
                 UsageWarning,
                 stacklevel=2,
             )
+
+    def split_of(self, data: Data) -> str:
+        """The name of the split that episodes are drawn from."""
+        return self.config.split or (NOVEL if NOVEL in data.splits else TEST)
 
     def classes_taking_part(self, split: Split) -> int:
         """Those with enough samples for an episode; the others are never drawn."""
@@ -57,9 +63,10 @@ class FewShot(Evaluator):
         method = trained.method.eval()
         accuracies = []
         size = IN_MEMORY[method.adapts_on]
-        split = trained.data.split(self.config.split)
+        name = self.split_of(trained.data)
+        split = trained.data.split(name)
         for drawn in self.episodes(split, size):
-            batch = self._inputs(trained, drawn)
+            batch = self._inputs(trained, name, drawn)
             classify = method.adapt(batch.support, batch.support_labels, self.config.ways)
             logits = classify(batch.query)
             if not logits.isfinite().all():
@@ -70,7 +77,9 @@ class FewShot(Evaluator):
         protocol = "transductive BN" if method.transductive else "inductive"
         if taking < len(split.classes):
             protocol += f", {taking} of {len(split.classes)} classes"
-        return {"accuracy": Metric.mean(torch.cat(accuracies), "episode", protocol=protocol, shown="percent")}
+        details = {"split": name} if self.config.split is None else {}
+        every = torch.cat(accuracies)
+        return {"accuracy": Metric.mean(every, "episode", protocol=protocol, details=details, shown="percent")}
 
     def episodes(self, split: Split, size: int = DRAWN) -> Iterator[EpisodeIndices]:
         """The episodes, up to `size` at a time: a function of the split and this evaluator's options alone."""
@@ -80,9 +89,8 @@ class FewShot(Evaluator):
             drawn = draw_episodes(split.by_class, config.ways, config.shots, config.queries, number, generator)
             yield from map(EpisodeIndices._make, zip(*(part.split(size) for part in drawn), strict=True))
 
-    def _inputs(self, trained: Trained, drawn: EpisodeIndices) -> EpisodeBatch:
+    def _inputs(self, trained: Trained, split: str, drawn: EpisodeIndices) -> EpisodeBatch:
         """What `adapt` sees: cached features, or inputs."""
-        split = self.config.split
         if trained.method.adapts_on == "inputs":
             return gather_episodes(trained.data, trained.data.split(split).samples, drawn)
         features = trained.features(split)

@@ -312,6 +312,22 @@ def test_fewshot_seed_and_only_it_changes_the_episodes() -> None:
     assert not torch.equal(drawn(episodes=9)[0], drawn(episodes=9, seed=1)[0])
 
 
+def test_fewshot_takes_the_split_of_new_classes_or_else_test_and_says_which() -> None:
+    data = blobs()
+    without = replace(data, splits={name: split for name, split in data.splits.items() if name != "novel"})
+    for given, name in ((data, "novel"), (without, "test")):
+        metrics = []
+        for split in (None, name):
+            evaluator = FewShot(FewShotConfig(ways=3, queries=5, episodes=9, split=split))
+            evaluator.check(Recorder(), given)
+            metrics.append(evaluator.evaluate(trained(given))["accuracy"])
+        found, asked = metrics
+        np.testing.assert_array_equal(found.units, asked.units)
+        assert (found.details, asked.details, found.protocol) == ({"split": name}, {}, asked.protocol)
+    with pytest.raises(UsageError, match="novel"):
+        FewShot(FewShotConfig(ways=3)).check(Recorder(), without)
+
+
 def test_fewshot_agrees_with_a_loop() -> None:
     data = blobs(spread=60)
     config = FewShotConfig(ways=4, shots=3, queries=5, episodes=20)
