@@ -94,7 +94,7 @@ def _intervals(table: Table) -> list[str]:
         over = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         lines.append(f"± is over {over} seeds, and does not count how closely the score of one seed is measured.")
     if single:
-        who = ", ".join(single) if counts else "all methods"
+        who = ", ".join(single) if counts else f"all {table.by}s"
         lines.append(
             f"One seed only, hence no rank: {who}. [± ...] is half of the 95 % interval within that seed, over samples "
             "or episodes: how closely one training was measured, not how another would do."
