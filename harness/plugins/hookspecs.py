@@ -34,11 +34,13 @@ class Register(Protocol):
         budget: Mapping[str, Any] | None = None,
         published: Sequence[Published] = (),
         modality: str = "",
+        reads: Sequence[str] = (),
     ) -> None:
         """`target`: "package.module:attribute". `budget` (methods): the recipe's optimizer, rate, schedule.
 
         `published`: results that the leaderboard shows beside those of the same setting. `modality` (data sets and
         backbones, which must say it): what samples are, such as "images".
+        `reads` (data sets with an option `path`): what that may be, "/" for a folder, or endings such as ".csv".
         """
 
 

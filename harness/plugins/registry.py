@@ -16,6 +16,7 @@ from harness.plugins.published import Published, misstated
 
 Kind = Literal["method", "backbone", "dataset", "evaluator", "optimizer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+FOLDER = "/"  # in what a data set reads
 MODAL: tuple[Kind, ...] = ("dataset", "backbone")  # which have to do with one kind of sample
 
 
@@ -33,6 +34,7 @@ class Spec:
     budget: Mapping[str, Any] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
     modality: str = ""  # that a data set gives, or a backbone takes
+    reads: tuple[str, ...] = ()  # of a data set: what its option `path` may be, FOLDER or endings of files
 
     @property
     def qualified(self) -> str:
@@ -139,11 +141,13 @@ class Registry:
             budget: Mapping[str, Any] | None = None,
             published: Sequence[Published] = (),
             modality: str = "",
+            reads: Sequence[str] = (),
         ) -> None:
             texts = {"name": name, "summary": summary, "paper": paper, "modality": modality}
             mistake = (
                 misregistered(texts, target, config)
                 or without_modality(kind, modality)
+                or unreadable(kind, config, reads)
                 or misstated(published)
                 or self._taken(kind, name, origin)
             )
@@ -151,7 +155,8 @@ class Registry:
                 self.plugins.problems.append(Problem(origin, f"{kind} '{name}' {mistake}"))
                 return
             recipe = dict(budget or {})
-            spec = Spec(kind, name, target, config, origin, summary, paper, recipe, tuple(published), modality)
+            stated = (tuple(published), modality, tuple(reads))
+            spec = Spec(kind, name, target, config, origin, summary, paper, recipe, *stated)
             self._specs[kind].setdefault(name, []).append(spec)
 
         return register
@@ -193,6 +198,15 @@ def without_modality(kind: Kind, modality: str) -> str:
         return "is registered without a modality: say modality='images', or what its samples are"
     if modality and kind not in MODAL:
         return "is registered with a modality, which only data sets and backbones have"
+    return ""
+
+
+def unreadable(kind: Kind, config: type, reads: Any) -> str:
+    """What is wrong with what a component is registered to read, or ""."""
+    if isinstance(reads, str) or not all(isinstance(each, str) and each[:1] in (".", FOLDER) for each in reads):
+        return f"is registered to read {reads!r}, which is not a list of '{FOLDER}' and endings such as '.csv'"
+    if reads and (kind != "dataset" or "path" not in fields_of(config)):
+        return "is registered to read files, for which a data set has an option 'path'"
     return ""
 
 

@@ -118,6 +118,7 @@ def register_datasets(register: Register) -> None:
         NpzConfig,
         modality="images",
         summary="your own arrays from an .npz file",
+        reads=(".npz",),
     )
     register(
         "table",
@@ -125,6 +126,7 @@ def register_datasets(register: Register) -> None:
         TableConfig,
         modality="vectors",
         summary="your own vectors: rows of a parquet, CSV or .npz file",
+        reads=(".parquet", ".csv", ".npz"),
     )
     register(
         "image_folder",
@@ -132,6 +134,7 @@ def register_datasets(register: Register) -> None:
         ImageFolderConfig,
         modality="images",
         summary="your own pictures",
+        reads=("/",),
     )
     register(
         "omniglot",

@@ -167,6 +167,22 @@ PLUGINS = (
         alone=True,
     ),
     Fault(
+        "a method that reads files",
+        "for which a data set has an option 'path'",
+        plugin(registers("register('new', 'a:b', reads=['.csv'])")),
+        LIST,
+        0,
+        alone=True,
+    ),
+    Fault(
+        "endings that are no list",
+        "method 'new' is registered to read '.csv', which is not a list",
+        plugin(registers("register('new', 'a:b', reads='.csv')")),
+        LIST,
+        0,
+        alone=True,
+    ),
+    Fault(
         "options that are no dataclass",
         "which are no dataclass",
         plugin(registers("register('new', 'a:b', dict)")),
