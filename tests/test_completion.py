@@ -70,6 +70,9 @@ EXPECTED = {
     "harness run nowhere/": [],
     "harness run benchmarks.yaml --executor l": ["local"],
     "harness run benchmarks.yaml --device c": ["cpu", "cuda"],
+    "harness score a.pth --backbone resn": ["resnet18", "resnet50"],
+    "harness score a.pth --data gl": ["glyphs"],
+    "harness score a.pth --evaluators knn,rank": ["knn,rankme"],
     "harness --no-plugins=harness-t": ["harness-toy"],
     "harness --no-plugins=toy show method s": ["simclr", "simsiam", "supervised"],
 }

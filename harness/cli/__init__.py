@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 COMMANDS = {  # in the order of `harness --help`
     "run": "harness.cli.run:run",
+    "score": "harness.cli.score:score",
+    "init": "harness.cli.init:init",
     "plan": "harness.cli.plan:plan",
     "list": "harness.cli.list:list_components",
     "plugins": "harness.cli.plugins:plugins",

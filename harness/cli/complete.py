@@ -33,6 +33,21 @@ def names(ctx: typer.Context, incomplete: str) -> list[str]:
     return beginning(incomplete, registry().named(given) if given else ())
 
 
+def backbones(incomplete: str) -> list[str]:
+    return beginning(incomplete, registry().named("backbone"))
+
+
+def datasets(incomplete: str) -> list[str]:
+    """The shell knows files and folders."""
+    return beginning(incomplete, registry().named("dataset"))
+
+
+def evaluators(incomplete: str) -> list[str]:
+    """The last of a list that commas part."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{each}" for each in beginning(last, registry().named("evaluator"))]
+
+
 def executors(incomplete: str) -> list[str]:
     return beginning(incomplete, registry().named("executor"))
 

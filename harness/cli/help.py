@@ -14,6 +14,8 @@ NO_PLUGINS = "--no-plugins"
 ABOUT_NO_PLUGINS = "Block every plugin that is not bundled, or the plugin or distribution NAME."
 COMMANDS = {
     "run": "Train and score what is left of a suite, then write and show its leaderboard.",
+    "score": "Score encoders that exist: files of weights, and pretrained models of libraries. No suite is needed.",
+    "init": "Write a suite to start from, with comments, of components that are installed.",
     "plan": "List the cells of a suite: id, what they start from, status (todo, running, done, or how it failed).",
     "list": "List the components that plugins registered.",
     "plugins": "Show which distribution brought which plugin, what each registers, and what is blocked or broken.",

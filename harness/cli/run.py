@@ -7,9 +7,9 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -36,6 +36,9 @@ from harness.suite.cell import Cell
 from harness.suite.document import scalar
 from harness.suite.plan import Plan, selection
 from harness.suite.suite import Suite, load_suite
+
+if TYPE_CHECKING:
+    from harness.reporting.leaderboard.tables import Table
 
 
 def more_than_nothing(param: typer.CallbackParam, limit: float | None) -> float | None:
@@ -166,11 +169,11 @@ def run(
     raise typer.Exit(1 if failed else 0)
 
 
-def execute(suite: Suite, console: Console, **arguments: Any) -> Finished:
-    """`session.run` with a display. Leaves with exit code 130 if it is interrupted."""
+def execute(suite: Suite, console: Console, words: Callable[[str], str] = str, **arguments: Any) -> Finished:
+    """`session.run` with a display, which says warnings in these words. Leaves with exit code 130 if interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by a scheduler: as if by Ctrl-C
     try:
-        with display_for(console) as display:
+        with display_for(console, words) as display:
             return session.run(suite, display=display, **arguments)
     except BrokenPipeError:
         print(
@@ -224,19 +227,24 @@ def why(folder: CellFolder, status: str, cell: Cell) -> Text:
     return Text.assemble((status, "red"), f": {cell.name()}; {hint}")
 
 
-def show_leaderboard(store: Store, plan: Plan, console: Console, forgets: str) -> None:
-    """Write leaderboard.md into the results folder and show the tables: of what the suite asks for. `forgets`: what
-    `harness forget` takes to remove all else."""
-    from harness.reporting import leaderboard  # pandas and scipy load slowly
-    from harness.reporting.leaderboard.tables import build
+def publish(tables: Sequence[Table], store: Store, console: Console) -> None:
+    """Show tables, and write them into the results folder."""
+    from harness.reporting import leaderboard  # likewise
 
-    records, published = store.records(), registry().published()
-    asked = records_of(plan, records)
-    path = store.folder / "leaderboard.md"
-    tables = build(asked)
+    published, path = registry().published(), store.folder / "leaderboard.md"
     write_bytes(path, leaderboard.render_tables(tables, "markdown", published).encode())
     leaderboard.show(tables, console, published)
     console.print(f"Leaderboard: {path}", soft_wrap=True)
+
+
+def show_leaderboard(store: Store, plan: Plan, console: Console, forgets: str) -> None:
+    """Write leaderboard.md into the results folder and show the tables: of what the suite asks for. `forgets`: what
+    `harness forget` takes to remove all else."""
+    from harness.reporting.leaderboard.tables import build  # pandas and scipy load slowly
+
+    records = store.records()
+    asked = records_of(plan, records)
+    publish(build(asked), store, console)
     if older := len(records) - len(asked):
         many, folder = "1 more cell" if older == 1 else f"{older} more cells", shlex.quote(str(store.folder))
         console.print(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,8 +41,10 @@ class Output(Console):
 class PlainDisplay(Display):
     """A line per event, and one now and then."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, words: Callable[[str], str] = str) -> None:
+        """`words`: how a warning is said; as it is by default."""
         self.console = console
+        self.words = words
         self.count = 0
         self.said = time.monotonic()
 
@@ -75,7 +77,7 @@ class PlainDisplay(Display):
         self.console.print(Text(shown(message)), soft_wrap=True)
 
     def warn(self, message: str) -> None:
-        self.console.print(Text(shown(f"warning: {message}"), "yellow"), soft_wrap=True)
+        self.console.print(Text(shown(f"warning: {self.words(message)}"), "yellow"), soft_wrap=True)
 
     def update(self, progress: Progress) -> None:
         if time.monotonic() - self.said > PLAIN_SECONDS:
@@ -128,8 +130,8 @@ class LiveDisplay(PlainDisplay):
         self.live.update(Group(bar, Text(summary(progress)), running))
 
 
-def display_for(console: Console) -> PlainDisplay:
-    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+def display_for(console: Console, words: Callable[[str], str] = str) -> PlainDisplay:
+    return LiveDisplay(console, words) if console.is_terminal else PlainDisplay(console, words)
 
 
 def doing(progress: Progress, id_: str) -> str:

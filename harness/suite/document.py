@@ -90,7 +90,11 @@ def read(file: Path, budget: str | None = None) -> Document:
     """`budget`: which of the named ones changes the suite, before interpolations are resolved.
 
     Raises UsageError if the file cannot be read, is not YAML, is no mapping, or an interpolation fails."""
-    text = _text(file)
+    return read_text(_text(file), file, budget)
+
+
+def read_text(text: str, file: Path, budget: str | None = None) -> Document:
+    """The same of a text that is, or is about to be, the content of `file`."""
     try:
         lines, values = parse(text)
     except RecursionError as error:

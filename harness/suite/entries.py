@@ -104,7 +104,7 @@ class Entries:
         options = parse(WeightsOptions, values, lambda key: where((weights.KEY, *key)), owner="weights")
         place = where((weights.KEY,))
         try:
-            file = self.document.file.parent / _expanded(Path(options.file))
+            file = self.document.file.parent / expanded(Path(options.file))
         except UsageError as error:
             raise UsageError(f"{place}: weights: {error}") from error
         return weights.identify(options, file, place), {weights.KEY: options.file}
@@ -174,14 +174,15 @@ def listed_in(value: Any) -> list[Any]:
 def resolve_paths(config: Any, folder: Path) -> Any:
     """Relative paths are meant from the suite's folder, not from where the command happens to run."""
     paths = {
-        field.name: folder / _expanded(value)
+        field.name: folder / expanded(value)
         for field in dataclasses.fields(config)
         if isinstance(value := getattr(config, field.name), Path)
     }
     return dataclasses.replace(config, **paths) if paths else config
 
 
-def _expanded(path: Path) -> Path:
+def expanded(path: Path) -> Path:
+    """With a home folder for `~`. Raises UsageError for a user that there is not."""
     try:
         return path.expanduser()
     except RuntimeError as error:

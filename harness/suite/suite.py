@@ -13,7 +13,7 @@ from harness.plugins.registry import Registry, registry
 from harness.suite import named_budgets, sweep
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
-from harness.suite.document import Document, Node, read
+from harness.suite.document import Document, Node, read, read_text
 from harness.suite.entries import SECTIONS, Entries, Entry, listed_in
 from harness.suite.matrix import Matrix, Point, names_of, require
 from harness.suite.optimizer import named as optimizer_named
@@ -58,6 +58,11 @@ def load_suite(file: Path | str, known: Registry | None = None, budget: str | No
     Raises UsageError with "file:line" for whatever is wrong in the suite.
     """
     return _Reader(read(Path(file), budget), known or registry(), budget).suite()
+
+
+def suite_of(text: str, file: Path, known: Registry) -> Suite:
+    """The same of a text that is about to be the content of `file`."""
+    return _Reader(read_text(text, file), known).suite()
 
 
 class Budgeted(NamedTuple):

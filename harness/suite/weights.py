@@ -78,7 +78,7 @@ def identify(options: WeightsOptions, file: Path, where: str) -> Weights:
         if file.is_dir():
             file = model_of(file)
         if not file.exists():
-            raise UsageError(f"there is no file {file}.{_nearest(file)}")
+            raise UsageError(no_file(file))
         if not file.is_file():
             raise UsageError(f"{file} is no regular file.")
         if not file.stat().st_size:
@@ -116,8 +116,8 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _nearest(file: Path) -> str:
-    """A file of nearly that name beside it."""
+def no_file(file: Path) -> str:
+    """Says so, with a file of nearly that name beside it."""
     beside = [each.name for each in file.parent.iterdir()] if file.parent.is_dir() else []
     close = difflib.get_close_matches(file.name, beside, n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    return f"there is no file {file}." + (f" Did you mean '{close[0]}'?" if close else "")

@@ -11,6 +11,7 @@ from tests.faults.catalogue.data import DATA
 from tests.faults.catalogue.environment import ENVIRONMENT
 from tests.faults.catalogue.plugins import PLUGINS
 from tests.faults.catalogue.results import RESULTS
+from tests.faults.catalogue.score import SCORE
 from tests.faults.catalogue.suites import SUITES
 from tests.faults.catalogue.weights import WEIGHTS
 from tests.faults.meeting import Fault
@@ -20,6 +21,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "Data": DATA,
     "Plugins": PLUGINS,
     "Weights": WEIGHTS,
+    "Scoring encoders": SCORE,
     "Results and checkpoints": RESULTS,
     "The environment and the command line": ENVIRONMENT,
 }
