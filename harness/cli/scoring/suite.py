@@ -50,6 +50,9 @@ def name_of(data: str) -> str:
 
 def lines_of(asked: Asked, known: Registry) -> list[Line]:
     """The suite. Raises UsageError, which begins with the argument that is wrong."""
+    for text in (*asked.encoders, asked.data, asked.backbone or ""):
+        if "${" in text:
+            raise UsageError(f"{text}: a suite takes '${{' for a reference to another of its values: use another name.")
     encoders = [encoder(each, asked.backbone, known) for each in asked.encoders]
     if asked.backbone and all(named(each, known) for each in asked.encoders):
         raise UsageError(f"--backbone {asked.backbone}: every encoder names its own; leave it out.")

@@ -78,6 +78,7 @@ SCORE = (
         encoder="torchvision:resnet18:IMAGENET1K_V7",
         backbone="",
     ),
+    score("a path that a suite would read otherwise", "use another name", data="./my${name}"),
     score("a slip in --data", "--data blob: there is no such file or folder", data="blob"),
     score("a file that no data set reads", "no data set reads such a file", data="notes.txt", prepare=no_data),
     score(
