@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         Trained,
         class_means,
     )
-    from harness.learning.data.augmentation import Augmentation
+    from harness.learning.data.augmentation import Augmentation, TextView
     from harness.learning.data.batches import (
         Batches,
         EpisodeBatch,
@@ -73,7 +73,7 @@ _LAZY = {
     ),
     "CONTRACT": "harness.plugins.compatibility",
     "counted": "harness.base.counting",
-    "Augmentation": "harness.learning.data.augmentation",
+    **dict.fromkeys(("Augmentation", "TextView"), "harness.learning.data.augmentation"),
     **dict.fromkeys(
         ("Batches", "EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Source", "Views", "gather_episodes"),
         "harness.learning.data.batches",
@@ -141,6 +141,7 @@ __all__ = [
     "Text",
     "TextDataset",
     "TextShape",
+    "TextView",
     "Trained",
     "UsageError",
     "UsageWarning",

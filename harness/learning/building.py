@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness.base.cache import cache_folder
 from harness.base.errors import ENVIRONMENT, UsageError, UsageWarning
 from harness.learning.components import Evaluator, Method
 from harness.learning.data.batches import Source, derive_seed
 from harness.learning.data.splits import Data, require_train
+from harness.learning.data.streaming import Streamed
 from harness.learning.datasets import Dataset
 from harness.learning.optimizers import make_optimizer
 from harness.learning.starting import Shapes, require, shapes, shapes_of_backbone, take_over
@@ -58,6 +59,7 @@ def build(cell: Cell, data: Data, start: Path | None = None) -> Built:
     if start is not None:
         take_over(backbone, start)
     layout = data.modality.adopt(backbone)
+    _fit_tokenizer(backbone, cell.backbone, data)
     data = as_taken(backbone, replace(data, modality=data.modality.prepared_for(backbone)))
     torch.manual_seed(derive_seed(cell.seed, "method"))
     method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
@@ -93,6 +95,13 @@ def _started(backbone: nn.Module, component: Component) -> dict[str, Any] | None
         return start_from(backbone, component.weights)
     except UsageError as error:
         raise PlacedError(f"{component.weights.where or component.where}: {component.label}: {error}") from error
+
+
+def _fit_tokenizer(backbone: nn.Module, component: Component, data: Data) -> None:
+    """Of a backbone whose tokenizer is made of the training texts, unless it came with the weights."""
+    fit, texts = getattr(backbone, "fit_tokenizer", None), data.train.samples
+    if fit is not None and not isinstance(texts, Tensor | Streamed):
+        fit(texts, cache_folder(component.spec.unique))
 
 
 def start_of(cell: Cell, method: Method) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.augmentation import Augmentation, TextView
 from harness.learning.data.images import Images
 from harness.learning.data.modality import Modality
 from harness.learning.data.splits import Split, require_train
-from harness.learning.data.text import Text
+from harness.learning.data.text import RECOMMENDED, Text
 from harness.learning.data.vectors import Vectors
 
 
@@ -55,8 +55,10 @@ class VectorDataset(Dataset):
 
 
 class TextDataset(Dataset):
-    """Texts."""
+    """Texts, with what differs from the default view, `harness.Text`'s."""
+
+    augmentation: TextView = TextView()
 
     def modality(self, splits: Mapping[str, Split]) -> Modality:
         require_train(splits)
-        return Text()
+        return Text(augmentation=self.augmentation.over(RECOMMENDED))

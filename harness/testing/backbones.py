@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -74,6 +76,9 @@ class BackboneSubject:
     def build(self, shape: Shape = None, seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         network: nn.Module = self.component.spec.load()(self.component.config, shape or self.shapes[0])
+        if (fit := getattr(network, "fit_tokenizer", None)) is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                fit(TEXTS, Path(folder))
         return network
 
     def inputs(self, shape: Shape = None, number: int = 12) -> Tensor:

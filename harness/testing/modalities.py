@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.base.errors import UsageError
 from harness.learning import building
@@ -35,6 +35,21 @@ def check_modality(dataset: str, **options: Any) -> None:
     conform(f"the modality of data set '{dataset}'", subject, CHECKS, NEEDED)
 
 
+class Tokenizing(nn.Module):
+    """Stands for a backbone that takes texts."""
+
+    pad = 0
+    special = (1,)
+
+    @staticmethod
+    def tokens() -> Tensor:
+        """(NUMBER, 9): texts of 8, 7 and 6 tokens by turns, so that all parts of a batch that are looked at have one of
+        the longest; then padding."""
+        tokens = torch.arange(2, 2 + 9 * NUMBER).view(NUMBER, 9)
+        tokens[:, 0] = 1
+        return tokens.masked_fill(torch.arange(9) >= 8 - torch.arange(NUMBER)[:, None] % 3, 0)
+
+
 @dataclass(frozen=True)
 class ModalitySubject:
     """What a data set gives, of which at most NUMBER samples are used."""
@@ -51,14 +66,21 @@ class ModalitySubject:
 
     @property
     def modality(self) -> Modality:
-        return self.data.modality
+        """Of texts, as a backbone takes them."""
+        modality = self.data.modality
+        return modality if self.numbers else modality.prepared_for(Tokenizing())
+
+    @property
+    def numbers(self) -> bool:
+        """Whether the samples are numbers from the start."""
+        return isinstance(self.data.train.samples, Tensor | Streamed)
 
     @property
     def samples(self) -> Tensor:
         """A copy of some of the training split; of texts, made-up tokens, as a backbone makes them."""
         samples = self.data.train.samples
         if not isinstance(samples, Tensor | Streamed):
-            return torch.arange(5 * NUMBER).view(NUMBER, 5)
+            return Tokenizing.tokens()
         return at(samples, torch.arange(min(NUMBER, len(samples)))).clone()
 
     def view(self, seed: int = 0, own: slice = slice(None)) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.plugins.options import option
 
@@ -27,3 +28,21 @@ class Augmentation:
         """This one where it says something, `recommended` elsewhere."""
         said = {name: value for name, value in vars(self).items() if value is not None}
         return dataclasses.replace(recommended, **said)
+
+
+@dataclass(frozen=True)
+class TextView:
+    """How a view of a text is made of its tokens. None leaves it to the data set's recommendation."""
+
+    view: Literal["dropout", "crop", "delete"] | None = option(
+        None, "dropout: the same tokens; crop: some that follow each other; delete: without some"
+    )
+    rate: float | None = option(None, "share of the tokens that crop and delete leave out")
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and not 0 <= self.rate < 1:
+            raise ValueError(f"rate is a share of the tokens: at least 0 and below 1, not {self.rate}")
+
+    def over(self, recommended: TextView) -> TextView:
+        """This one where it says something, `recommended` elsewhere."""
+        return TextView(view=self.view or recommended.view, rate=recommended.rate if self.rate is None else self.rate)
