@@ -29,9 +29,11 @@ Estimate = Literal["mean", "jackknife", "interval"]
 class Backbone(Protocol):
     """An nn.Module from inputs (N, ...), what a modality makes of samples, to features (N, feature_dim).
 
-    One that takes texts has `tokenize(texts) -> int64 (N, L)` as well: its inputs are then these tokens, filled up with
-    `pad`; those in `special` stay in every view. `fit_tokenizer(texts, folder)`, where it has one, is called before with
-    the training texts, and does nothing if what it makes was loaded with weights. One that keeps where things are may have `maps(inputs) -> list of (N, C, H, W)`, the finest first.
+    One that takes texts has `tokenize(texts) -> int64 (N, L)` as well: its inputs are then these tokens. `pad` is the
+    one that fills up a text; those in `special` stay in every view. `fit_tokenizer(texts, folder)`, if it has one, is
+    called before with the training texts, and does nothing if what it makes was loaded with weights.
+
+    One that keeps where things are may have `maps(inputs) -> list of (N, C, H, W)`, the finest first.
 
     One that begins with weights of its own says so: `started_from`, a mapping for the record, whose "name" is what
     messages call it and whose "notes" are what a reader must know. If its pictures must be prepared as in its training,

@@ -140,10 +140,15 @@ def it_can_be_loaded(subject: DatasetSubject) -> None:
 
 
 def splits_have_their_fixed_meanings(subject: DatasetSubject) -> None:
-    """`train` and `test` hold the same classes; `validation` and `novel` further ones, each in one split only."""
+    """`train` and `test` hold the same classes; `validation` and `novel` further ones, each in one split only. A split of
+    another name has no labels, but columns."""
     classes = {name: split.classes for name, split in subject.splits.items()}
-    if strange := set(classes) - {"train", "test", "validation", "novel"}:
-        raise Fault(f"there is a split '{min(strange)}'", "name splits train, test, validation or novel")
+    others = set(classes) - {"train", "test", "validation", "novel"}
+    if strange := [name for name in others if classes[name] or not subject.splits[name].columns]:
+        raise Fault(
+            f"there is a split '{min(strange)}'",
+            "name splits train, test, validation or novel; others are for samples without labels that columns tell of",
+        )
     if classes.get("test", classes["train"]) != classes["train"]:
         raise Fault("`train` and `test` list different classes", "give both the same tuple, and new classes to `novel`")
     apart = [name for name in ("train", "validation", "novel") if name in classes]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
-from harness import Register, TextView, hookimpl, option
+from harness import Register, TextView, UsageError, hookimpl, option, per_file
 
 AUGMENTATION = "what differs from the default view, dropout: the same tokens twice"
 GRAMMAR = "1"  # which sentences are generated: a change here is a change of the data
@@ -23,6 +25,52 @@ class GrammarConfig:
 
     def fingerprint(self) -> str:
         return GRAMMAR
+
+
+@dataclass(frozen=True)
+class SentencesConfig:
+    """Options of `sentences`."""
+
+    path: Path = option(help="a .txt, .csv or .parquet file; README.md says what is in it", identity=False)
+    label: str = option("label", "column of the classes; a table without it has no labels")
+    split: str = option("split", "column of train, test, validation or novel")
+    held_out: float = option(0.1, "share that becomes `test` if nothing says which; 0: all is `train`")
+    augmentation: TextView = option(TextView(), AUGMENTATION)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.held_out < 1:
+            raise ValueError(f"held_out is a share: at least 0 and below 1, not {self.held_out}")
+
+    def fingerprint(self) -> str:
+        return file_fingerprint(self.path)
+
+
+@dataclass(frozen=True)
+class StsConfig:
+    """Options of `sts`."""
+
+    path: Path = option(help="a .tsv file of scored pairs; README.md says what is in it", identity=False)
+    train: Path | None = option(
+        None,
+        "sentences to train on, a file as `sentences` takes it; none: those of STS-B's training pairs",
+        identity=False,
+    )
+    augmentation: TextView = option(TextView(), AUGMENTATION)
+
+    def fingerprint(self) -> str:
+        return " ".join(file_fingerprint(each) for each in (self.path, self.train) if each)
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file. Raises UsageError if there is no such file."""
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}.")
+    return per_file(_sha256, [path], f"SHA-256 of {path.absolute()}", "files read")[0]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -54,6 +102,21 @@ def register_datasets(register: Register) -> None:
         GrammarConfig,
         modality="text",
         summary="Generated sentences, alike by what they mean and not by their words; needs no download",
+    )
+    register(
+        "sentences",
+        "harness_text.sentences:Sentences",
+        SentencesConfig,
+        modality="text",
+        summary="Your own sentences, pairs or triples: a .txt, .csv or .parquet file",
+    )
+    register(
+        "sts",
+        "harness_text.scored:Sts",
+        StsConfig,
+        modality="text",
+        summary="Pairs of sentences that people scored: STS12 to STS16, STS-B, SICK-R, from your .tsv file",
+        paper="Agirre et al. 2012 to 2016; Cer et al. 2017, arXiv:1708.00055; Marelli et al. 2014",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,23 @@ def test_grammar_conforms() -> None:
 @pytest.mark.parametrize("view", ["dropout", "crop", "delete"])
 def test_views_conform(view: Any) -> None:
     check_modality("grammar", triples=24, augmentation=TextView(view=view, rate=0.4))
+
+
+def test_sentences_conforms(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("text,label\n" + "".join(f"sentence number {number},{number % 2}\n" for number in range(40)))
+    check_dataset("sentences", path=path)
+
+
+def test_sts_conforms(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    lines = (
+        f"STSB\t{split}\tx\t4.5\t{split} {number}\tand {split} {number}"
+        for split in ("train", "test")
+        for number in range(30)
+    )
+    path.write_text("\n".join(("task\tsplit\tsubset\tscore\tsentence1\tsentence2", *lines)))
+    check_dataset("sts", path=path)
 
 
 def test_words_conforms() -> None:
