@@ -140,8 +140,8 @@ def it_can_be_loaded(subject: DatasetSubject) -> None:
 
 
 def splits_have_their_fixed_meanings(subject: DatasetSubject) -> None:
-    """`train` and `test` hold the same classes; `validation` and `novel` further ones, each in one split only. A split of
-    another name has no labels, but columns."""
+    """`train` and `test` hold the same classes; `validation` and `novel` further ones, each in one split only.
+    A split of another name has no labels, but columns."""
     classes = {name: split.classes for name, split in subject.splits.items()}
     others = set(classes) - {"train", "test", "validation", "novel"}
     if strange := [name for name in others if classes[name] or not subject.splits[name].columns]:

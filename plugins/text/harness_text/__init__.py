@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness import Register, TextView, UsageError, hookimpl, option, per_file
 
@@ -94,6 +95,27 @@ class WordsConfig:
             raise ValueError(f"dropout is a share: at least 0 and below 1, not {self.dropout}")
 
 
+@dataclass(frozen=True)
+class StaticConfig:
+    """Options of `static`."""
+
+    vectors: Path | None = option(
+        None, "vectors of words: a text file of word2vec or GloVe, or .npz; none: random ones", identity=False
+    )
+    weighting: Literal["counts", "tfidf", "sif"] = option(
+        "sif", "of a word in the mean: counts: 1; tfidf: inverse document frequency; sif: smooth inverse frequency"
+    )
+    width: int = option(1024, "of random vectors")
+    cased: bool = option(False, "whether upper case differs from lower case")
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError(f"width must be at least 1, not {self.width}")
+
+    def fingerprint(self) -> str:
+        return file_fingerprint(self.vectors) if self.vectors else "random"
+
+
 @hookimpl
 def register_datasets(register: Register) -> None:
     register(
@@ -128,4 +150,12 @@ def register_backbones(register: Register) -> None:
         WordsConfig,
         modality="text",
         summary="Mean of learned embeddings of word pieces, which are made of the training texts",
+    )
+    register(
+        "static",
+        "harness_text.static:Static",
+        StaticConfig,
+        modality="text",
+        summary="Weighted mean of given or random vectors of words; nothing in it is learned",
+        paper="Arora et al. 2017 (SIF)",
     )

@@ -190,8 +190,9 @@ class Writer:
 
 def contradicting(meaning: Meaning, writer: Writer) -> Meaning:
     """Someone of another kind, or something of another kind is done; the other half is as it is."""
-    other = writer.meaning(writer.pick(writer.events))
-    if writer.below(2):
+    side = writer.below(2)
+    other = writer.meaning(writer.pick([each for each in writer.events if each.split()[side] != meaning[side]]))
+    if side == 0:
         return meaning._replace(who=other.who, actor=other.actor, place=other.place)
     return meaning._replace(what=other.what, action=other.action, object=other.object)
 

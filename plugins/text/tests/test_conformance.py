@@ -39,3 +39,16 @@ def test_sts_conforms(tmp_path: Path) -> None:
 
 def test_words_conforms() -> None:
     check_backbone("words", vocabulary=300)
+
+
+@pytest.mark.parametrize("weighting", ["counts", "tfidf", "sif"])
+def test_static_conforms(weighting: Any) -> None:
+    check_backbone("static", weighting=weighting, width=64)
+
+
+def test_static_conforms_with_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text(
+        "".join(f"{word} {number} {1 - number} 0.5\n" for number, word in enumerate(("a", "man", "the", "it")))
+    )
+    check_backbone("static", vectors=path)
