@@ -13,12 +13,14 @@ from tests.faults.catalogue.plugins import PLUGINS
 from tests.faults.catalogue.results import RESULTS
 from tests.faults.catalogue.score import SCORE
 from tests.faults.catalogue.suites import SUITES
+from tests.faults.catalogue.texts import TEXTS
 from tests.faults.catalogue.weights import WEIGHTS
 from tests.faults.meeting import Fault
 
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "Suites": SUITES,
     "Data": DATA,
+    "Texts": TEXTS,
     "Plugins": PLUGINS,
     "Weights": WEIGHTS,
     "Scoring encoders": SCORE,
