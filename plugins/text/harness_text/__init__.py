@@ -116,6 +116,43 @@ class StaticConfig:
         return file_fingerprint(self.vectors) if self.vectors else "random"
 
 
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Options of `transformer`."""
+
+    model: str | None = option(None, "name on Hugging Face's hub; without it and `folder`, a small BERT as said below")
+    folder: Path | None = option(None, "a folder with a model's files, instead", identity=False)
+    pretrained: bool = option(True, "whether such a model has its weights, or random ones")
+    pooling: Literal["mean", "cls", "first_last"] = option(
+        "mean", "what the features are: the mean over the tokens, the first one, or the mean of first and last layer"
+    )
+    length: int = option(128, "most tokens of a text; the rest is cut off")
+    layers: int = option(2, "of a small BERT")
+    width: int = option(128, "likewise")
+    vocabulary: int = option(16_000, "likewise: most word pieces, made of the training texts")
+    cased: bool = option(False, "likewise: whether upper case differs from lower case")
+
+    def __post_init__(self) -> None:
+        if min(self.length, self.layers, self.width) < 1:
+            raise ValueError("length, layers and width must be at least 1")
+        if self.width > 64 and self.width % 64:
+            raise ValueError(f"width must be at most 64 or a multiple of it, the width of a head, not {self.width}")
+        if self.vocabulary < 3:
+            raise ValueError(f"vocabulary must be at least 3, not {self.vocabulary}")
+        if self.model and self.folder:
+            raise ValueError("give one of model and folder")
+
+    def fingerprint(self) -> str | None:
+        """Of the files of a folder."""
+        if self.folder is None:
+            return None
+        if not (self.folder / "config.json").is_file():
+            raise UsageError(f"{self.folder} is no folder of a model: it has no config.json.")
+        suffixes = (".json", ".safetensors", ".bin", ".txt", ".model")
+        files = sorted(each for each in self.folder.iterdir() if each.suffix in suffixes)
+        return hashlib.sha256("\n".join(f"{each.name} {file_fingerprint(each)}" for each in files).encode()).hexdigest()
+
+
 @hookimpl
 def register_datasets(register: Register) -> None:
     register(
@@ -158,4 +195,12 @@ def register_backbones(register: Register) -> None:
         modality="text",
         summary="Weighted mean of given or random vectors of words; nothing in it is learned",
         paper="Arora et al. 2017 (SIF)",
+    )
+    register(
+        "transformer",
+        "harness_text.transformer:backbone",
+        TransformerConfig,
+        modality="text",
+        summary="Any encoder of Hugging Face's transformers, or a small BERT with random weights",
+        paper="Devlin et al. 2019, arXiv:1810.04805",
     )
