@@ -145,7 +145,7 @@ class TransformerConfig:
     def fingerprint(self) -> str:
         """Of the files of a folder."""
         if self.folder is None:
-            return ""
+            return "no folder"
         if not (self.folder / "config.json").is_file():
             raise UsageError(f"{self.folder} is no folder of a model: it has no config.json.")
         suffixes = (".json", ".safetensors", ".bin", ".txt", ".model")
