@@ -1,4 +1,4 @@
-"""Keeps what a results folder says as a reference: the records without models and logs, the curves with fewer points,
+"""Keeps what a results folder says as a reference: the records without models and logs, the losses with fewer points,
 and the leaderboard.
 
 `uv run python docs/reference.py RESULTS NAME` writes results/reference/NAME.
@@ -15,7 +15,7 @@ from harness.reporting import leaderboard
 from harness.store.results_folder import Store
 
 REFERENCES = Path(__file__).parent.parent / "results" / "reference"
-KEPT = ("cell.json", "training.json", "evaluations/*.json")
+KEPT = ("cell.json", "training.json", "curve.jsonl", "evaluations/*.json")
 POINTS = 100  # of a curve
 
 

@@ -30,6 +30,7 @@ from harness.running.engine import OPTION
 from harness.running.scheduler import RunOptions
 from harness.running.session import Finished
 from harness.running.supervisor import Limits
+from harness.store.points import without_points
 from harness.store.records import records_of
 from harness.store.results_folder import CellFolder, Store
 from harness.suite.cell import Cell
@@ -209,6 +210,8 @@ def conclude(finished: Finished, console: Console, started: float) -> list[str]:
     console.print(
         f"{len(statuses) - len(failed)} of {len(statuses)} cells done in {duration(time.monotonic() - started)}."
     )
+    for note in without_points(store, finished.plan):
+        console.print(note, soft_wrap=True)
     for id_ in failed:
         console.print(why(store.cell(id_), statuses[id_], finished.plan.cells[id_]), soft_wrap=True)
     return failed

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -22,8 +23,10 @@ from harness.learning.datasets import Dataset
 from harness.learning.optimizers import make_optimizer
 from harness.learning.starting import Shapes, require, shapes, shapes_of_backbone, take_over
 from harness.learning.sync_norms import synchronise_norms
+from harness.learning.training import steps_of
 from harness.learning.weights import start_from
 from harness.suite.cell import Cell, Component
+from harness.suite.curve import Curve
 
 
 def load_data(component: Component, device: torch.device) -> Data:
@@ -135,10 +138,16 @@ def given_to(method: Method, own: Data, data: Data) -> Data:
     return as_taken(method.backbone, replace(data, modality=own.modality.fitted(data.modality)))
 
 
-def check_cell(cell: Cell, evaluators: list[Component], data: Data, others: Mapping[str, Data]) -> list[str]:
+def check_cell(
+    cell: Cell,
+    evaluators: list[Component],
+    data: Data,
+    others: Mapping[str, Data],
+    curves: Mapping[str, Curve] = MappingProxyType({}),
+) -> list[str]:
     """What evaluators warn of, with the place in the suite. `others`: the data sets of evaluators, by their digests; an
-    evaluator whose data are not there is not asked. Raises UsageError, with the place, if this cell cannot train or an
-    evaluator cannot score it."""
+    evaluator whose data are not there is not asked. `curves`: of evaluators that have one, by label. Raises UsageError,
+    with the place, if this cell cannot train or an evaluator cannot score it."""
     method, data = _placed(cell.backbone.where or cell.method.where, cell, lambda: build(cell, data))
     _placed(cell.backbone.where or cell.method.where, cell, lambda: method.check_start(start_of(cell, method)))
     if cell.budget.compile and not method.compiles:
@@ -155,6 +164,9 @@ def check_cell(cell: Cell, evaluators: list[Component], data: Data, others: Mapp
     notes = (method.started_from or {}).get("notes", ())
     told = [f"{cell.backbone.where}: {cell.backbone.label}: {note}." for note in notes]
     for evaluator in evaluators:
+        if method.batches is not None and (curve := curves.get(evaluator.label)):
+            steps = steps_of(cell.budget, method.batches, source_of(cell, data))
+            _placed(evaluator.where, cell, lambda curve=curve, steps=steps: curve.check(steps))
         if evaluator.data and evaluator.data.digest not in others:
             continue
         on = evaluator.data or cell.dataset

@@ -35,6 +35,15 @@ class Checkpointer:
         """That the training has taken so far, in this process and before."""
         return self.before + time.monotonic() - self.started
 
+    @contextlib.contextmanager
+    def apart(self, device: torch.device) -> Iterator[None]:
+        """What is done inside is no part of the training: its time does not count."""
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)  # what the training has begun is its own
+        started = time.monotonic()
+        yield
+        self.started += time.monotonic() - started
+
     def is_due(self, step: int) -> bool:
         return self.every.over(step - self.step, time.monotonic() - self.saved)
 

@@ -7,7 +7,8 @@ of `gather` their sum, so that the gradient is that of one device with the whole
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,9 +17,23 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
+class _Alone:
+    now = False
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside, this process is the only one: what it computes is no part of what the others do, who may wait for it."""
+    before, _Alone.now = _Alone.now, True
+    try:
+        yield
+    finally:
+        _Alone.now = before
+
+
 def ranks() -> int:
     """How many processes train this method together."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return 1 if _Alone.now or not (dist.is_available() and dist.is_initialized()) else dist.get_world_size()
 
 
 def rank() -> int:

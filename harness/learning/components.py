@@ -217,6 +217,7 @@ class Trained:
     method: Method
     data: Data
     _features: dict[str, Tensor] = field(default_factory=dict)
+    _shares: dict[float, Trained] = field(default_factory=dict)
 
     @property
     def device(self) -> torch.device:
@@ -227,6 +228,14 @@ class Trained:
         if split not in self._features:
             self._features[split] = self._encode(self.data.split(split).samples)
         return self._features[split]
+
+    def share(self, share: float) -> Trained:
+        """On that share of the samples of each split, the same ones each time (`Split.share`)."""
+        if share == 1:
+            return self
+        if share not in self._shares:
+            self._shares[share] = Trained(self.method, self.data.share(share))
+        return self._shares[share]
 
     @torch.no_grad()
     def _encode(self, samples: Samples, most: int = CHUNK) -> Tensor:
@@ -256,3 +265,10 @@ class Evaluator:
     def evaluate(self, trained: Trained) -> dict[str, Metric]:
         """Metrics by name; a single one is called "accuracy"."""
         raise NotImplementedError(f"{type(self).__name__} has no evaluate")
+
+    def evaluate_share(self, trained: Trained, share: float) -> dict[str, Metric]:
+        """Metrics that cost about that share of `evaluate`'s, for a point of a curve; with a share of 1 the same.
+
+        Default: on that share of the samples of each split. An evaluator whose units are drawn draws fewer instead.
+        """
+        return self.evaluate(trained.share(share))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,19 @@ LOG_SECONDS = 1.0  # losses are fetched from the device in blocks, about this of
 LOGGED_STEPS = 500  # at most so many steps of a training are logged
 
 Log = Callable[[int, int, Mapping[str, float]], None]  # step, steps, metrics
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a training is, and what it has cost so far."""
+
+    step: int
+    steps: int
+    samples: int
+    seconds: float
+
+
+Look = Callable[[Reached], None]
 
 
 @dataclass(frozen=True)
@@ -59,9 +73,11 @@ def train(
     profile: Path | None = None,
     every: Interval = CHECKPOINT_EVERY,
     optimizer: Component | None = None,
+    looks: Mapping[int, Look] = MappingProxyType({}),
 ) -> Training:
     """Train `method` in place for the budget; go on from `checkpoint` if it exists, and leave one at that interval.
-    A profile goes into `profile`. `optimizer`: with its options; None: the budget's, as it is by default.
+    A profile goes into `profile`. `optimizer`: with its options; None: the budget's, as it is by default. `looks`: by
+    step, who looks at the method when it is done, and must leave it as it is; the time does not count.
 
     Raises FloatingPointError as soon as a logged loss, or in the end a weight, is not finite; and Interrupted, with a
     checkpoint saved, after the step in which the job was told to stop. Of several ranks, the first one decides, saves
@@ -94,6 +110,10 @@ def train(
             method.after_step(step, steps)
             stepped()
             metrics = logger.add(step, scalars) or metrics
+            if leads and (look := looks.get(step + 1)):
+                with checkpoints.apart(source.device):
+                    samples = (step + 1) * batches.samples_per_step(source)
+                    look(Reached(step + 1, steps, samples, checkpoints.seconds()))
             stop = first_rank_says(stop_requested())
             if leads and step + 1 < steps and (stop or checkpoints.is_due(step + 1)):
                 metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again

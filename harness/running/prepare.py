@@ -84,7 +84,9 @@ def _check(
     starts = {_combination(cell.start) for cell in plan.cells.values() if cell.start}
     for cell in counted(cells, "combinations checked"):
         try:
-            told += building.check_cell(cell, list(plan.evaluators_of(cell).values()), data, others)
+            evaluators = plan.evaluators_of(cell)
+            curves = {evaluators[id_].label: curve for id_, curve in plan.curves.items() if id_ in evaluators}
+            told += building.check_cell(cell, list(evaluators.values()), data, others, curves)
             if cell.start or _combination(cell) in starts:
                 weights[_combination(cell)] = building.shapes_for_starts(cell, data)
         except UsageError as error:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 import time
 import traceback
 from collections.abc import Mapping
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,8 +17,7 @@ from harness.base.atomic_files import broken, npz, read_json, replacing, seal, s
 from harness.base.outcome import Outcome
 from harness.learning import building
 from harness.learning.checkpoint import checkpoint_step, unchanged_by_failure
-from harness.learning.components import Method, Metric, Trained
-from harness.learning.data.duplicates import shared_with, shared_with_train
+from harness.learning.components import Method, Trained
 from harness.learning.data.splits import Data
 from harness.learning.training import Training, seed_all, train
 from harness.plugins.events import CellStarted, StepLogged
@@ -31,6 +27,9 @@ from harness.running.cell_job import CellJob, open_cell
 from harness.running.failures import status_of, words_of
 from harness.running.provenance import provenance
 from harness.running.ranks import together
+from harness.running.scores_along import ScoresAlong
+from harness.running.scoring import EvaluatorInputs, as_plain, in_order
+from harness.store.lines import keep_steps
 from harness.store.results_folder import CellFolder
 from harness.store.starts import begin, begun_with, lacking
 from harness.suite.cell import Cell, Component
@@ -92,9 +91,9 @@ def _evaluate_missing(job: CellJob, trained: Trained, origin: dict[str, Any]) ->
     """Let each evaluator score that has not; what single ones raised."""
     failures: list[Exception] = []
     evaluators = job.plan.evaluators_of(job.cell)
-    missing = job.folder.missing(evaluators)
+    missing = {id_: evaluators[id_] for id_ in job.folder.missing(evaluators)}
     inputs = EvaluatorInputs(trained)
-    for id_ in sorted(missing, key=lambda id_: own.digest if (own := evaluators[id_].data) else ""):
+    for id_ in in_order(missing):
         try:
             _evaluate(evaluators[id_], id_, inputs, job.folder, origin)
         except Exception as error:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
@@ -128,7 +127,8 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
     cell, folder = job.cell, job.folder
     described = cell.as_json()
     first = checkpoint_step(folder.checkpoint)
-    keep_steps(folder.steps, first)
+    for lines_of_steps in (folder.steps, folder.curve):
+        keep_steps(lines_of_steps, first)
     profile = folder.profile if job.profile else None
     with folder.steps.open("a", encoding="utf-8", buffering=1) as lines:
 
@@ -137,7 +137,8 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
             installed().notify("step_logged", StepLogged(described, step, steps, metrics))
 
         source = building.source_of(cell, data)
-        done = train(method, source, cell.budget, folder.checkpoint, log, profile, job.every, cell.optimizer)
+        looks = ScoresAlong(job, method, data).looks(source)
+        done = train(method, source, cell.budget, folder.checkpoint, log, profile, job.every, cell.optimizer, looks)
     with replacing(folder.model) as temporary:
         save_model(method, str(temporary), metadata={"cell": folder.folder.name})
     write_json(
@@ -174,50 +175,6 @@ def on_devices(device: str, number: int) -> str:
     return device if number == 1 else f"{number} × {device}"
 
 
-def keep_steps(path: Path, last: int) -> None:
-    """Drop what was logged after the checkpoint that a training goes on from: it will be logged again."""
-    if not path.exists():
-        return
-    lines = path.read_bytes().splitlines(keepends=True)
-    write_bytes(path, b"".join(line for line in lines if (step := _step(line)) is not None and step <= last))
-
-
-def _step(line: bytes) -> int | None:
-    """Which step a line tells of; None if it is not whole."""
-    try:
-        return int(json.loads(line)["step"]) if line.endswith(b"}\n") else None
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-class EvaluatorInputs:
-    """What evaluators are given: the cell's data, or others, of which one set is kept at a time. Features are computed
-    once for each."""
-
-    def __init__(self, own: Trained) -> None:
-        self.own = own
-        self._on: str | None = None
-        self._other = own
-
-    def on(self, dataset: Component | None) -> Trained:
-        if dataset is None:
-            return self.own
-        if self._on != dataset.digest:
-            self._other = self.own  # so that not two of them are held
-            data = building.load_data(dataset, self.own.device)
-            self._other = Trained(self.own.method, building.given_to(self.own.method, self.own.data, data))
-            self._on = dataset.digest
-        return self._other
-
-    @cached_property
-    def shared(self) -> dict[str, int]:
-        return shared_with_train(self.own.data)
-
-    def shared_on(self, dataset: Component | None) -> dict[str, int]:
-        """How many samples of each split that is scored are also in the split that the cell was trained on."""
-        return self.shared if dataset is None else shared_with(self.own.data, self.on(dataset).data)
-
-
 def _evaluate(
     component: Component, id_: str, inputs: EvaluatorInputs, folder: CellFolder, origin: dict[str, Any]
 ) -> None:
@@ -236,28 +193,11 @@ def _evaluate(
             "label": component.label,
             "evaluator": component.as_json(),
             "seconds": time.monotonic() - started,
-            "metrics": {name: _plain(metric, note) for name, metric in metrics.items()},
+            "metrics": {name: as_plain(metric, note) for name, metric in metrics.items()},
             "shared_with_train": inputs.shared_on(component.data),  # samples by split
             "provenance": origin,
         },
     )
-
-
-def _plain(metric: Metric, note: str) -> dict[str, Any]:
-    """As JSON, and its bound, if it has one; `note`: how samples were made to fit the encoder."""
-    return {
-        "value": metric.value,
-        "half_width": metric.half_width if math.isfinite(metric.half_width) else None,
-        "n": metric.n,
-        "unit": metric.unit,
-        "higher_is_better": metric.higher_is_better,
-        "protocol": ", ".join(filter(None, (metric.protocol, note))),
-        "shown": metric.shown,
-        "estimate": metric.estimate,
-        **({"interval": list(metric.interval)} if metric.interval else {}),
-        **({"bound": _plain(metric.bound, note)} if metric.bound else {}),
-        **({"details": dict(metric.details)} if metric.details else {}),
-    }
 
 
 def peak_memory_mb(device: torch.device) -> float:

@@ -24,6 +24,7 @@ class CellFolder:
         self.training = folder / "training.json"
         self.model = folder / "model.safetensors"
         self.steps = folder / "steps.jsonl"
+        self.curve = folder / "curve.jsonl"
         self.checkpoint = folder / "checkpoint.pt"
         self.start = folder / "start.json"
         self.profile = folder / "profile"

@@ -8,6 +8,7 @@ cells/<id>/cell.json                    which cell this is
 cells/<id>/training.json                cost and provenance of a training that ended well
 cells/<id>/model.safetensors            the trained method
 cells/<id>/steps.jsonl                  metrics per logged step
+cells/<id>/curve.jsonl                  scores while it trained, if asked for
 cells/<id>/evaluations/<id>.json, .npz  metrics of one evaluator, and their per-unit values
 cells/<id>/attempts/<n>.json, .log      one per job: how it ended, what it printed
 cells/<id>/profile/                     operators.txt and trace.json, if asked for

@@ -52,7 +52,7 @@ def begin(folder: CellFolder, begins: Mapping[str, Any]) -> bool:
     if removed:
         for path in sorted(folder.evaluations.glob("[!.]*")):
             path.unlink(missing_ok=True)
-        for path in (folder.checkpoint, folder.steps, folder.training, folder.model):
+        for path in (folder.checkpoint, folder.steps, folder.curve, folder.training, folder.model):
             path.unlink(missing_ok=True)
     if not folder.training.exists():
         write_json(folder.start, begins)

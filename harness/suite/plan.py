@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.base.errors import UsageError, nearest
 from harness.suite.cell import Cell, Component, evaluator_id
+from harness.suite.curve import Curve
 from harness.suite.matrix import names_of
 from harness.suite.starts import with_starts
 from harness.suite.suite import Suite
@@ -17,13 +18,14 @@ AXES = ("method", "backbone", "dataset", "seed")
 @dataclass(frozen=True)
 class Plan:
     """Cells by id, in the order to run them, and evaluators by id. `only_for`: methods of evaluators not for all.
-    `along`: cells that nobody selected and others start from."""
+    `along`: cells that nobody selected and others start from. `curves`: of evaluators that score while cells train."""
 
     suite: str
     cells: Mapping[str, Cell]
     evaluators: Mapping[str, Component]
     only_for: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     along: frozenset[str] = frozenset()
+    curves: Mapping[str, Curve] = field(default_factory=dict)
 
     def evaluators_of(self, cell: Cell) -> dict[str, Component]:
         """Those that score this cell."""
@@ -34,7 +36,9 @@ class Plan:
         evaluators = {evaluator_id(evaluator): evaluator for evaluator in suite.evaluators}
         only_for = {evaluator_id(evaluator): suite.only[evaluator.label] for evaluator in suite.evaluators}
         limited = {id_: methods for id_, methods in only_for.items() if methods}
-        return cls(suite.name, {cell.id: cell for cell in suite.cells}, evaluators, limited)
+        cells = {cell.id: cell for cell in suite.cells}
+        curves = {id_: suite.curves[each.label] for id_, each in evaluators.items() if each.label in suite.curves}
+        return cls(suite.name, cells, evaluators, limited, curves=curves)
 
     def only(self, selection: Mapping[str, Iterable[str]]) -> Plan:
         """The cells that `selection` names, such as {"method": ["simclr,maml"]}, and what they start from, which is

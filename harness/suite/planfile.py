@@ -1,6 +1,6 @@
 """A plan as a file: one JSON object a line, so that a job reads its own cell and no other.
 
-{"format": 1, "suite": name, "evaluators": {id: component}, "only_for": {id: [method, ...]}}
+{"format": 1, "suite": name, "evaluators": {id: component}, "only_for": {id: [method, ...]}, "curves": {id: curve}}
 {"part": digest, "value": a component or a budget}           each once, before the first cell that refers to it
 {"cell": id, "seed": 0, "method": digest, "backbone": digest, ...}     with "start": the id of a cell before it
 """
@@ -20,6 +20,7 @@ from harness.plugins.options import as_plain, parse
 from harness.plugins.registry import Kind, Registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component
+from harness.suite.curve import CURVE, Curve
 from harness.suite.plan import Plan, choose
 from harness.suite.weights import weights_of
 
@@ -38,8 +39,10 @@ def name(content: bytes) -> str:
 
 def _lines(plan: Plan) -> Iterator[str]:
     evaluators = {id_: evaluator.as_json() for id_, evaluator in plan.evaluators.items()}
-    header = {"format": FORMAT, "suite": plan.suite, "evaluators": evaluators}
-    yield _json(header | ({"only_for": plan.only_for} if plan.only_for else {}))
+    header: dict[str, Any] = {"format": FORMAT, "suite": plan.suite, "evaluators": evaluators}
+    header |= {"only_for": plan.only_for} if plan.only_for else {}
+    header |= {"curves": {id_: as_plain(each) for id_, each in plan.curves.items()}} if plan.curves else {}
+    yield _json(header)
     known: dict[int, str] = {}  # by the id() of an object that cells share: hashing it for each would take long
     written = set()
     for id_, cell in plan.cells.items():
@@ -88,6 +91,10 @@ class PlanFile:
             self.suite: str = header["suite"]
             self.evaluators = {id_: self._component("evaluator", saved) for id_, saved in header["evaluators"].items()}
             self.only_for = {id_: tuple(methods) for id_, methods in header.get("only_for", {}).items()}
+            self.curves = {
+                id_: parse(Curve, saved, lambda _: str(path), owner=CURVE)
+                for id_, saved in header.get("curves", {}).items()
+            }
 
     def cell(self, id_: str) -> Cell:
         """One cell; no other line is parsed but those of its parts. Raises UsageError if there is no such cell."""
@@ -108,7 +115,7 @@ class PlanFile:
             for line in lines:
                 if "cell" in line:
                     cells[line["cell"]] = self._cell(line, values.__getitem__, cells.__getitem__)
-        return Plan(self.suite, cells, self.evaluators, self.only_for)
+        return Plan(self.suite, cells, self.evaluators, self.only_for, curves=self.curves)
 
     @contextmanager
     def _damage(self) -> Iterator[None]:

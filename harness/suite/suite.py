@@ -13,6 +13,7 @@ from harness.plugins.registry import Registry, registry
 from harness.suite import named_budgets, sweep
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
+from harness.suite.curve import CURVE, Curve, read_curve
 from harness.suite.document import Document, Node, read, read_text
 from harness.suite.entries import SECTIONS, Entries, Entry, listed_in
 from harness.suite.matrix import Matrix, Point, names_of, require
@@ -35,7 +36,7 @@ KEYS = (
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
 ONLY = "only"  # of an evaluator: the methods that it is for
 DATA = "data"  # of an evaluator: a data set of its own
-EVALUATOR_KEYS = ("use", ONLY, DATA)  # of an evaluator's entry: what is no option of the component
+EVALUATOR_KEYS = ("use", ONLY, DATA, CURVE)  # of an evaluator's entry: what is no option of the component
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Suite:
     only: Mapping[str, tuple[str, ...]]  # by an evaluator's label, the methods that it is for; none: all
     executor: Component | None
     gate: Gate = field(default_factory=Gate)
+    curves: Mapping[str, Curve] = field(default_factory=dict)  # by the label of an evaluator that has one
 
 
 def load_suite(file: Path | str, known: Registry | None = None, budget: str | None = None) -> Suite:
@@ -109,7 +111,7 @@ class _Reader(Entries):
         whole = name + self.suffix
         gate = read_gate(self.root.child(SECTION), [each.label for each in evaluators])
         every = tuple(with_starts(cells).values())
-        return Suite(whole, self.document.file, every, evaluators, only, self.executor(), gate)
+        return Suite(whole, self.document.file, every, evaluators, only, self.executor(), gate, self.curves())
 
     def matrices(self) -> list[Matrix[Entry]]:
         """The matrix, or each of several: one for each kind of sample, say. What is excluded is so in all of them."""
@@ -276,6 +278,11 @@ class _Reader(Entries):
                 f"{dataset.spec.name} gives {dataset.spec.modality}, and the backbones of this suite take {takes}."
             )
         return dataset
+
+    def curves(self) -> dict[str, Curve]:
+        """By the label of each evaluator that scores while cells train."""
+        given = {label: node.child(CURVE) for label, node in self.root.child("evaluators").children().items()}
+        return {label: read_curve(curve) for label, curve in given.items() if curve.value is not None}
 
     def only(self, label: str, known: Collection[str]) -> tuple[str, ...]:
         """The methods, by name or label, that an evaluator is for. Raises UsageError for one that the suite lacks."""

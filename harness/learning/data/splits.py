@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from harness.learning.data.modality import Modality
 from harness.learning.data.streaming import Samples, Streamed
 
 Tokenize = Callable[[Sequence[str]], Tensor]
+LEAST = 10  # samples of a class that a share keeps, if it has so many: probes hold some out
 
 
 class ByClass(list[Tensor]):
@@ -99,6 +101,29 @@ class Split:
         """The same rows with other samples."""
         return Split(samples, self._labels, self.classes, self.columns)
 
+    def share(self, share: float) -> Split:
+        """That share of the rows, the same ones each time, in their order: of each class as many of its samples, and at
+        least `LEAST` or all."""
+        groups = self.by_class if self.labelled else [torch.arange(len(self))]
+        draw = torch.Generator().manual_seed(0)
+        kept = [
+            members[torch.randperm(len(members), generator=draw)[: max(LEAST, math.ceil(share * len(members)))]]
+            for members in groups
+        ]
+        return self._part(torch.cat(kept).sort().values)
+
+    def _part(self, index: Tensor) -> Split:
+        """The rows at `index` (n,), which is on the CPU."""
+        if isinstance(self.samples, Tensor):
+            samples: Samples = self.samples[index.to(self.samples.device)]
+        elif isinstance(self.samples, Streamed):
+            samples = self.samples.part(index.tolist())
+        else:
+            samples = [self.samples[number] for number in index.tolist()]
+        labels = None if self._labels is None else self._labels[index.to(self._labels.device)]
+        columns = {name: column[index.to(column.device)] for name, column in self.columns.items()}
+        return Split(samples, labels, self.classes, columns)
+
     def to(self, device: torch.device) -> Split:
         samples = self.samples.to(device) if isinstance(self.samples, Tensor | Streamed) else self.samples
         labels = None if self._labels is None else self._labels.to(device)
@@ -149,6 +174,10 @@ class Data:
     @property
     def train(self) -> Split:
         return self.splits["train"]
+
+    def share(self, share: float) -> Data:
+        """With that share of the samples of each split (`Split.share`)."""
+        return replace(self, splits={name: split.share(share) for name, split in self.splits.items()})
 
     def inputs(self, samples: Tensor) -> Tensor:
         """Samples of a split (..., *sample) as a network sees them."""

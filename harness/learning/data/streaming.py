@@ -57,6 +57,11 @@ class Streamed:
     def to(self, device: torch.device) -> Self:
         return type(self)(self.read, self.shape, device, self.dtype)
 
+    def part(self, places: Sequence[int]) -> Self:
+        """The samples at these places, read like the others."""
+        read, shape = self.read, (len(places), *self.shape[1:])
+        return type(self)(lambda number: read(places[number]), shape, self.device, self.dtype)
+
     def __getitem__(self, index: Tensor) -> Tensor:
         """The samples at `index`, int64 of any shape: (*index.shape, ...), as a tensor would give them.
 

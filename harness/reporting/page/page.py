@@ -22,6 +22,7 @@ from harness.reporting.leaderboard.references import references, sources
 from harness.reporting.leaderboard.tables import Table, build
 from harness.reporting.leaderboard.text import clean, joined
 from harness.reporting.page.again import command, suite
+from harness.reporting.page.along import along
 from harness.reporting.page.cost import cost
 from harness.reporting.page.figures import Sketchbook
 from harness.reporting.page.learning import learning
@@ -126,6 +127,7 @@ def _part(table: Table, folder: Path, published: Sequence[Published], book: Sket
     found, pairs = references(table, published), pairwise(table)
     groups = [
         Group("Scores against cost and shots", [*cost(table, book), *shots(table, book)]),
+        Group("Scores while training", along(table, folder, book)),
         Group("Learning curves", *learning(table, folder, book)),
         Group("Over seeds", over_seeds(table, book)),
         Group("Within seeds", over_units(table, folder, book)),

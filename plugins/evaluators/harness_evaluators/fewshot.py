@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
@@ -80,6 +82,11 @@ class FewShot(Evaluator):
         details = {"split": name} if self.config.split is None else {}
         every = torch.cat(accuracies)
         return {"accuracy": Metric.mean(every, "episode", protocol=protocol, details=details, shown="percent")}
+
+    def evaluate_share(self, trained: Trained, share: float) -> dict[str, Metric]:
+        """Fewer episodes of the same samples: the mean is that of all, but for chance."""
+        episodes = math.ceil(share * self.config.episodes)
+        return type(self)(replace(self.config, episodes=episodes)).evaluate(trained)
 
     def episodes(self, split: Split, size: int = DRAWN) -> Iterator[EpisodeIndices]:
         """The episodes, up to `size` at a time: a function of the split and this evaluator's options alone."""

@@ -1,0 +1,92 @@
+"""Scores while a cell trains: the points of its evaluators' curves, a line of `curve.jsonl` each."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.learning import building
+from harness.learning.collectives import alone
+from harness.learning.components import Method, Trained
+from harness.learning.data.batches import Source
+from harness.learning.data.splits import Data
+from harness.learning.training import Look, Reached, seed_all, steps_of
+from harness.running.cell_job import CellJob
+from harness.running.failures import words_of
+from harness.running.scoring import EvaluatorInputs, as_plain, in_order
+from harness.suite.cell import Component
+from harness.suite.curve import Curve
+
+
+class ScoresAlong:
+    """Lets evaluators that have a curve score the method of a cell while it trains. The training does not notice: a
+    copy of the method is scored, and the random state is put back."""
+
+    def __init__(self, job: CellJob, method: Method, data: Data) -> None:
+        self.job = job
+        self.method = method
+        self.data = data
+
+    def looks(self, source: Source) -> dict[int, Look]:
+        """What is to be done, by the step that comes before it."""
+        if self.method.batches is None:
+            return {}
+        steps = steps_of(self.job.cell.budget, self.method.batches, source)
+        evaluators = self.job.plan.evaluators_of(self.job.cell)
+        due: dict[int, dict[str, Curve]] = {}
+        for id_ in in_order(evaluators):
+            if curve := self.job.plan.curves.get(id_):
+                for step in curve.steps(steps):
+                    due.setdefault(step, {})[id_] = curve
+        return {step: self._look(curves, evaluators) for step, curves in due.items()}
+
+    def _look(self, curves: Mapping[str, Curve], evaluators: Mapping[str, Component]) -> Look:
+        def look(reached: Reached) -> None:
+            inputs: EvaluatorInputs | None = None
+            with untouched_random_state(self.data.device), alone():
+                for id_, curve in curves.items():
+                    started = time.monotonic()
+                    try:
+                        inputs = inputs or EvaluatorInputs(Trained(copy.deepcopy(self.method).eval(), self.data))
+                        found: dict[str, Any] = {"metrics": score(evaluators[id_], curve.share, inputs)}
+                    except Exception as error:  # noqa: BLE001 (a point that fails costs neither training nor others)
+                        traceback.print_exc()
+                        found = {"error": words_of(error)}
+                    self._write(reached, id_, curve, time.monotonic() - started, found)
+
+        return look
+
+    def _write(self, reached: Reached, id_: str, curve: Curve, seconds: float, found: Mapping[str, Any]) -> None:
+        line = {**asdict(reached), "evaluator": id_, **asdict(curve), "scoring_seconds": seconds, **found}
+        with self.job.folder.curve.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def score(evaluator: Component, share: float, inputs: EvaluatorInputs) -> dict[str, Any]:
+    """Metrics on a share, as a record has them; begun as the evaluation of a trained cell is."""
+    trained = inputs.on(evaluator.data)
+    seed_all(0)
+    metrics = building.build_evaluator(evaluator).evaluate_share(trained, share)
+    return {name: as_plain(metric, trained.data.modality.note) for name, metric in metrics.items()}
+
+
+@contextmanager
+def untouched_random_state(device: torch.device) -> Iterator[None]:
+    """Afterwards the random states of torch, numpy and Python are what they were."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)

@@ -1,0 +1,63 @@
+"""What evaluators are given of a cell, and what they find as a record has it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from harness.learning import building
+from harness.learning.components import Metric, Trained
+from harness.learning.data.duplicates import shared_with, shared_with_train
+from harness.suite.cell import Component
+
+
+class EvaluatorInputs:
+    """What evaluators are given: the cell's data, or others, of which one set is kept at a time. Features are computed
+    once for each."""
+
+    def __init__(self, own: Trained) -> None:
+        self.own = own
+        self._on: str | None = None
+        self._other = own
+
+    def on(self, dataset: Component | None) -> Trained:
+        if dataset is None:
+            return self.own
+        if self._on != dataset.digest:
+            self._other = self.own  # so that not two of them are held
+            data = building.load_data(dataset, self.own.device)
+            self._other = Trained(self.own.method, building.given_to(self.own.method, self.own.data, data))
+            self._on = dataset.digest
+        return self._other
+
+    @cached_property
+    def shared(self) -> dict[str, int]:
+        return shared_with_train(self.own.data)
+
+    def shared_on(self, dataset: Component | None) -> dict[str, int]:
+        """How many samples of each split that is scored are also in the split that the cell was trained on."""
+        return self.shared if dataset is None else shared_with(self.own.data, self.on(dataset).data)
+
+
+def as_plain(metric: Metric, note: str) -> dict[str, Any]:
+    """As JSON, and its bound, if it has one; `note`: how samples were made to fit the encoder."""
+    return {
+        "value": metric.value,
+        "half_width": metric.half_width if math.isfinite(metric.half_width) else None,
+        "n": metric.n,
+        "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
+        "protocol": ", ".join(filter(None, (metric.protocol, note))),
+        "shown": metric.shown,
+        "estimate": metric.estimate,
+        **({"interval": list(metric.interval)} if metric.interval else {}),
+        **({"bound": as_plain(metric.bound, note)} if metric.bound else {}),
+        **({"details": dict(metric.details)} if metric.details else {}),
+    }
+
+
+def in_order(evaluators: Mapping[str, Component]) -> list[str]:
+    """Their ids, those on the same data one after the other."""
+    return sorted(evaluators, key=lambda id_: own.digest if (own := evaluators[id_].data) else "")
