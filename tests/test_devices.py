@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.learning.checkpoint import checkpoint_step
+from harness.store.points import read_points
 from harness.store.results_folder import Store
 from tests.conftest import Harness
 
@@ -106,6 +107,9 @@ def test_two_devices_make_the_same_cell_and_its_scores(harness: Harness, tmp_pat
     """With an optimizer of a plugin's, whose option every device must know."""
     (tmp_path / "scaled.py").write_text(SCALED)
     text = SUITE.replace("METHOD", "simclr").replace("devices: 2", "devices: 2, optimizer: {use: scaled, scale: 1}")
+    text = text.replace(
+        "knn: {k: 5}", "knn: {k: 5, curve: 3}\n  finetune: {epochs: 1, curve: 1}"
+    )  # which trains a copy
     for devices in (2, 1):
         suite(tmp_path, text.replace("devices: 2", f"devices: {devices}"))
         harness("run", *ARGUMENTS, "--plugin", "scaled.py", "--results", f"of-{devices}")
@@ -117,11 +121,16 @@ def test_two_devices_make_the_same_cell_and_its_scores(harness: Harness, tmp_pat
     assert [each.training["provenance"]["device"] for each in (two, one)] == ["2 × cpu", "cpu"]
     assert two.training["samples"] == one.training["samples"]
     assert two.training["metrics"]["loss"] == pytest.approx(one.training["metrics"]["loss"], rel=1e-3)
-    (two_score,), (one_score,) = (each.evaluations.values() for each in (two, one))
+    two_score, one_score = (
+        next(score for score in each.evaluations.values() if score["label"] == "knn") for each in (two, one)
+    )
     assert two_score["metrics"]["accuracy"]["value"] == pytest.approx(
         one_score["metrics"]["accuracy"]["value"], abs=0.03
     )
     assert len((tmp_path / "of-2" / "cells" / two.id / "steps.jsonl").read_text().splitlines()) == 12
+    points = [read_points(tmp_path / f"of-{devices}" / "cells" / two.id / "curve.jsonl") for devices in (2, 1)]
+    assert [sorted(point["step"] for point in each) for each in points] == [[4, 8, 12, 12]] * 2
+    assert not any("error" in point for each in points for point in each)
     assert none_left(tmp_path)
 
 
