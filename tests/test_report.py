@@ -390,7 +390,10 @@ def test_a_folder_that_is_not_there_and_one_without_results(harness: Harness, tm
 
 
 def test_features_of_trained_models(harness: Harness, suite: Callable[[str], Path], tmp_path: Path) -> None:
-    harness("run", suite(SUITE.replace("classify, idle", "classify").replace("[0, 1]", "[0]").replace("30", "2")))
+    """Whose data are a file, by a path from where the commands run."""
+    (tmp_path / "marker").write_text("here")
+    text = SUITE.replace("classify, idle", "classify").replace("[0, 1]", "[0]").replace("30", "2")
+    harness("run", suite(text.replace("[blobs]", "[{use: blobs, marker: marker}]")).name)
     harness("report", "--features")
     reader = Reader((tmp_path / "results" / "toy" / "report.html").read_text())
     assert re.search(r"Features of \d+ test samples of classify, seed 0", reader.text)

@@ -16,15 +16,13 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.base.version import FORMAT
-from harness.plugins.options import as_plain, parse
-from harness.plugins.registry import Kind, Registry
+from harness.plugins.options import as_plain
+from harness.plugins.registry import Registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component
 from harness.suite.curve import CURVE, Curve
 from harness.suite.plan import Plan, choose
-from harness.suite.weights import weights_of
-
-AXES: tuple[Kind, ...] = ("method", "backbone", "dataset")
+from harness.suite.recorded import AXES, component
 
 
 def dump(plan: Plan) -> bytes:
@@ -171,6 +169,4 @@ class PlanFile:
                 f"{self.path}: was made with {kind} '{saved['name']}' of {saved['distribution']} {saved['version']}, "
                 f"which is now {spec.origin.version}; run again."
             )
-        config: Any = parse(spec.config, saved["options"], lambda _: saved["where"], owner=saved["name"])
-        data = self._component("dataset", saved["data"]) if "data" in saved else None
-        return Component(spec, config, saved["label"], saved["where"], data, weights_of(saved))
+        return component(self.registry, kind, saved)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +19,10 @@ from harness.learning.data.streaming import at
 from harness.plugins.registry import registry
 from harness.reporting.leaderboard.tables import Row, Table
 from harness.reporting.leaderboard.text import clean
-from harness.reporting.page.again import suite
 from harness.reporting.page.figures import Sketchbook
 from harness.reporting.page.style import LEGEND, MARKERS, MOST, SERIES, Picture, legend
 from harness.suite.cell import Cell
-from harness.suite.plan import Plan
-from harness.suite.suite import load_suite
+from harness.suite.recorded import recorded_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +37,7 @@ def features(table: Table, folder: Path, book: Sketchbook) -> tuple[list[Picture
     data: Data | None = None  # all rows of a table have the same
     for row in table.rows[:MOST]:
         try:
-            cell, model = _cell(table, row, folder)
+            cell, model = _cell(row, folder)
             data = data or load_data(cell.dataset, torch.device("cpu"))
             split = data.split("test")
             samples = torch.cat([indices[:SAMPLES] for indices in _classes(split)])
@@ -61,19 +58,13 @@ def projected(features: Tensor) -> tuple[Tensor, float]:
     return left[:, :2] * values[:2], share
 
 
-def _cell(table: Table, row: Row, folder: Path) -> tuple[Cell, Path]:
+def _cell(row: Row, folder: Path) -> tuple[Cell, Path]:
     """The first seed that has a model, as its record says it. Raises UsageError if it cannot be had."""
-    found = [folder / "cells" / cell.id / "model.safetensors" for cell in row.cells if cell.training]
-    model = next((path for path in found if path.is_file()), None)
-    if model is None:
+    found = [(each, folder / "cells" / each.id / "model.safetensors") for each in row.cells if each.training]
+    record, model = next(((each, path) for each, path in found if path.is_file()), (None, None))
+    if record is None or model is None:
         raise UsageError("the folder has no trained model of it.")
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "suite.yaml"
-        path.write_text(suite(table, row), encoding="utf-8")
-        cells = Plan.of(load_suite(path, registry())).cells
-    if model.parent.name not in cells:
-        raise UsageError("the versions that are installed make another cell of it.")
-    return cells[model.parent.name], model
+    return recorded_cell(record.id, record.cell, registry()), model
 
 
 def _classes(split: Split) -> Iterable[Tensor]:
