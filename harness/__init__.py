@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from harness.learning.data.text import Text, TextShape
     from harness.learning.data.vectors import Vectors, VectorShape
     from harness.learning.datasets import Dataset, ImageDataset, TextDataset, VectorDataset
+    from harness.learning.encoder import load_encoder
     from harness.learning.sync_norms import scale_and_shift
     from harness.plugins.compatibility import CONTRACT
     from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
@@ -87,6 +88,7 @@ _LAZY = {
     **dict.fromkeys(("Text", "TextShape"), "harness.learning.data.text"),
     **dict.fromkeys(("VectorShape", "Vectors"), "harness.learning.data.vectors"),
     **dict.fromkeys(("Dataset", "ImageDataset", "TextDataset", "VectorDataset"), "harness.learning.datasets"),
+    "load_encoder": "harness.learning.encoder",
     **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.learning.collectives"),
     **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.plugins.events"),
@@ -156,6 +158,7 @@ __all__ = [
     "gather_episodes",
     "hookimpl",
     "leaderboard",
+    "load_encoder",
     "load_suite",
     "nearest",
     "option",

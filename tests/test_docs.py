@@ -77,7 +77,9 @@ def test_the_bundled_suites_are_valid(file: Path, tmp_path: Path) -> None:
 def test_commands_of_the_readme_exist(harness: Harness) -> None:
     usage = {
         name: harness(name, "--help").stdout
-        for name in ("run", "score", "init", "plan", "list", "plugins", "doctor", "show", "leaderboard", "report")
+        for name in (
+            "run", "score", "init", "plan", "list", "plugins", "doctor", "show", "leaderboard", "report", "export"
+        )  # fmt: skip
     }
     for line in re.findall(r"^(?:uv run )?harness (\w.*)$", README, re.MULTILINE):
         name, *rest = line.split("#")[0].split()

@@ -30,6 +30,7 @@ COMMANDS = {  # in the order of `harness --help`
     "report": "harness.cli.report:report",
     "compact": "harness.cli.compact:compact",
     "forget": "harness.cli.forget:forget",
+    "export": "harness.cli.export:export",
     "new": "harness.cli.new:new",
     "doctor": "harness.cli.doctor.command:doctor",
     "baseline": "harness.cli.baseline:baseline",

@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "Make one HTML page of a results folder, to open from disk, send or print.",
     "compact": "Copy the small files of finished cells into few large ones, from which all cells are read faster.",
     "forget": "Remove cells with all that they left: records, models, logs.",
+    "export": "Write trained encoders as files that other programs load, each with a model card.",
     "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
     "doctor": "Look for what is wrong with environment, devices, plugins, data and storage, and say what to do.",
     "baseline": "Make a baseline of a results folder: scores by seed, versions, hardware.",

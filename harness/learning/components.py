@@ -38,6 +38,9 @@ class Backbone(Protocol):
     One that begins with weights of its own says so: `started_from`, a mapping for the record, whose "name" is what
     messages call it and whose "notes" are what a reader must know. If its pictures must be prepared as in its training,
     it has `preprocessing`.
+
+    One of a library's networks has `library_code`, if it can: lines of Python that make it without harness, and call it
+    `network`. Who is given an exported encoder reads them.
     """
 
     feature_dim: int

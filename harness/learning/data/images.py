@@ -55,6 +55,7 @@ class Images(Modality):
     """uint8 (N, C, H, W). A network sees float with zero mean and unit variance per channel over the training split."""
 
     name: ClassVar[str] = "images"
+    exported_as: ClassVar[str] = "pictures, their pixels as floats in [0, 1]"
 
     shape: ImageShape
     augmentation: Augmentation
@@ -102,6 +103,14 @@ class Images(Modality):
             return self.normalize(self.pixels(samples))
         scale = (255 * self.std).reciprocal()[:, None, None]
         return samples.float().mul_(scale).sub_(255 * self.mean[:, None, None] * scale)
+
+    def exported(self, samples: Tensor) -> Tensor:
+        """uint8 (..., C, H, W) -> float in [0, 1], made to fit."""
+        return self.pixels(samples)
+
+    @property
+    def normalization(self) -> tuple[Tensor, Tensor]:
+        return self.mean[:, None, None], self.std[:, None, None]
 
     def view(self, samples: Tensor, draw: Draw) -> Tensor:
         """uint8 (N, C, H, W) -> one augmented view of each, normalised."""

@@ -27,6 +27,7 @@ class Modality:
     name: ClassVar[str]
     shape: Shape
     note: str = ""
+    exported_as: ClassVar[str] = "what its data set's modality gives a network"  # in words, what `exported` gives
 
     def check(self, samples: Samples) -> None:
         """Raises UsageError unless these are samples of this modality, of this shape."""
@@ -34,6 +35,16 @@ class Modality:
     def inputs(self, samples: Tensor) -> Tensor:
         """Samples (..., *sample) as a network sees them, in a new tensor or the same one. Default: as they are."""
         return samples
+
+    def exported(self, samples: Tensor) -> Tensor:
+        """Samples as an exported encoder takes them, which does the `normalization` itself. Default: `inputs`."""
+        return self.inputs(samples)
+
+    @property
+    def normalization(self) -> tuple[Tensor, Tensor] | None:
+        """Mean and deviation that make of what `exported` gives what `inputs` gives: (x - mean) / std. None: nothing is
+        left to do."""
+        return None
 
     def view(self, samples: Tensor, draw: Draw) -> Tensor:  # noqa: ARG002 (for modalities that have random views)
         """One random view of each of N samples as a network sees it, by numbers of `draw` alone. Default: `inputs`."""

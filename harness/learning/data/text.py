@@ -38,6 +38,7 @@ class Text(Modality):
     """
 
     name: ClassVar[str] = "text"
+    exported_as: ClassVar[str] = "tokens of texts, as `tokenize` of its backbone makes them"
 
     shape: TextShape = SHAPE
     augmentation: TextView = RECOMMENDED

@@ -35,6 +35,7 @@ class Vectors(Modality):
     """
 
     name: ClassVar[str] = "vectors"
+    exported_as: ClassVar[str] = "rows of numbers, as they are in the table"
 
     shape: VectorShape
     corruption: float
@@ -62,6 +63,14 @@ class Vectors(Modality):
     def inputs(self, samples: Tensor) -> Tensor:
         """float32 (..., D) -> standardised."""
         return (samples - self.mean) / self.std
+
+    def exported(self, samples: Tensor) -> Tensor:
+        """float32 (..., D), as they are."""
+        return samples
+
+    @property
+    def normalization(self) -> tuple[Tensor, Tensor]:
+        return self.mean, self.std
 
     def view(self, samples: Tensor, draw: Draw) -> Tensor:
         replaced = draw.uniform(0, 1, self.shape.width) < self.corruption

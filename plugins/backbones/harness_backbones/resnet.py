@@ -38,6 +38,17 @@ def _headless(build: Callable[..., Any], config: ResNetConfig, shape: ImageShape
     network.feature_dim = network.fc.in_features
     network.fc = nn.Identity()
     network.weight_names = (as_children, as_lightly)
+    network.library_code = "\n".join(
+        [
+            "import torch",
+            "from torchvision.models import resnet",
+            "",
+            f"network = resnet.{build.__name__}()",
+            f"network.conv1 = torch.nn.Conv2d({channels}, 64, {kernel}, {stride}, {padding}, bias=False)",
+            *(["network.maxpool = torch.nn.Identity()"] if small else []),
+            "network.fc = torch.nn.Identity()",
+        ]
+    )
     return network
 
 

@@ -33,7 +33,8 @@ def backbone(config: TorchvisionConfig, shape: ImageShape) -> nn.Module:
         raise UsageError(f"torchvision has no classification model '{config.model}'.{nearest(config.model, known)}")
     network = _with_weights(config) if config.pretrained else _random(config.model, shape)
     takes = network.preprocessing.shape if config.pretrained else shape
-    _behead(network)
+    layer = _behead(network)
+    network.library_code = _code(network, config.model, takes, layer)
     network.feature_dim = _width(network, config.model, takes)
     return network
 
@@ -41,10 +42,14 @@ def backbone(config: TorchvisionConfig, shape: ImageShape) -> nn.Module:
 def _random(model: str, shape: ImageShape) -> Any:
     if shape.channels != COLOUR:
         raise UsageError(f"torchvision's '{model}' takes {COLOUR} channels, and these are {shape}.")
+    return models.get_model(model, weights=None, **_options(model, shape))
+
+
+def _options(model: str, shape: ImageShape) -> dict[str, Any]:
+    """What torchvision must be told of a model for images of this shape."""
     if model.startswith("vit_"):
-        return models.get_model(model, weights=None, image_size=shape.height)
-    further = {"aux_logits": False, "init_weights": True} if model in ("googlenet", "inception_v3") else {}
-    return models.get_model(model, weights=None, **further)
+        return {"image_size": shape.height}
+    return {"aux_logits": False, "init_weights": True} if model in ("googlenet", "inception_v3") else {}
 
 
 def _with_weights(config: TorchvisionConfig) -> Any:
@@ -114,18 +119,34 @@ def _record(config: TorchvisionConfig, file: Path) -> dict[str, Any]:
     return {"name": name, "file": file.name, "digest": digest, "notes": notes}
 
 
-def _behead(network: nn.Module) -> None:
-    """Its last layer, which tells classes, becomes none."""
+def _code(network: nn.Module, model: str, shape: ImageShape, layer: str) -> str:
+    """What makes the same network by torchvision alone, with random weights. `layer`: the one that became none."""
+    published = {"transform_input": True} if getattr(network, "transform_input", False) else {}
+    given = "".join(f", {name}={value!r}" for name, value in {**_options(model, shape), **published}.items())
+    return "\n".join(
+        [
+            "import torch",
+            "import torchvision",
+            "",
+            f'network = torchvision.models.get_model("{model}", weights=None{given})',
+            f'network.set_submodule("{layer}", torch.nn.Identity())',
+        ]
+    )
+
+
+def _behead(network: nn.Module) -> str:
+    """Its last layer, which tells classes, becomes none; that layer's name."""
     if hasattr(network, "num_classes") and isinstance(
         classifier := getattr(network, "classifier", None), nn.Sequential
     ):
         layers = [name for name, each in classifier.named_children() if isinstance(each, nn.Conv2d)]
         if layers:  # SqueezeNet classifies by a convolution
             classifier[int(layers[-1])] = nn.Identity()
-            return
+            return f"classifier.{layers[-1]}"
     name = [name for name, each in network.named_modules() if isinstance(each, nn.Linear)][-1]
     parent, _, last = name.rpartition(".")
     setattr(network.get_submodule(parent), last, nn.Identity())
+    return name
 
 
 @torch.no_grad()

@@ -38,13 +38,20 @@ def backbone(config: Config, shape: ImageShape) -> nn.Module:
 
 
 def _create(model: str, shape: ImageShape) -> Any:
-    options: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": shape[0]}
+    options: dict[str, Any] = {"num_classes": 0, "in_chans": shape[0]}
     try:
-        return timm.create_model(model, img_size=shape[1:], **options)
+        return _made(model, {**options, "img_size": tuple(shape[1:])})
     except TypeError as error:
         if "img_size" not in str(error):
             raise
-        return timm.create_model(model, **options)  # convolutional models take any size
+        return _made(model, options)  # convolutional models take any size
+
+
+def _made(model: str, options: dict[str, Any]) -> Any:
+    network: Any = timm.create_model(model, pretrained=False, **options)
+    given = "".join(f", {name}={value}" for name, value in options.items())
+    network.library_code = f'import timm\n\nnetwork = timm.create_model("{model}"{given})'
+    return network
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from tests.faults.catalogue.data import DATA
 from tests.faults.catalogue.environment import ENVIRONMENT
+from tests.faults.catalogue.exports import EXPORTS
 from tests.faults.catalogue.plugins import PLUGINS
 from tests.faults.catalogue.results import RESULTS
 from tests.faults.catalogue.score import SCORE
@@ -25,6 +26,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "Weights": WEIGHTS,
     "Scoring encoders": SCORE,
     "Results and checkpoints": RESULTS,
+    "Exported encoders": EXPORTS,
     "The environment and the command line": ENVIRONMENT,
 }
 

@@ -1,0 +1,105 @@
+"""An encoder as a program that runs without its Python: of torch.export, and of ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from harness.base.errors import UsageError
+
+PROGRAM, ONNX = "encoder.pt2", "encoder.onnx"
+TOLERANCE = 1e-4
+EXTRA = ("onnx", "onnxscript", "onnxruntime")
+TRACED = 2  # samples; the batch may be of any size
+
+Run = Callable[[Tensor], Tensor]
+
+
+def apart(features: Tensor, own: Tensor) -> float:
+    """How far features are from what they should be: absolute, and relative where these are above 1."""
+    if features.shape != own.shape:
+        return float("inf")
+    return float(((features - own).abs() / own.abs().clamp_min(1)).max())
+
+
+def to_program(network: nn.Module, given: Tensor, own: Tensor, folder: Path) -> str:
+    """Write encoder.pt2; why not, or ""."""
+
+    def write(file: Path) -> Run:
+        torch.export.save(_program(network, given), file)
+        return torch.export.load(file).module()
+
+    return _tried(write, given, own, folder / PROGRAM)
+
+
+def to_onnx(network: nn.Module, given: Tensor, own: Tensor, folder: Path) -> str:
+    """Write encoder.onnx; why not, or ""."""
+    import onnxruntime
+
+    def write(file: Path) -> Run:
+        torch.onnx.export(
+            _program(network, given),
+            (),
+            file,
+            dynamo=True,
+            external_data=False,
+            input_names=["samples"],
+            output_names=["features"],
+        )
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        [name] = [each.name for each in session.get_inputs()]
+        return lambda samples: torch.from_numpy(session.run(None, {name: samples.numpy()})[0])
+
+    return _tried(write, given, own, folder / ONNX)
+
+
+def require_onnx() -> None:
+    """Raises UsageError if what writes and runs ONNX is not installed."""
+    from importlib import import_module
+
+    for name in EXTRA:
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise UsageError(f"ONNX needs {name}, which is not installed: pip install 'rep-harness[onnx]'") from error
+
+
+def _program(network: nn.Module, given: Tensor) -> torch.export.ExportedProgram:
+    batch = {0: torch.export.Dim("batch", min=1)}
+    return torch.export.export(network, (given[:TRACED],), dynamic_shapes=(batch,), strict=False)
+
+
+def _tried(write: Callable[[Path], Run], given: Tensor, own: Tensor, file: Path) -> str:
+    """Write a file, and keep it if it gives the features of all samples, and of the first alone; why not, or ""."""
+    try:
+        with _quiet(), torch.no_grad():
+            run = write(file)
+            far = max(apart(run(given), own), apart(run(given[:1]), own[:1]))
+    except Exception as error:  # noqa: BLE001 (what a network does that a program cannot, it says in many ways)
+        file.unlink(missing_ok=True)
+        said = next((line for line in str(error).splitlines() if line.strip()), "")
+        return f"{type(error).__name__}: {said.strip()[:200]}"
+    if far > TOLERANCE:
+        file.unlink()
+        return f"its features are {far:.2g} from the cell's, and may be {TOLERANCE:g}"
+    return ""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters tell of their progress and of what they left out."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
