@@ -78,8 +78,18 @@ def test_commands_of_the_readme_exist(harness: Harness) -> None:
     usage = {
         name: harness(name, "--help").stdout
         for name in (
-            "run", "score", "init", "plan", "list", "plugins", "doctor", "show", "leaderboard", "report", "export"
-        )  # fmt: skip
+            "run",
+            "score",
+            "init",
+            "plan",
+            "list",
+            "plugins",
+            "doctor",
+            "show",
+            "leaderboard",
+            "report",
+            "export",
+        )
     }
     for line in re.findall(r"^(?:uv run )?harness (\w.*)$", README, re.MULTILINE):
         name, *rest = line.split("#")[0].split()

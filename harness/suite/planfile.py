@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.base.version import FORMAT
-from harness.plugins.options import as_plain
+from harness.plugins.options import as_plain, parse
 from harness.plugins.registry import Registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component

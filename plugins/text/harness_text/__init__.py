@@ -142,10 +142,10 @@ class TransformerConfig:
         if self.model and self.folder:
             raise ValueError("give one of model and folder")
 
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> str | None:
         """Of the files of a folder."""
         if self.folder is None:
-            return "no folder"
+            return None
         if not (self.folder / "config.json").is_file():
             raise UsageError(f"{self.folder} is no folder of a model: it has no config.json.")
         suffixes = (".json", ".safetensors", ".bin", ".txt", ".model")
