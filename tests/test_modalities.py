@@ -45,7 +45,7 @@ from harness.base.checkpoint_interval import Interval
 from harness.learning.building import as_taken
 from harness.learning.data.duplicates import shared_with, shared_with_train
 from harness.learning.training import train
-from harness.plugins.manager import installed
+from harness.plugins.manager import installed_plugins
 from harness.plugins.registry import registry
 from harness.suite.budget import Budget
 from harness.testing import check_backbone, check_dataset, check_method, check_modality
@@ -72,10 +72,10 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
     pages.place({**pages.files("plugins/modality.md"), "pyproject.toml": PROJECT}, folder)
     path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
     with mock.patch.object(sys, "path", [str(folder), *sys.path]), mock.patch.dict(os.environ, {"PYTHONPATH": path}):
-        installed.cache_clear()
+        installed_plugins.cache_clear()
         registry.cache_clear()
         yield __import__("sounds_parts")
-    installed.cache_clear()
+    installed_plugins.cache_clear()
     registry.cache_clear()
 
 

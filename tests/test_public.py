@@ -136,7 +136,7 @@ def test_a_private_import_would_be_seen() -> None:
         "from harness.running.run_cell import run_cell",
         "import harness.store.results_folder",
         'load("harness.running.job_command")',
-        "from harness.plugins.manager import installed",
+        "from harness.plugins.manager import installed_plugins",
     ]
     text = "\n".join(lines)
     assert [is_public(*each) for each in imported(text)] == [False] * 4

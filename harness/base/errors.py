@@ -21,7 +21,7 @@ class UsageWarning(UserWarning):
     """What a user should know and what stops nothing: a component gives it to `warnings.warn` in its `check`."""
 
 
-def shown(message: str) -> str:
+def printable(message: str) -> str:
     """A message as it may be printed: what would act on a terminal is spelled out. Names of files come from anyone."""
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in message)
 

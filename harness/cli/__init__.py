@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from harness.base.errors import FULL, UsageError, shown
+from harness.base.errors import FULL, UsageError, printable
 from harness.cli.help import ABOUT, ABOUT_NO_PLUGINS, NO_PLUGINS, can_draw, text
 from harness.cli.table import in_colour, terminal_width
 from harness.running.job import run_job
@@ -82,12 +82,12 @@ def main() -> None:
         print("harness: interrupted.", file=sys.stderr)
         sys.exit(130)
     except UsageError as error:
-        print(f"harness: {_short(shown(str(error)))}", file=sys.stderr)
+        print(f"harness: {_short(printable(str(error)))}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         if error.filename is None and error.errno not in FULL:  # a fault of ours, with its traceback
             raise
-        print(f"harness: {shown(str(error.filename or 'cannot write'))}: {error.strerror}", file=sys.stderr)
+        print(f"harness: {printable(str(error.filename or 'cannot write'))}: {error.strerror}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from harness.base.atomic_files import DamagedError
-from harness.base.errors import UsageError, shown
+from harness.base.errors import UsageError, printable
 from harness.cli.gating import file_in_a_folder, gate_of, run_of, run_suite, tell, tell_actions
 from harness.cli.run import more_than_nothing
 from harness.running.scheduler import RunOptions
@@ -125,5 +125,5 @@ def _baseline(path: Path) -> Snapshot:
         return load(path)
     except DamagedError as damage:
         advice = f"take it from version control, or make it again with 'harness baseline DIR --output {path}'"
-        print(shown(f"harness: {path}: is damaged ({damage.reason}): {advice}."), file=sys.stderr)
+        print(printable(f"harness: {path}: is damaged ({damage.reason}): {advice}."), file=sys.stderr)
         raise typer.Exit(UNKNOWN) from damage

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base.atomic_files import broken, sync, write_bytes, write_json
-from harness.base.errors import UsageError, shown
+from harness.base.errors import UsageError, printable
 from harness.base.processes import machine
 from harness.base.slugs import slug
 from harness.cli.listing import report
@@ -95,9 +95,9 @@ def _export(store: Store, chosen: Chosen, place: Path, formats: list[Format]) ->
         papers = {"method": cell.method.spec.paper, "backbone": cell.backbone.spec.paper}
         text = card(chosen, place.name, described, files, papers, written.library_code, loads=written.loads)
         write_bytes(made / CARD, text.encode())
-    typer.echo(shown(f"{place}: {', '.join([*files, DESCRIPTION, CARD])}"))
+    typer.echo(printable(f"{place}: {', '.join([*files, DESCRIPTION, CARD])}"))
     for file, why in written.failed.items():
-        print(shown(f"harness: warning: {cell.name()}: no {file}: {why}"), file=sys.stderr)
+        print(printable(f"harness: warning: {cell.name()}: no {file}: {why}"), file=sys.stderr)
     return not written.failed
 
 

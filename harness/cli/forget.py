@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.base.errors import UsageError, nearest, shown
+from harness.base.errors import UsageError, nearest, printable
 from harness.cli.listing import report
 from harness.plugins.registry import registry
 from harness.store.records import CellRecord
@@ -44,7 +44,7 @@ def forget(
     for id_ in chosen:
         others = sum(id_ in (each["id"] for each in record.cell.get("starts") or ()) for record in kept)
         said = f"  ({others} that {'is' if others == 1 else 'are'} kept start{'s' if others == 1 else ''} from it)"
-        typer.echo(shown(f"{id_}  {_name(known.get(id_))}{said if others else ''}"))
+        typer.echo(printable(f"{id_}  {_name(known.get(id_))}{said if others else ''}"))
     if not yes:
         typer.echo(f"{len(chosen)} of {len(begun)} cells. Nothing is removed yet: add --yes to remove them.")
         return

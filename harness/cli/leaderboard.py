@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from harness.base.atomic_files import write_bytes
-from harness.base.errors import UsageError, shown
+from harness.base.errors import UsageError, printable
 from harness.plugins.registry import registry
 from harness.reporting.leaderboard.view import View
 from harness.store.results_folder import Store
@@ -96,7 +96,7 @@ def _inject(documents: list[Path], folder: Path | None, *, verify: bool) -> None
     for document, content in made.items():
         if document.read_bytes() != content:
             write(document, content)
-            print(shown(f"{document}: renewed"))
+            print(printable(f"{document}: renewed"))
 
 
 def _verify(made: dict[Path, bytes]) -> None:
@@ -106,10 +106,10 @@ def _verify(made: dict[Path, bytes]) -> None:
         found = path.read_bytes() if path.exists() else b""
         if found != content:
             stale = True
-            print(shown(f"{path}:{_first_difference(found, content)}: is out of date"), file=sys.stderr)
+            print(printable(f"{path}:{_first_difference(found, content)}: is out of date"), file=sys.stderr)
     if stale:
         command = shlex.join(["harness", *(each for each in sys.argv[1:] if each != "--verify")])
-        print(shown(f"To renew: {command}"), file=sys.stderr)
+        print(printable(f"To renew: {command}"), file=sys.stderr)
         raise typer.Exit(1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from harness.base.errors import UsageError, nearest, shown
+from harness.base.errors import UsageError, nearest, printable
 from harness.cli.table import Column, in_colour, lines, styled, table_width
 from harness.plugins.registry import KINDS, Kind, Registry, registry
 
@@ -23,7 +23,7 @@ def show_components(kind: str | None = None) -> None:
 def report(known: Registry) -> None:
     """Say on standard error which plugins are not in use, and why."""
     for problem in known.problems:
-        print(styled(shown(f"warning: {problem}"), "yellow", sys.stderr.isatty()), file=sys.stderr)
+        print(styled(printable(f"warning: {problem}"), "yellow", sys.stderr.isatty()), file=sys.stderr)
 
 
 def _table(kind: Kind, known: Registry) -> str:

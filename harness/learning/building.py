@@ -148,25 +148,25 @@ def check_cell(
     """What evaluators warn of, with the place in the suite. `others`: the data sets of evaluators, by their digests; an
     evaluator whose data are not there is not asked. `curves`: of evaluators that have one, by label. Raises UsageError,
     with the place, if this cell cannot train or an evaluator cannot score it."""
-    method, data = _placed(cell.backbone.where or cell.method.where, cell, lambda: build(cell, data))
-    _placed(cell.backbone.where or cell.method.where, cell, lambda: method.check_start(start_of(cell, method)))
+    method, data = _with_place(cell.backbone.where or cell.method.where, cell, lambda: build(cell, data))
+    _with_place(cell.backbone.where or cell.method.where, cell, lambda: method.check_start(start_of(cell, method)))
     if cell.budget.compile and not method.compiles:
         where = cell.method.where
         raise UsageError(f"{where}: {cell.method.label} cannot be compiled: leave 'compile' out of its budget.")
     if (devices := cell.budget.devices) > 1 and method.batches is not None:
-        _placed(cell.method.where, cell, lambda: method.check_devices(devices, cell.budget.batch_size))
-        _placed(cell.backbone.where or cell.method.where, cell, lambda: synchronise_norms(method))
+        _with_place(cell.method.where, cell, lambda: method.check_devices(devices, cell.budget.batch_size))
+        _with_place(cell.backbone.where or cell.method.where, cell, lambda: synchronise_norms(method))
     if method.batches is not None:
         batches = method.batches
-        _placed(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
+        _with_place(cell.method.where, cell, lambda: batches.check(source_of(cell, data)))
         where = cell.optimizer.where if cell.optimizer else cell.method.where
-        _placed(where, cell, lambda: make_optimizer(method, cell.budget, cell.optimizer))
+        _with_place(where, cell, lambda: make_optimizer(method, cell.budget, cell.optimizer))
     notes = (method.started_from or {}).get("notes", ())
     told = [f"{cell.backbone.where}: {cell.backbone.label}: {note}." for note in notes]
     for evaluator in evaluators:
         if method.batches is not None and (curve := curves.get(evaluator.label)):
             steps = steps_of(cell.budget, method.batches, source_of(cell, data))
-            _placed(evaluator.where, cell, lambda curve=curve, steps=steps: curve.check(steps))
+            _with_place(evaluator.where, cell, lambda curve=curve, steps=steps: curve.check(steps))
         if evaluator.data and evaluator.data.digest not in others:
             continue
         on = evaluator.data or cell.dataset
@@ -176,7 +176,7 @@ def check_cell(
             build_evaluator(evaluator).check(method, scored)
 
         with usage_warnings(f"{evaluator.where}: {evaluator.label} on {on.label}", told):
-            _placed(evaluator.where, cell, check)
+            _with_place(evaluator.where, cell, check)
     return told
 
 
@@ -210,7 +210,7 @@ def usage_warnings(where: str, told: list[str]) -> Iterator[None]:
             warnings.showwarning(each.message, each.category, each.filename, each.lineno)
 
 
-def _placed(where: str, cell: Cell, call):  # type: ignore[no-untyped-def]  # passes through whatever the call returns
+def _with_place(where: str, cell: Cell, call):  # type: ignore[no-untyped-def]  # passes through whatever the call returns
     try:
         return call()
     except PlacedError:

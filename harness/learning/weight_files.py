@@ -158,9 +158,9 @@ def _why(file: Path, error: Exception) -> str:
         return f"is in the .tar format of torch 0.1, which cannot be read without running what it says. {SAVE}"
     names = _code(file, said)
     if any(name.startswith("torch.nn.modules.") for name in names):
-        return f"holds a whole network ({_listed(names)}), and reading it would run code. {SAVE}"
+        return f"holds a whole network ({_first_names(names)}), and reading it would run code. {SAVE}"
     if names:
-        return f"holds more than tensors ({_listed(names)}), and reading it would run code. {SAVE}"
+        return f"holds more than tensors ({_first_names(names)}), and reading it would run code. {SAVE}"
     if isinstance(error, pickle.UnpicklingError) and "ersistent" not in said:
         return f"is no file of torch.save, or holds more than tensors. {SAVE}"
     reason = re.sub(r", expected \d+ more bytes", "", " ".join(said.split()).partition(". ")[0])
@@ -176,7 +176,7 @@ def _code(file: Path, said: str) -> list[str]:
     return sorted(names)
 
 
-def _listed(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     return ", ".join(name[:80] for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

@@ -67,15 +67,15 @@ def _choose(wanted: Wanted, weights: Weights, content: Opened) -> tuple[Candidat
         best, rest = next(iter(deeper.items()))
         raise UsageError(
             f"it is of a deeper network: {len(rest)} further tensors are in the parts that the backbone has "
-            f"({_listed(rest)}). This is {best.title()}. 'strict: false' takes what fits."
+            f"({_first_names(rest)}). This is {best.title()}. 'strict: false' takes what fits."
         )
     if whole:
         chosen, others = preferred(whole, wanted, of_cell=content.of_cell)
         if weights.strict and (other := wanted.unreadable(chosen)):
             kinds = [f"{name} is {chosen.tensors[name].kind}, not {_kind(wanted.tensors[name])}" for name in other]
             raise UsageError(
-                f"{len(other)} of {len(wanted.required)} tensors cannot be converted ({_listed(kinds)}), as those of a "
-                "quantised model."
+                f"{len(other)} of {len(wanted.required)} tensors cannot be converted ({_first_names(kinds)}), as those "
+                "of a quantised model."
             )
         return chosen, others
     most = len(wanted.fitting(found[0]))
@@ -100,8 +100,8 @@ def _nothing(wanted: Wanted, weights: Weights, content: Opened) -> str:
         return f"after the prefix '{weights.prefix}' it has none of the backbone's tensors.{hint}"
     there = [name for state in content.states.values() for name in state]
     return (
-        f"it has none of the backbone's {len(wanted.required)} tensors ({_listed(wanted.required)}), but "
-        f"{len(there)} others ({_listed(there)})."
+        f"it has none of the backbone's {len(wanted.required)} tensors ({_first_names(wanted.required)}), but "
+        f"{len(there)} others ({_first_names(there)})."
     )
 
 
@@ -111,15 +111,15 @@ def _misfit(wanted: Wanted, content: Opened, best: Candidate) -> str:
     left = left_over(content, best)
     parts = []
     if missing:
-        parts.append(f"{len(missing)} of {len(wanted.required)} tensors are missing ({_listed(missing)})")
+        parts.append(f"{len(missing)} of {len(wanted.required)} tensors are missing ({_first_names(missing)})")
     if shapes:
         each = [
             f"{name} is {_sides(best.tensors[name].shape)} instead of {_sides(wanted.tensors[name].shape)}"
             for name in shapes
         ]
-        parts.append(f"{len(shapes)} of {len(wanted.required)} have another shape ({_listed(each)})")
+        parts.append(f"{len(shapes)} of {len(wanted.required)} have another shape ({_first_names(each)})")
     if left:
-        parts.append(f"left over are {len(left)} ({_listed(left)})")
+        parts.append(f"left over are {len(left)} ({_first_names(left)})")
     advice = " An option of the backbone may change its shapes." if shapes else ""
     advice += " 'strict: false' takes what fits." if wanted.fitting(best) else ""
     return f"{'; '.join(parts)}. Nothing else fits as well as {best.title()}.{advice}"
@@ -152,7 +152,7 @@ def _record(
         absent = [name for name in required if name not in taken]
         notes.append(
             f"{number} of {len(required)} tensors, {100 * share:.1f} % of the parameters, are from "
-            f"{weights.file.name}; not {_listed(absent)}"
+            f"{weights.file.name}; not {_first_names(absent)}"
         )
     if kinds:
         notes.append(f"{', '.join(sorted(kinds))} in {weights.file.name} became {_kind(next(backbone.parameters()))}")
@@ -181,6 +181,6 @@ def _sides(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape)) or "a single number"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     shown = ", ".join(name[:100] for name in names[:LISTED])
     return shown + (", ..." if len(names) > LISTED else "")

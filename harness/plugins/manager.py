@@ -16,7 +16,7 @@ from typing import Any
 
 import pluggy
 
-from harness.base.errors import UsageError, nearest, shown
+from harness.base.errors import UsageError, nearest, printable
 from harness.base.stop_signal import Interrupted
 from harness.plugins import compatibility, hook_checks, hookspecs, local_files
 
@@ -145,7 +145,7 @@ class Plugins:
             problem = self.problems.pop()
             if problem not in self.problems:
                 self.problems.append(problem)
-                print(shown(" ".join(f"harness: warning: {problem}".split())), file=sys.stderr, flush=True)
+                print(printable(" ".join(f"harness: warning: {problem}".split())), file=sys.stderr, flush=True)
 
 
 def origin_of(entry: EntryPoint) -> Origin:
@@ -154,7 +154,7 @@ def origin_of(entry: EntryPoint) -> Origin:
 
 
 @cache
-def installed() -> Plugins:
+def installed_plugins() -> Plugins:
     """The plugins of all installed distributions, but for those that $HARNESS_NO_PLUGINS blocks, and --plugin's files.
 
     A file stands for a distribution, whose version is its content: a changed file has cells of its own.

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins import local_files
-from harness.plugins.manager import Origin, Plugins, Problem, bundled, installed
+from harness.plugins.manager import Origin, Plugins, Problem, bundled, installed_plugins
 from harness.plugins.options import NoOptions, fields_of
 from harness.plugins.published import Published, misstated
 
@@ -213,4 +213,4 @@ def unreadable(kind: Kind, config: type, reads: Any) -> str:
 @cache
 def registry() -> Registry:
     """The components of all installed plugins."""
-    return Registry(installed())
+    return Registry(installed_plugins())

@@ -10,7 +10,7 @@ from harness.reporting.leaderboard.choosing import Chosen
 from harness.reporting.leaderboard.markdown import escape
 from harness.reporting.leaderboard.provenance import provenance
 from harness.reporting.leaderboard.text import MISSING, amount, clean, mean_with_half_width, settings
-from harness.store.records import shown, spent
+from harness.store.records import display_of, spent
 
 SAFETENSORS, PROGRAM, ONNX = "encoder.safetensors", "encoder.pt2", "encoder.onnx"
 
@@ -119,7 +119,7 @@ def _scores(chosen: Chosen) -> Iterator[str]:
         metric = (evaluation or {}).get("metrics", {}).get(column.key[1])
         if metric is None or score is None or metric["value"] is None:
             continue
-        percent = shown(column.key[1], metric) == "percent"
+        percent = display_of(column.key[1], metric) == "percent"
         own = mean_with_half_width(metric["value"], metric.get("half_width"), percent=percent)
         over = mean_with_half_width(score.interval.mean, score.interval.half_width, percent=percent)
         of = f"{metric['n']} {metric.get('unit') or ''}s" if metric.get("n") else MISSING

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.base.errors import shown
+from harness.base.errors import printable
 from harness.base.slugs import shortened
 from harness.running.progress import Progress, last_step
 from harness.running.scheduler import Display
@@ -71,13 +71,13 @@ class PlainDisplay(Display):
     def prepares(self, doing: str) -> None:
         if doing and time.monotonic() - self.said > PLAIN_SECONDS:
             self.said = time.monotonic()
-            self.console.print(Text(shown(f"  {doing}")), soft_wrap=True)
+            self.console.print(Text(printable(f"  {doing}")), soft_wrap=True)
 
     def say(self, message: str) -> None:
-        self.console.print(Text(shown(message)), soft_wrap=True)
+        self.console.print(Text(printable(message)), soft_wrap=True)
 
     def warn(self, message: str) -> None:
-        self.console.print(Text(shown(f"warning: {self.words(message)}"), "yellow"), soft_wrap=True)
+        self.console.print(Text(printable(f"warning: {self.words(message)}"), "yellow"), soft_wrap=True)
 
     def update(self, progress: Progress) -> None:
         if time.monotonic() - self.said > PLAIN_SECONDS:
@@ -85,7 +85,7 @@ class PlainDisplay(Display):
             self.console.print(summary(progress))
             for id_ in list(progress.begun)[:SHOWN]:
                 name = progress.plan.cells[id_].name()
-                self.console.print(Text(shown(f"  {name}: {doing(progress, id_)}")), soft_wrap=True)
+                self.console.print(Text(printable(f"  {name}: {doing(progress, id_)}")), soft_wrap=True)
 
     def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:
         self.console.print(ending(cell, status, message, seconds), soft_wrap=True)
@@ -106,7 +106,7 @@ class LiveDisplay(PlainDisplay):
         self.live.stop()
 
     def prepares(self, doing: str) -> None:
-        self.live.update(Text(shown(f"  {doing}") if doing else ""))
+        self.live.update(Text(printable(f"  {doing}") if doing else ""))
 
     def update(self, progress: Progress) -> None:
         started = time.monotonic()
@@ -122,7 +122,7 @@ class LiveDisplay(PlainDisplay):
         running.add_column(no_wrap=True)
         doings = [doing(progress, id_) for id_ in progress.begun]
         room = max(NARROWEST, self.console.width - 4 - max(map(len, doings), default=0))
-        names = shortened([shown(progress.plan.cells[id_].name()) for id_ in progress.begun], room)
+        names = shortened([printable(progress.plan.cells[id_].name()) for id_ in progress.begun], room)
         for name, each in zip(names, doings, strict=True):
             running.add_row(Text(f"  {name}"), each)
         bar = Table.grid()  # a bar alone would not end its line

@@ -21,7 +21,7 @@ from harness.learning.components import Method, Trained
 from harness.learning.data.splits import Data
 from harness.learning.training import Training, seed_all, train
 from harness.plugins.events import CellStarted, StepLogged
-from harness.plugins.manager import installed
+from harness.plugins.manager import installed_plugins
 from harness.running.allocator import keep_freed_memory
 from harness.running.cell_job import CellJob, open_cell
 from harness.running.failures import status_of, words_of
@@ -31,14 +31,14 @@ from harness.running.scores_along import ScoresAlong
 from harness.running.scoring import EvaluatorInputs, as_plain, in_order
 from harness.store.lines import keep_steps
 from harness.store.results_folder import CellFolder
-from harness.store.starts import begin, begun_with, lacking
+from harness.store.starts import begin, begun_with, unmet_start
 from harness.suite.cell import Cell, Component
 
 
 def run_cell(job: CellJob) -> Outcome:
     """Train a cell, unless it is trained, and let each evaluator of its plan score it that has not."""
     cell, folder = job.cell, job.folder
-    if cell.start and (outcome := lacking(cell.start, folder.beside(cell.start.id))):
+    if cell.start and (outcome := unmet_start(cell.start, folder.beside(cell.start.id))):
         write_json(folder.cell, cell.as_json())
         print(f"harness: {outcome.message}", file=sys.stderr)
         return outcome
@@ -59,7 +59,7 @@ def _run(job: CellJob) -> list[Exception]:
     """What failed: the training, or single evaluators."""
     try:
         write_json(job.folder.cell, job.cell.as_json())
-        installed().notify("cell_started", CellStarted(job.cell.as_json(), job.folder.folder))
+        installed_plugins().notify("cell_started", CellStarted(job.cell.as_json(), job.folder.folder))
         name = torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else "cpu"
         origin = provenance(name, job.threads)
         trained = _trained(job, origin)
@@ -134,7 +134,7 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
 
         def log(step: int, steps: int, metrics: Any) -> None:
             lines.write(json.dumps({"step": step, "steps": steps, **metrics}) + "\n")
-            installed().notify("step_logged", StepLogged(described, step, steps, metrics))
+            installed_plugins().notify("step_logged", StepLogged(described, step, steps, metrics))
 
         source = building.source_of(cell, data)
         looks = ScoresAlong(job, method, data).looks(source)

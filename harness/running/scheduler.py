@@ -20,7 +20,7 @@ from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
 from harness.plugins.events import CellFinished, RunFinished
 from harness.plugins.executors import Ended, Executor, Job
-from harness.plugins.manager import installed
+from harness.plugins.manager import installed_plugins
 from harness.running.job import NOT_RUN
 from harness.running.job_command import PREPARE, CellCommand, PrepareCommand
 from harness.running.progress import Progress
@@ -29,7 +29,7 @@ from harness.running.supervisor import Limits
 from harness.store import lease
 from harness.store.damage import repair
 from harness.store.results_folder import ATTEMPT, Store
-from harness.store.starts import lacking
+from harness.store.starts import unmet_start
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 
@@ -119,7 +119,7 @@ def run_plan(
     store.bring_up_to_date(plan)
     after = {**store.statuses(plan), **dict.fromkeys(submitted, "submitted")}
     if not options.detach:
-        installed().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
+        installed_plugins().notify("run_finished", RunFinished(store.folder, Counter(after.values())))
     return after
 
 
@@ -250,7 +250,7 @@ class Scheduler:
                 self.elsewhere.append(id_)
             elif whose == "ended":
                 self._end_elsewhere(id_)
-            elif outcome := self._lacking(id_):
+            elif outcome := self._unmet_start(id_):
                 self._end_unrun(id_, outcome)
             else:
                 self._start(id_)
@@ -284,9 +284,9 @@ class Scheduler:
         start = self.progress.plan.cells[id_].start
         return start.id if start else ""
 
-    def _lacking(self, id_: str) -> Outcome | None:
+    def _unmet_start(self, id_: str) -> Outcome | None:
         start = self.progress.plan.cells[id_].start
-        return lacking(start, self.store.cell(start.id)) if start else None
+        return unmet_start(start, self.store.cell(start.id)) if start else None
 
     def _follow(self, id_: str) -> None:
         """A cell has ended: what starts from it may begin, and is trained again if it began with another model."""
@@ -356,7 +356,7 @@ class Scheduler:
             for evaluation in (record.evaluations.values() if record else [])
             for name, metric in evaluation["metrics"].items()
         }
-        installed().notify(
+        installed_plugins().notify(
             "cell_finished", CellFinished(cell.as_json(), outcome["status"], scores, folder.folder.absolute())
         )
         self.display.ended(cell, outcome["status"], outcome["message"], self.progress.took[id_])

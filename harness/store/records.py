@@ -47,7 +47,7 @@ def with_todays_names(training: Mapping[str, Any] | None) -> dict[str, Any] | No
     return None if training is None else {FORMER.get(name, name): value for name, value in training.items()}
 
 
-def shown(name: str, metric: Mapping[str, Any]) -> str:
+def display_of(name: str, metric: Mapping[str, Any]) -> str:
     """How a metric is shown: "percent" or "plain". A record of before metrics said so has accuracies in percent."""
     return str(metric.get("shown") or ("percent" if name.endswith("accuracy") else "plain"))
 
@@ -60,7 +60,7 @@ def estimate(metric: Mapping[str, Any]) -> str:
 def step(name: str, metric: Mapping[str, Any]) -> float:
     """The step between the values of a share of samples. Of episodes it is finer than one of them and not known, and a
     number that is no mean has none."""
-    a_share = metric.get("unit") in PER_SAMPLE and shown(name, metric) == "percent" and estimate(metric) == "mean"
+    a_share = metric.get("unit") in PER_SAMPLE and display_of(name, metric) == "percent" and estimate(metric) == "mean"
     return 1 / float(metric["n"]) if a_share and metric.get("n") else 0.0
 
 

@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any
 
 from harness.base.atomic_files import ANY, DamagedError, read_json
-from harness.base.errors import shown
+from harness.base.errors import printable
 from harness.store.records import FORMER, CellRecord, with_todays_names
 
 Report = Callable[[DamagedError], None]
@@ -53,7 +53,7 @@ ATTEMPT = {"status": str, "message": str}
 
 def warn(damage: DamagedError) -> None:
     """What a reader says of a file that it leaves out."""
-    print(shown(f"harness: warning: {damage}"), file=sys.stderr)
+    print(printable(f"harness: warning: {damage}"), file=sys.stderr)
 
 
 def json_files(folder: str) -> list[str]:

@@ -18,7 +18,7 @@ from harness.suite.cell import Cell
 SPENT = ("seconds", "samples")  # what a training costs that adds up over those it builds on
 
 
-def lacking(start: Cell, folder: CellFolder) -> Outcome | None:
+def unmet_start(start: Cell, folder: CellFolder) -> Outcome | None:
     """How a cell ends that cannot begin, as what it starts from is not trained; None if that is. `folder`: its start's.
     A start whose scoring failed alone is as good as any."""
     if folder.training.exists():

@@ -7,7 +7,7 @@ from typing import Any
 from harness.base.errors import UsageError
 
 
-def named(given: Any) -> tuple[str, dict[str, Any]]:
+def name_and_options(given: Any) -> tuple[str, dict[str, Any]]:
     """'sgd' or {'use': 'sgd', ...} -> name and options. Raises UsageError for another thing, without a place."""
     written = {"use": given} if isinstance(given, str) else given
     if not isinstance(written, dict) or not isinstance(written.get("use"), str):

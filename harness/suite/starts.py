@@ -49,7 +49,7 @@ def read_start(node: Node) -> Start:
     return Start(said["method"], node.child("budget").mapping(), node.child("dataset"), node)
 
 
-def named(kind: str, name: str, entries: Sequence[N]) -> N | None:
+def find_entry(kind: str, name: str, entries: Sequence[N]) -> N | None:
     """The entry with this label, or else the only one of this name; None if there is none. Raises UsageError if several
     have the name."""
     found = [each for each in entries if each.component.label == name]
@@ -68,7 +68,7 @@ def parents(entries: Sequence[S]) -> dict[int, S]:
         if entry.start is None:
             continue
         try:
-            parent = named("method", entry.start.method, entries)
+            parent = find_entry("method", entry.start.method, entries)
         except UsageError as error:
             raise entry.start.node.error(f"start: {error}") from error
         if parent is None:

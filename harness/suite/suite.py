@@ -17,8 +17,8 @@ from harness.suite.curve import CURVE, Curve, read_curve
 from harness.suite.document import Document, Node, read, read_text
 from harness.suite.entries import SECTIONS, Entries, Entry, listed_in
 from harness.suite.matrix import Matrix, Point, names_of, require
-from harness.suite.optimizer import named as optimizer_named
-from harness.suite.starts import Start, named, parents, with_starts
+from harness.suite.optimizer import name_and_options as optimizer_named
+from harness.suite.starts import Start, find_entry, parents, with_starts
 from harness.suite.tolerances import SECTION, Gate, read_gate
 
 AXES: tuple[Literal["method", "backbone", "dataset"], ...] = ("method", "backbone", "dataset")
@@ -177,7 +177,7 @@ class _Reader(Entries):
     def dataset_of(self, given: Node, known: list[Entry]) -> Entry:
         """A start's data set: one of the matrix, or another that is written there."""
         try:
-            found = named("dataset", given.value, known) if isinstance(given.value, str) else None
+            found = find_entry("dataset", given.value, known) if isinstance(given.value, str) else None
         except UsageError as error:
             raise given.error(f"start: {error}") from error
         made = [found] if found else list(self.entry("dataset", given))

@@ -24,7 +24,7 @@ from harness.suite.cell import Component
 from harness.testing import content, declared, devices, encoders
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform
-from harness.testing.unchanged import different, listed, never_seeds, random_states_kept, settings_kept
+from harness.testing.unchanged import different, first_names, never_seeds, random_states_kept, settings_kept
 
 SHAPES = (
     ImageShape(3, 32, 32),
@@ -143,7 +143,7 @@ def all_of_an_image_is_seen(subject: BackboneSubject) -> None:
     unseen = [name for name, slope in parts.items() if not slope.any()]
     if unseen and len(unseen) < len(parts):  # nothing can be said of features that are zero at first
         raise Fault(
-            f"features of images of {channels}x{height}x{width} do not depend on {listed(unseen)}",
+            f"features of images of {channels}x{height}x{width} do not depend on {first_names(unseen)}",
             "build the first layer for the channels of `shape`, and cut nothing off",
         )
 
@@ -205,14 +205,14 @@ def gradients_reach_every_parameter(subject: BackboneSubject) -> None:
     """In training, the features depend on every parameter, and none is without requires_grad."""
     network = subject.build().train()
     if frozen := [name for name, weight in network.named_parameters() if not weight.requires_grad]:
-        raise Fault(f"{listed(frozen)} has requires_grad=False", "let it learn, or register it as a buffer")
+        raise Fault(f"{first_names(frozen)} has requires_grad=False", "let it learn, or register it as a buffer")
     if not any(True for _ in network.parameters()):
         return  # nothing to learn
     features = network(subject.inputs())
     directions = torch.randn(features.shape, generator=torch.Generator().manual_seed(1))  # a plain sum is constant
     (features * directions).sum().backward()  # after a batch norm
     if idle := [name for name, weight in network.named_parameters() if weight.grad is None]:
-        raise Fault(f"no gradient reaches {listed(idle)}", "use it in `forward` without detach(), or leave it out")
+        raise Fault(f"no gradient reaches {first_names(idle)}", "use it in `forward` without detach(), or leave it out")
 
 
 def building_repeats_itself(subject: BackboneSubject) -> None:
@@ -224,7 +224,7 @@ def building_repeats_itself(subject: BackboneSubject) -> None:
         states.append(subject.build(seed=seed).state_dict())
     change = "initialise from torch's global generator, as torch.nn.init does; the harness seeds it before each build"
     if changed := different(states[0], states[1]):
-        raise Fault(f"two builds with one seed have different {listed(changed)}", change)
+        raise Fault(f"two builds with one seed have different {first_names(changed)}", change)
     if states[0] and not different(states[0], states[2]) and not content.reads_files(subject.component.config):
         raise Fault("builds with different seeds have the same weights", change)
 

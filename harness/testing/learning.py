@@ -15,7 +15,7 @@ from harness.learning.training import seed_all
 from harness.testing import encoders
 from harness.testing.report import Fault
 from harness.testing.subjects import MethodSubject, accuracy, scalar
-from harness.testing.unchanged import different, listed
+from harness.testing.unchanged import different, first_names
 
 FEW = 3  # steps, after which a layer that starts at zero lets gradients through
 SEVERAL = 6  # steps, in which a memory of classes meets all of them
@@ -43,7 +43,7 @@ def gradients_reach_every_parameter(subject: MethodSubject) -> None:
     subject.train(method, FEW)
     if idle := [name for name in learning if name not in reached]:
         raise Fault(
-            f"no gradient reaches {listed(idle)}",
+            f"no gradient reaches {first_names(idle)}",
             "let `loss` depend on it (no detach(), no no_grad() on its way), or make it a buffer",
         )
 
@@ -58,7 +58,7 @@ def no_parameter_is_frozen(subject: MethodSubject) -> None:
     moved = different(before, {name: dict(method.named_parameters())[name].data for name in before})
     if idle := [name for name in before if name not in moved]:
         raise Fault(
-            f"{listed(idle)} has requires_grad=False and no step changes it",
+            f"{first_names(idle)} has requires_grad=False and no step changes it",
             "let it learn, move it in `after_step`, or register it as a buffer, which says that it is constant",
         )
 
@@ -76,7 +76,7 @@ def training_repeats_itself(subject: MethodSubject) -> None:
         logs.append(losses)
     if changed := different(*states):
         raise Fault(
-            f"two trainings with one seed end with different {listed(changed)}",
+            f"two trainings with one seed end with different {first_names(changed)}",
             "draw from torch's global generator, which is seeded for building, or in `loss` from any of the three",
         )
     if logs[0] != logs[1]:
@@ -134,7 +134,7 @@ def _places(numbers: list[int]) -> str:
     """ "64 to 255", or the first few."""
     if numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]} to {numbers[-1]}"
-    return listed([str(number) for number in numbers])
+    return first_names([str(number) for number in numbers])
 
 
 def only_train_is_learned_from(subject: MethodSubject) -> None:
@@ -144,7 +144,7 @@ def only_train_is_learned_from(subject: MethodSubject) -> None:
         return
     if changed := different(one, other):
         raise Fault(
-            f"with another test split, {listed(changed)} is another",
+            f"with another test split, {first_names(changed)} is another",
             "take sizes, statistics and classes from `data.train` alone; what a method is scored on stays unseen",
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
-from harness.plugins.manager import Origin, installed
+from harness.plugins.manager import Origin, installed_plugins
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell
 from harness.testing import declared
@@ -40,7 +40,7 @@ def check_observer(name: str) -> None:
 
 def _origin(name: str) -> Origin:
     """Raises UsageError if no plugin of that name is in use."""
-    plugins = installed()
+    plugins = installed_plugins()
     for origin in plugins.origins.values():
         if name in (origin.plugin, f"{origin.distribution}:{origin.plugin}"):
             return origin
@@ -61,7 +61,7 @@ class ObserverSubject:
         return {
             hook: implementation
             for hook in HOOKS.values()
-            for origin, implementation in installed().implementations(hook)
+            for origin, implementation in installed_plugins().implementations(hook)
             if origin == self.origin
         }
 

@@ -21,7 +21,7 @@ from harness.suite.cell import Component
 from harness.testing import content, declared, devices
 from harness.testing.declared import component
 from harness.testing.report import Fault, conform
-from harness.testing.unchanged import different, listed, never_seeds, settings_kept
+from harness.testing.unchanged import different, first_names, never_seeds, settings_kept
 
 BUDGET = Budget(steps=100, lr=0.5)
 DECAYING = replace(BUDGET, weight_decay=0.1)
@@ -114,7 +114,9 @@ def a_step_moves_every_weight(subject: OptimizerSubject) -> None:
     take_steps(network, subject.make(network), range(1))
     moved = different(before, weights_of(network))
     if still := [name for name, weight in network.named_parameters() if weight.grad is not None and name not in moved]:
-        raise Fault(f"a step leaves {listed(still)} as it was", "update all weights of all groups that have a gradient")
+        raise Fault(
+            f"a step leaves {first_names(still)} as it was", "update all weights of all groups that have a gradient"
+        )
 
 
 def a_weight_without_a_gradient_stays(subject: OptimizerSubject) -> None:
@@ -127,7 +129,9 @@ def a_weight_without_a_gradient_stays(subject: OptimizerSubject) -> None:
         optimizer = subject.make(network)
     take_steps(network, optimizer, range(1))
     if moved := [name for name in different(before, weights_of(network)) if name.startswith("unused")]:
-        raise Fault(f"a step moves {listed(moved)}, which has no gradient", "leave out weights whose `grad` is None")
+        raise Fault(
+            f"a step moves {first_names(moved)}, which has no gradient", "leave out weights whose `grad` is None"
+        )
 
 
 def a_step_is_as_long_as_the_rate_says(subject: OptimizerSubject) -> None:
@@ -183,7 +187,7 @@ def it_goes_on_from_a_checkpoint(subject: OptimizerSubject) -> None:
     take_steps(network, optimizer, steps)
     take_steps(resumed, another, steps)
     if changed := different(weights_of(network), weights_of(resumed)):
-        raise Fault(f"a training that goes on from a checkpoint has another {listed(changed)}", NO_CHECKPOINT)
+        raise Fault(f"a training that goes on from a checkpoint has another {first_names(changed)}", NO_CHECKPOINT)
 
 
 def settings_of_the_process_are_kept(subject: OptimizerSubject) -> None:

@@ -21,7 +21,7 @@ from harness.learning.data.streaming import at
 from harness.learning.training import seed_all, train
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component
-from harness.suite.optimizer import named
+from harness.suite.optimizer import name_and_options
 from harness.testing.declared import component
 from harness.testing.problem import gratings, relabelled, small_net, tested_elsewhere
 
@@ -70,7 +70,7 @@ class MethodSubject:
     @cached_property
     def optimizer(self) -> Component:
         """That of its recipe."""
-        name, options = named(self.component.spec.budget.get("optimizer", Budget.optimizer))
+        name, options = name_and_options(self.component.spec.budget.get("optimizer", Budget.optimizer))
         return component("optimizer", name, options)
 
     def train(self, method: Method, steps: int, losses: list[float] | None = None, rate: float = 1.0) -> None:

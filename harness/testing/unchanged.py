@@ -60,14 +60,16 @@ def network_kept(network: nn.Module, doing: str) -> Iterator[None]:
     learning = {name: weight.requires_grad for name, weight in network.named_parameters()}
     yield
     if changed := different(state, network.state_dict()):
-        raise Fault(f"{doing} changes {listed(changed)}", "keep the encoder as it was trained: eval mode, no writes")
+        raise Fault(
+            f"{doing} changes {first_names(changed)}", "keep the encoder as it was trained: eval mode, no writes"
+        )
     if any(module.training != modes.get(name) for name, module in network.named_modules()):
         raise Fault(f"{doing} leaves a module in another mode (train or eval)", "put back the mode that it was in")
     if any(weight.requires_grad != learning.get(name) for name, weight in network.named_parameters()):
         raise Fault(f"{doing} changes requires_grad of a weight", "use torch.no_grad(), or put it back")
     if with_gradient := [name for name, weight in network.named_parameters() if weight.grad is not None]:
         raise Fault(
-            f"{doing} leaves a gradient in {listed(with_gradient)}", "use torch.autograd.grad, which leaves none"
+            f"{doing} leaves a gradient in {first_names(with_gradient)}", "use torch.autograd.grad, which leaves none"
         )
 
 
@@ -80,6 +82,6 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     return one.dtype == other.dtype and torch.equal(one, other)
 
 
-def listed(names: list[str]) -> str:
+def first_names(names: list[str]) -> str:
     """The first few names."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -20,7 +20,7 @@ from unittest import mock
 import torch
 
 from harness import testing
-from harness.plugins.manager import installed
+from harness.plugins.manager import installed_plugins
 from harness.plugins.registry import registry
 from harness.testing import ConformanceError, Failure, devices
 
@@ -245,5 +245,5 @@ def plugins() -> Iterator[None]:
 def _forget() -> None:
     """What is known of the installed plugins."""
     importlib.invalidate_caches()
-    installed.cache_clear()
+    installed_plugins.cache_clear()
     registry.cache_clear()

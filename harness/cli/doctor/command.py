@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.base.errors import shown
+from harness.base.errors import printable
 from harness.cli.doctor import examine
 from harness.cli.doctor.finding import Finding
 from harness.plugins.registry import registry
@@ -45,8 +45,8 @@ def show(findings: Sequence[Finding]) -> None:
         table.add_column(overflow="fold")
         for each in of_area:
             mark = Text("wrong", "bold red") if each.advice else Text("ok", "green")
-            text = Text(shown(each.found))
+            text = Text(printable(each.found))
             if each.advice:
-                text.append(f"\n→ {shown(each.advice)}", "yellow")
-            table.add_row(mark, Text(shown(each.what)), text)
+                text.append(f"\n→ {printable(each.advice)}", "yellow")
+            table.add_row(mark, Text(printable(each.what)), text)
         console.print(table)

@@ -27,7 +27,7 @@ class Encoder(NamedTuple):
 
 def encoder(argument: str, backbone: str | None, known: Registry) -> Encoder:
     """FILE, BACKBONE:FILE, LIBRARY:MODEL[:WEIGHTS] or LIBRARY:MODEL:FILE. Raises UsageError."""
-    if found := named(argument, known):
+    if found := split_backbone(argument, known):
         spec, rest = found
         return Encoder(argument, {"use": spec.unique, "label": argument, **_start(argument, spec, rest)}, spec)
     if address(argument):
@@ -45,7 +45,7 @@ def encoder(argument: str, backbone: str | None, known: Registry) -> Encoder:
     return Encoder(argument, {"use": spec.unique, "label": argument, **options, KEY: absolute(argument)}, spec)
 
 
-def named(argument: str, known: Registry) -> tuple[Spec, str] | None:
+def split_backbone(argument: str, known: Registry) -> tuple[Spec, str] | None:
     """The backbone that an encoder's argument begins with, and what follows."""
     if path_of(argument).exists():
         return None

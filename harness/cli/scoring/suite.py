@@ -11,7 +11,7 @@ from typing import NamedTuple
 from harness.base.errors import UsageError
 from harness.cli.scoring.arguments import flow
 from harness.cli.scoring.datasets import dataset, label_of
-from harness.cli.scoring.encoders import encoder, named, require_fit
+from harness.cli.scoring.encoders import encoder, require_fit, split_backbone
 from harness.cli.scoring.evaluators import EVALUATORS, evaluators
 from harness.plugins.registry import Registry
 
@@ -54,7 +54,7 @@ def lines_of(asked: Asked, known: Registry) -> list[Line]:
         if "${" in text:
             raise UsageError(f"{text}: a suite takes '${{' for a reference to another of its values: use another name.")
     encoders = [encoder(each, asked.backbone, known) for each in asked.encoders]
-    if asked.backbone and all(named(each, known) for each in asked.encoders):
+    if asked.backbone and all(split_backbone(each, known) for each in asked.encoders):
         raise UsageError(f"--backbone {asked.backbone}: every encoder names its own; leave it out.")
     spec, data = dataset(asked.data, asked.size, known, {each.spec.modality for each in encoders})
     for each in encoders:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.base.atomic_files import ANY, DamagedError, read_json, write_json
 from harness.base.errors import UsageError
 from harness.reporting.gate.snapshot import BySeed, Evaluation, Group, Key, Scores, Snapshot, name
-from harness.store.records import shown, step
+from harness.store.records import display_of, step
 
 VERSION = 2  # 1: without bounds
 NUMBER = (int, float, NoneType)
@@ -106,7 +106,10 @@ def _group(value: Mapping[str, Any]) -> tuple[Key, Group]:
 
 def _scores(metric: str, value: Mapping[str, Any]) -> Scores:
     said: dict[str, Any] = {key: value.get(key) for key in METRIC if key != "values"}
-    said |= {"shown": shown(metric, value), "step": step(metric, value) if value.get("step") is None else value["step"]}
+    said |= {
+        "shown": display_of(metric, value),
+        "step": step(metric, value) if value.get("step") is None else value["step"],
+    }
     return Scores(**said, values=_by_seed(value["values"]), bound=value["bound"], excess=_by_seed(value["excess"]))
 
 

@@ -22,7 +22,7 @@ class Measured:
     test: Test | None
 
 
-def lacking(was: Group, now: Group, before: BySeed, after: BySeed) -> list[int]:
+def missing_seeds(was: Group, now: Group, before: BySeed, after: BySeed) -> list[int]:
     """The seeds without a score that must have one: those of the baseline, or if none of its cells is there, so that
     these are other seeds, all of the run's."""
     other = set(was.cells).isdisjoint(now.cells)
@@ -32,7 +32,7 @@ def lacking(was: Group, now: Group, before: BySeed, after: BySeed) -> list[int]:
 def absent(row: Row, was: Group, now: Group, before: BySeed, after: BySeed) -> Row | None:
     """The row, if a score that the baseline has is not there now; None if there is all of it. Other seeds must be as
     many as the baseline has, or one that vanished would be excused by another name."""
-    lost = lacking(was, now, before, after)
+    lost = missing_seeds(was, now, before, after)
     for seed in lost:
         if seed in now.failures:
             return replace(row, verdict="failed", why=f"seed {seed} {now.failures[seed]}")

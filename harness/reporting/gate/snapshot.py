@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.reporting.leaderboard.text import clean, natural
-from harness.store.records import CellRecord, scored_records, shown, step
+from harness.store.records import CellRecord, display_of, scored_records, step
 
 BySeed = dict[int, float | None]
 Key = tuple[str, str, str]  # labels of data set, backbone, method
@@ -175,7 +175,7 @@ def _excess(metric: Mapping[str, Any], bound: Mapping[str, Any]) -> float | None
 def _empty(name: str, metric: Mapping[str, Any]) -> Scores:
     better, protocol = bool(metric.get("higher_is_better", True)), clean(metric.get("protocol") or "", 80)
     made = Scores(clean(metric.get("unit") or "", 40), int(metric["n"] or 0), better, protocol, None, {})
-    return replace(made, shown=shown(name, metric), step=step(name, metric))
+    return replace(made, shown=display_of(name, metric), step=step(name, metric))
 
 
 def _number(value: Any) -> float | None:

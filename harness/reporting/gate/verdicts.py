@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from harness.reporting.gate.changes import differences, why_not
-from harness.reporting.gate.measured import Measured, absent, by_ratio, by_seed, lacking
+from harness.reporting.gate.measured import Measured, absent, by_ratio, by_seed, missing_seeds
 from harness.reporting.gate.rows import Row, Verdict
 from harness.reporting.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot
 from harness.reporting.gate.text import value
@@ -40,10 +40,10 @@ def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool =
 
 def _within_bound(row: Row, before: Snapshot, after: Snapshot) -> Row:
     """Suspicious, if the score is better than its bound, and the baseline's was not."""
-    now = _named(after, row)
+    now = _scores_of(after, row)
     if now is None or not now.exceeds or row.verdict not in BOUNDED:
         return row
-    was = _named(before, row)
+    was = _scores_of(before, row)
     if was is not None and was.exceeds:
         return row
     score = value(row, fmean(each for each in now.values.values() if each is not None))
@@ -51,7 +51,7 @@ def _within_bound(row: Row, before: Snapshot, after: Snapshot) -> Row:
     return replace(row, verdict="suspicious", why=why)
 
 
-def _named(run: Snapshot, row: Row) -> Scores | None:
+def _scores_of(run: Snapshot, row: Row) -> Scores | None:
     """The scores that a row is of."""
     group = run.groups.get(row.key)
     evaluation = group.evaluations.get(row.evaluator) if group else None
@@ -111,7 +111,7 @@ def _untold(was: Group, now: Group) -> dict[int, str]:
     told = {
         seed
         for label, metric, scores in _each(was)
-        for seed in lacking(was, now, scores.values, _values(now, label, metric))
+        for seed in missing_seeds(was, now, scores.values, _values(now, label, metric))
     }
     return {seed: why for seed, why in now.failures.items() if seed not in told}
 

@@ -32,7 +32,7 @@ def choose(tables: Iterable[Table], name: str, **narrowed: str | None) -> Chosen
     """The cell of the method that tables call `name`, or whose id begins so. `narrowed`: labels by axis (backbone,
     dataset, seed), None for any. Raises UsageError, with what there is, if it is none or several."""
     every = list(_cells(tables))
-    named = _named(every, name)
+    named = _matching(every, name)
     if not named:
         raise UsageError(
             f"there is no method '{name}' in these results.{nearest(name, {each.row.full for each in every})}"
@@ -60,7 +60,7 @@ def _cells(tables: Iterable[Table]) -> Iterator[Chosen]:
                 yield Chosen(table, row, record)
 
 
-def _named(cells: Sequence[Chosen], name: str) -> list[Chosen]:
+def _matching(cells: Sequence[Chosen], name: str) -> list[Chosen]:
     """What a table shows it as counts first, then the label that a suite gave or the method's own, then an id."""
     ways: tuple[Callable[[Chosen], bool], ...] = (
         lambda each: name in (each.row.full, each.row.label),

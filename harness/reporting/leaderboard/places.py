@@ -43,7 +43,7 @@ def places(
     placed: list[Place | None] = [None] * len(rows)
     if len(seeds) > 1 and len(taking) > 1:
         compared = compare([[sign * value for value in finite[i].values()] for i in taking], grid)
-        for i, place in zip(taking, _placed(compared, [keys[i] for i in taking], len(seeds), sign), strict=True):
+        for i, place in zip(taking, _places_of(compared, [keys[i] for i in taking], len(seeds), sign), strict=True):
             placed[i] = place
     return placed
 
@@ -54,7 +54,7 @@ def usual_seeds(rows: Iterable[Mapping[int, float]]) -> tuple[int, ...]:
     return min(counts, key=lambda seeds: (-counts[seeds], -len(seeds), seeds), default=())
 
 
-def _placed(compared: Comparisons, keys: Sequence[str], seeds: int, sign: int) -> list[Place]:
+def _places_of(compared: Comparisons, keys: Sequence[str], seeds: int, sign: int) -> list[Place]:
     import numpy as np
 
     few = len(keys) <= MOST

@@ -13,9 +13,9 @@ from harness.reporting.comparisons import Rank
 from harness.reporting.leaderboard.identity import OTHER, comparable, contestant, everywhere, grouped, identity
 from harness.reporting.leaderboard.places import Place, places
 from harness.reporting.leaderboard.text import canonical, clean, distinguish, natural
-from harness.reporting.leaderboard.view import By, View, check, chosen
+from harness.reporting.leaderboard.view import By, View, check, matches
 from harness.reporting.statistics import Interval, t_interval
-from harness.store.records import CellRecord, estimate, scored_records, shown, step
+from harness.store.records import CellRecord, display_of, estimate, scored_records, step
 
 Key = tuple[str, str]  # evaluator id, metric
 ROW, COLUMN, TITLE = 60, 40, 100  # letters of the names of rows, columns and tables; more are cut in the middle
@@ -199,9 +199,9 @@ def _columns(cells: Iterable[CellRecord], asked: Sequence[str]) -> list[Column]:
     columns = []
     for key, label, title, whole in zip(keys, labels, shortened(full, COLUMN), full, strict=True):
         metrics = [metric for _, metric in found[key]]
-        if chosen((title, whole, label, key[1]), asked):
+        if matches((title, whole, label, key[1]), asked):
             said = metrics[0].get("higher_is_better", True), _usual_protocol(metrics)
-            how = shown(key[1], metrics[0]), estimate(metrics[0])
+            how = display_of(key[1], metrics[0]), estimate(metrics[0])
             evaluator = found[key][0][0].get("evaluator", {})
             columns.append(Column(key, label, title, whole, *said, *how, _alike(evaluator, key[1]), _on(evaluator)))
     return sorted(columns, key=lambda column: natural(column.full))

@@ -11,7 +11,7 @@ from harness.reporting.leaderboard.pivot import mean_rank, pivoted
 from harness.reporting.leaderboard.references import Reference, references
 from harness.reporting.leaderboard.tables import Column, Row, Score, Table
 from harness.reporting.leaderboard.text import natural
-from harness.store.records import CellRecord, estimate, shown, spent
+from harness.store.records import CellRecord, display_of, estimate, spent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def _lines(
     for i in scored:
         column = table.columns[i]
         beside = _beside(closest.get((id(row), id(column))))
-        yield {**common, **_measured(cell, column), **_placed(row.scores[i]), **beside}
+        yield {**common, **_measured(cell, column), **_rank_columns(row.scores[i]), **beside}
     if not scored:
         yield common
 
@@ -109,14 +109,14 @@ def _measured(cell: CellRecord, column: Column) -> dict[str, Any]:
         "evaluator": column.label,
         "metric": name,
         **{key: metric.get(key) for key in ("value", "half_width", "n", "unit", "higher_is_better", "protocol")},
-        "shown": shown(name, metric),
+        "shown": display_of(name, metric),
         "estimate": estimate(metric),
         "evaluate_seconds": cell.evaluations[column.key[0]].get("seconds"),
         "evaluator_id": column.key[0],
     }
 
 
-def _placed(score: Score | None) -> dict[str, Any]:
+def _rank_columns(score: Score | None) -> dict[str, Any]:
     """The row's ranks in the column, its groups of ties, and its difference to the best: the same for all its seeds."""
     if score is None or score.place is None:
         return {}

@@ -38,7 +38,7 @@ def parse(words: Sequence[str], where: str) -> tuple[str, View]:
     return found.folder, View(found.by, tuple(found.metric), found.pivot)
 
 
-def chosen(names: Iterable[str], asked: Sequence[str]) -> bool:
+def matches(names: Iterable[str], asked: Sequence[str]) -> bool:
     """Whether one of a column's names is asked for."""
     return not asked or bool({name.lower() for name in names} & {name.lower() for name in asked})
 
