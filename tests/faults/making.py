@@ -90,7 +90,7 @@ def raw_npz(data: Callable[[bytes], bytes]) -> Callable[[Path], object]:
     return prepare
 
 
-def pictures(alter: Callable[[Path], object]) -> Callable[[Path], object]:
+def pictures(alter: Callable[[Path], object], options: str = "size: 16") -> Callable[[Path], object]:
     """A folder of pictures, altered."""
 
     def prepare(folder: Path) -> None:
@@ -101,7 +101,22 @@ def pictures(alter: Callable[[Path], object]) -> Callable[[Path], object]:
                 for number in range(3):
                     Image.new("L", (20, 20), 80 * number).save(place / f"{number}.png")
         alter(folder / "pictures")
-        (folder / "suite.yaml").write_text(data_suite("image_folder, path: pictures, size: 16"))
+        (folder / "suite.yaml").write_text(data_suite(f"image_folder, path: pictures, {options}"))
+
+    return prepare
+
+
+def listed(old: str, new: str, options: str = "size: 16") -> Callable[[Path], object]:
+    """A list of four pictures, with `new` in place of `old`."""
+    good = "path,label,split\n0.png,ant,train\n1.png,bee,train\n2.png,ant,test\n3.png,bee,test\n"
+    assert old in good, old
+
+    def prepare(folder: Path) -> None:
+        for number in range(4):
+            Image.new("L", (20, 20), 60 * number).save(folder / f"{number}.png")
+        (folder / "text.png").write_text("no picture")
+        (folder / "list.csv").write_text(good.replace(old, new))
+        (folder / "suite.yaml").write_text(data_suite(f"image_list, path: list.csv, {options}"))
 
     return prepare
 

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from harness import Augmentation, Register, hookimpl, option
-from harness_datasets.fingerprints import file_fingerprint, folder_fingerprint
+from harness_datasets.division import Division
+from harness_datasets.fingerprints import file_fingerprint, pictures_fingerprint
+from harness_datasets.folders import list_folder
 from harness_datasets.fonts import content_version
+from harness_datasets.lists import list_rows
+from harness_datasets.pictures import Listing
 
 AUGMENTATION = "what differs from the default, which is that of photos for colour and of characters for grey"
 
@@ -38,24 +42,65 @@ class NpzConfig:
 
 
 @dataclass(frozen=True)
-class ImageFolderConfig:
-    """Options of `image_folder`."""
+class PicturesConfig:
+    """Options of a set of pictures. What is in which split is part of the fingerprint, so no option that decides it is
+    part of the identity."""
 
-    path: Path = option(help="the folder of <split>/<class>/<picture>", identity=False)
+    path: Path = option(help="where they are", identity=False)
     size: int | None = option(
         None,
         "height and width to which the pictures are cropped and resized, in pixels; none: the median of their shorter "
         "sides, at most 84",
     )
     memory_gb: float = option(4.0, "larger sets, once decoded, are read from their files as needed", identity=False)
+    test: float | None = option(
+        None, "share of each training class that is 'test'; none: 0.2 if there are no splits, else 0", identity=False
+    )
+    novel: float | tuple[str, ...] | None = option(
+        None, "classes that are 'novel' instead of 'train': their share, or their names", identity=False
+    )
     augmentation: Augmentation = option(Augmentation(), AUGMENTATION)
 
     def __post_init__(self) -> None:
         if self.size is not None and not 1 <= self.size <= LARGEST:
             raise ValueError(f"size must be at least 1 pixel and at most {LARGEST:,}, not {self.size}.")
+        self.division.check()
+
+    @property
+    def division(self) -> Division:
+        return Division(self.test, self.novel)
+
+
+@dataclass(frozen=True)
+class ImageFolderConfig(PicturesConfig):
+    """Options of `image_folder`."""
+
+    path: Path = option(help="the folder of <split>/<class>/<picture>, or of <class>/<picture>", identity=False)
+
+    def listing(self) -> Listing:
+        return list_folder(self.path, self.division)
 
     def fingerprint(self) -> str:
-        return f"{READER}-{folder_fingerprint(self.path)}"
+        return f"{READER}-{pictures_fingerprint(self.listing(), self.path)}"
+
+
+@dataclass(frozen=True)
+class ImageListConfig(PicturesConfig):
+    """Options of `image_list`."""
+
+    path: Path = option(help="a .csv or .parquet file; README.md says what is in it", identity=False)
+    labels: str | tuple[str, ...] = option(  # not `label`, which a suite keeps for the name that is shown
+        "label",
+        "column of the labels, ; between several of one picture; or a column of 0 and 1 for each class",
+        identity=False,
+    )
+    split: str = option("split", "column of train, test, val, validation or novel, if there is one", identity=False)
+
+    def listing(self) -> Listing:
+        return list_rows(self.path, self.labels, self.split, self.division)
+
+    def fingerprint(self) -> str:
+        return f"{READER}-{pictures_fingerprint(self.listing(), self.path)}"
 
 
 @dataclass(frozen=True)
@@ -133,8 +178,16 @@ def register_datasets(register: Register) -> None:
         "harness_datasets.image_folder:ImageFolder",
         ImageFolderConfig,
         modality="images",
-        summary="your own pictures",
+        summary="your own pictures, in folders",
         reads=("/",),
+    )
+    register(
+        "image_list",
+        "harness_datasets.image_folder:ImageList",
+        ImageListConfig,
+        modality="images",
+        summary="your own pictures, listed with their labels in a CSV or parquet file",
+        reads=(".csv", ".parquet"),
     )
     register(
         "omniglot",

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness import Augmentation, Split, UsageError, UsageWarning
+from harness import Augmentation, Split, Streamed, UsageError, UsageWarning
 
 CHARACTERS = Augmentation(crop=(0.8, 1.0), rotate=15.0, translate=0.1, scale=(0.8, 1.2), shear=10.0)  # never flipped
 WITHOUT_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
@@ -25,7 +25,8 @@ PHOTOS = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)  # Chen 
 
 
 class Arrays(NamedTuple):
-    """`images`: uint8 (N, H, W) or (N, H, W, C); `labels`: integers (N,), indices into `classes`."""
+    """`images`: uint8 (N, H, W) or (N, H, W, C); `labels`: integers (N,), indices into `classes`, or 0 and 1
+    (N, classes) where an image may be of several."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.integer]
@@ -35,11 +36,15 @@ class Arrays(NamedTuple):
 def as_split(arrays: Arrays) -> Split:
     """Channels first, as torch has them."""
     images = arrays.images[..., None] if arrays.images.ndim == 3 else arrays.images
-    return Split(
-        torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))),
-        torch.from_numpy(arrays.labels.astype(np.int64)),
-        arrays.classes,
-    )
+    samples = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    return with_labels(samples, arrays.labels, arrays.classes)
+
+
+def with_labels(samples: Tensor | Streamed, labels: NDArray[np.integer], classes: tuple[str, ...]) -> Split:
+    """Labels (N,) as they are; (N, C) as the column `targets`, float32, and no labels."""
+    if labels.ndim == 2:
+        return Split(samples, None, classes, {"targets": torch.from_numpy(labels.astype(np.float32))})
+    return Split(samples, torch.from_numpy(labels.astype(np.int64)), classes)
 
 
 def recommended(splits: Mapping[str, Split]) -> Augmentation:

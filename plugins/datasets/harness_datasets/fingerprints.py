@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from harness import UsageError, per_file
-from harness_datasets.pictures import list_folder
+from harness_datasets.pictures import Listing
 
 PNG, PNG_HEADER, PNG_GREY_16 = b"\x89PNG\r\n\x1a\n", 26, bytes([16, 0])  # bits a value, kind of colour
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -19,19 +19,20 @@ def file_fingerprint(path: Path) -> str:
     return per_file(sha256, [path], f"SHA-256 of {path.absolute()}", "files read")[0]
 
 
-def folder_fingerprint(path: Path) -> str:
-    """SHA-256 over the pictures of a folder: which split and class each is in, its name and its content.
+def pictures_fingerprint(listing: Listing, of: Path) -> str:
+    """SHA-256 over the pictures of a set: which split and class each is in, its name and its content.
 
-    Other files do not matter. Raises UsageError for a folder that is no data set: a slip such as "/" must not read a
-    whole disk.
+    Other files do not matter. `of`: the folder or the list that they are known by.
     """
-    listed = list_folder(path)
-    files = [file for part in listed.values() for file in part.paths]
-    found = iter(per_file(identity, files, f"identity of pictures below {path.absolute()}", "pictures identified"))
+    found = iter(
+        per_file(identity, listing.paths, f"identity of pictures below {of.absolute()}", "pictures identified")
+    )
     digest = hashlib.sha256()
-    for split, part in listed.items():
-        for file, label in zip(part.paths, part.labels, strict=True):
-            digest.update(f"{split}/{part.classes[label]}/{file.name}\0{next(found)}\n".encode())
+    for split, part in listing.splits.items():
+        if part.targets is not None:
+            digest.update(f"{split}: {';'.join(part.classes)}\n".encode())
+        for file, label in zip(part.paths, part.label_texts(), strict=True):
+            digest.update(f"{split}/{label}/{file.name}\0{next(found)}\n".encode())
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""A user's own pictures: <path>/<split>/<class>/<picture>."""
+"""A user's own pictures: a folder of them, or a list."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from harness import ImageDataset, Split, StreamedImages, UsageWarning, counted
-from harness_datasets.arrays import Arrays, as_split, cached, recommended
+from harness_datasets.arrays import Arrays, as_split, cached, recommended, with_labels
 from harness_datasets.decoding import opened, read_picture
-from harness_datasets.pictures import Listed, list_folder
+from harness_datasets.pictures import Listed
 from harness_datasets.survey import survey
 
 GREY = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N")  # modes of pictures without colour
 
 
 class ImageFolder(ImageDataset):
-    """The splits of a folder, cropped at the centre to squares and resized.
+    """The splits of a folder or a list, cropped at the centre to squares and resized.
 
     They are decoded once, then cached; or, if that takes more memory than it may, whenever they are needed. Either way
     the pictures are the same, bit for bit.
@@ -30,9 +29,9 @@ class ImageFolder(ImageDataset):
 
     def load(self) -> Mapping[str, Split]:
         config = self.config
-        files = list_folder(config.path)
+        listing = config.listing()
+        files, paths = listing.splits, listing.paths
         tell_left_out(files)
-        paths = [path for part in files.values() for path in part.paths]
         found = survey(paths, config.path)
         found.warn()
         size = found.size(config.size)
@@ -42,9 +41,31 @@ class ImageFolder(ImageDataset):
             name = f"{config.fingerprint()[:18]}-{size}.npz"
             arrays = cached(self.folder / name, lambda: read_all(files, size, found.bits))
             splits = {name: as_split(part) for name, part in arrays.items()}
-        self.notes = found.notes(size)
+        self.notes = (*listing.notes, *several_labels(files), *found.notes(size))
         self.augmentation = config.augmentation.over(recommended(splits))
         return splits
+
+
+class ImageList(ImageFolder):
+    """The splits of a CSV or parquet file that lists pictures and their labels."""
+
+
+def several_labels(files: Mapping[str, Listed]) -> tuple[str, ...]:
+    """What to say where pictures may have several labels."""
+    targets = [target for part in files.values() for target in part.targets or ()]
+    if not targets:
+        return ()
+    return (f"{sum(map(len, targets)) / len(targets):.2g} labels a picture",)
+
+
+def labels_of(part: Listed) -> NDArray[np.integer]:
+    """Integers (N,); or, where pictures may have several labels, 0 and 1 (N, C)."""
+    if part.targets is None:
+        return np.array(part.labels)
+    marks = np.zeros((len(part.paths), len(part.classes)), np.uint8)
+    for row, target in zip(marks, part.targets, strict=True):
+        row[list(target)] = 1
+    return marks
 
 
 def tell_left_out(files: Mapping[str, Listed]) -> None:
@@ -60,7 +81,7 @@ def read_all(files: Mapping[str, Listed], size: int, bits: int) -> dict[str, Arr
     paths = [path for part in files.values() for path in part.paths]
     pictures = (read_picture(path, size, bits) for path in counted(paths, "pictures read"))
     splits = {
-        name: Arrays(np.stack(list(islice(pictures, len(part.paths)))), np.array(part.labels), part.classes)
+        name: Arrays(np.stack(list(islice(pictures, len(part.paths)))), labels_of(part), part.classes)
         for name, part in files.items()
     }
     colourless = all((part.images == part.images[..., :1]).all() for part in splits.values())
@@ -76,7 +97,7 @@ def stream(files: Mapping[str, Listed], size: int, bits: int) -> dict[str, Split
     def samples(paths: Sequence[Path]) -> StreamedImages:
         return StreamedImages(partial(read_one, paths, size, channels, bits), (len(paths), channels, size, size))
 
-    return {name: Split(samples(part.paths), torch.tensor(part.labels), part.classes) for name, part in files.items()}
+    return {name: with_labels(samples(part.paths), labels_of(part), part.classes) for name, part in files.items()}
 
 
 def read_one(paths: Sequence[Path], size: int, channels: int, bits: int, place: int) -> NDArray[np.uint8]:

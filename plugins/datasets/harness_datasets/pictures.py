@@ -1,10 +1,7 @@
-"""Which files of a folder are its pictures, for reading and for the fingerprint. Imports neither torch nor Pillow."""
+"""Which pictures are in which split, for reading and for the fingerprint. Imports neither torch nor Pillow."""
 
 from __future__ import annotations
 
-import os
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -13,40 +10,65 @@ from harness import UsageError, nearest
 
 SPLITS = ("train", "test", "validation", "novel")
 OTHER_NAMES = ("val", "valid", "dev", "eval")  # of what most sets call so, the classes are those of train
-ENDINGS = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
-SYSTEM = ("thumbs.db", "desktop.ini")  # what file managers leave
 
 
 class Listed(NamedTuple):
-    """The pictures of a split; `labels` are indices into `classes`. `left_out`: how many files are not read, by why."""
+    """The pictures of a split; `labels` are indices into `classes`. `left_out`: how many files are not read, by why.
+
+    `targets`: where a picture may have several classes, the indices of its own; `labels` is empty then.
+    """
 
     paths: list[Path]
     labels: list[int]
     classes: tuple[str, ...]
     left_out: Mapping[str, int]
+    targets: list[tuple[int, ...]] | None = None
 
-
-def list_folder(path: Path) -> dict[str, Listed]:
-    """All pictures by split, of <path>/<split>/<class>/<picture>, links or not; none is opened. Raises UsageError."""
-    if not path.is_dir():
-        raise UsageError(f"there is no folder {path}.")
-    folders = {folder.name: folder for folder in visible(path) if folder.is_dir()}
-    if "train" not in folders:
-        raise UsageError(
-            f"{path} needs a folder 'train' with one folder per class; it has {', '.join(folders) or 'none'}."
+    def pick(self, places: Iterable[int]) -> Listed:
+        """The pictures at `places`, of the same classes."""
+        chosen = list(places)
+        return self._replace(
+            paths=[self.paths[i] for i in chosen],
+            labels=[self.labels[i] for i in chosen] if self.targets is None else [],
+            targets=None if self.targets is None else [self.targets[i] for i in chosen],
         )
-    for name in folders:
-        if name not in SPLITS:
-            raise UsageError(f"{path / name} is not a split.{meant(name, '')}")
-    classes = {split: class_folders(folders[split]) for split in SPLITS if split in folders}
-    if strange := set(classes.get("test", ())) - set(classes["train"]):
-        raise UsageError(f"{path}: {describe(strange)} in 'test' but not in 'train'; new classes belong in 'novel'.")
-    listed = {
-        split: list_split(folders[split], members, tuple(classes["train" if split == "test" else split]))
-        for split, members in classes.items()
-    }
-    forbid_shared_classes({split: part.classes for split, part in listed.items()}, path)
-    return listed
+
+    def label_texts(self) -> list[str]:
+        """Each picture's class, or its classes with ; between them."""
+        if self.targets is None:
+            return [self.classes[label] for label in self.labels]
+        return [";".join(self.classes[each] for each in target) for target in self.targets]
+
+
+class Listing(NamedTuple):
+    """The splits of a set of pictures; `notes` say which split is what, where the user's files do not."""
+
+    splits: dict[str, Listed]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> list[Path]:
+        return [path for part in self.splits.values() for path in part.paths]
+
+
+def with_val(names: Mapping[str, str], where: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Which split each of the user's `names` is, and what to say of it. Their values are how a message calls them.
+
+    What is called `val` and the like holds the training classes, so it is `test`; it is left out where there is one.
+    Raises UsageError for names that are no split's.
+    """
+    own = {name: name for name in names if name in SPLITS}
+    held = [name for name in names if name in OTHER_NAMES]
+    if len(held) > 1:
+        raise UsageError(f"{where} has '{held[0]}' and '{held[1]}'; only one of them can be the split 'test'.")
+    for name, called in names.items():
+        if name not in own and name not in held:
+            raise UsageError(f"{called} is not a split.{nearest(name, [*SPLITS, *OTHER_NAMES[:1]])}")
+    if not held:
+        return own, ()
+    if "test" in own:
+        return own, (f"'{held[0]}' is left out, as there is 'test'",)
+    return {**own, held[0]: "test"}, (f"'{held[0]}' is the split 'test'",)
 
 
 def meant(name: str, suffix: str) -> str:
@@ -60,71 +82,15 @@ def meant(name: str, suffix: str) -> str:
     return nearest(name + suffix, [split + suffix for split in SPLITS])
 
 
-def class_folders(split: Path) -> dict[str, Path]:
-    """By name, composed as Unicode's form C has it: the same letters may be stored in two ways. Raises UsageError if
-    there are none."""
-    found = [folder for folder in visible(split) if folder.is_dir()]
-    if not found:
-        raise UsageError(f"{split} has no folders; each class needs one with its pictures.")
-    folders: dict[str, Path] = {}
-    for folder in found:
-        name = unicodedata.normalize("NFC", folder.name)
-        if name in folders:
-            raise UsageError(f"{split} has two folders '{name}', whose names are the same letters in other bytes.")
-        folders[name] = folder
-    return dict(sorted(folders.items()))
-
-
-def list_split(split: Path, folders: Mapping[str, Path], classes: tuple[str, ...]) -> Listed:
-    paths: list[Path] = []
-    labels: list[int] = []
-    left_out: Counter[str] = Counter({"beside the folders of classes": len(pictures_of(visible(split)))})
-    for name, folder in folders.items():
-        inside = visible(folder)
-        files = pictures_of(inside)
-        left_out.update(others(inside))
-        if not files:
-            more = "".join(f"; {count:,} files are {why}" for why, count in others(inside).items())
-            raise UsageError(f"{folder} has no pictures ({', '.join(ENDINGS)}){more}.")
-        paths += files
-        labels += [classes.index(name)] * len(files)
-    return Listed(paths, labels, classes, +left_out)
-
-
-def pictures_of(files: Iterable[Path]) -> list[Path]:
-    return [file for file in files if file.suffix.lower() in ENDINGS and file.is_file()]
-
-
-def others(files: Iterable[Path]) -> Counter[str]:
-    """How many files of a class are no pictures, by ending, or lie in folders below it."""
-    counts: Counter[str] = Counter()
-    for file in files:
-        if file.is_dir():
-            counts["in folders below a class"] += sum(len(names) for _, _, names in os.walk(file))
-        elif file.suffix.lower() not in ENDINGS and file.name.lower() not in SYSTEM:
-            counts[f"of the ending '{file.suffix.lower()}'" if file.suffix else "without an ending"] += 1
-    return counts
-
-
-def visible(folder: Path) -> list[Path]:
-    """What is in a folder and not hidden, by name. Raises UsageError for a name that is no text."""
-    found = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
-    for each in found:
-        if not each.name.isascii():
-            try:
-                each.name.encode()
-            except UnicodeEncodeError as error:
-                raise UsageError(f"{folder} has a file {each.name!a}, whose name is not UTF-8; rename it.") from error
-    return found
-
-
-def forbid_shared_classes(classes: Mapping[str, tuple[str, ...]], where: Path) -> None:
+def forbid_shared_classes(classes: Mapping[str, tuple[str, ...]], where: Path, hint: str = "") -> None:
     """Raises UsageError if two of `train`, `validation` and `novel` have a class in common."""
     disjoint = [split for split in ("train", "validation", "novel") if split in classes]
     for i, one in enumerate(disjoint):
         for other in disjoint[i + 1 :]:
             if shared := set(classes[one]) & set(classes[other]):
-                raise UsageError(f"{where}: {describe(shared)} in '{one}' and in '{other}', which must share no class.")
+                raise UsageError(
+                    f"{where}: {describe(shared)} in '{one}' and in '{other}', which must share no class.{hint}"
+                )
 
 
 def describe(names: set[str]) -> str:

@@ -274,10 +274,11 @@ def test_wrong_folders_are_explained(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"tests is not a split\. Did you mean 'test'"):
         load(pictures, tmp_path)
     (pictures / "tests").rename(pictures / "val")
-    with pytest.raises(UsageError, match=r"val is not a split\. If it has the classes of 'train', call it 'test' or"):
+    (pictures / "test").rename(pictures / "dev")
+    with pytest.raises(UsageError, match=r"pictures has 'dev' and 'val'; only one of them can be the split 'test'"):
         load(pictures, tmp_path)
-    (pictures / "val").rename(pictures / "tests")
-    (pictures / "tests").rename(tmp_path / "away")
+    (pictures / "dev").rename(pictures / "test")
+    (pictures / "val").rename(tmp_path / "away")
     paint(pictures / "test/purple/0.png", 0)
     with pytest.raises(UsageError, match="class 'purple' is in 'test' but not in 'train'"):
         load(pictures, tmp_path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 from PIL import Image
@@ -15,11 +17,33 @@ from tests.faults.making import (
     content,
     data_suite,
     half,
+    listed,
     npz,
     pictures,
     raw_npz,
 )
 from tests.faults.meeting import Fault
+
+
+def emptied(folder: Path) -> None:
+    for part in folder.iterdir():
+        rmtree(part)
+
+
+def flattened(folder: Path) -> None:
+    """All pictures in one folder."""
+    for number, file in enumerate(sorted(folder.rglob("*.png"))):
+        file.rename(folder / f"{number}.png")
+    for split in ("train", "test"):
+        rmtree(folder / split)
+
+
+def renamed(folder: Path) -> None:
+    listed("", "")(folder)
+    (folder / "list.csv").rename(folder / "list.txt")
+    suite = folder / "suite.yaml"
+    suite.write_text(suite.read_text().replace("list.csv", "list.txt"))
+
 
 DATA = (
     Fault("a data file that is not there", "there is no file", content(data_suite("npz, path: no.npz").encode())),
@@ -135,7 +159,35 @@ DATA = (
         RUN,
     ),
     Fault("a class without pictures", "has no pictures", pictures(lambda place: (place / "train/cow").mkdir()), RUN),
-    Fault("a folder 'val'", "call it 'test' or put it into 'train'", pictures(lambda p: (p / "val").mkdir()), RUN),
+    Fault("a folder without anything", "has no folders; each class needs one", pictures(emptied)),
+    Fault("pictures without folders of classes", "image_list", pictures(flattened)),
+    Fault(
+        "a class in 'val' alone",
+        "class 'bee' is in 'val' but not in 'train'",
+        pictures(lambda p: ((p / "test").rename(p / "val"), rmtree(p / "train/bee"))),
+    ),
+    Fault(
+        "folders 'val' and 'dev'",
+        "only one of them can be the split 'test'",
+        pictures(lambda p: ((p / "val").mkdir(), (p / "dev").mkdir())),
+    ),
+    Fault(
+        "training classes in 'validation'",
+        "call it 'val'",
+        pictures(lambda p: (p / "test").rename(p / "validation")),
+    ),
+    Fault(
+        "one folder of one class",
+        "has one class only",
+        pictures(lambda p: ((p / "train/ant").rename(p / "ant"), rmtree(p / "train"), rmtree(p / "test"))),
+        RUN,
+    ),
+    Fault(
+        "a share of 'test' beside a split 'test'", "leave the option 'test' out", pictures(lambda _: None, "test: 0.5")
+    ),
+    Fault("a novel class that is not there", "Did you mean 'bee'?", pictures(lambda _: None, "novel: [beee]")),
+    Fault("no class left to train on", "'novel' takes 2", pictures(lambda _: None, "novel: [ant, bee]")),
+    Fault("a share of 3", "novel is a share, above 0 and below 1", pictures(lambda _: None, "novel: 3")),
     Fault(
         "a picture whose name is not UTF-8",
         "whose name is not UTF-8; rename it",
@@ -143,4 +195,19 @@ DATA = (
         RUN,
     ),
     Fault("a folder that is no split", "Did you mean 'test'?", pictures(lambda p: (p / "tests").mkdir()), RUN),
+    Fault("a list without a column of labels", "Did you mean 'labels'?", listed("path,label", "path,labels")),
+    Fault("a list of a picture that is not there", "list.csv:5: there is no picture", listed("3.png", "3.jpg")),
+    Fault("a list of a file that is no picture", "text.png cannot be read", listed("3.png", "text.png"), RUN),
+    Fault("a picture listed twice", "list.csv:5: 2.png is listed before", listed("3.png", "2.png")),
+    Fault("a listed picture without a label", "list.csv:2: there is no label", listed("0.png,ant", "0.png,")),
+    Fault("a line of a list that is too short", "list.csv:3: 2 values", listed("1.png,bee,train", "1.png,bee")),
+    Fault("a list with a split of another name", "Did you mean 'test'?", listed("bee,test", "bee,tests")),
+    Fault("a listed class in 'test' alone", "list.csv:5: class 'cow' is in 'test'", listed("bee,test", "cow,test")),
+    Fault(
+        "several labels and novel classes",
+        "list.csv:5: pictures have several labels",
+        listed("bee,test", "ant;bee,novel"),
+    ),
+    Fault("a column of a class that is neither 0 nor 1", "must be 0 or 1", listed("", "", "labels: [label]")),
+    Fault("a list with another ending", "must be a .csv or a .parquet file", renamed),
 )
