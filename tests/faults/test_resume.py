@@ -65,7 +65,7 @@ def suite(folder: Path) -> Path:
         split = "train" if number % 4 else "test"
         path = folder / "pictures" / split / f"class {number % 3}" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(noise.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+        Image.fromarray(noise.integers(0, 256, (16, 20, 3), dtype=np.uint8)).save(path)
     torch.save(Conv4(Conv4Config(width=8), ImageShape(1, 8, 8)).state_dict(), folder / "start.pth")
     streamed = {"use": "image_folder", "path": "pictures", "size": 16, "memory_gb": 0.0}
     document = {

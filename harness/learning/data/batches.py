@@ -14,7 +14,7 @@ from harness.base.errors import UsageError
 from harness.learning.data.draw import Draw
 from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
 from harness.learning.data.splits import Data, require_classes
-from harness.learning.data.streaming import AHEAD, Samples, at, on, read_ahead
+from harness.learning.data.streaming import AHEAD, Samples, Streamed, at, on, read_ahead
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,27 @@ class Source:
         where = on(samples)
         read_ahead(samples, (self.indices(each, where) for each in _from(step)))
         return at(samples, self.indices(step, where))
+
+    def views(self, step: int, number: int, changes: Any) -> list[Tensor]:
+        """`number` random views of each of the samples at `indices`, as a network sees them: (N, ...) each.
+
+        Streamed samples may be read in parts, one for each view: the modality says which.
+        """
+        modality, samples = self.data.modality.augmented(changes), self.data.train.samples
+        where, own = on(samples), self.own(self.batch_size)
+
+        def shown(step: int) -> Tensor | None:
+            if not isinstance(samples, Streamed):
+                return None
+            draw = Draw(self.batch_size, self.generator("parts", step, where), own)
+            return modality.shown(samples, self.indices(step, where), draw, number)
+
+        if isinstance(samples, Streamed):
+            for each in _from(step):
+                samples.prefetch(self.indices(each, where), shown(each))
+        # one draw for all views: each goes on where the last one ended
+        draw = Draw(self.batch_size, self.generator("views", step), own)
+        return modality.views(samples, self.indices(step, where), draw, number, shown(step))
 
 
 @runtime_checkable
@@ -139,12 +160,7 @@ class Views:
         return source.steps_per_epoch
 
     def draw(self, source: Source, step: int) -> Tensor:
-        samples, modality = source.samples(step), source.data.modality.augmented(self.augmentation)
-        generator = source.generator("views", step)  # one for all views: each goes on where the last one ended
-        own = source.own(source.batch_size)
-        return torch.stack(
-            [modality.view(samples, Draw(source.batch_size, generator, own)) for _ in range(self.number)]
-        )
+        return torch.stack(source.views(step, self.number, self.augmentation))
 
 
 @dataclass(frozen=True)
@@ -165,10 +181,8 @@ class Labelled:
         return source.steps_per_epoch
 
     def draw(self, source: Source, step: int) -> LabelledBatch:
-        modality = source.data.modality.augmented(self.augmentation)
-        draw = Draw(source.batch_size, source.generator("views", step), source.own(source.batch_size))
-        views = modality.view(source.samples(step), draw)
-        return LabelledBatch(views, source.data.train.labels[source.indices(step)])
+        (view,) = source.views(step, 1, self.augmentation)
+        return LabelledBatch(view, source.data.train.labels[source.indices(step)])
 
 
 @dataclass(frozen=True)

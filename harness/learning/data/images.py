@@ -14,8 +14,8 @@ from harness.learning.data import colour
 from harness.learning.data.augmentation import Augmentation
 from harness.learning.data.draw import Draw
 from harness.learning.data.modality import Modality
-from harness.learning.data.streaming import Samples, Streamed, picked
-from harness.learning.data.transforms import augment_with
+from harness.learning.data.streaming import Samples, Streamed, StreamedImages, picked
+from harness.learning.data.transforms import augment_with, boxes
 
 MEASURED_WHOLE = 2**30  # values; of larger splits, the moments are those of a sample
 MEASURED = 2048  # images in that sample
@@ -117,6 +117,16 @@ class Images(Modality):
         resize = None if self.augmentation.crop else self.resize  # random crops are cut out of the whole picture
         pixels = self._fitted_pixels(samples, resize)
         return self.normalize(augment_with(draw, pixels, self.augmentation))
+
+    def parts(self, samples: Samples, index: Tensor, draw: Draw) -> Tensor | None:
+        """Random crops of the whole pictures, as the files have them, where they can be read."""
+        if not self.augmentation.crop or not isinstance(samples, StreamedImages) or samples.sizes is None:
+            return None
+        height, width = samples.sizes[index].split(1, 1)
+        return boxes(draw, self.augmentation.crop, height, width, centred=True)
+
+    def view_of_parts(self, samples: Tensor, draw: Draw) -> Tensor:
+        return replace(self, augmentation=replace(self.augmentation, crop=None)).view(samples, draw)
 
     @property
     def augments(self) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from harness.base.errors import UsageError
 from harness.learning.data.draw import Draw
-from harness.learning.data.streaming import Samples
+from harness.learning.data.streaming import Samples, Streamed, at
 
 Shape = Any
 """What a backbone must know of a modality to be built. It is hashable, and prints as a user reads it."""
@@ -49,6 +49,30 @@ class Modality:
     def view(self, samples: Tensor, draw: Draw) -> Tensor:  # noqa: ARG002 (for modalities that have random views)
         """One random view of each of N samples as a network sees it, by numbers of `draw` alone. Default: `inputs`."""
         return self.inputs(samples)
+
+    def parts(self, samples: Samples, index: Tensor, draw: Draw) -> Tensor | None:  # noqa: ARG002 (likewise)
+        """Which part of each of the streamed samples at `index` (N,) a view shows, for `Streamed.parts`: int64
+        (N, ...), on the CPU, by numbers of `draw` alone. Default: None, `view` is given whole samples."""
+        return None
+
+    def view_of_parts(self, samples: Tensor, draw: Draw) -> Tensor:
+        """`view`, of what was read as `parts` say."""
+        return self.view(samples, draw)
+
+    def shown(self, samples: Samples, index: Tensor, draw: Draw, number: int = 1) -> Tensor | None:
+        """`parts` of `number` views of each sample, (N, number, ...), for `views`, and to prefetch them before."""
+        drawn = [self.parts(samples, index, draw) for _ in range(number)] if isinstance(samples, Streamed) else []
+        known = [part for part in drawn if part is not None]
+        return torch.stack(known, 1) if known else None
+
+    def views(
+        self, samples: Samples, index: Tensor, draw: Draw, number: int = 1, shown: Tensor | None = None
+    ) -> list[Tensor]:
+        """`number` random views of each of the samples at `index` (N,): of the parts that are `shown`, if any."""
+        if shown is None or not isinstance(samples, Streamed):
+            given = at(samples, index)
+            return [self.view(given, draw) for _ in range(number)]
+        return [self.view_of_parts(part, draw) for part in samples.parts(index, shown).unbind(1)]
 
     @property
     def augments(self) -> bool:

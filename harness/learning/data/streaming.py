@@ -19,6 +19,7 @@ AHEAD = 2  # batches that are read while one is in use
 TASK = 4  # samples that a thread reads at a time: one by one, the queue itself would cost the interpreter
 
 Read = Callable[[int], NDArray[Any]]
+ReadParts = Callable[[int, NDArray[np.int64]], NDArray[Any]]
 
 
 class Streamed:
@@ -28,6 +29,8 @@ class Streamed:
     as many threads as torch has in this process, so it should spend its time where the interpreter is free, as numpy
     and Pillow do. They stop when nothing refers to these samples any more.
     """
+
+    read_parts: ReadParts | None = None  # of what a subclass says that parts are
 
     def __init__(
         self, read: Read, shape: tuple[int, ...], device: torch.device | None = None, dtype: torch.dtype = torch.uint8
@@ -68,28 +71,37 @@ class Streamed:
         An index on the CPU spares the device a wait. Raises TypeError for another kind of index, and whatever `read`
         raises.
         """
-        places = _places(index)
-        reading = self._pending.pop(places.tobytes(), None) or self._start(places)
-        samples = reading.wait().to(self.device, non_blocking=True)
-        return self.arranged(samples).view(*index.shape, *self.shape[1:])
+        return self._take(_Request(_places(index))).view(*index.shape, *self.shape[1:])
 
-    def prefetch(self, index: Tensor) -> None:
-        """Begin to read what `index` will soon be asked for. Of what nobody asks for, the oldest is forgotten."""
-        places = _places(index)
-        key = places.tobytes()
-        if key in self._pending:
+    def parts(self, index: Tensor, parts: Tensor) -> Tensor:
+        """`parts` (n, V, ...) of the samples at `index` (n,), both int64, as `read_parts` gives them: (n, V, ...)."""
+        return self._take(_Request(_places(index), _parts(parts))).view(*parts.shape[:2], *self.shape[1:])
+
+    def prefetch(self, index: Tensor, parts: Tensor | None = None) -> None:
+        """Begin to read what `index`, or `parts` of it, will soon be asked for. Of what nobody asks for, the oldest is
+        forgotten."""
+        request = _Request(_places(index), None if parts is None else _parts(parts))
+        if request.key in self._pending:
             return
         while len(self._pending) > AHEAD:
             self._pending.pop(next(iter(self._pending))).cancel()
-        self._pending[key] = self._start(places)
+        self._pending[request.key] = self._start(request)
 
-    def _start(self, places: NDArray[np.int64]) -> _Reading:
+    def _take(self, request: _Request) -> Tensor:
+        reading = self._pending.pop(request.key, None) or self._start(request)
+        samples = reading.wait().to(self.device, non_blocking=True)
+        return self.arranged(samples.view(-1, *self.stored))
+
+    def _start(self, request: _Request) -> _Reading:
+        read: Callable[..., NDArray[Any]] | None = self.read if request.parts is None else self.read_parts
+        if read is None:
+            raise TypeError("no parts of these samples can be read.")
         pinned = self.device.type == "cuda"
-        samples = torch.empty(len(places), *self.stored, dtype=self.dtype, pin_memory=pinned)
-        out, tasks = samples.numpy(), range(0, len(places), TASK)
+        samples = torch.empty(*request.shape, *self.stored, dtype=self.dtype, pin_memory=pinned)
+        out, given, tasks = samples.numpy(), request.arguments, range(0, len(request.places), TASK)
         return _Reading(
             samples,
-            [self._pool.submit(_fill, out[at : at + TASK], self.read, places[at : at + TASK].tolist()) for at in tasks],
+            [self._pool.submit(_fill, out[at : at + TASK], read, given[at : at + TASK]) for at in tasks],
         )
 
     @cached_property
@@ -101,7 +113,29 @@ class Streamed:
 
 
 class StreamedImages(Streamed):
-    """Images (N, C, H, W), uint8, of which `read(i)` gives number i as files have it: (H, W, C)."""
+    """Images (N, C, H, W), uint8, of which `read(i)` gives number i as files have it: (H, W, C).
+
+    Where the files hold more than that, random crops can be taken from all of it: `sizes` are the height and the width
+    in the files, int64 (N, 2), and `read_parts(i, boxes)` gives the boxes (V, 4), top, left, height and width of each,
+    as (V, H, W, C).
+    """
+
+    def __init__(
+        self,
+        read: Read,
+        shape: tuple[int, ...],
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.uint8,
+        *,
+        read_parts: ReadParts | None = None,
+        sizes: Tensor | None = None,
+    ) -> None:
+        super().__init__(read, shape, device, dtype)
+        self.read_parts = read_parts
+        self.sizes = sizes
+
+    def to(self, device: torch.device) -> Self:
+        return type(self)(self.read, self.shape, device, self.dtype, read_parts=self.read_parts, sizes=self.sizes)
 
     @property
     def stored(self) -> tuple[int, ...]:
@@ -142,6 +176,27 @@ def picked(samples: Samples, indices: Sequence[Tensor]) -> Iterator[Tensor]:
         yield at(samples, index)
 
 
+class _Request(NamedTuple):
+    """Samples at `places` (n,), whole or in `parts` (n, V, ...)."""
+
+    places: NDArray[np.int64]
+    parts: NDArray[np.int64] | None = None
+
+    @property
+    def key(self) -> bytes:
+        return self.places.tobytes() + (b"" if self.parts is None else b"parts" + self.parts.tobytes())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.places.shape if self.parts is None else self.parts.shape[:2]
+
+    @property
+    def arguments(self) -> list[tuple[Any, ...]]:
+        """What is read is asked for by these, one after the other."""
+        places = self.places.tolist()
+        return [(place,) for place in places] if self.parts is None else list(zip(places, self.parts, strict=True))
+
+
 class _Reading(NamedTuple):
     """Samples (n, ...) that threads are filling."""
 
@@ -168,6 +223,12 @@ def _places(index: Tensor) -> NDArray[np.int64]:
     return index.detach().cpu().flatten().numpy()
 
 
-def _fill(out: NDArray[Any], read: Read, places: list[int]) -> None:
-    for sample, place in zip(out, places, strict=True):
-        sample[...] = read(place)
+def _parts(parts: Tensor) -> NDArray[np.int64]:
+    if parts.dtype != torch.int64:
+        raise TypeError("parts of streamed samples are int64 tensors.")
+    return parts.detach().cpu().numpy()
+
+
+def _fill(out: NDArray[Any], read: Callable[..., NDArray[Any]], given: Sequence[tuple[Any, ...]]) -> None:
+    for sample, arguments in zip(out, given, strict=True):
+        sample[...] = read(*arguments)

@@ -75,22 +75,35 @@ def shakes(draw: Draw, strength: float, channels: int) -> tuple[list[Tensor], Te
     return amounts, draw.orders(len(amounts))
 
 
-def boxes(draw: Draw, share: tuple[float, float], height: int, width: int) -> Tensor:
-    """Random resized crops, (N, 4): top, left, height, width.
+def boxes(
+    draw: Draw, share: tuple[float, float], height: int | Tensor, width: int | Tensor, *, centred: bool = False
+) -> Tensor:
+    """Random resized crops, (N, 4): top, left, height, width. `height` and `width` of the pictures: those of all, or
+    (N, 1).
 
-    An area share and a log-uniform aspect, drawn again while the box is too large for the picture.
+    An area share and a log-uniform aspect, drawn again while the box is too large for the picture. Where none fits, it
+    is the whole picture, or, if `centred`, the largest box of an allowed aspect at its centre: torchvision's way.
     """
     area = height * width * draw.uniform(*share, TRIES)
     ratio = draw.uniform(math.log(ASPECT[0]), math.log(ASPECT[1]), TRIES).exp()
     heights, widths = (area / ratio).sqrt().round(), (area * ratio).sqrt().round()
     fits = (heights >= 1) & (heights <= height) & (widths >= 1) & (widths <= width)
     first = fits.int().argmax(1, keepdim=True)
-    found = fits.any(1)
-    high = torch.where(found, heights.gather(1, first).squeeze(1), height)
-    wide = torch.where(found, widths.gather(1, first).squeeze(1), width)
-    top = (draw.uniform(0, 1) * (height - high + 1)).floor()
-    left = (draw.uniform(0, 1) * (width - wide + 1)).floor()
-    return torch.stack([top, left, high, wide], 1).long()
+    found = fits.any(1, keepdim=True)
+    tallest, widest = _largest(height, width) if centred else (height, width)
+    high = torch.where(found, heights.gather(1, first), tallest)
+    wide = torch.where(found, widths.gather(1, first), widest)
+    top, left = ((draw.uniform(0, 1, 1) * (side - part + 1)).floor() for side, part in ((height, high), (width, wide)))
+    if centred:
+        top = torch.where(found, top, ((height - high) / 2).floor())
+        left = torch.where(found, left, ((width - wide) / 2).floor())
+    return torch.cat([top, left, high, wide], 1).long()
+
+
+def _largest(height: int | Tensor, width: int | Tensor) -> tuple[Tensor, Tensor]:
+    """The sides of the largest box of an allowed aspect."""
+    high, wide = torch.as_tensor(height).float(), torch.as_tensor(width).float()
+    return torch.minimum(high, (wide / ASPECT[0]).round()), torch.minimum(wide, (high * ASPECT[1]).round())
 
 
 def moves(draw: Draw, strength: Augmentation, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

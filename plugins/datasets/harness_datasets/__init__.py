@@ -12,7 +12,7 @@ from harness_datasets.fingerprints import file_fingerprint, pictures_fingerprint
 from harness_datasets.folders import list_folder
 from harness_datasets.fonts import content_version
 from harness_datasets.lists import list_rows
-from harness_datasets.pictures import Listing
+from harness_datasets.pictures import MOST, Listing
 
 AUGMENTATION = "what differs from the default, which is that of photos for colour and of characters for grey"
 
@@ -52,7 +52,12 @@ class PicturesConfig:
         "height and width to which the pictures are cropped and resized, in pixels; none: the median of their shorter "
         "sides, at most 84",
     )
-    memory_gb: float = option(4.0, "larger sets, once decoded, are read from their files as needed", identity=False)
+    memory_gb: float = option(
+        4.0,
+        "larger sets, once decoded, are read from their files as needed; random crops are then of whole pictures, not "
+        "of their squares, which is part of the fingerprint",
+        identity=False,
+    )
     test: float | None = option(
         None, "share of each training class that is 'test'; none: 0.2 if there are no splits, else 0", identity=False
     )
@@ -70,6 +75,29 @@ class PicturesConfig:
     def division(self) -> Division:
         return Division(self.test, self.novel)
 
+    def listing(self) -> Listing:
+        """The pictures of each split. Raises UsageError."""
+        raise NotImplementedError
+
+    def streams(self, number: int, size: int) -> bool:
+        """Whether so many pictures are too large for the memory once they are decoded."""
+        return number * 3 * size**2 > self.memory_gb * 1e9
+
+    def fingerprint(self) -> str:
+        listing = self.listing()
+        return f"{READER}-{self._crops(listing)}{pictures_fingerprint(listing, self.path)}"
+
+    def _crops(self, listing: Listing) -> str:
+        """Random crops of streamed pictures are others than those of pictures in memory."""
+        paths = listing.paths
+        if not self.streams(len(paths), self.size or MOST):
+            return ""
+        from harness_datasets.survey import survey  # for these alone: it takes a while to import
+
+        found = survey(paths, self.path)
+        size = found.size(self.size)
+        return "whole-" if self.streams(len(paths), size) and found.hold_more(size) else ""
+
 
 @dataclass(frozen=True)
 class ImageFolderConfig(PicturesConfig):
@@ -79,9 +107,6 @@ class ImageFolderConfig(PicturesConfig):
 
     def listing(self) -> Listing:
         return list_folder(self.path, self.division)
-
-    def fingerprint(self) -> str:
-        return f"{READER}-{pictures_fingerprint(self.listing(), self.path)}"
 
 
 @dataclass(frozen=True)
@@ -98,9 +123,6 @@ class ImageListConfig(PicturesConfig):
 
     def listing(self) -> Listing:
         return list_rows(self.path, self.labels, self.split, self.division)
-
-    def fingerprint(self) -> str:
-        return f"{READER}-{pictures_fingerprint(self.listing(), self.path)}"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,11 +40,35 @@ def read_picture(file: Path, size: int, bits: int = 16) -> NDArray[np.uint8]:
         return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
 
 
+def read_crops(file: Path, boxes: NDArray[np.int64], size: int, bits: int = 16) -> NDArray[np.uint8]:
+    """uint8 (V, size, size, 3): the boxes (V, 4), top, left, height and width in the pixels of the file, resized. Each
+    is turned upright by itself, so that a box is one of the picture as it is stored. Raises UsageError likewise."""
+    with opened(file) as picture:
+        width, height = picture.size
+        needed = 2 * size / int(np.min(boxes[:, 2:]))  # as above; small boxes need all pixels
+        if needed < 1:
+            picture.draft(None, (math.ceil(width * needed), math.ceil(height * needed)))
+        turn = orientation(picture)
+        across, down = picture.size[0] / width, picture.size[1] / height  # 1, unless it was decoded at less
+        crops = []
+        for top, left, high, wide in boxes.tolist():
+            edges = (left * across, top * down, (left + wide) * across, (top + high) * down)
+            crop = picture.crop((round(edges[0]), round(edges[1]), round(edges[2]), round(edges[3])))
+            upright = in_colour(crop if turn is None else crop.transpose(turn), bits)
+            crops.append(np.asarray(upright.resize((size, size), Image.Resampling.BILINEAR)))
+        return np.stack(crops)
+
+
 def turned(picture: Image.Image) -> Image.Image:
     """As the camera was held, by EXIF's orientation. Pillow's own way writes all other EXIF anew as well, and fails
     where some of it is odd."""
-    turn = TURNS.get(picture.getexif().get(ORIENTATION, 1))
+    turn = orientation(picture)
     return picture if turn is None else picture.transpose(turn)
+
+
+def orientation(picture: Image.Image) -> Image.Transpose | None:
+    """What turns it upright."""
+    return TURNS.get(picture.getexif().get(ORIENTATION, 1))
 
 
 @contextmanager

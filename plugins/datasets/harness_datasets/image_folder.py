@@ -9,13 +9,14 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from harness import ImageDataset, Split, StreamedImages, UsageWarning, counted
 from harness_datasets.arrays import Arrays, as_split, cached, recommended, with_labels
-from harness_datasets.decoding import opened, read_picture
+from harness_datasets.decoding import opened, read_crops, read_picture
 from harness_datasets.pictures import Listed
-from harness_datasets.survey import survey
+from harness_datasets.survey import Survey, survey
 
 GREY = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N")  # modes of pictures without colour
 
@@ -35,13 +36,16 @@ class ImageFolder(ImageDataset):
         found = survey(paths, config.path)
         found.warn()
         size = found.size(config.size)
-        if len(paths) * 3 * size**2 > config.memory_gb * 1e9:
-            splits = stream(files, size, found.bits)
+        streamed = config.streams(len(paths), size)
+        if streamed:
+            splits = stream(files, size, found)
         else:
             name = f"{config.fingerprint()[:18]}-{size}.npz"
             arrays = cached(self.folder / name, lambda: read_all(files, size, found.bits))
             splits = {name: as_split(part) for name, part in arrays.items()}
         self.notes = (*listing.notes, *several_labels(files), *found.notes(size))
+        if streamed and found.hold_more(size):
+            self.notes += ("random crops are of the whole pictures",)
         self.augmentation = config.augmentation.over(recommended(splits))
         return splits
 
@@ -88,20 +92,33 @@ def read_all(files: Mapping[str, Listed], size: int, bits: int) -> dict[str, Arr
     return {name: part._replace(images=part.images[..., 0]) for name, part in splits.items()} if colourless else splits
 
 
-def stream(files: Mapping[str, Listed], size: int, bits: int) -> dict[str, Split]:
+def stream(files: Mapping[str, Listed], size: int, found: Survey) -> dict[str, Split]:
     """The same splits, to be read when they are needed; only as many pictures as it takes to see colour are now."""
-    paths = [path for part in files.values() for path in part.paths]
+    paths, bits = [path for part in files.values() for path in part.paths], found.bits
     seen = (has_colour(path, size, bits) for path in counted(paths, "pictures looked at for colour"))
     channels = 3 if any(seen) else 1
 
+    sizes = iter(found.sizes)
+
     def samples(paths: Sequence[Path]) -> StreamedImages:
-        return StreamedImages(partial(read_one, paths, size, channels, bits), (len(paths), channels, size, size))
+        read, shape = partial(read_one, paths, size, channels, bits), (len(paths), channels, size, size)
+        own = torch.tensor(list(islice(sizes, len(paths))))
+        if not found.hold_more(size):
+            return StreamedImages(read, shape)
+        parts = partial(read_boxes, paths, size, channels, bits)
+        return StreamedImages(read, shape, read_parts=parts, sizes=own)
 
     return {name: with_labels(samples(part.paths), labels_of(part), part.classes) for name, part in files.items()}
 
 
 def read_one(paths: Sequence[Path], size: int, channels: int, bits: int, place: int) -> NDArray[np.uint8]:
     return read_picture(paths[place], size, bits)[..., :channels]
+
+
+def read_boxes(
+    paths: Sequence[Path], size: int, channels: int, bits: int, place: int, boxes: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    return read_crops(paths[place], boxes, size, bits)[..., :channels]
 
 
 def has_colour(path: Path, size: int, bits: int) -> bool:

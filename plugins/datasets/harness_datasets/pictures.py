@@ -9,6 +9,7 @@ from typing import NamedTuple
 from harness import UsageError, nearest
 
 SPLITS = ("train", "test", "validation", "novel")
+MOST = 84  # pixels on a side, unless `size` says more
 OTHER_NAMES = ("val", "valid", "dev", "eval")  # of what most sets call so, the classes are those of train
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from harness import UsageWarning, per_file
 from harness_datasets.decoding import deep, opened
+from harness_datasets.pictures import MOST
 from harness_datasets.ranges import BYTE, bits_of, range_note
 
-MOST = 84  # pixels on a side, unless `size` says more
 WHOLE = 16  # bits
 
 
@@ -23,7 +23,8 @@ class Survey(NamedTuple):
     """The sides of the largest squares that the pictures hold: the least, the median and the greatest, in pixels.
 
     How many bits the values of grey pictures of more than 8 bits take, and those of pictures in colour or with
-    transparency of 16 bits, of which Pillow reads the upper 8; 0 where there are none.
+    transparency of 16 bits, of which Pillow reads the upper 8; 0 where there are none. `sizes`: the height and the
+    width of each picture, as it is stored.
     """
 
     least: int
@@ -31,10 +32,15 @@ class Survey(NamedTuple):
     greatest: int
     bits: int
     in_colour: int
+    sizes: Sequence[tuple[int, int]]
 
     def size(self, given: int | None) -> int:
         """The side of the squares that pictures become."""
         return given or min(self.median, MOST)
+
+    def hold_more(self, size: int) -> bool:
+        """Whether any picture has more than a square of that size."""
+        return any(each != (size, size) for each in self.sizes)
 
     def notes(self, size: int) -> tuple[str, ...]:
         """What becomes of them."""
@@ -55,17 +61,19 @@ class Survey(NamedTuple):
 
 def survey(files: Sequence[Path], folder: Path) -> Survey:
     """Of the pictures below `folder`. Raises UsageError for one that cannot be read as far as that."""
-    found = per_file(look, files, f"sides and bits of pictures below {folder.absolute()}", "pictures looked at")
-    sides, bits, in_colour = zip(*(map(int, each.split()) for each in found), strict=True)
-    return Survey(min(sides), median_low(sides), max(sides), max(bits), max(in_colour))
+    found = per_file(look, files, f"sizes and bits of pictures below {folder.absolute()}", "pictures looked at")
+    heights, widths, bits, in_colour = zip(*(map(int, each.split()) for each in found), strict=True)
+    sizes = list(zip(heights, widths, strict=True))
+    sides = [min(size) for size in sizes]
+    return Survey(min(sides), median_low(sides), max(sides), max(bits), max(in_colour), sizes)
 
 
 def look(file: Path) -> str:
-    """The side of a picture's largest square, however it is turned; and the bits of its values, see `Survey`."""
+    """A picture's height and width as it is stored; and the bits of its values, see `Survey`."""
     with opened(file) as picture:
         bits = bits_of(np.asarray(picture)) if deep(picture) else 0
         in_colour = BYTE + upper(picture) if wide(picture) else 0
-        return f"{min(picture.size)} {bits} {in_colour}"
+        return f"{picture.height} {picture.width} {bits} {in_colour}"
 
 
 def wide(picture: Image.Image) -> bool:

@@ -129,7 +129,9 @@ def test_without_a_size_pictures_keep_theirs_up_to_84(
     dataset = ImageFolder(ImageFolderConfig(path=tmp_path / "p", memory_gb=memory_gb), tmp_path / "cache")
     splits = dataset.load()
     assert {split.samples.shape[1:] for split in splits.values()} == {(3, size, size)}
-    assert dataset.notes == (said,)
+    assert dataset.notes[0] == said
+    larger = any(side != (size, size) for side in sides)
+    assert dataset.notes[1:] == (("random crops are of the whole pictures",) if larger and not memory_gb else ())
 
 
 def test_a_size_that_is_given_is_kept_and_said(pictures: Path) -> None:
@@ -462,9 +464,31 @@ def test_a_picture_that_cannot_be_streamed_is_named(pictures: Path, tmp_path: Pa
     assert images[torch.tensor([0, 1])].shape == (2, 3, 10, 10)
 
 
-def test_memory_changes_neither_the_cell_nor_its_result(
-    noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_memory_changes_the_identity_where_the_files_hold_more_than_squares(noise: Path) -> None:
+    """Nothing is looked at for it unless the set may be too large."""
+
+    def fingerprint(**options: Any) -> str:
+        return ImageFolderConfig(path=noise, **options).fingerprint()
+
+    memory = fingerprint(size=16)
+    assert fingerprint(size=8) == fingerprint() == memory
+    assert fingerprint(size=16, memory_gb=0.0) == fingerprint(memory_gb=0.0) == memory.replace("3-", "3-whole-")
+    assert fingerprint(memory_gb=44 * 3 * 84**2 / 1e9) == memory
+    for number, file in enumerate(noise.rglob("*.*")):
+        paint(file, number, (16, 16), "L")
+    assert fingerprint(size=16, memory_gb=0.0) == fingerprint(size=16)
+    assert fingerprint(size=8, memory_gb=0.0) == fingerprint(size=8).replace("3-", "3-whole-")
+
+
+def test_memory_changes_neither_the_cell_nor_the_result_of_squares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    draw, noise = np.random.default_rng(0), tmp_path / "noise"
+    for split in ("train", "test"):
+        for number in range(12):
+            file = noise / split / "ab"[number % 2] / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(draw.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(file)
     suite = """\
 name: toy
 matrix:

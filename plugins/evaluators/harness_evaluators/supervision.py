@@ -46,12 +46,20 @@ def batches(data: Data, split: Split, members: Tensor, size: int, epochs: int, s
         for _ in range(epochs)
         for part in members[torch.randperm(len(members), generator=order)].split(size)[:per_epoch]
     ]
+
+    def shown(step: int) -> Tensor | None:
+        """Which parts of streamed samples the views of a step show."""
+        draw = Draw(size, torch.Generator().manual_seed(seed + step))
+        return modality.shown(split.samples, indices[step], draw) if modality else None
+
     for step, index in enumerate(indices):
         if isinstance(split.samples, Streamed):
-            for later in indices[step : step + 1 + AHEAD]:
-                split.samples.prefetch(later)
-        samples = split.samples[index]
-        inputs = modality.view(samples, Draw(len(index), views)) if modality else data.inputs(samples)
+            for later in range(step, min(step + 1 + AHEAD, len(indices))):
+                split.samples.prefetch(indices[later], shown(later))
+        if modality:
+            (inputs,) = modality.views(split.samples, index, Draw(size, views), shown=shown(step))
+        else:
+            inputs = data.inputs(split.samples[index])
         yield Batch(step, len(indices), inputs, split.labels[index.to(split.labels.device)])
 
 

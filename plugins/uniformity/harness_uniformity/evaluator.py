@@ -35,10 +35,11 @@ class Uniformity(Evaluator):
         samples = trained.data.split(self.config.split).samples
         modality = trained.data.modality.augmented(self.config.augment)
         generator = torch.Generator(trained.device).manual_seed(self.config.seed)
+        parts = torch.Generator().manual_seed(self.config.seed)
         views = []
         for index in torch.arange(len(samples)).split(CHUNK):
-            part, draw = samples[index], Draw(len(index), generator)
-            pair = torch.stack([modality.view(part, draw) for _ in range(2)])
+            shown = modality.shown(samples, index, Draw(len(index), parts), 2)
+            pair = torch.stack(modality.views(samples, index, Draw(len(index), generator), 2, shown))
             features = trained.method.eval().encode(pair.flatten(0, 1))
             views.append(F.normalize(features.double(), dim=1).unflatten(0, (2, len(index))))
         return torch.cat(views, 1)
