@@ -17,6 +17,14 @@ from harness.plugins.published import Published, misstated
 Kind = Literal["method", "backbone", "dataset", "evaluator", "optimizer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FOLDER = "/"  # in what a data set reads
+SUITE_KEYS: Mapping[Kind, tuple[str, ...]] = {  # of an entry in a suite, which so cannot be options of its component
+    "method": ("use", "label", "budget", "start"),
+    "backbone": ("use", "label", "budget"),
+    "dataset": ("use", "label", "budget"),
+    "evaluator": ("use", "only", "data", "curve"),
+    "optimizer": ("use",),
+    "executor": ("use",),
+}
 MODAL: tuple[Kind, ...] = ("dataset", "backbone")  # which have to do with one kind of sample
 
 
@@ -146,6 +154,7 @@ class Registry:
             texts = {"name": name, "summary": summary, "paper": paper, "modality": modality}
             mistake = (
                 misregistered(texts, target, config)
+                or with_keys_of_suites(kind, config)
                 or without_modality(kind, modality)
                 or unreadable(kind, config, reads)
                 or misstated(published)
@@ -190,6 +199,12 @@ def misregistered(texts: Mapping[str, Any], target: Any, config: Any) -> str:
     except Exception as error:  # noqa: BLE001 (annotations are code of the plugin's)
         return f"has options whose types cannot be read: {error}"
     return ""
+
+
+def with_keys_of_suites(kind: Kind, config: type) -> str:
+    """What is wrong with the names of a component's options, or ""."""
+    kept = [name for name in fields_of(config) if name in SUITE_KEYS[kind]]
+    return f"has the option '{kept[0]}', which in a suite means something else: call it by another name" if kept else ""
 
 
 def without_modality(kind: Kind, modality: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.base.errors import UsageError
 from harness.plugins.options import KeyPath, fields_of, parse
-from harness.plugins.registry import Kind, Registry, Spec
+from harness.plugins.registry import SUITE_KEYS, Kind, Registry, Spec
 from harness.suite import sweep, weights
 from harness.suite.budget import merge
 from harness.suite.cell import Component
@@ -20,7 +20,6 @@ from harness.suite.weights import Starting, Weights, WeightsOptions
 
 SECTIONS = {"method": "methods", "backbone": "backbones", "dataset": "datasets"}
 MOST_CELLS = 100_000  # of one suite: more are a slip of the hand, or meant to fill the memory
-RESERVED = ("use", "label", "budget")  # keys of an entry that are not options of its component
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,12 @@ class Entries:
         spec = self.spec(kind, node.child("use") if isinstance(node.value, dict) else node)
         section = self.section(kind, spec, name)
         common = section.mapping()
-        if kind != "method" and "budget" in {**common, **given} and "budget" not in fields_of(spec.config):
+        if kind != "method" and "budget" in {**common, **given}:
             raise node.error("only methods have a budget of their own.")
         budget = merge(section.child("budget").mapping(), node.child("budget").mapping())
         start = node.child(START) if kind == "method" else None
         begins = None if start is None or start.value is None else read_start(start)
-        own = {key: value for key, value in given.items() if key not in RESERVED and (key, kind) != (START, "method")}
+        own = {key: value for key, value in given.items() if key not in SUITE_KEYS[kind]}
         begun = {START: begins.method} if begins else {}
         both = {**{key: value for key, value in common.items() if key != "budget"}, **own}
 

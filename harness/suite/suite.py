@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins.options import KeyPath, fields_of, parse
-from harness.plugins.registry import Registry, registry
+from harness.plugins.registry import SUITE_KEYS, Registry, registry
 from harness.suite import named_budgets, sweep
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component, evaluator_id
@@ -36,7 +36,6 @@ KEYS = (
 COMMON_BUDGET = {"steps": None, "epochs": None, "batch_size": 128, "precision": "fp32"}  # what makes cells comparable
 ONLY = "only"  # of an evaluator: the methods that it is for
 DATA = "data"  # of an evaluator: a data set of its own
-EVALUATOR_KEYS = ("use", ONLY, DATA, CURVE)  # of an evaluator's entry: what is no option of the component
 
 
 @dataclass(frozen=True)
@@ -256,7 +255,7 @@ class _Reader(Entries):
             raise section.error("a suite needs at least one evaluator.")
         seen: dict[str, str] = {}
         for label, node in section.children().items():
-            options = {key: value for key, value in node.mapping().items() if key not in EVALUATOR_KEYS}
+            options = {key: value for key, value in node.mapping().items() if key not in SUITE_KEYS["evaluator"]}
             spec = self.spec("evaluator", replace(node.child("use"), value=node.mapping().get("use", label)))
             each = self.component(spec, options, node.where, label, node.place)
             if node.child(DATA).value is not None:

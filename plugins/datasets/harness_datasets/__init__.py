@@ -114,7 +114,7 @@ class ImageListConfig(PicturesConfig):
     """Options of `image_list`."""
 
     path: Path = option(help="a .csv or .parquet file; README.md says what is in it", identity=False)
-    labels: str | tuple[str, ...] = option(  # not `label`, which a suite keeps for the name that is shown
+    labels: str | tuple[str, ...] = option(
         "label",
         "column of the labels, ; between several of one picture; or a column of 0 and 1 for each class",
         identity=False,
@@ -130,7 +130,7 @@ class TableConfig:
     """Options of `table`."""
 
     path: Path = option(help="a .parquet, .csv or .npz file; README.md says what is in it", identity=False)
-    label: str = option("label", "column of the classes; a table without it has no labels")
+    labels: str = option("label", "column of the classes; a table without it has no labels")
     split: str = option("split", "column of train, test, validation or novel; a table without it is all train")
     corruption: float = option(0.6, "share of the columns that a view replaces by other samples' values")
 

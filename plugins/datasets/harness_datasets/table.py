@@ -34,7 +34,7 @@ class Table(VectorDataset):
     def load(self) -> Mapping[str, Split]:
         config, path = self.config, self.config.path
         self.corruption = config.corruption
-        found = of_arrays(path) if path.suffix == ".npz" else of_frame(frame(path), config.split, config.label, path)
+        found = of_arrays(path) if path.suffix == ".npz" else of_frame(frame(path), config.split, config.labels, path)
         return splits_of(found, path)
 
 

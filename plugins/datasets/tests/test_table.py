@@ -12,7 +12,7 @@ import torch
 from harness_datasets import TableConfig
 from harness_datasets.table import Table
 
-from harness import UsageError
+from harness import UsageError, load_suite
 from harness.testing import check_dataset
 
 
@@ -114,3 +114,15 @@ def test_what_is_no_parquet_is_said(content: bytes, tmp_path: Path) -> None:
 
 def test_it_keeps_the_contract(tmp_path: Path) -> None:
     check_dataset("table", path=written(rows(), tmp_path, ".parquet"))
+
+
+def test_a_suite_names_the_column_of_the_classes(tmp_path: Path) -> None:
+    path = written(rows().rename(columns={"label": "kind"}), tmp_path, ".csv")
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        f"matrix: {{method: simclr, backbone: mlp, dataset: {{use: table, path: {path.name}, labels: kind}}}}\n"
+        "budget: {steps: 1}\nevaluators: {knn: {}}\n"
+    )
+    (cell,) = load_suite(suite).cells
+    config: Any = cell.dataset.config
+    assert Table(config, tmp_path).load()["train"].classes == ("a", "b")

@@ -33,7 +33,7 @@ class SentencesConfig:
     """Options of `sentences`."""
 
     path: Path = option(help="a .txt, .csv or .parquet file; README.md says what is in it", identity=False)
-    label: str = option("label", "column of the classes; a table without it has no labels")
+    labels: str = option("label", "column of the classes; a table without it has no labels")
     split: str = option("split", "column of train, test, validation or novel")
     held_out: float = option(0.1, "share that becomes `test` if nothing says which; 0: all is `train`")
     augmentation: TextView = option(TextView(), AUGMENTATION)

@@ -34,7 +34,7 @@ class Sentences(TextDataset):
     def load(self) -> Mapping[str, Split]:
         config = self.config
         self.augmentation = config.augmentation
-        entries, self.notes = cleaned(read(config.path, config.label, config.split))
+        entries, self.notes = cleaned(read(config.path, config.labels, config.split))
         if not entries:
             raise UsageError(f"{config.path} has no sentences.")
         parts = by_split(entries, config.path) if entries[0].split is not None else drawn(entries, config.held_out)

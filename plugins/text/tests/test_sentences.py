@@ -70,7 +70,7 @@ def test_columns_are_sentences_pairs_and_hard_negatives(tmp_path: Path, kind: st
 def test_classes_and_splits_are_columns(tmp_path: Path) -> None:
     path = tmp_path / "labelled.csv"
     path.write_text("what,topic,part\nA,x,train\nB,y,train\nC,y,test\nD,z,novel\n")
-    splits, _ = sentences(path, label="topic", split="part")
+    splits, _ = sentences(path, labels="topic", split="part")
     assert {name: split.classes for name, split in splits.items()} == {
         "train": ("x", "y"),
         "test": ("x", "y"),

@@ -191,6 +191,16 @@ PLUGINS = (
         alone=True,
     ),
     Fault(
+        "an option that is a key of suites",
+        "method 'new' has the option 'label', which in a suite means something else",
+        plugin(
+            registers("register('new', 'a:b', Config)", "@dataclass(frozen=True)\nclass Config:\n    label: str = ''")
+        ),
+        LIST,
+        0,
+        alone=True,
+    ),
+    Fault(
         "a target that is none",
         "which is not 'package.module:attribute'",
         plugin(registers("register('new', 'a.b')")),
