@@ -55,6 +55,7 @@ LABELS = [str(method.get("label", method["use"])) for method in METHODS] + [
     "pretrained",
     "pictures",
     "episodes of pictures",
+    "texts",
 ]
 
 
@@ -77,6 +78,11 @@ def suite(folder: Path) -> Path:
             {
                 "method": {"use": "protonet", "label": "episodes of pictures", "ways": 3, "shots": 2, "queries": 2},
                 "dataset": streamed,
+            },
+            {
+                "method": {"use": "simclr", "label": "texts"},
+                "backbone": {"use": "words", "vocabulary": 300, "width": 8},
+                "dataset": {"use": "grammar", "triples": 24, "augmentation": {"view": "crop", "rate": 0.5}},
             },
         ],
         "budget": {"steps": 12, "batch_size": 16},
