@@ -104,9 +104,11 @@ def scaled(config, groups, budget):
 
 
 def test_two_devices_make_the_same_cell_and_its_scores(harness: Harness, tmp_path: Path) -> None:
-    """With an optimizer of a plugin's, whose option every device must know."""
+    """With an optimizer of a plugin's, whose option every device must know; with the gradient's norm held."""
     (tmp_path / "scaled.py").write_text(SCALED)
-    text = SUITE.replace("METHOD", "simclr").replace("devices: 2", "devices: 2, optimizer: {use: scaled, scale: 1}")
+    text = SUITE.replace("METHOD", "simclr").replace(
+        "devices: 2", "devices: 2, clip: 8, optimizer: {use: scaled, scale: 1}"
+    )
     text = text.replace(
         "knn: {k: 5}", "knn: {k: 5, curve: 3}\n  finetune: {epochs: 1, curve: 1}"
     )  # which trains a copy

@@ -44,6 +44,8 @@ def test_golden_ids() -> None:
         {"harness": "0.2.0"},
         {"budget": Budget(steps=31)},
         {"budget": Budget(steps=30, precision="bf16")},
+        {"budget": Budget(steps=30, schedule="linear")},
+        {"budget": Budget(steps=30, clip=1.0)},
         {"method": component("method", "classify", CentroidConfig(temperature=2.0))},
         {"method": component("method", "classify", CentroidConfig(), version="1.1")},
         {"method": component("method", "other", CentroidConfig())},
@@ -54,6 +56,13 @@ def test_golden_ids() -> None:
 )
 def test_what_decides_a_result_changes_the_id(change: dict[str, Any]) -> None:
     assert dataclasses.replace(CELL, **change).id != CELL.id
+
+
+def test_a_record_has_the_key_clip_only_where_it_is_set() -> None:
+    """A baseline and tables of records from before there was one say no difference."""
+    clipped = dataclasses.replace(CELL, budget=Budget(steps=30, clip=0.5))
+    assert "clip" not in CELL.described_budget
+    assert clipped.described_budget == {**CELL.described_budget, "clip": 0.5}
 
 
 def test_content_of_data_changes_the_id_and_its_path_does_not(tmp_path: Path) -> None:

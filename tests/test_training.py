@@ -51,10 +51,13 @@ BUDGETS = [
     Budget(steps=24, optimizer="adamw", lr=0.01, weight_decay=0.1),
     Budget(steps=24, optimizer="lars", lr=10.0, weight_decay=1e-6),
     Budget(steps=24, lr=0.1, precision="bf16"),
+    Budget(steps=24, lr=0.3, schedule="linear", warmup=0.2, clip=0.5),
 ]
 
 
-@pytest.mark.parametrize("budget", BUDGETS, ids=lambda budget: f"{budget.optimizer}-{budget.precision}")
+@pytest.mark.parametrize(
+    "budget", BUDGETS, ids=lambda budget: f"{budget.optimizer}-{budget.precision}-{budget.schedule}"
+)
 def test_learns_and_a_resumed_run_equals_an_uninterrupted_one(budget: Budget, tmp_path: Path) -> None:
     whole, source = fresh()
     logged = train_logged(whole, source, budget, tmp_path / "never")
@@ -127,6 +130,38 @@ def test_rates_rise_linearly_and_fall_as_a_cosine() -> None:
     assert rates[55] == pytest.approx(0.5)
     assert rates[99] == pytest.approx(0.5 * (1 + math.cos(math.pi * 89 / 90)))
     assert {rate_factor(step, 100, Budget(steps=100, schedule="constant")) for step in range(100)} == {1.0}
+
+
+def test_rates_fall_along_a_line_to_zero() -> None:
+    budget = Budget(steps=100, warmup=0.1, schedule="linear")
+    rates = [rate_factor(step, 100, budget) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 11 for step in range(10)])
+    assert rates[10:] == pytest.approx([(100 - step) / 90 for step in range(10, 100)])
+
+
+def test_clip_holds_the_norm_of_the_whole_gradient(tmp_path: Path) -> None:
+    """A step of plain SGD is as long as the rate times the gradient's norm."""
+
+    def step(clip: float | None) -> tuple[float, list[torch.Tensor]]:
+        method, source = fresh()
+        before = [weight.detach().clone() for weight in method.parameters()]
+        train(method, source, Budget(steps=1, lr=0.5, momentum=0.0, clip=clip), tmp_path / "never", lambda *_: None)
+        moved = [weight.detach() - old for weight, old in zip(method.parameters(), before, strict=True)]
+        return math.sqrt(sum(float(each.square().sum()) for each in moved)), moved
+
+    (length, free), (held, clipped), (loose, same) = step(None), step(0.05), step(1e3)
+    assert length > 2 * 0.5 * 0.05
+    assert held == pytest.approx(0.5 * 0.05, rel=1e-4)
+    assert loose == length
+    for one, other, third in zip(free, clipped, same, strict=True):
+        assert torch.equal(one, third)
+        torch.testing.assert_close(one * (held / length), other, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("clip", [0.0, -1.0])
+def test_a_norm_that_is_not_positive_is_refused(clip: float) -> None:
+    with pytest.raises(ValueError, match="clip must be positive"):
+        Budget(steps=1, clip=clip)
 
 
 def test_weight_decay_spares_biases_and_norms() -> None:

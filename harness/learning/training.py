@@ -106,6 +106,8 @@ def train(
             scalars = loss if isinstance(loss, dict) else {"loss": loss}
             stepping.zero_grad(set_to_none=True)
             scalars["loss"].backward()
+            if budget.clip is not None:  # of several ranks, the mean of their gradients: backward has taken it
+                torch.nn.utils.clip_grad_norm_(method.parameters(), budget.clip)
             stepping.step()
             method.after_step(step, steps)
             stepped()
@@ -149,13 +151,14 @@ def use_precision(precision: str) -> None:
 
 
 def rate_factor(step: int, steps: int, budget: Budget) -> float:
-    """Share of the peak rate at `step`: linear warm-up, then constant or half a cosine down to zero."""
+    """Share of the peak rate at `step`: linear warm-up, then constant, or to zero along a line or half a cosine."""
     warmup = budget.warmup * steps
     if step < warmup:
         return (step + 1) / (warmup + 1)
     if budget.schedule == "constant":
         return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+    gone = (step - warmup) / (steps - warmup)
+    return 1 - gone if budget.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * gone))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -20,8 +20,9 @@ class Budget:
     lr: float = option(0.05, "peak learning rate, not scaled by the batch size")
     momentum: float = option(0.9, "of optimizers that have one")
     weight_decay: float = option(0.0, "on weights with two or more dimensions; biases and norms are left out")
-    schedule: Literal["constant", "cosine"] = option("cosine", "of the learning rate, after warm-up")
+    schedule: Literal["constant", "cosine", "linear"] = option("cosine", "of the learning rate, after warm-up")
     warmup: float = option(0.0, "share of the steps in which the learning rate rises linearly")
+    clip: float | None = option(None, "greatest norm of the gradient of all weights together; longer ones are scaled")
     precision: Literal["fp32", "tf32", "bf16"] = option("fp32", "tf32: on a GPU, like fp32 elsewhere; bf16: autocast")
     compile: bool = option(
         False, "compile the loss with torch.compile: a minute at first, then often faster on a GPU", identity=False
@@ -37,6 +38,8 @@ class Budget:
             raise ValueError("batch_size must be at least 2")
         if self.lr <= 0:
             raise ValueError("lr must be positive")
+        if self.clip is not None and self.clip <= 0:
+            raise ValueError("clip must be positive; leave it out to clip nothing")
         if self.weight_decay < 0:
             raise ValueError("weight_decay must not be negative")
         if not 0 <= self.momentum < 1:
@@ -51,6 +54,12 @@ class Budget:
     @property
     def length(self) -> float:
         return self.steps if self.steps is not None else self.epochs or 0.0
+
+
+def said(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A budget's values as ids and records have them: `clip`, which is younger than these, only where it is set, so
+    that what was there before is still found."""
+    return {key: value for key, value in values.items() if key != "clip" or value is not None}
 
 
 def merge(*blocks: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from harness.base.version import FORMAT, own_version
 from harness.plugins.manager import bundled
 from harness.plugins.options import as_plain, identity_of
 from harness.plugins.registry import Spec
-from harness.suite.budget import Budget
+from harness.suite.budget import Budget, said
 from harness.suite.weights import Weights
 
 
@@ -113,7 +113,7 @@ class Cell:
     @cached_property
     def budget_identity(self) -> dict[str, Any]:
         """What of the budget decides the result, its optimizer included."""
-        return with_optimizer(identity_of(self.budget), self.optimizer, lambda optimizer: optimizer.identity)
+        return with_optimizer(said(identity_of(self.budget)), self.optimizer, lambda optimizer: optimizer.identity)
 
     @property
     def ancestors(self) -> list[Cell]:
@@ -127,7 +127,7 @@ class Cell:
     @property
     def described_budget(self) -> dict[str, Any]:
         """As a record has it."""
-        return with_optimizer(as_plain(self.budget), self.optimizer, Component.described)
+        return with_optimizer(said(as_plain(self.budget)), self.optimizer, Component.described)
 
     def as_json(self) -> dict[str, Any]:
         return {
