@@ -62,8 +62,7 @@ def build(cell: Cell, data: Data, start: Path | None = None) -> Built:
     if start is not None:
         take_over(backbone, start)
     layout = data.modality.adopt(backbone)
-    _fit_tokenizer(backbone, cell.backbone, data)
-    data = as_taken(backbone, replace(data, modality=data.modality.prepared_for(backbone)))
+    data = prepared_for(backbone, cell.backbone, data)
     torch.manual_seed(derive_seed(cell.seed, "method"))
     method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
     method.started_from = started
@@ -98,6 +97,12 @@ def _started(backbone: nn.Module, component: Component) -> dict[str, Any] | None
         return start_from(backbone, component.weights)
     except UsageError as error:
         raise PlacedError(f"{component.weights.where or component.where}: {component.label}: {error}") from error
+
+
+def prepared_for(backbone: nn.Module, component: Component, data: Data) -> Data:
+    """The data as a new backbone takes them that is made for them."""
+    _fit_tokenizer(backbone, component, data)
+    return as_taken(backbone, replace(data, modality=data.modality.prepared_for(backbone)))
 
 
 def _fit_tokenizer(backbone: nn.Module, component: Component, data: Data) -> None:

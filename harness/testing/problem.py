@@ -80,7 +80,7 @@ def _stripes(number: int, side: int, generator: torch.Generator) -> Split:
 def relabelled(data: Data) -> Data:
     """The same samples in the same order; the training labels belong to others of them."""
     train = data.train
-    moved = Split(train.samples, train.labels.flip(0), train.classes)
+    moved = Split(train.samples, train.labels.flip(0), train.classes, train.columns)
     return replace(data, splits={**data.splits, "train": moved})
 
 

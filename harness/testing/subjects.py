@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.base.checkpoint_interval import Interval
-from harness.learning.building import as_taken, build, load_data
+from harness.learning.building import build, load_data, prepared_for
 from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Episodes, Source, gather_episodes
 from harness.learning.data.episodes import draw_episodes
@@ -45,7 +45,7 @@ class MethodSubject:
             return gratings()
         data = load_data(self.dataset, torch.device("cpu"))
         network = self.backbone.spec.load()(self.backbone.config, data.modality.shape)
-        return as_taken(network, data)
+        return prepared_for(network, self.backbone, data)
 
     @cached_property
     def relabelled(self) -> Data:

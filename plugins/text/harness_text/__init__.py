@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness import Register, TextView, UsageError, hookimpl, option, per_file
+from harness_text.configs import SimCSEConfig, SupervisedConfig
 
 AUGMENTATION = "what differs from the default view, dropout: the same tokens twice"
 GRAMMAR = "1"  # which sentences are generated: a change here is a change of the data
@@ -203,4 +204,25 @@ def register_backbones(register: Register) -> None:
         modality="text",
         summary="Any encoder of Hugging Face's transformers, or a small BERT with random weights",
         paper="Devlin et al. 2019, arXiv:1810.04805",
+    )
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    recipe = {"optimizer": "adamw", "lr": 0.03, "schedule": "linear", "clip": 1.0}  # for what starts from nothing
+    register(
+        "simcse",
+        "harness_text.simcse:SimCSE",
+        SimCSEConfig,
+        summary="Finds a sentence passed twice, under two masks of dropout, among the sentences of the batch",
+        paper="Gao et al. 2021, arXiv:2104.08821",
+        budget=recipe,
+    )
+    register(
+        "simcse_supervised",
+        "harness_text.simcse:SupervisedSimCSE",
+        SupervisedConfig,
+        summary="Finds a sentence's pair among the second sentences and the hard negatives of the batch",
+        paper="Gao et al. 2021, arXiv:2104.08821",
+        budget=recipe,
     )
