@@ -57,7 +57,9 @@ What the component meets:
   of others only which one it is, which must be at chance; and one whose score of an image must not change when other
   images leave `test`, unless the metric's `protocol` says "transductive". What has the unit "sample" is of all images
   of a split. A metric by the jackknife may be off the mean of its pseudo-values by half its interval: the bias that the
-  jackknife finds is less than what chance explains. An interval without units has its value between its ends.
+  jackknife finds is less than what chance explains. An interval without units has its value between its ends. One
+  that needs more of a split than images and labels is given it: `check_evaluator("sts", columns=f)`, where `f(split)`
+  is a mapping of names to tensors.
 - An **optimizer** moves a kernel, matrices, biases and a norm, one of which has no gradient, in the two groups that the
   training loop makes: with a rate, with a thousandth of it, with gradients of zero, and from a checkpoint on.
 - An **executor** runs jobs that do nothing, on this machine, two at a time. One is killed.

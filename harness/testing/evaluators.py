@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from harness.base.errors import UsageError, UsageWarning
 from harness.learning.components import Estimate, Evaluator, Method, Metric, Shown, Trained
-from harness.learning.data.splits import Data
+from harness.learning.data.splits import Data, Split
 from harness.learning.training import seed_all
 from harness.store.records import PER_SAMPLE
 from harness.suite.cell import Component
@@ -37,12 +39,16 @@ RELABELLED = 6  # other labels of the test split that are tried: what is chosen 
 SAME = 0.98  # least share of images that score the same when others leave the test split: sums in another order round
 
 
-def check_evaluator(name: str, **options: Any) -> None:
-    """Let a registered evaluator with these options score encoders of which it is known what they know.
+Columns = Callable[[Split], Mapping[str, Tensor]]
+
+
+def check_evaluator(name: str, *, columns: Columns | None = None, **options: Any) -> None:
+    """Let a registered evaluator with these options score encoders of which it is known what they know. `columns`: what
+    each split has beside images and labels, for an evaluator that needs more.
 
     Raises ConformanceError with every check that failed.
     """
-    subject = EvaluatorSubject(component("evaluator", name, options))
+    subject = EvaluatorSubject(component("evaluator", name, options), columns)
     conform(f"evaluator '{name}'", subject, CHECKS, NEEDED)
 
 
@@ -51,13 +57,14 @@ class EvaluatorSubject:
     """A registered evaluator with its options."""
 
     component: Component
+    columns: Columns | None = None
 
     def make(self) -> Evaluator:
         made: Evaluator = self.component.spec.load()(self.component.config)
         return made
 
     def encoder(self, alike: int = 1) -> Trained:
-        data = bright()
+        data = self.with_columns(bright())
         return Trained(Known(data, alike).eval(), data)
 
     def metrics(self, alike: int = 1) -> dict[str, Metric]:
@@ -65,7 +72,16 @@ class EvaluatorSubject:
 
     def accuracy(self, method: Method, data: Data) -> Metric | None:
         """Of another encoder; None from an evaluator that gives none."""
-        return self.make().evaluate(Trained(method.eval(), data)).get("accuracy")
+        return self.make().evaluate(Trained(method.eval(), self.with_columns(data))).get("accuracy")
+
+    def with_columns(self, data: Data) -> Data:
+        if self.columns is None:
+            return data
+        splits = {
+            name: Split(each.samples, each.labels, each.classes, self.columns(each))
+            for name, each in data.splits.items()
+        }
+        return replace(data, splits=splits)
 
 
 def it_scores_an_encoder(subject: EvaluatorSubject) -> None:
@@ -275,7 +291,7 @@ def global_generators_are_left_alone(subject: EvaluatorSubject) -> None:
 def it_runs_on_a_gpu(subject: EvaluatorSubject) -> None:
     """The same with method and data on a GPU, where there is one."""
     for device in devices.accelerators():
-        data = bright()
+        data = subject.with_columns(bright())
         there = Data.of(data.splits, data.modality, device)
         with devices.runs_on(device):
             subject.make().evaluate(Trained(Known(there, 1).to(device).eval(), there))

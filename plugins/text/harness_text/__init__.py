@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness import Register, TextView, UsageError, hookimpl, option, per_file
-from harness_text.configs import SimCSEConfig, SupervisedConfig
+from harness_text.configs import PairsConfig, SimCSEConfig, SimilarityConfig, SupervisedConfig
 
 AUGMENTATION = "what differs from the default view, dropout: the same tokens twice"
 GRAMMAR = "1"  # which sentences are generated: a change here is a change of the data
@@ -225,4 +225,29 @@ def register_methods(register: Register) -> None:
         summary="Finds a sentence's pair among the second sentences and the hard negatives of the batch",
         paper="Gao et al. 2021, arXiv:2104.08821",
         budget=recipe,
+    )
+
+
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    register(
+        "sts",
+        "harness_text.sts:STS",
+        SimilarityConfig,
+        summary="Rank correlation of the cosine of two sentences with how alike people find them",
+        paper="Cer et al. 2017, arXiv:1708.00055; Gao et al. 2021, arXiv:2104.08821",
+    )
+    register(
+        "pair_retrieval",
+        "harness_text.same_meaning:PairRetrieval",
+        PairsConfig,
+        summary="How far in front a sentence's pair is among the second sentences of all pairs, by cosine",
+        paper="Manning et al. 2008, Introduction to Information Retrieval",
+    )
+    register(
+        "pair_uniformity",
+        "harness_text.same_meaning:PairUniformity",
+        PairsConfig,
+        summary="How close two sentences of the same meaning lie on the sphere, and how evenly all cover it",
+        paper="Wang and Isola 2020, arXiv:2005.10242",
     )
