@@ -16,8 +16,8 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from harness import Augmentation, Data, Method, Split
-from harness.learning.collectives import _Gather, mean_of_ranks, rank, ranks
+from harness import Augmentation, Data, Method, Split, Text
+from harness.learning.collectives import _Gather, gather, mean_of_ranks, rank, ranks
 from harness.learning.data.batches import Source
 from harness.learning.ddp import data_parallel
 from harness.plugins.registry import registry
@@ -32,14 +32,28 @@ Learned = dict[str, Tensor]
 class Case:
     method: str
     options: dict[str, Any] = field(default_factory=dict)
+    texts: bool = False  # whether it learns sentences instead of pictures
     broken: str = ""  # what is taken away, to see that the comparison finds it
 
     @property
     def name(self) -> str:
-        return " ".join([self.method, *(f"{key}={value}" for key, value in self.options.items()), self.broken]).strip()
+        said = [
+            self.method,
+            "on texts" if self.texts else "",
+            *(f"{key}={value}" for key, value in self.options.items()),
+        ]
+        return " ".join(filter(None, [*said, self.broken]))
 
 
 EPISODES = {"ways": 4, "queries": 2, "tasks": 4}
+ON_TEXTS: dict[str, dict[str, Any]] = {
+    "simclr": {},
+    "moco": {"queue_size": 24, "bn_splits": 4},
+    "moco_v3": {"hidden_dim": 16, "projection_dim": 8},
+    "simsiam": {"projection_dim": 8, "hidden_dim": 4},
+    "protonet": {"ways": 6, "shots": 2, "queries": 3},
+    "maml": EPISODES,
+}
 CASES = [
     Case("simclr", {"temperature": 0.2}),
     Case("moco", {"queue_size": 24, "bn_splits": 4}),
@@ -51,12 +65,16 @@ CASES = [
     *(Case("maml", {**EPISODES, "engine": engine}) for engine in ("learn2learn", "functional", "vmap")),
     Case("maml", {**EPISODES, "batch_norm": "transductive", "first_order": True}),
     Case("anil", EPISODES),
+    Case("simcse", {"view": "crop", "rate": 0.3}, texts=True),
+    Case("simcse_supervised", {"negative_weight": 2.0}, texts=True),
+    *(Case(name, options, texts=True) for name, options in ON_TEXTS.items()),
 ]
 BROKEN = [
-    Case("simclr", {"temperature": 0.2}, "gradients stay on their rank"),
-    Case("simclr", {"temperature": 0.2}, "negatives of the own rank only"),
-    Case("supervised", {}, "batch norm of the own rank only"),
-    Case("moco", {"queue_size": 24, "bn_splits": 4}, "each rank shuffles for itself"),
+    Case("simclr", {"temperature": 0.2}, broken="gradients stay on their rank"),
+    Case("simclr", {"temperature": 0.2}, broken="negatives of the own rank only"),
+    Case("simcse_supervised", {}, texts=True, broken="all of one rank before the other's"),
+    Case("supervised", {}, broken="batch norm of the own rank only"),
+    Case("moco", {"queue_size": 24, "bn_splits": 4}, broken="each rank shuffles for itself"),
 ]
 
 
@@ -72,7 +90,7 @@ def _learned(case: Case, rank: int) -> Learned:
     method.check_devices(2, BATCH)
     batches = method.batches
     assert batches is not None
-    source = Source(data(), BATCH, 1, rank, ranks())
+    source = Source(data_of(case), BATCH, 1, rank, ranks())
     loss_of: Callable[[Any], Any] = method.loss
     if ranks() > 1:
         parallel = data_parallel if "batch norm" not in case.broken else _without_synchronised_norms
@@ -108,11 +126,33 @@ def data() -> Data:
     return image_data({"train": train}, Augmentation(flip=0.5, crop=(0.5, 1.0), jitter=0.4))
 
 
+def texts() -> Data:
+    """12 classes of 8 noisy sentences each, of 3 to 9 tokens: the longest of a part need not be that of the batch."""
+    generator = torch.Generator().manual_seed(3)
+    words = torch.randint(2, 40, (12, 1, 9), generator=generator).expand(-1, 8, -1).flatten(0, 1)
+    other = torch.randint(2, 40, words.shape, generator=generator)
+    tokens = torch.where(torch.rand(words.shape, generator=generator) < 0.3, other, words)
+    lengths = torch.randint(3, 10, (96, 1), generator=generator)
+    number = torch.arange(96)
+    columns = {
+        "pair": torch.where(number % 3 == 0, number + 1, -1),
+        "negative": torch.where(number % 6 == 0, number + 2, -1),
+    }
+    labels = torch.arange(12).repeat_interleave(8)
+    train = Split(tokens.masked_fill(torch.arange(9) >= lengths, 0), labels, tuple("abcdefghijkl"), columns)
+    return Data.of({"train": train}, Text(pad=0), torch.device("cpu"))
+
+
+def data_of(case: Case) -> Data:
+    return texts() if case.texts else data()
+
+
 def _method(case: Case) -> Method:
-    known = registry()
-    conv4, spec = known.get("backbone", "conv4"), known.get("method", case.method)
-    backbone = conv4.load()(conv4.config(width=4), (3, 16, 16))
-    return cast(Method, spec.load()(backbone, spec.config(**case.options), data()))
+    known, own = registry(), data_of(case)
+    small = {"width": 8, "vocabulary": 40, "dropout": 0.0} if case.texts else {"width": 4}
+    spec, backbone = known.get("method", case.method), known.get("backbone", "words" if case.texts else "conv4")
+    network = backbone.load()(backbone.config(**small), own.modality.shape)
+    return cast(Method, spec.load()(network, spec.config(**case.options), own))
 
 
 def _double(batch: Any) -> Any:
@@ -134,6 +174,10 @@ def _without(what: str) -> Iterator[None]:
             _Gather, "backward", staticmethod(lambda _, *slopes: slopes[rank()])
         ),
         "negatives of the own rank only": mock.patch("harness_simclr.method.gather", own),
+        "all of one rank before the other's": mock.patch(
+            "harness_text.simcse.gather",
+            lambda part, dim=0: gather(part.flatten(0, 1)).unflatten(0, (len(part), -1)) if dim else gather(part),
+        ),
         "each rank shuffles for itself": mock.patch("harness_moco.method.same_on_all", own),
     }
     if what not in patches:

@@ -8,8 +8,9 @@ from typing import ClassVar, cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from harness import Backbone, Data, Method, UsageError, Views, gather, own_part, same_on_all
+from harness import Backbone, Data, Method, Text, UsageError, Views, gather, own_part, ranks, same_on_all
 from harness_moco import MoCoConfig
 from harness_moco.momentum import follow, frozen_copy, split_norms
 
@@ -32,6 +33,8 @@ class MoCo(Method):
                 "each would meet its own keys as negatives."
             )
         self.batches = Views(2, config.augment)
+        self.normed = any(isinstance(module, _BatchNorm) for module in backbone.modules())
+        self.of_texts = isinstance(data.modality, Text)
         if config.bn_splits > 1:
             split_norms(backbone, config.bn_splits)
         features = cast(Backbone, backbone).feature_dim
@@ -43,6 +46,11 @@ class MoCo(Method):
         self.newest_keys = torch.empty(0, config.projection_dim)  # of the last batch, on their way to the queue
 
     def check_devices(self, devices: int, batch_size: int) -> None:
+        if self.normed and self.of_texts:
+            raise UsageError(
+                "moco shuffles texts over the devices, as the backbone has batch norm, but those of each are as long "
+                "as its own longest: leave 'devices' out of the budget, or take a backbone without batch norm."
+            )
         splits = self.config.bn_splits
         if splits > 1 and (splits % devices or batch_size % splits or batch_size < 2 * splits):
             raise UsageError(
@@ -60,6 +68,8 @@ class MoCo(Method):
     def keys(self, images: Tensor) -> Tensor:
         """Keys (N, D) of length 1, on several devices those of all. Shuffled (section 3.3), over the devices as well,
         lest a query and its key share batch-norm statistics."""
+        if ranks() > 1 and not self.normed:  # nothing to share; and texts of one device may be longer than the other's
+            return gather(F.normalize(self.key_network(images).float(), dim=1))
         images = gather(images)
         order = same_on_all(torch.randperm(len(images), device=images.device))
         keys = F.normalize(self.key_network(images[own_part(order)]).float(), dim=1)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from harness import Data, UsageError
+from harness import Data, Split, Text, UsageError
 from harness.learning.data.batches import Source
 
 VIEWS = (2, 12, 1, 14, 14)
@@ -259,3 +259,21 @@ def test_split_norms_are_saved_under_the_names_of_plain_ones() -> None:
     del state["1.bias"]
     with pytest.raises(RuntimeError, match=r"Missing key.*1\.norm\.bias"):
         split.load_state_dict(state)
+
+
+def test_texts_are_not_shuffled_over_devices(moco: MoCo) -> None:
+    """Those of each device are as long as its own longest. Without batch norm there is no need to."""
+
+    class Words(nn.Module):
+        feature_dim = 4
+
+        def __init__(self, *layers: nn.Module) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(layers)
+
+    data = Data.of({"train": Split(torch.ones(40, 3, dtype=torch.int64))}, Text(), torch.device("cpu"))
+    config = MoCoConfig(queue_size=32, bn_splits=1)
+    with pytest.raises(UsageError, match="moco shuffles texts over the devices"):
+        MoCo(Words(nn.BatchNorm1d(4)), config, data).check_devices(2, 12)
+    MoCo(Words(nn.LayerNorm(4)), config, data).check_devices(2, 12)
+    moco.check_devices(2, 12)
