@@ -37,8 +37,14 @@ SMALL = {
 }
 ENGINES = ("learn2learn", "functional", "vmap")
 OPTIMIZERS = ("sgd", "adam", "adamw", "lars")
+ON_TEXTS = ("simcse", "simcse_supervised")
+TEXTS: list[dict[str, Any]] = [  # under dropout, for which the step's random state counts
+    {"use": "simcse", "label": "simcse", "view": "crop"},
+    {"use": "simcse_supervised", "label": "simcse_supervised"},
+    {"use": "moco", "label": "moco on texts", "queue_size": 40, "projection_dim": 16},
+]
 METHODS: list[dict[str, Any]] = [
-    *({"use": name, **SMALL.get(name, {})} for name in BUNDLED if name != "pretrained"),
+    *({"use": name, **SMALL.get(name, {})} for name in BUNDLED if name not in ("pretrained", *ON_TEXTS)),
     *(  # an engine does not decide a cell's id: something else must
         {"use": "maml", "label": f"maml {engine}", "engine": engine, "tasks": 2, "queries": 3 + number}
         for number, engine in enumerate(ENGINES)
@@ -55,7 +61,7 @@ LABELS = [str(method.get("label", method["use"])) for method in METHODS] + [
     "pretrained",
     "pictures",
     "episodes of pictures",
-    "texts",
+    *(str(method["label"]) for method in TEXTS),
 ]
 
 
@@ -79,11 +85,14 @@ def suite(folder: Path) -> Path:
                 "method": {"use": "protonet", "label": "episodes of pictures", "ways": 3, "shots": 2, "queries": 2},
                 "dataset": streamed,
             },
-            {
-                "method": {"use": "simclr", "label": "texts"},
-                "backbone": {"use": "words", "vocabulary": 300, "width": 8},
-                "dataset": {"use": "grammar", "triples": 24, "augmentation": {"view": "crop", "rate": 0.5}},
-            },
+            *(
+                {
+                    "method": method,
+                    "backbone": {"use": "words", "width": 8, "vocabulary": 300},
+                    "dataset": {"use": "grammar", "triples": 48},
+                }
+                for method in TEXTS
+            ),
         ],
         "budget": {"steps": 12, "batch_size": 16},
         "evaluators": {
