@@ -12,12 +12,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad, grad_and_value, vmap
 
-from harness import Classifier, EpisodeBatch
+from harness import Classifier, EpisodeBatch, UsageError
 from harness_maml.norm import channels_last, use_task_statistics
 from harness_maml.threads import in_threads
 
 Weights = dict[str, Tensor]
 Gradient = Callable[[Callable[[Weights], Tensor], Weights], Weights]
+
+
+def require_vmap(network: nn.Module, inputs: Tensor) -> None:
+    """Raises UsageError for a network that vmap cannot take, such as one whose way depends on what is in `inputs`
+    (N, ...)."""
+    with torch.no_grad():
+        try:
+            vmap(copy.deepcopy(network).eval())(inputs[:, None])
+        except RuntimeError as error:
+            raise UsageError(
+                f"maml's engine vmap cannot take the backbone {type(network).__name__}: set engine to functional or "
+                "learn2learn."
+            ) from error
 
 
 class InnerLoop:

@@ -24,6 +24,8 @@ class MAML(MetaLearner):
     def __init__(self, backbone: nn.Module, config: MAMLConfig, data: Data) -> None:
         super().__init__(backbone, config, data)
         require_plain_norms(backbone)
+        if config.engine == "vmap" and isinstance(data.train.samples, Tensor):
+            functional.require_vmap(backbone, data.inputs(data.train.samples[:2]).cpu())
         self.transductive = config.batch_norm == "transductive"
         self.inner_loop = lru_cache(maxsize=4)(self._inner_loop)
 

@@ -396,3 +396,18 @@ def test_compiling_is_refused_with_the_place_in_the_suite(name: str) -> None:
     cell = Cell("s", method, backbone, dataset, 0, Budget(steps=1, compile=True), harness="0")
     with pytest.raises(UsageError, match=rf"suite.yaml:3: {name} cannot be compiled"):
         check_cell(cell, [], DATA, {})
+
+
+class Choosing(nn.Module):
+    """Looks at its inputs to choose its way, as transformers do of what is padding."""
+
+    feature_dim = 1
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean((1, 2, 3))[:, None] if (images > 0).any() else images.sum((1, 2, 3))[:, None]
+
+
+def test_a_network_that_vmap_cannot_take_is_refused_before_it_trains(gratings: Data) -> None:
+    with pytest.raises(UsageError, match="engine vmap cannot take the backbone Choosing: set engine to functional"):
+        MAML(Choosing(), MAMLConfig(engine="vmap"), gratings)
+    MAML(Choosing(), MAMLConfig(engine="functional"), gratings)

@@ -19,7 +19,10 @@ class Uniformity(Evaluator):
         if len(data.split(self.config.split)) < 2:
             raise UsageError(f"the split '{self.config.split}' has one sample: there is no pair.")
         if not data.modality.augmented(self.config.augment).augments:
-            raise UsageError("the data set recommends no augmentation, and two equal views say nothing: set 'augment'.")
+            raise UsageError(
+                "the data set recommends no augmentation, and two equal views say nothing: set 'augment', or for texts "
+                "the data set's 'augmentation'."
+            )
 
     @torch.no_grad()
     def evaluate(self, trained: Trained) -> dict[str, Metric]:

@@ -11,15 +11,17 @@ from tests.faults.meeting import Fault
 HEADER = "task\tsplit\tsubset\tscore\tsentence1\tsentence2\n"
 
 
-def texts(dataset: str, backbone: str = "words", **files: str | bytes) -> Callable[[Path], None]:
+def texts(
+    dataset: str, backbone: str = "words", method: str = "simclr", evaluator: str = "knn", **files: str | bytes
+) -> Callable[[Path], None]:
     """A suite beside the files; in a name, "_" is the dot."""
 
     def make(folder: Path) -> None:
         for name, content in files.items():
             (folder / name.replace("_", ".")).write_bytes(content if isinstance(content, bytes) else content.encode())
         (folder / "suite.yaml").write_text(
-            f"name: texts\nmatrix:\n  method: [simclr]\n  backbone: [{{use: {backbone}}}]\n"
-            f"  dataset: [{{use: {dataset}}}]\nbudget: {{steps: 2, batch_size: 4}}\nevaluators:\n  knn: {{}}\n"
+            f"name: texts\nmatrix:\n  method: [{{use: {method}}}]\n  backbone: [{{use: {backbone}}}]\n"
+            f"  dataset: [{{use: {dataset}}}]\nbudget: {{steps: 2, batch_size: 4}}\nevaluators:\n  {evaluator}: {{}}\n"
         )
 
     return make
@@ -76,6 +78,40 @@ TEXTS = (
         "vectors of words of two widths",
         "a.txt:2: this line has 1 numbers, and not 2",
         texts("grammar, triples: 24", "static, vectors: a.txt", a_txt="cat 1 2\ndog 1\n"),
+        RUN,
+    ),
+    Fault(
+        "pairs for a method, of which a data set has none",
+        "the split 'train' has no pairs: this takes a column 'pair'",
+        texts("sentences, path: a.txt", method="simcse_supervised", a_txt="one\ntwo\nthree\nfour\nfive\nsix\n"),
+        RUN,
+    ),
+    Fault(
+        "more pairs in a batch than there are",
+        "batch_size is 4, but the split 'train' has only 2 pairs",
+        texts("sentences, path: a.csv, held_out: 0", method="simcse_supervised", a_csv="a,b\n1,2\n3,4\n"),
+        RUN,
+    ),
+    Fault(
+        "scores of pairs that a data set does not have",
+        "no split but 'train' has scored pairs",
+        texts("sentences, path: a.txt", evaluator="sts", a_txt="one\ntwo\nthree\nfour\nfive\nsix\n"),
+        RUN,
+    ),
+    Fault(
+        "pairs for an evaluator, of which a data set has none",
+        "the split 'test' does not have two pairs",
+        texts("sentences, path: a.txt", evaluator="pair_retrieval", a_txt="one\ntwo\nthree\nfour\nfive\nsix\n"),
+        RUN,
+    ),
+    Fault(
+        "the augmentation of pictures for texts",
+        "Augmentation is not for text: leave 'augment' out",
+        texts(
+            "sentences, path: a.txt",
+            method="simclr, augment: {flip: 0.5}",
+            a_txt="one\ntwo\nthree\nfour\nfive\nsix\n",
+        ),
         RUN,
     ),
 )
