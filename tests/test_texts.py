@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import Augmentation, Data, Draw, Split, Text, TextView, UsageError, Views
+from harness import Augmentation, Data, Draw, Split, Text, TextView, Trained, UsageError, Views
 from harness.learning.data.batches import Source
 
 PAD, FIRST, LAST = 1, 0, 2  # as RoBERTa has them
@@ -90,6 +90,27 @@ def test_batches_are_as_long_as_their_longest_text() -> None:
     assert text("dropout").inputs(samples[None, 1:4]).shape == (1, 3, 4)  # of an episode
     assert text("dropout").inputs(samples[2:3]).tolist() == [[PAD]]  # of no token at all
     assert replace(text("dropout"), pad=None).inputs(samples) is samples
+
+
+class Lengths(nn.Module):
+    """Features are the sum of the tokens that are no padding; how long the batches were is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def encode(self, batch: Tensor) -> Tensor:
+        self.seen.append(batch.shape[1])
+        return (batch * (batch != PAD)).sum(1, keepdim=True)
+
+
+def test_texts_are_encoded_with_those_of_their_length_and_features_are_in_the_order_of_the_split() -> None:
+    samples = tokens(special=False)
+    data = Data({"train": Split(samples)}, text("dropout"), torch.device("cpu"))
+    method: Any = Lengths()
+    features = Trained(method, data)._encode(samples, most=2)
+    assert method.seen == [1, 4, 12]
+    assert features[:, 0].tolist() == (samples * (samples != PAD)).sum(1).tolist()
 
 
 def test_two_ranks_make_the_views_of_one() -> None:

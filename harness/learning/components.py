@@ -243,9 +243,13 @@ class Trained:
     @torch.no_grad()
     def _encode(self, samples: Samples, most: int = CHUNK) -> Tensor:
         self.method.eval()
-        parts = picked(samples, torch.arange(len(samples)).split(min(most, self._fitting(samples))))
+        order = self.data.modality.order(samples)
+        places = torch.arange(len(samples)) if order is None else order.cpu()
+        parts = picked(samples, places.split(min(most, self._fitting(samples))))
         batches = (self.data.inputs(part) for part in parts)
         features = torch.cat([self.method.encode(batch).float() for batch in batches])
+        if order is not None:
+            features = torch.empty_like(features).index_copy_(0, places.to(features.device), features)
         if not features.isfinite().all():
             raise FloatingPointError("the encoder's features are not finite")  # argmax would score them as chance
         return features

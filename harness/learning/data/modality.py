@@ -74,6 +74,10 @@ class Modality:
             return [self.view(given, draw) for _ in range(number)]
         return [self.view_of_parts(part, draw) for part in samples.parts(index, shown).unbind(1)]
 
+    def order(self, samples: Samples) -> Tensor | None:  # noqa: ARG002 (for modalities whose samples differ in size)
+        """In which order samples are encoded fastest, int64 (N,): those of one size after each other. None: any."""
+        return None
+
     @property
     def augments(self) -> bool:
         """Whether two views of a sample differ."""

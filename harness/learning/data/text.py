@@ -59,6 +59,12 @@ class Text(Modality):
         used = (samples != self.pad).flatten(0, -2).any(0).nonzero()
         return samples[..., : int(used[-1]) + 1 if len(used) else 1]
 
+    def order(self, samples: Samples) -> Tensor | None:
+        """By length: a batch of texts is as long as the longest."""
+        if self.pad is None or not isinstance(samples, Tensor):
+            return None
+        return (samples != self.pad).sum(1).argsort(stable=True)
+
     def view(self, samples: Tensor, draw: Draw) -> Tensor:
         """int64 (N, L) -> as long as `inputs` of the same samples, so that two views can be stacked.
 
