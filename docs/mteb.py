@@ -20,7 +20,7 @@ PUBLISHED = {  # by task: its name there, and the number
     "sts15": ("STS15", 85.39),
     "sts16": ("STS16", 78.99),
     "stsb-test": ("STSBenchmark", 82.03),
-    "sickr-test": ("SICK-R", 77.58),
+    "sickr": ("SICK-R", 77.58),
 }
 SUITE = """\
 name: mteb
