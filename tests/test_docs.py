@@ -67,7 +67,9 @@ def test_the_readmes_suites_are_valid(tmp_path: Path) -> None:
 )
 def test_the_bundled_suites_are_valid(file: Path, tmp_path: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    for needed in re.findall(r"path: ([^\s,}]+)", text):  # the user's own data: anything may stand in for it here
+    for needed in {
+        *re.findall(r"(?:path|train): ([^\s,}]+)", text)
+    }:  # the user's own data: anything may stand in for it here
         (tmp_path / Path(needed).name).write_bytes(b"content")
         text = text.replace(needed, Path(needed).name)
     (tmp_path / file.name).write_text(text)
