@@ -28,7 +28,9 @@ STILL = replace(SOURCE.data, modality=replace(IMAGES_OF, augmentation=Augmentati
 
 
 @pytest.mark.parametrize(
-    "batches", [Views(2), Labelled(), Episodes(4, 1, 2, 3)], ids=lambda batches: type(batches).__name__
+    "batches",
+    [Views(2), Views(3, plain=1), Labelled(), Episodes(4, 1, 2, 3)],
+    ids=lambda batches: type(batches).__name__,
 )
 def test_a_batch_depends_on_seed_and_step_alone(batches: Views | Labelled | Episodes) -> None:
     def flat(seed: int, step: int) -> torch.Tensor:
@@ -53,11 +55,12 @@ EVERYTHING = Augmentation(
     "batches",
     [
         Views(2, EVERYTHING),
+        Views(3, EVERYTHING, plain=1),
         Labelled(EVERYTHING),
         Episodes(4, 1, 2, tasks=8),
         Episodes(4, 2, 3, divided="classes"),
     ],
-    ids=["views", "labelled", "tasks", "classes"],
+    ids=["views", "plain", "labelled", "tasks", "classes"],
 )
 def test_the_parts_of_several_ranks_are_the_batch_of_one(batches: Views | Labelled | Episodes, ranks: int) -> None:
     def parts(drawn: Any) -> list[torch.Tensor]:
@@ -117,6 +120,23 @@ def test_views_are_of_one_image_and_differ() -> None:
     one, two = Views(2).draw(SOURCE, 0)
     assert not torch.equal(one, two)
     assert plain.draw(SOURCE, 0).shape == (2, 16, 3, 8, 8)
+
+
+def test_the_first_views_may_be_the_samples_themselves_and_the_others_stay_what_they_are() -> None:
+    for step in (0, 7):
+        random = Views(2, EVERYTHING).draw(SOURCE, step)
+        itself = SOURCE.data.inputs(cast(torch.Tensor, SOURCE.data.train.samples)[SOURCE.indices(step)])
+        for plain in (1, 2):
+            views = Views(2 + plain, EVERYTHING, plain=plain).draw(SOURCE, step)
+            assert all(torch.equal(view, itself) for view in views[:plain])
+            assert torch.equal(views[plain:], random)
+    assert torch.equal(Views(1, EVERYTHING, plain=1).draw(SOURCE, 0)[0], SOURCE.data.inputs(SOURCE.samples(0)))
+
+
+@pytest.mark.parametrize("plain", [-1, 3])
+def test_there_are_no_more_plain_views_than_views(plain: int) -> None:
+    with pytest.raises(ValueError, match="plain must be between 0 and the number of views, 2, not"):
+        Views(2, plain=plain)
 
 
 def test_a_methods_augmentation_wins_over_the_data_sets() -> None:

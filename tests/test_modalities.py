@@ -148,7 +148,7 @@ def test_it_resumes_bit_for_bit(sounds: ModuleType, tones: Data, tmp_path: Path)
     assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("batches", [Views(2), Labelled()], ids=["views", "labelled"])
+@pytest.mark.parametrize("batches", [Views(2), Views(2, plain=1), Labelled()], ids=["views", "plain", "labelled"])
 def test_it_streams(batches: Views | Labelled, tones: Data) -> None:
     samples = cast(Tensor, tones.train.samples)
     read = Streamed(lambda place: samples[place].numpy(), tuple(samples.shape), dtype=torch.int16)
@@ -176,6 +176,15 @@ def vectors(corruption: float = 0.6) -> tuple[Data, Tensor]:
     samples = torch.randn(500, 6, generator=generator) * torch.tensor([1, 2, 3, 4, 5, 0]) + 7
     split = Split(samples, torch.arange(500) % 3, "abc")
     return Data.of({"train": split}, Vectors.of(samples, corruption), CPU), samples
+
+
+def test_a_plain_view_of_vectors_has_no_value_of_others_and_the_random_ones_stay() -> None:
+    data, samples = vectors()
+    source = Source(data, 32, 0)
+    views = Views(3, plain=1).draw(source, 2)
+    assert torch.equal(views[0], data.inputs(samples[source.indices(2)]))
+    assert torch.equal(views[1:], Views(2).draw(source, 2))
+    assert not torch.equal(views[0], views[1])
 
 
 def test_vectors_are_standardised_and_a_constant_column_stays_finite() -> None:

@@ -77,7 +77,9 @@ def test_other_indices_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "batches", [Views(2), Labelled(), Episodes(4, 1, 2, 3)], ids=lambda batches: type(batches).__name__
+    "batches",
+    [Views(2), Views(3, plain=1), Labelled(), Episodes(4, 1, 2, 3)],
+    ids=lambda batches: type(batches).__name__,
 )
 def test_batches_are_the_same_in_any_order(batches: Views | Labelled | Episodes) -> None:
     plain, read = (Source(data_of(images), 16, seed=5) for images in (IMAGES, streamed()))
@@ -90,12 +92,13 @@ def test_batches_are_the_same_in_any_order(batches: Views | Labelled | Episodes)
             assert torch.equal(one, other)
 
 
-def test_every_image_is_read_once_while_steps_follow_each_other() -> None:
+@pytest.mark.parametrize("views", [Views(1), Views(2, plain=1)], ids=["random", "plain"])
+def test_every_image_is_read_once_while_steps_follow_each_other(views: Views) -> None:
     read = Counting()
     data = data_of(IMAGES)
     source = Source(replace(data, splits={"train": Split(streamed(read), LABELS, tuple("abcdef"))}), 15, 0)
     for step in range(12):
-        Views(1).draw(source, step)
+        views.draw(source, step)
     images = source.data.train.samples
     assert isinstance(images, Streamed)
     assert len(images._pending) == AHEAD

@@ -124,6 +124,16 @@ def test_two_ranks_make_the_views_of_one() -> None:
         assert (own[..., width:] == PAD).all()
 
 
+@pytest.mark.parametrize("view", ["dropout", "crop", "delete"])
+def test_a_plain_view_of_texts_is_whole_and_as_long_as_the_random_ones(view: str) -> None:
+    data = Data.of({"train": Split(tokens(special=True))}, text(view), torch.device("cpu"))
+    source = Source(data, 3, 0)
+    views = Views(3, plain=1).draw(source, 1)
+    assert torch.equal(views[0], data.inputs(source.samples(1)))
+    assert torch.equal(views[1:], Views(2).draw(source, 1))
+    assert torch.equal(views[0], views[1]) == (view == "dropout")
+
+
 def test_a_method_changes_what_the_data_set_recommends() -> None:
     recommended = text("crop", 0.2)
     changed = recommended.augmented(TextView(view="delete"))

@@ -61,10 +61,11 @@ class Source:
         read_ahead(samples, (self.indices(each, where) for each in _from(step)))
         return at(samples, self.indices(step, where))
 
-    def views(self, step: int, number: int, changes: Any) -> list[Tensor]:
-        """`number` random views of each of the samples at `indices`, as a network sees them: (N, ...) each.
+    def views(self, step: int, number: int, changes: Any, plain: int = 0) -> list[Tensor]:
+        """The samples at `indices` as they are, `plain` times, then `number` random views of each, as a network sees
+        them: (N, ...) each. The random views are the same whatever `plain` is.
 
-        Streamed samples may be read in parts, one for each view: the modality says which.
+        Streamed samples may be read in parts, one for each random view: the modality says which.
         """
         modality, samples = self.data.modality.augmented(changes), self.data.train.samples
         where, own = on(samples), self.own(self.batch_size)
@@ -77,10 +78,13 @@ class Source:
 
         if isinstance(samples, Streamed):
             for each in _from(step):
-                samples.prefetch(self.indices(each, where), shown(each))
+                parts = shown(each)
+                samples.prefetch(self.indices(each, where), parts)
+                if plain and parts is not None:
+                    samples.prefetch(self.indices(each, where))
         # one draw for all views: each goes on where the last one ended
         draw = Draw(self.batch_size, self.generator("views", step), own)
-        return modality.views(samples, self.indices(step, where), draw, number, shown(step))
+        return modality.views(samples, self.indices(step, where), draw, number, shown(step), plain)
 
 
 @runtime_checkable
@@ -141,13 +145,20 @@ class EpisodeBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Views:
-    """`number` random views of each sample of a batch, as a network sees them: (number, N, ...). No label is in it.
+    """`number` views of each sample of a batch, as a network sees them: (number, N, ...). No label is in it.
 
     augmentation: changes to how the data set's views are made, such as `harness.Augmentation`; none by default.
+    plain: so many views, the first ones, are the samples as they are; the others are random, and the same whatever
+    `plain` is: those of Views(3, plain=1) are those of Views(2).
     """
 
     number: int = 2
     augmentation: Any = None
+    plain: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.plain <= self.number:
+            raise ValueError(f"plain must be between 0 and the number of views, {self.number}, not {self.plain}")
 
     def check(self, source: Source) -> None:
         _require_batch(source)
@@ -160,7 +171,7 @@ class Views:
         return source.steps_per_epoch
 
     def draw(self, source: Source, step: int) -> Tensor:
-        return torch.stack(source.views(step, self.number, self.augmentation))
+        return torch.stack(source.views(step, self.number - self.plain, self.augmentation, self.plain))
 
 
 @dataclass(frozen=True)

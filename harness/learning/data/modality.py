@@ -66,13 +66,21 @@ class Modality:
         return torch.stack(known, 1) if known else None
 
     def views(
-        self, samples: Samples, index: Tensor, draw: Draw, number: int = 1, shown: Tensor | None = None
+        self,
+        samples: Samples,
+        index: Tensor,
+        draw: Draw,
+        number: int = 1,
+        shown: Tensor | None = None,
+        plain: int = 0,
     ) -> list[Tensor]:
-        """`number` random views of each of the samples at `index` (N,): of the parts that are `shown`, if any."""
+        """The `inputs` of the samples at `index` (N,), `plain` times, then `number` random views of each: of the parts
+        that are `shown`, if any."""
         if shown is None or not isinstance(samples, Streamed):
             given = at(samples, index)
-            return [self.view(given, draw) for _ in range(number)]
-        return [self.view_of_parts(part, draw) for part in samples.parts(index, shown).unbind(1)]
+            return [self.inputs(given)] * plain + [self.view(given, draw) for _ in range(number)]
+        whole = [self.inputs(at(samples, index))] * plain if plain else []
+        return whole + [self.view_of_parts(part, draw) for part in samples.parts(index, shown).unbind(1)]
 
     def order(self, samples: Samples) -> Tensor | None:  # noqa: ARG002 (for modalities whose samples differ in size)
         """In which order samples are encoded fastest, int64 (N,): those of one size after each other. None: any."""

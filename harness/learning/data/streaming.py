@@ -79,12 +79,13 @@ class Streamed:
 
     def prefetch(self, index: Tensor, parts: Tensor | None = None) -> None:
         """Begin to read what `index`, or `parts` of it, will soon be asked for. Of what nobody asks for, the oldest is
-        forgotten."""
+        forgotten: of whole samples and of parts apart, as a batch may have both."""
         request = _Request(_places(index), None if parts is None else _parts(parts))
         if request.key in self._pending:
             return
-        while len(self._pending) > AHEAD:
-            self._pending.pop(next(iter(self._pending))).cancel()
+        alike = [key for key, reading in self._pending.items() if reading.whole == (parts is None)]
+        for key in alike[: max(0, len(alike) - AHEAD)]:
+            self._pending.pop(key).cancel()
         self._pending[request.key] = self._start(request)
 
     def _take(self, request: _Request) -> Tensor:
@@ -102,6 +103,7 @@ class Streamed:
         return _Reading(
             samples,
             [self._pool.submit(_fill, out[at : at + TASK], read, given[at : at + TASK]) for at in tasks],
+            request.parts is None,
         )
 
     @cached_property
@@ -202,6 +204,7 @@ class _Reading(NamedTuple):
 
     samples: Tensor
     tasks: list[Future[None]]
+    whole: bool  # or parts of the samples
 
     def wait(self) -> Tensor:
         try:

@@ -180,6 +180,21 @@ def test_a_file_is_read_once_for_all_views_and_ahead(wide: Path, monkeypatch: py
     assert sorted(read) == sorted([*range(16)] * 3)  # two epochs, and the two steps that come next
 
 
+def test_plain_views_are_whole_and_read_ahead_beside_the_crops(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, crops = source(wide, monkeypatch), source(wide, monkeypatch)
+    samples = drawn.data.train.samples
+    assert isinstance(samples, StreamedImages)
+    read, read_whole = [], samples.read
+    monkeypatch.setattr(samples, "read", lambda place: (read.append(place), read_whole(place))[1])
+    for step in range(4):
+        views = Views(3, plain=1).draw(drawn, step)
+        assert torch.equal(views[0], crops.data.inputs(crops.samples(step)))
+        assert torch.equal(views[1:], Views(2).draw(crops, step))
+    for waiting in samples._pending.values():
+        waiting.wait()
+    assert sorted(read) == sorted([*range(16)] * 3)  # two epochs, and the two steps that come next
+
+
 def test_without_random_crops_nothing_else_is_read(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = source(wide, monkeypatch)
     plain = Views(1, Augmentation(crop=(1.0, 1.0), flip=0.0))
