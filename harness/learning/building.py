@@ -150,9 +150,9 @@ def check_cell(
     others: Mapping[str, Data],
     curves: Mapping[str, Curve] = MappingProxyType({}),
 ) -> list[str]:
-    """What evaluators warn of, with the place in the suite. `others`: the data sets of evaluators, by their digests; an
-    evaluator whose data are not there is not asked. `curves`: of evaluators that have one, by label. Raises UsageError,
-    with the place, if this cell cannot train or an evaluator cannot score it."""
+    """What evaluators warn of and the method notes, with the place in the suite. `others`: the data sets of evaluators,
+    by their digests; an evaluator whose data are not there is not asked. `curves`: of evaluators that have one, by
+    label. Raises UsageError, with the place, if this cell cannot train or an evaluator cannot score it."""
     method, data = _with_place(cell.backbone.where or cell.method.where, cell, lambda: build(cell, data))
     _with_place(cell.backbone.where or cell.method.where, cell, lambda: method.check_start(start_of(cell, method)))
     if cell.budget.compile and not method.compiles:
@@ -168,6 +168,7 @@ def check_cell(
         _with_place(where, cell, lambda: make_optimizer(method, cell.budget, cell.optimizer))
     notes = (method.started_from or {}).get("notes", ())
     told = [f"{cell.backbone.where}: {cell.backbone.label}: {note}." for note in notes]
+    told += (f"{cell.method.where}: {cell.method.label} on {cell.dataset.label}: {note}." for note in method.notes)
     for evaluator in evaluators:
         if method.batches is not None and (curve := curves.get(evaluator.label)):
             steps = steps_of(cell.budget, method.batches, source_of(cell, data))

@@ -60,6 +60,7 @@ class Method(nn.Module):
     compiles: ClassVar[bool] = True  # whether torch.compile can take `loss`
     distributed: ClassVar[bool] = False  # whether parts of a batch on several devices learn what the batch on one does
     started_from: Mapping[str, Any] | None = None  # for the record, of weights of a file or a library
+    notes: tuple[str, ...] = ()  # what must be known of its training to read its scores; told before it and with tables
     transductive: bool = False  # whether queries of one episode influence each other's predictions (trap: name it)
 
     def __init__(self, backbone: nn.Module, config: Any, data: Data) -> None:  # noqa: ARG002 (part of the contract)

@@ -154,6 +154,7 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
             "metrics": dict(done.metrics),
             **({"start": begins} if begins else {}),
             **({"weights": method.started_from} if method.started_from else {}),
+            **({"notes": list(method.notes)} if method.notes else {}),
             "provenance": origin
             | {"device": on_devices(origin["device"], cell.budget.devices)}
             | stepped_by(cell, done),

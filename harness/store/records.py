@@ -20,8 +20,9 @@ class CellRecord:
         (each "id", "name", "method", "dataset", "budget"); "scored", False of a cell that is trained only for what
         starts from it.
     training: "seconds", "steps", "samples", "samples_per_second", "peak_memory_mb", "metrics", "provenance"; "weights",
-        what the backbone took from a file; "start": the "id" and seal of the "model" that it began with, and what that
-        has cost with all before it ("seconds", "samples"); None if it has not been trained to the end.
+        what the backbone took from a file; "notes", what the method says of its training; "start": the "id" and seal
+        of the "model" that it began with, and what that has cost with all before it ("seconds", "samples"); None if it
+        has not been trained to the end.
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
         "higher_is_better", "protocol", "shown" and "estimate", which older records lack (see `shown` and `estimate`),

@@ -33,6 +33,7 @@ TRAINING = {
     **dict.fromkeys(("seconds", "samples", "samples_per_second", "peak_memory_mb", *FORMER), NUMBER),
     "provenance": OPTIONAL,
     "weights": OPTIONAL,
+    "notes": (list, NoneType),
     "start": [START],
 }
 METRIC = {

@@ -53,6 +53,7 @@ def notes(table: Table) -> list[str]:
         *_units(table),
         *_details(table),
         *_weights(table),
+        *_methods(table),
         "Costs are means over seeds; evaluation is the sum of the evaluators shown.",
         *_starts(table),
         *_shared(table),
@@ -182,6 +183,17 @@ def _weights(table: Table) -> list[str]:
         for row in table.rows
         for cell in row.cells
         for note in ((cell.training or {}).get("weights") or {}).get("notes") or ()
+    }
+    return sorted(found, key=natural)
+
+
+def _methods(table: Table) -> list[str]:
+    """What methods say of their trainings."""
+    found = {
+        f"{row.label}: {clean(note, 300)}."
+        for row in table.rows
+        for cell in row.cells
+        for note in (cell.training or {}).get("notes") or ()
     }
     return sorted(found, key=natural)
 
