@@ -68,11 +68,16 @@ CASES = [
     Case("simcse", {"view": "crop", "rate": 0.3}, texts=True),
     Case("simcse_supervised", {"negative_weight": 2.0}, texts=True),
     *(Case(name, options, texts=True) for name, options in ON_TEXTS.items()),
+    Case("protoclr", {"queries": 2}),
+    Case("umtra", {"ways": 3, "queries": 2}),
+    Case("psco", {"queue_size": 24, "projection_dim": 8, "hidden_dim": 16, "shots": 2}),
+    Case("psco", {"queue_size": 24, "projection_dim": 8, "hidden_dim": 16, "shots": 2, "bn_splits": 2}),
 ]
 BROKEN = [
     Case("simclr", {"temperature": 0.2}, broken="gradients stay on their rank"),
     Case("simclr", {"temperature": 0.2}, broken="negatives of the own rank only"),
     Case("simcse_supervised", {}, texts=True, broken="all of one rank before the other's"),
+    Case("protoclr", {"queries": 2}, broken="prototypes of the own rank only"),
     Case("supervised", {}, broken="batch norm of the own rank only"),
     Case("moco", {"queue_size": 24, "bn_splits": 4}, broken="each rank shuffles for itself"),
 ]
@@ -178,6 +183,7 @@ def _without(what: str) -> Iterator[None]:
             "harness_text.simcse.gather",
             lambda part, dim=0: gather(part.flatten(0, 1)).unflatten(0, (len(part), -1)) if dim else gather(part),
         ),
+        "prototypes of the own rank only": mock.patch("harness_pseudotasks.protoclr.gather", own),
         "each rank shuffles for itself": mock.patch("harness_moco.method.same_on_all", own),
     }
     if what not in patches:

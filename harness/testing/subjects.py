@@ -14,7 +14,7 @@ from torch import Tensor
 from harness.base.checkpoint_interval import Interval
 from harness.learning.building import build, load_data, prepared_for
 from harness.learning.components import Method
-from harness.learning.data.batches import Batches, Episodes, Source, gather_episodes
+from harness.learning.data.batches import Batches, Source, gather_episodes
 from harness.learning.data.episodes import draw_episodes
 from harness.learning.data.splits import Data
 from harness.learning.data.streaming import at
@@ -109,9 +109,10 @@ def scalar(method: Method, batch: Any, seed: int = 0) -> Tensor:
 
 
 def ways_of(method: Method, data: Data) -> int:
-    """As it is trained, or else five, or as many as there are."""
-    if isinstance(method.batches, Episodes):
-        return method.batches.ways
+    """As it is trained, if its batches are tasks, or else five, or as many as there are."""
+    ways = getattr(method.batches, "ways", None)  # of `Episodes`, and of a method's own kind
+    if isinstance(ways, int):
+        return ways
     return min(5, len(data.split("test").classes))
 
 

@@ -34,6 +34,8 @@ SMALL = {
     "protonet": {"ways": 5, "shots": 2, "queries": 2},
     "maml": {"tasks": 2, "queries": 2},
     "anil": {"tasks": 2, "queries": 2},
+    "umtra": {"tasks": 2},
+    "psco": {"queue_size": 40, "projection_dim": 16, "hidden_dim": 32, "shots": 2},
 }
 ENGINES = ("learn2learn", "functional", "vmap")
 OPTIMIZERS = ("sgd", "adam", "adamw", "lars")

@@ -20,6 +20,7 @@ class MoCo(Method):
     algorithm 1), with the head of version 2 (Chen et al. 2020, arXiv:2003.04297). Keys come from a copy of the encoder
     that follows it slowly; `encode` uses the encoder itself."""
 
+    name = "moco"
     config: MoCoConfig
     distributed: ClassVar[bool] = True
     queue: Tensor  # (queue_size, projection_dim), rows of length 1
@@ -29,21 +30,24 @@ class MoCo(Method):
         super().__init__(backbone, config, data)
         if config.queue_size >= len(data.train):
             raise UsageError(
-                f"moco's queue_size is {config.queue_size}, but there are only {len(data.train)} training samples: "
-                "each would meet its own keys as negatives."
+                f"{self.name}'s queue_size is {config.queue_size}, but there are only {len(data.train)} training "
+                "samples: each would meet its own keys as negatives."
             )
         self.batches = Views(2, config.augment)
         self.normed = any(isinstance(module, _BatchNorm) for module in backbone.modules())
         self.of_texts = isinstance(data.modality, Text)
         if config.bn_splits > 1:
             split_norms(backbone, config.bn_splits)
-        features = cast(Backbone, backbone).feature_dim
-        hidden = config.hidden_dim or features
-        self.head = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, config.projection_dim))
+        self.head = self.make_head(cast(Backbone, backbone).feature_dim)
         self.key_network = frozen_copy(backbone, self.head)
         self.register_buffer("queue", F.normalize(torch.randn(config.queue_size, config.projection_dim), dim=1))
         self.register_buffer("place", torch.zeros((), dtype=torch.int64))
         self.newest_keys = torch.empty(0, config.projection_dim)  # of the last batch, on their way to the queue
+
+    def make_head(self, features: int) -> nn.Module:
+        """From features to what is compared."""
+        hidden = self.config.hidden_dim or features
+        return nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, self.config.projection_dim))
 
     def check_devices(self, devices: int, batch_size: int) -> None:
         if self.normed and self.of_texts:
@@ -54,11 +58,11 @@ class MoCo(Method):
         splits = self.config.bn_splits
         if splits > 1 and (splits % devices or batch_size % splits or batch_size < 2 * splits):
             raise UsageError(
-                f"moco's bn_splits is {splits}: on {devices} devices it must be a multiple of them, and a batch of "
-                f"{batch_size} that many equal parts of two or more."
+                f"{self.name}'s bn_splits is {splits}: on {devices} devices it must be a multiple of them, and a batch "
+                f"of {batch_size} that many equal parts of two or more."
             )
 
-    def loss(self, views: Tensor) -> Tensor:
+    def loss(self, views: Tensor) -> Tensor | dict[str, Tensor]:
         """`views`: (2, N, C, H, W), queries and keys of N images."""
         queries = F.normalize(self.head(self.backbone(views[0])).float(), dim=1)
         self.newest_keys = self.keys(views[1])

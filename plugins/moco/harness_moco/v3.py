@@ -28,8 +28,8 @@ class MoCoV3(Method):
         features = cast(Backbone, backbone).feature_dim
         hidden = config.hidden_dim or features
         width = config.projection_dim
-        self.projector = nn.Sequential(*_mlp(features, hidden, width), nn.BatchNorm1d(width, affine=False))
-        self.predictor = nn.Sequential(*_mlp(width, hidden, width))
+        self.projector = nn.Sequential(*mlp(features, hidden, width), nn.BatchNorm1d(width, affine=False))
+        self.predictor = nn.Sequential(*mlp(width, hidden, width))
         self.key_network = frozen_copy(backbone, self.projector)
 
     def loss(self, views: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def contrast(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
     return 2 * temperature * F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
 
 
-def _mlp(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
+def mlp(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
     """Two layers, as the authors' code has them for ResNets; no bias where batch norm follows, nor at the end."""
     first = nn.Linear(inputs, hidden, bias=False)
     return [first, nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, outputs, bias=False)]

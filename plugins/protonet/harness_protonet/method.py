@@ -35,5 +35,10 @@ class ProtoNet(Method):
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
         """`support` (E, S, D): the training distance, for all episodes at once."""
         prototypes = class_means(support, labels, ways)
-        exact = "donot_use_mm_for_euclid_dist"  # the quicker way loses far-off features to cancellation
-        return lambda query: -torch.cdist(query, prototypes, compute_mode=exact).square()
+        return lambda query: -squared_distances(query, prototypes)
+
+
+def squared_distances(query: Tensor, prototypes: Tensor) -> Tensor:
+    """Squared Euclidean distances (..., Q, ways) of queries (..., Q, D) to prototypes (..., ways, D)."""
+    exact = "donot_use_mm_for_euclid_dist"  # the quicker way loses far-off features to cancellation
+    return torch.cdist(query, prototypes, compute_mode=exact).square()
