@@ -137,6 +137,12 @@ DATA = (
         RUN,
     ),
     Fault(
+        "fewer samples than tasks of random ones",
+        "4 tasks of 5 random samples need 20; the split 'train' has 12",
+        npz(method="umtra"),
+        RUN,
+    ),
+    Fault(
         "a folder that is not there", "there is no folder", content(data_suite("image_folder, path: pictures").encode())
     ),
     Fault("a picture cut short", "0.png cannot be read", pictures(lambda place: half(place / "train/ant/0.png")), RUN),
