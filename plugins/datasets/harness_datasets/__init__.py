@@ -13,6 +13,7 @@ from harness_datasets.folders import list_folder
 from harness_datasets.fonts import content_version
 from harness_datasets.lists import list_rows
 from harness_datasets.pictures import MOST, Listing
+from harness_datasets.shards import list_shards
 
 AUGMENTATION = "what differs from the default, which is that of photos for colour and of characters for grey"
 
@@ -46,7 +47,7 @@ class PicturesConfig:
     """Options of a set of pictures. What is in which split is part of the fingerprint, so no option that decides it is
     part of the identity."""
 
-    path: Path = option(help="where they are", identity=False)
+    path: Path | None = option(None, "where they are", identity=False)
     size: int | None = option(
         None,
         "height and width to which the pictures are cropped and resized, in pixels; none: the median of their shorter "
@@ -79,13 +80,20 @@ class PicturesConfig:
         """The pictures of each split. Raises UsageError."""
         raise NotImplementedError
 
+    @property
+    def where(self) -> Path:
+        """What the pictures are known by."""
+        if self.path is None:
+            raise NotImplementedError
+        return self.path
+
     def streams(self, number: int, size: int) -> bool:
         """Whether so many pictures are too large for the memory once they are decoded."""
         return number * 3 * size**2 > self.memory_gb * 1e9
 
     def fingerprint(self) -> str:
         listing = self.listing()
-        return f"{READER}-{self._crops(listing)}{pictures_fingerprint(listing, self.path)}"
+        return f"{READER}-{self._crops(listing)}{pictures_fingerprint(listing, self.where)}"
 
     def _crops(self, listing: Listing) -> str:
         """Random crops of streamed pictures are others than those of pictures in memory."""
@@ -94,7 +102,7 @@ class PicturesConfig:
             return ""
         from harness_datasets.survey import survey  # for these alone: it takes a while to import
 
-        found = survey(paths, self.path)
+        found = survey(paths, self.where)
         size = found.size(self.size)
         return "whole-" if self.streams(len(paths), size) and found.hold_more(size) else ""
 
@@ -123,6 +131,25 @@ class ImageListConfig(PicturesConfig):
 
     def listing(self) -> Listing:
         return list_rows(self.path, self.labels, self.split, self.division)
+
+
+@dataclass(frozen=True)
+class WebDatasetConfig(PicturesConfig):
+    """Options of `webdataset`."""
+
+    path: Path = option(
+        help="tar files: a folder of them, or a pattern such as train-{000..146}.tar or {train,val}-*.tar",
+        identity=False,
+    )
+    labels: str | None = option(
+        None,
+        "ending of the file with the label, beside each picture; of a .json with the key: json.label; none: cls, "
+        "json.label or txt, the first that there is",
+        identity=False,
+    )
+
+    def listing(self) -> Listing:
+        return list_shards(self.path, self.labels, self.division)
 
 
 @dataclass(frozen=True)
@@ -210,6 +237,14 @@ def register_datasets(register: Register) -> None:
         modality="images",
         summary="your own pictures, listed with their labels in a CSV or parquet file",
         reads=(".csv", ".parquet"),
+    )
+    register(
+        "webdataset",
+        "harness_datasets.image_folder:WebDataset",
+        WebDatasetConfig,
+        modality="images",
+        summary="your own pictures, in tar files in the layout of WebDataset",
+        reads=(".tar",),
     )
     register(
         "omniglot",

@@ -41,7 +41,9 @@ def as_split(arrays: Arrays) -> Split:
 
 
 def with_labels(samples: Tensor | Streamed, labels: NDArray[np.integer], classes: tuple[str, ...]) -> Split:
-    """Labels (N,) as they are; (N, C) as the column `targets`, float32, and no labels."""
+    """Labels (N,) as they are; (N, C) as the column `targets`, float32, and no labels; neither without classes."""
+    if not classes:
+        return Split(samples)
     if labels.ndim == 2:
         return Split(samples, None, classes, {"targets": torch.from_numpy(labels.astype(np.float32))})
     return Split(samples, torch.from_numpy(labels.astype(np.int64)), classes)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from harness import UsageError
+from harness_datasets.pictures import Picture
 from harness_datasets.ranges import in_a_byte
 
 ORIENTATION = 0x0112  # EXIF's tag
@@ -31,7 +31,7 @@ TURNS = dict(
 )  # what undoes each orientation
 
 
-def read_picture(file: Path, size: int, bits: int = 16) -> NDArray[np.uint8]:
+def read_picture(file: Picture, size: int, bits: int = 16) -> NDArray[np.uint8]:
     """uint8 (size, size, 3): the largest centred square, resized. `bits`: how many the values of a grey picture of more
     than 8 bits have. Raises UsageError if the picture cannot be read."""
     with opened(file) as picture:
@@ -40,7 +40,7 @@ def read_picture(file: Path, size: int, bits: int = 16) -> NDArray[np.uint8]:
         return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
 
 
-def read_crops(file: Path, boxes: NDArray[np.int64], size: int, bits: int = 16) -> NDArray[np.uint8]:
+def read_crops(file: Picture, boxes: NDArray[np.int64], size: int, bits: int = 16) -> NDArray[np.uint8]:
     """uint8 (V, size, size, 3): the boxes (V, 4), top, left, height and width in the pixels of the file, resized. Each
     is turned upright by itself, so that a box is one of the picture as it is stored. Raises UsageError likewise."""
     with opened(file) as picture:
@@ -72,10 +72,10 @@ def orientation(picture: Image.Image) -> Image.Transpose | None:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Image.Image]:
+def opened(file: Picture) -> Iterator[Image.Image]:
     """A picture whose header is read. Raises UsageError for what goes wrong then or later."""
     try:
-        with Image.open(file) as picture:
+        with file.open("rb") as stored, Image.open(stored) as picture:
             yield picture
     except UnidentifiedImageError as error:
         raise UsageError(f"{file} cannot be read as a picture: its format is unknown, or it is damaged.") from error

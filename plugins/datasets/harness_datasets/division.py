@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import UsageError, nearest
-from harness_datasets.pictures import SPLITS, Listed, Listing
+from harness_datasets.pictures import SPLITS, Listed, Listing, Picture
 
 TEST = 0.2  # of each class, where the user's files have no splits
 
@@ -117,8 +117,10 @@ def of_classes(part: Listed, names: tuple[str, ...]) -> Listed:
     return chosen._replace(labels=[number[label] for label in chosen.labels], classes=names)
 
 
-def named(path: Path, root: Path) -> str:
+def named(path: Picture, root: Path) -> str:
     """A picture's name below `root`, the same wherever that folder is, and however its letters are stored."""
+    if not isinstance(path, Path):
+        return unicodedata.normalize("NFC", path.name)
     text = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     return unicodedata.normalize("NFC", text)
 

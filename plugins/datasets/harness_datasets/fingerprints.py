@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from harness import UsageError, per_file
-from harness_datasets.pictures import Listing
+from harness_datasets.pictures import Listing, Picture, per_picture
 
 PNG, PNG_HEADER, PNG_GREY_16 = b"\x89PNG\r\n\x1a\n", 26, bytes([16, 0])  # bits a value, kind of colour
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -25,7 +25,7 @@ def pictures_fingerprint(listing: Listing, of: Path) -> str:
     Other files do not matter. `of`: the folder or the list that they are known by.
     """
     found = iter(
-        per_file(identity, listing.paths, f"identity of pictures below {of.absolute()}", "pictures identified")
+        per_picture(identity, listing.paths, f"identity of pictures below {of.absolute()}", "pictures identified")
     )
     digest = hashlib.sha256()
     for split, part in listing.splits.items():
@@ -36,17 +36,17 @@ def pictures_fingerprint(listing: Listing, of: Path) -> str:
     return digest.hexdigest()
 
 
-def sha256(path: Path) -> str:
+def sha256(path: Picture) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def identity(path: Path) -> str:
+def identity(path: Picture) -> str:
     """Of a picture. Grey ones of 16 bits are named: they are read in another way than they were at first."""
     return sha256(path) + (" 16 bits" if grey_of_16_bits(path) else "")
 
 
-def grey_of_16_bits(path: Path) -> bool:
+def grey_of_16_bits(path: Picture) -> bool:
     with path.open("rb") as file:
         head = file.read(PNG_HEADER)
     if head.startswith(PNG):
@@ -56,7 +56,7 @@ def grey_of_16_bits(path: Path) -> bool:
     from PIL import Image  # for these alone: it takes a while to import
 
     try:
-        with Image.open(path) as picture:
+        with path.open("rb") as file, Image.open(file) as picture:
             return picture.mode.startswith("I;16")
     except Exception:  # noqa: BLE001 (a damaged one raises whatever it meets, and is named when it is read)
         return False

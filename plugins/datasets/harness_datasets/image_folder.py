@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from harness import ImageDataset, Split, StreamedImages, UsageWarning, counted
 from harness_datasets.arrays import Arrays, as_split, cached, recommended, with_labels
 from harness_datasets.decoding import opened, read_crops, read_picture
-from harness_datasets.pictures import Listed
+from harness_datasets.pictures import Listed, Picture
 from harness_datasets.survey import Survey, survey
 
 GREY = ("1", "L", "LA", "I", "I;16", "I;16L", "I;16B", "I;16N")  # modes of pictures without colour
@@ -33,7 +32,7 @@ class ImageFolder(ImageDataset):
         listing = config.listing()
         files, paths = listing.splits, listing.paths
         tell_left_out(files)
-        found = survey(paths, config.path)
+        found = survey(paths, config.where)
         found.warn()
         size = found.size(config.size)
         streamed = config.streams(len(paths), size)
@@ -52,6 +51,10 @@ class ImageFolder(ImageDataset):
 
 class ImageList(ImageFolder):
     """The splits of a CSV or parquet file that lists pictures and their labels."""
+
+
+class WebDataset(ImageFolder):
+    """The splits of tar files that hold pictures and their labels."""
 
 
 def several_labels(files: Mapping[str, Listed]) -> tuple[str, ...]:
@@ -100,7 +103,7 @@ def stream(files: Mapping[str, Listed], size: int, found: Survey) -> dict[str, S
 
     sizes = iter(found.sizes)
 
-    def samples(paths: Sequence[Path]) -> StreamedImages:
+    def samples(paths: Sequence[Picture]) -> StreamedImages:
         read, shape = partial(read_one, paths, size, channels, bits), (len(paths), channels, size, size)
         own = torch.tensor(list(islice(sizes, len(paths))))
         if not found.hold_more(size):
@@ -111,17 +114,17 @@ def stream(files: Mapping[str, Listed], size: int, found: Survey) -> dict[str, S
     return {name: with_labels(samples(part.paths), labels_of(part), part.classes) for name, part in files.items()}
 
 
-def read_one(paths: Sequence[Path], size: int, channels: int, bits: int, place: int) -> NDArray[np.uint8]:
+def read_one(paths: Sequence[Picture], size: int, channels: int, bits: int, place: int) -> NDArray[np.uint8]:
     return read_picture(paths[place], size, bits)[..., :channels]
 
 
 def read_boxes(
-    paths: Sequence[Path], size: int, channels: int, bits: int, place: int, boxes: NDArray[np.int64]
+    paths: Sequence[Picture], size: int, channels: int, bits: int, place: int, boxes: NDArray[np.int64]
 ) -> NDArray[np.uint8]:
     return read_crops(paths[place], boxes, size, bits)[..., :channels]
 
 
-def has_colour(path: Path, size: int, bits: int) -> bool:
+def has_colour(path: Picture, size: int, bits: int) -> bool:
     """Whether any pixel has; of pictures that are stored as grey, only the header is read."""
     with opened(path) as picture:
         if picture.mode in GREY:

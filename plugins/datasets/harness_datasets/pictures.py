@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
-from harness import UsageError, nearest
+from harness import UsageError, nearest, per_file
 
 SPLITS = ("train", "test", "validation", "novel")
 MOST = 84  # pixels on a side, unless `size` says more
 OTHER_NAMES = ("val", "valid", "dev", "eval")  # of what most sets call so, the classes are those of train
 
 
+class Part(Protocol):
+    """A picture that is one of many in a larger file. Its text is how messages call it."""
+
+    @property
+    def file(self) -> Path: ...
+
+    @property
+    def place(self) -> int:
+        """Where in the file it is: another number for each of its pictures."""
+
+    @property
+    def name(self) -> str:
+        """The same wherever the file is."""
+
+    def open(self, mode: Literal["rb"]) -> BytesIO:
+        """Its bytes. Raises OSError if there are none."""
+
+
+Picture = Path | Part
+"""A file, or a part of one."""
+
+
 class Listed(NamedTuple):
     """The pictures of a split; `labels` are indices into `classes`. `left_out`: how many files are not read, by why.
 
-    `targets`: where a picture may have several classes, the indices of its own; `labels` is empty then.
+    `targets`: where a picture may have several classes, or none is known of any, the indices of its own; `labels` is
+    empty then.
     """
 
-    paths: list[Path]
+    paths: Sequence[Picture]
     labels: list[int]
     classes: tuple[str, ...]
     left_out: Mapping[str, int]
@@ -48,8 +72,31 @@ class Listing(NamedTuple):
     notes: tuple[str, ...] = ()
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Picture]:
         return [path for part in self.splits.values() for path in part.paths]
+
+
+def per_picture(compute: Callable[[Picture], str], pictures: Sequence[Picture], memory: str, doing: str) -> list[str]:
+    """`per_file`, where a file may hold many of the pictures: what is computed of all of them is remembered while it is
+    the same. `compute` gives one line. `pictures` hold all of a file that there ever are."""
+    files = [picture for picture in pictures if isinstance(picture, Path)]
+    if len(files) == len(pictures):
+        return per_file(compute, files, memory, doing)
+    inside: dict[Path, dict[int, Part]] = {}
+    for picture in pictures:
+        if not isinstance(picture, Path):
+            inside.setdefault(picture.file, {})[picture.place] = picture
+
+    def lines(file: Path) -> str:
+        return "\n".join(compute(inside[file][place]) for place in sorted(inside[file]))
+
+    texts = per_file(lines, list(inside), memory, f"files of {doing}")
+    found = {
+        (file, place): line
+        for file, text in zip(inside, texts, strict=True)
+        for place, line in zip(sorted(inside[file]), text.split("\n"), strict=True)
+    }
+    return [found[picture.file, picture.place] for picture in pictures if not isinstance(picture, Path)]
 
 
 def with_val(names: Mapping[str, str], where: Path) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from harness import UsageWarning, per_file
+from harness import UsageWarning
 from harness_datasets.decoding import deep, opened
-from harness_datasets.pictures import MOST
+from harness_datasets.pictures import MOST, Picture, per_picture
 from harness_datasets.ranges import BYTE, bits_of, range_note
 
 WHOLE = 16  # bits
@@ -59,16 +59,16 @@ class Survey(NamedTuple):
             )
 
 
-def survey(files: Sequence[Path], folder: Path) -> Survey:
-    """Of the pictures below `folder`. Raises UsageError for one that cannot be read as far as that."""
-    found = per_file(look, files, f"sizes and bits of pictures below {folder.absolute()}", "pictures looked at")
+def survey(files: Sequence[Picture], folder: Path) -> Survey:
+    """Of the pictures that are known by `folder`. Raises UsageError for one that cannot be read as far as that."""
+    found = per_picture(look, files, f"sizes and bits of pictures below {folder.absolute()}", "pictures looked at")
     heights, widths, bits, in_colour = zip(*(map(int, each.split()) for each in found), strict=True)
     sizes = list(zip(heights, widths, strict=True))
     sides = [min(size) for size in sizes]
     return Survey(min(sides), median_low(sides), max(sides), max(bits), max(in_colour), sizes)
 
 
-def look(file: Path) -> str:
+def look(file: Picture) -> str:
     """A picture's height and width as it is stored; and the bits of its values, see `Survey`."""
     with opened(file) as picture:
         bits = bits_of(np.asarray(picture)) if deep(picture) else 0

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from tests.faults.catalogue.data import DATA
 from tests.faults.catalogue.environment import ENVIRONMENT
 from tests.faults.catalogue.exports import EXPORTS
+from tests.faults.catalogue.foreign import FOREIGN
 from tests.faults.catalogue.plugins import PLUGINS
 from tests.faults.catalogue.results import RESULTS
 from tests.faults.catalogue.score import SCORE
@@ -22,6 +23,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "Suites": SUITES,
     "Data": DATA,
     "Texts": TEXTS,
+    "Data sets of other libraries": FOREIGN,
     "Plugins": PLUGINS,
     "Weights": WEIGHTS,
     "Scoring encoders": SCORE,
