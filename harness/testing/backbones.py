@@ -39,7 +39,7 @@ TEXTS = (
 )  # fmt: skip
 
 
-def check_backbone(name: str, *, data: str | None = None, **options: Any) -> None:
+def check_backbone(name: str, /, *, data: str | None = None, **options: Any) -> None:
     """Build a registered backbone with these options, for images of several shapes or for what else it takes, and use
     it. `data`: a registered data set that gives its modality, where that is none of the bundled ones.
 

@@ -35,7 +35,7 @@ SEED = 271828  # of the global generators before the second load; no data set wi
 TOLD, GUESSED = 6.0, 2.0  # standard deviations from what is expected: what shows a difference, and what shows none
 
 
-def check_dataset(name: str, **options: Any) -> None:
+def check_dataset(name: str, /, **options: Any) -> None:
     """Load a registered data set with these options, twice. What it downloads or builds is kept in the cache.
 
     Raises ConformanceError with every check that failed.

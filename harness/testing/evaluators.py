@@ -42,7 +42,7 @@ SAME = 0.98  # least share of images that score the same when others leave the t
 Columns = Callable[[Split], Mapping[str, Tensor]]
 
 
-def check_evaluator(name: str, *, columns: Columns | None = None, **options: Any) -> None:
+def check_evaluator(name: str, /, *, columns: Columns | None = None, **options: Any) -> None:
     """Let a registered evaluator with these options score encoders of which it is known what they know. `columns`: what
     each split has beside images and labels, for an evaluator that needs more.
 

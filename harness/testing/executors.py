@@ -24,7 +24,7 @@ from harness.testing.report import Fault, conform
 WAIT_SECONDS = 20.0  # for a job that need not wait
 
 
-def check_executor(name: str, **options: Any) -> None:
+def check_executor(name: str, /, **options: Any) -> None:
     """Run short jobs on a registered executor with these options and two workers, kill one, and cancel some.
 
     Raises ConformanceError with every check that failed.

@@ -19,7 +19,7 @@ from harness.testing.subjects import BATCH, MethodSubject, adaptation, scalar
 from harness.testing.unchanged import network_kept, never_seeds, random_states_kept, settings_kept
 
 
-def check_method(name: str, *, data: str | None = None, backbone: str | None = None, **options: Any) -> None:
+def check_method(name: str, /, *, data: str | None = None, backbone: str | None = None, **options: Any) -> None:
     """Build, train and use a registered method, with these options of its `Config`, on the kit's own images; or, if it
     is for other samples, on a registered data set `data` (with the splits train and test) by a registered `backbone`.
 

@@ -32,7 +32,7 @@ ROUNDING = 1e-5  # share of a weight: one that is computed from where it began, 
 NO_CHECKPOINT = "keep what a step depends on in `self.state`, as tensors and plain numbers"
 
 
-def check_optimizer(name: str, **options: Any) -> None:
+def check_optimizer(name: str, /, **options: Any) -> None:
     """Take steps with a registered optimizer with these options.
 
     Raises ConformanceError with every check that failed.
