@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness import Augmentation, Split, Streamed, UsageError, UsageWarning
+from harness import Augmentation, Samples, Split, UsageError, UsageWarning
+from harness_datasets.pictures import Listed
 
 CHARACTERS = Augmentation(crop=(0.8, 1.0), rotate=15.0, translate=0.1, scale=(0.8, 1.2), shear=10.0)  # never flipped
 WITHOUT_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
@@ -40,7 +41,17 @@ def as_split(arrays: Arrays) -> Split:
     return with_labels(samples, arrays.labels, arrays.classes)
 
 
-def with_labels(samples: Tensor | Streamed, labels: NDArray[np.integer], classes: tuple[str, ...]) -> Split:
+def labels_of(part: Listed) -> NDArray[np.integer]:
+    """Integers (N,); or, where pictures may have several labels, 0 and 1 (N, C)."""
+    if part.targets is None:
+        return np.array(part.labels)
+    marks = np.zeros((len(part.paths), len(part.classes)), np.uint8)
+    for row, target in zip(marks, part.targets, strict=True):
+        row[list(target)] = 1
+    return marks
+
+
+def with_labels(samples: Samples, labels: NDArray[np.integer], classes: tuple[str, ...]) -> Split:
     """Labels (N,) as they are; (N, C) as the column `targets`, float32, and no labels; neither without classes."""
     if not classes:
         return Split(samples)

@@ -56,8 +56,9 @@ def divided(listing: Listing, division: Division, where: Path, root: Path) -> Li
         if held:
             splits["test"] = splits["train"].pick(held)._replace(left_out={})
             splits["train"] = splits["train"].pick(sorted(set(range(len(splits["train"].paths))) - set(held)))
-            of = "of the pictures" if splits["train"].targets is not None else "of each class"
-            notes.append(f"'test' is about {100 * division.test:g} % {of}, drawn by a hash of their paths")
+            known = "paths" if isinstance(listing.paths[0], Path) else "names"
+            of = "of the samples" if splits["train"].targets is not None else "of each class"
+            notes.append(f"'test' is about {100 * division.test:g} % {of}, drawn by a hash of their {known}")
     return Listing({name: splits[name] for name in SPLITS if name in splits}, tuple(notes))
 
 

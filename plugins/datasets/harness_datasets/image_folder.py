@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness import ImageDataset, Split, StreamedImages, UsageWarning, counted
-from harness_datasets.arrays import Arrays, as_split, cached, recommended, with_labels
+from harness_datasets.arrays import Arrays, as_split, cached, labels_of, recommended, with_labels
 from harness_datasets.decoding import opened, read_crops, read_picture
 from harness_datasets.pictures import Listed, Picture
 from harness_datasets.survey import Survey, survey
@@ -63,16 +63,6 @@ def several_labels(files: Mapping[str, Listed]) -> tuple[str, ...]:
     if not targets:
         return ()
     return (f"{sum(map(len, targets)) / len(targets):.2g} labels a picture",)
-
-
-def labels_of(part: Listed) -> NDArray[np.integer]:
-    """Integers (N,); or, where pictures may have several labels, 0 and 1 (N, C)."""
-    if part.targets is None:
-        return np.array(part.labels)
-    marks = np.zeros((len(part.paths), len(part.classes)), np.uint8)
-    for row, target in zip(marks, part.targets, strict=True):
-        row[list(target)] = 1
-    return marks
 
 
 def tell_left_out(files: Mapping[str, Listed]) -> None:

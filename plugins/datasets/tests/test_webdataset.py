@@ -120,7 +120,7 @@ def test_a_pattern_names_shards(tmp_path: Path) -> None:
 def test_without_splits_a_fifth_is_test_whatever_other_shards_there_are(tmp_path: Path) -> None:
     config = WebDatasetConfig(path=shards(tmp_path, {"a": 60}))
     listing = config.listing()
-    assert listing.notes == ("'test' is about 20 % of each class, drawn by a hash of their paths",)
+    assert listing.notes == ("'test' is about 20 % of each class, drawn by a hash of their names",)
     held = {each.name for each in listing.splits["test"].paths}
     assert 4 <= len(held) <= 24
     (tmp_path / "mine-a-0000.tar").unlink()

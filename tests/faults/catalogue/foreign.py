@@ -6,6 +6,7 @@ import io
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -38,6 +39,36 @@ def picture() -> bytes:
 
 SAMPLES = {f"{i}.{end}": data for i in range(4) for end, data in (("png", picture()), ("cls", str(i % 2).encode()))}
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NAMED = f"name: some-one/insects, revision: {COMMIT}"
+PATH = "path: saved"
+
+
+def hf(
+    dataset: str, alter: Callable[[Path], object] = lambda _: None, test: str = "test", **columns: Any
+) -> Callable[[Path], object]:
+    """A set that Hugging Face's library has saved, of pictures and classes or of other columns."""
+
+    def prepare(folder: Path) -> None:
+        import datasets  # for these alone: it takes seconds to import
+
+        values = {"image": [{"bytes": picture(), "path": None}] * 4, "label": ["ant", "bee"] * 2, **columns}
+        rows = datasets.Dataset.from_dict({name: column for name, column in values.items() if column})
+        if values["image"]:
+            rows = rows.cast_column("image", datasets.Image())
+        datasets.disable_progress_bars()
+        datasets.DatasetDict({"train": rows, test: rows}).save_to_disk(folder / "saved")
+        alter(folder)
+        text = data_suite(dataset)
+        (folder / "suite.yaml").write_text(text.replace("conv4", "words") if "hf_texts" in dataset else text)
+
+    return prepare
+
+
+def without_library(folder: Path) -> None:
+    (folder / "datasets.py").write_text("raise ImportError('there is no such library')")
+
+
 FOREIGN = (
     Fault("a shard that is not there", "there is no file", tar(SAMPLES, dataset="path: 'train-{00..02}.tar'")),
     Fault("a shard that is cut off", "train.tar is cut off or damaged", tar(SAMPLES, 0.3)),
@@ -53,5 +84,54 @@ FOREIGN = (
         "0.png cannot be read as a picture",
         tar({**SAMPLES, "0.png": b"text"}),
         RUN,
+    ),
+    Fault("a saved set that is not there", "there is no folder", hf("hf_images, path: absent")),
+    Fault(
+        "a folder that the library did not save",
+        "save_to_disk did not write it",
+        hf(f"hf_images, {PATH}", lambda folder: (folder / "saved" / "dataset_dict.json").unlink()),
+    ),
+    Fault(
+        "a saved set without pictures",
+        "has no column of pictures. It has 'label' (Value)",
+        hf(f"hf_images, {PATH}", image=None),
+        RUN,
+    ),
+    Fault("a column that is not there", "Did you mean 'label'?", hf(f"hf_images, {PATH}, labels: lable"), RUN),
+    Fault("a saved set without labels", "has no column of labels", hf(f"hf_images, {PATH}", label=None), RUN),
+    Fault(
+        "a saved set without texts",
+        "has no column of texts",
+        hf(f"hf_texts, {PATH}", image=None, label=[0, 1] * 2),
+        RUN,
+    ),
+    Fault(
+        "a split that a saved set does not have",
+        "Did you mean 'validation'?",
+        hf(f"hf_images, {PATH}, splits: {{test: validatoin}}", test="validation"),
+        RUN,
+    ),
+    Fault("a name without a commit", "'revision' must be a commit", hf("hf_images, name: some-one/insects")),
+    Fault("a name and a path", "give one of 'path' and 'name'", hf(f"hf_images, {NAMED}, {PATH}")),
+    Fault(
+        "a name that is not in the cache, without a network",
+        "and HF_HUB_OFFLINE is set. Where there is a network, run datasets.load_dataset",
+        hf(f"hf_images, {NAMED}"),
+        RUN,
+        env={"HF_HOME": "FOLDER/home", "HF_HUB_OFFLINE": "1"},
+    ),
+    Fault(
+        "Hugging Face's library is not installed",
+        "pip install 'rep-harness[hf]'",
+        hf(f"hf_images, {PATH}", without_library),
+        RUN,
+        alone=True,
+    ),
+    Fault(
+        "the plugin is not installed",
+        "there is no dataset 'hf_images'",
+        hf(f"hf_images, {PATH}"),
+        ("plan", "suite.yaml", "--no-plugins=hf"),
+        alone=True,
     ),
 )
