@@ -179,7 +179,8 @@ class BlockLogger:
     def add(self, step: int, scalars: Mapping[str, Tensor]) -> Mapping[str, float] | None:
         """Keep the scalars of a step; the latest metrics if it was time to fetch."""
         if step % self.every == 0 or step == self.steps - 1:
-            self.pending.append((step, mean_of_ranks({name: value.detach() for name, value in scalars.items()})))
+            now = {name: value.detach().clone() for name, value in scalars.items()}  # a weight moves on before a fetch
+            self.pending.append((step, mean_of_ranks(now)))
         return self.flush() if time.monotonic() - self.fetched > LOG_SECONDS else None
 
     def flush(self) -> Mapping[str, float] | None:
