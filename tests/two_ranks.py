@@ -72,6 +72,7 @@ CASES = [
     Case("umtra", {"ways": 3, "queries": 2}),
     Case("psco", {"queue_size": 24, "projection_dim": 8, "hidden_dim": 16, "shots": 2}),
     Case("psco", {"queue_size": 24, "projection_dim": 8, "hidden_dim": 16, "shots": 2, "bn_splits": 2}),
+    Case("meta_baseline", EPISODES),
 ]
 BROKEN = [
     Case("simclr", {"temperature": 0.2}, broken="gradients stay on their rank"),
@@ -111,7 +112,8 @@ def _learned(case: Case, rank: int) -> Learned:
         optimizer.zero_grad()
         scalars["loss"].backward()
         with mock.patch.object(Tensor, "float", Tensor.double):
-            found |= {f"{step} {name}": value for name, value in mean_of_ranks(scalars).items()}
+            now = {name: value.detach().clone() for name, value in scalars.items()}
+            found |= {f"{step} {name}": value for name, value in mean_of_ranks(now).items()}
         found |= {
             f"{step} slope of {name}": weight.grad.clone()
             for name, weight in method.named_parameters()

@@ -19,9 +19,12 @@ from harness.testing.subjects import BATCH, MethodSubject, adaptation, scalar
 from harness.testing.unchanged import network_kept, never_seeds, random_states_kept, settings_kept
 
 
-def check_method(name: str, /, *, data: str | None = None, backbone: str | None = None, **options: Any) -> None:
+def check_method(
+    name: str, /, *, data: str | None = None, backbone: str | None = None, start: str | None = None, **options: Any
+) -> None:
     """Build, train and use a registered method, with these options of its `Config`, on the kit's own images; or, if it
     is for other samples, on a registered data set `data` (with the splits train and test) by a registered `backbone`.
+    One that needs a trained backbone starts from that of the registered method `start`, after a short training.
 
     Raises ConformanceError with every check that failed.
     """
@@ -29,7 +32,8 @@ def check_method(name: str, /, *, data: str | None = None, backbone: str | None 
         raise UsageError("check_method: give both data and backbone, or none of them.")
     dataset = None if data is None else component("dataset", data, {})
     network = small_net() if backbone is None else component("backbone", backbone, {})
-    subject = MethodSubject(component("method", name, options), dataset, network)
+    begins = None if start is None else MethodSubject(component("method", start, {}), dataset, network)
+    subject = MethodSubject(component("method", name, options), dataset, network, begins)
     conform(f"method '{name}'", subject, CHECKS, NEEDED)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from harness.base.checkpoint_interval import Interval
@@ -18,6 +20,7 @@ from harness.learning.data.batches import Batches, Source, gather_episodes
 from harness.learning.data.episodes import draw_episodes
 from harness.learning.data.splits import Data
 from harness.learning.data.streaming import at
+from harness.learning.starting import BACKBONE
 from harness.learning.training import seed_all, train
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component
@@ -27,16 +30,19 @@ from harness.testing.problem import gratings, relabelled, small_net, tested_else
 
 BATCH = 64
 EPISODES, SHOTS, QUERIES = 20, 5, 15
+START_STEPS = 40  # of a training that another one starts from: it has learned something, and leaves something to learn
 NOWHERE, NEVER = Path("no-checkpoint"), Interval()  # of a checkpoint that is never due
 
 
 @dataclass(frozen=True)
 class MethodSubject:
-    """A registered method with its options; on the kit's own problem, or on another data set with another backbone."""
+    """A registered method with its options; on the kit's own problem, or on another data set with another backbone;
+    from random weights, or from those that another method's training left."""
 
     component: Component
     dataset: Component | None = None
     backbone: Component = field(default_factory=small_net)
+    start: MethodSubject | None = None
 
     @cached_property
     def data(self) -> Data:
@@ -60,7 +66,18 @@ class MethodSubject:
     def build(self, seed: int = 0, data: Data | None = None) -> Method:
         dataset = small_net()  # of a cell, only method, backbone and seed have a part in building
         cell = Cell("conformance", self.component, self.backbone, dataset, seed, self.budget(1))
-        return build(cell, data or self.data).method
+        if self.start is None:
+            return build(cell, data or self.data).method
+        with TemporaryDirectory() as folder:
+            model = Path(folder) / "model.safetensors"
+            model.write_bytes(self.start.model)
+            return build(cell, data or self.data, model).method
+
+    @cached_property
+    def model(self) -> bytes:
+        """The file of a model that others start from."""
+        trained = self.trained(START_STEPS).backbone.state_dict()
+        return save({f"{BACKBONE}{name}": weight.contiguous() for name, weight in trained.items()})
 
     def budget(self, steps: int) -> Budget:
         """The method's own recipe, over so many steps."""

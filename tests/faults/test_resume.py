@@ -36,6 +36,13 @@ SMALL = {
     "anil": {"tasks": 2, "queries": 2},
     "umtra": {"tasks": 2},
     "psco": {"queue_size": 40, "projection_dim": 16, "hidden_dim": 32, "shots": 2},
+    "meta_baseline": {"tasks": 2, "queries": 2},
+}
+CLUSTERS = {"clusters": 12, "partitions": 2, "queries": 2}
+STARTED = {  # those that need trained weights, by label
+    "pretrained": {"use": "pretrained"},
+    "cactus": {"use": "cactus", "tasks": 2, **CLUSTERS},
+    "cactus protonet": {"use": "cactus", "label": "cactus protonet", "learner": "protonet", **CLUSTERS},
 }
 ENGINES = ("learn2learn", "functional", "vmap")
 OPTIMIZERS = ("sgd", "adam", "adamw", "lars")
@@ -46,7 +53,7 @@ TEXTS: list[dict[str, Any]] = [  # under dropout, for which the step's random st
     {"use": "moco", "label": "moco on texts", "queue_size": 40, "projection_dim": 16},
 ]
 METHODS: list[dict[str, Any]] = [
-    *({"use": name, **SMALL.get(name, {})} for name in BUNDLED if name not in ("pretrained", *ON_TEXTS)),
+    *({"use": name, **SMALL.get(name, {})} for name in BUNDLED if name not in (*STARTED, *ON_TEXTS)),
     *(  # an engine does not decide a cell's id: something else must
         {"use": "maml", "label": f"maml {engine}", "engine": engine, "tasks": 2, "queries": 3 + number}
         for number, engine in enumerate(ENGINES)
@@ -60,7 +67,7 @@ METHODS: list[dict[str, Any]] = [
     {"use": "classify", "label": "dropout"},
 ]
 LABELS = [str(method.get("label", method["use"])) for method in METHODS] + [
-    "pretrained",
+    *STARTED,
     "pictures",
     "episodes of pictures",
     *(str(method["label"]) for method in TEXTS),
@@ -81,7 +88,10 @@ def suite(folder: Path) -> Path:
         "name": "resume",
         "matrix": {"method": METHODS, "backbone": [{"use": "conv4", "width": 8}], "dataset": ["digits"], "seed": [0]},
         "include": [
-            {"method": "pretrained", "backbone": {"use": "conv4", "width": 8, "weights": "start.pth"}},
+            *(
+                {"method": method, "backbone": {"use": "conv4", "width": 8, "weights": "start.pth"}}
+                for method in STARTED.values()
+            ),
             {"method": {"use": "supervised", "label": "pictures"}, "dataset": streamed},
             {
                 "method": {"use": "protonet", "label": "episodes of pictures", "ways": 3, "shots": 2, "queries": 2},

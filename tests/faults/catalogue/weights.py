@@ -214,6 +214,12 @@ WEIGHTS = (
         RUN,
     ),
     Fault(
+        "random weights for the method cactus",
+        "'cactus' clusters the features of one that was trained",
+        suite("idle", "{use: cactus, clusters: 5}", ONE.replace("flat", "conv4").replace("blobs", "digits")),
+        RUN,
+    ),
+    Fault(
         "a file of weights for the method untrained",
         "the method 'pretrained' scores an encoder as it is",
         started(saved(state), base=ONE.replace("idle", "untrained")),
