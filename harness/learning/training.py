@@ -21,7 +21,7 @@ from harness.base.stop_signal import Interrupted, delay_stop, stop_requested
 from harness.learning.checkpoint import Checkpointer, load_checkpoint
 from harness.learning.collectives import first_rank_says, mean_of_ranks, rank, ranks
 from harness.learning.components import Method
-from harness.learning.data.batches import Batches, Source, derive_seed
+from harness.learning.data.batches import Batches, Source, derive_seed, views_per_step
 from harness.learning.optimizers import make_optimizer
 from harness.learning.profiling import profile_steps
 from harness.suite.budget import Budget
@@ -49,10 +49,11 @@ Look = Callable[[Reached], None]
 
 @dataclass(frozen=True)
 class Training:
-    """What a training cost and how it ended."""
+    """What a training cost and how it ended. `views`: the inputs of a network that its batches held."""
 
     steps: int
     samples: int
+    views: int
     seconds: float
     metrics: Mapping[str, float]
 
@@ -85,7 +86,7 @@ def train(
     """
     batches = method.batches
     if batches is None:
-        return Training(0, 0, 0.0, {})
+        return Training(0, 0, 0, 0.0, {})
     steps = steps_of(budget, batches, source)
     stepping = make_optimizer(method, budget, optimizer)
     first, before = load_checkpoint(checkpoint, method, stepping)
@@ -125,7 +126,8 @@ def train(
     metrics = logger.flush() or metrics
     if not all(weight.isfinite().all() for weight in method.parameters()):  # what the last update did, no loss tells
         raise FloatingPointError(f"weights are not finite after step {steps} of {steps}")
-    return Training(steps, steps * batches.samples_per_step(source), checkpoints.seconds(), metrics)
+    samples, views = (steps * number for number in (batches.samples_per_step(source), views_per_step(batches, source)))
+    return Training(steps, samples, views, checkpoints.seconds(), metrics)
 
 
 def loss_function(method: Method, budget: Budget, first: int) -> Callable[[Any], Any]:

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from harness.base.outcome import Outcome
 from harness.learning import building
 from harness.learning.checkpoint import checkpoint_step, unchanged_by_failure
 from harness.learning.components import Method, Trained
-from harness.learning.data.splits import Data
+from harness.learning.data.splits import Data, WatchedSplit
 from harness.learning.training import Training, seed_all, train
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed_plugins
@@ -136,7 +137,8 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
             lines.write(json.dumps({"step": step, "steps": steps, **metrics}) + "\n")
             installed_plugins().notify("step_logged", StepLogged(described, step, steps, metrics))
 
-        source = building.source_of(cell, data)
+        watched = WatchedSplit(data.train)
+        source = building.source_of(cell, replace(data, splits={**data.splits, "train": watched}))
         looks = ScoresAlong(job, method, data).looks(source)
         done = train(method, source, cell.budget, folder.checkpoint, log, profile, job.every, cell.optimizer, looks)
     with replacing(folder.model) as temporary:
@@ -149,6 +151,8 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
             "steps": done.steps,
             "resumed_at": first or None,  # the step that this training last went on from
             "samples": done.samples,
+            "views": done.views,
+            "labels": watched.asked,
             "samples_per_second": done.samples / done.seconds if done.seconds else None,
             "peak_memory_mb": peak_memory_mb(data.device),
             "metrics": dict(done.metrics),

@@ -19,10 +19,11 @@ class CellRecord:
         suite's, for all); "starts", if it starts from another cell: that one and what that starts from, nearest first
         (each "id", "name", "method", "dataset", "budget"); "scored", False of a cell that is trained only for what
         starts from it.
-    training: "seconds", "steps", "samples", "samples_per_second", "peak_memory_mb", "metrics", "provenance"; "weights",
-        what the backbone took from a file; "notes", what the method says of its training; "start": the "id" and seal
-        of the "model" that it began with, and what that has cost with all before it ("seconds", "samples"); None if it
-        has not been trained to the end.
+    training: "seconds", "steps", "samples", "views" (the inputs of a network that its batches held), "labels" (whether
+        they were drawn by labels), "samples_per_second", "peak_memory_mb", "metrics", "provenance"; "weights", what the
+        backbone took from a file; "notes", what the method says of its training; "start": the "id" and seal of the "model" that it began with, what that has cost with
+        all before it ("seconds", "samples", "views"), and its "chain", nearest first (each "id", "steps", "labels");
+        None if it has not been trained to the end. Records of harness 0.2 lack "views", "labels" and "chain".
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
         "higher_is_better", "protocol", "shown" and "estimate", which older records lack (see `shown` and `estimate`),
@@ -71,7 +72,7 @@ def scored_records(records: Iterable[CellRecord]) -> list[CellRecord]:
 
 
 def spent(training: Mapping[str, Any] | None, name: str) -> float | None:
-    """What a training cost, with all that it builds on ("seconds", "samples"); None where that is not known."""
+    """What a training cost, with all that it builds on ("seconds", "samples", "views"); None where it is not known."""
     own = (training or {}).get(name)
     before = ((training or {}).get("start") or {}).get(name, 0)
     return None if own is None or before is None else own + before

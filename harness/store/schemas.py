@@ -28,9 +28,12 @@ CELL = {
     "suite_budget": OPTIONAL,
     "starts": [BEFORE],
 }
-START = {"id": str, "model": OPTIONAL, "seconds": NUMBER, "samples": NUMBER}
+IN_CHAIN = {"id": str, "steps": NUMBER, "labels": (bool, NoneType)}
+COSTS = dict.fromkeys(("seconds", "samples", "views"), NUMBER)
+START = {"id": str, "model": OPTIONAL, **COSTS, "chain": [IN_CHAIN]}
 TRAINING = {
-    **dict.fromkeys(("seconds", "samples", "samples_per_second", "peak_memory_mb", *FORMER), NUMBER),
+    **COSTS,
+    **dict.fromkeys(("samples_per_second", "peak_memory_mb", *FORMER), NUMBER),
     "provenance": OPTIONAL,
     "weights": OPTIONAL,
     "notes": (list, NoneType),

@@ -15,7 +15,7 @@ from harness.store.records import spent, with_todays_names
 from harness.store.schemas import START
 from harness.suite.cell import Cell
 
-SPENT = ("seconds", "samples")  # what a training costs that adds up over those it builds on
+SPENT = ("seconds", "samples", "views")  # what a training costs that adds up over those it builds on
 
 
 def unmet_start(start: Cell, folder: CellFolder) -> Outcome | None:
@@ -31,7 +31,8 @@ def unmet_start(start: Cell, folder: CellFolder) -> Outcome | None:
 
 
 def begun_with(start: Cell, folder: CellFolder) -> dict[str, Any]:
-    """What a training records of its start: id, the seal of its model, and what that has cost, with all before it.
+    """What a training records of its start: id, the seal of its model, and what that has cost, with all before it; and
+    of it and each before it, the nearest first, how many steps it took and whether it learned from labels.
 
     Raises RuntimeError if the model is not what its training left.
     """
@@ -42,7 +43,9 @@ def begun_with(start: Cell, folder: CellFolder) -> dict[str, Any]:
         raise RuntimeError(
             f"{folder.model}: the model of its start '{start.name()}' is damaged ({reason}); run again, for another one"
         )
-    return {"id": start.id, "model": sealed, **{name: spent(training, name) for name in SPENT}}
+    own = {"id": start.id, "steps": training.get("steps"), "labels": training.get("labels")}
+    chain = [own, *((training.get("start") or {}).get("chain") or ())]
+    return {"id": start.id, "model": sealed, **{name: spent(training, name) for name in SPENT}, "chain": chain}
 
 
 def begin(folder: CellFolder, begins: Mapping[str, Any]) -> bool:

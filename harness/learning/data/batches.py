@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -94,6 +95,9 @@ class Batches(Protocol):
     The batch of a step depends on the source's seed and the step alone, so that a training that goes on from a
     checkpoint sees what it would have seen: draw randomness from `Source.generator`. Of several devices, each draws
     its own part (`Source.own`) of the batch that one would draw.
+
+    Where a batch holds several views of a sample, `views_per_step(source)` says how many inputs of a network it has;
+    without it they are as many as samples.
     """
 
     def check(self, source: Source) -> None:
@@ -107,6 +111,12 @@ class Batches(Protocol):
 
     def samples_per_step(self, source: Source) -> int:
         """How many samples of the data all devices together see in a step, for the records."""
+
+
+def views_per_step(batches: Batches, source: Source) -> int:
+    """How many inputs of a network all devices together have in the batches of a step, for the records."""
+    counted: Callable[[Source], int] = getattr(batches, "views_per_step", batches.samples_per_step)
+    return counted(source)
 
 
 @lru_cache(maxsize=4)  # of this epoch and of the next, whose first batches are read ahead; on the CPU and on a device
@@ -166,6 +176,9 @@ class Views:
 
     def samples_per_step(self, source: Source) -> int:
         return source.batch_size
+
+    def views_per_step(self, source: Source) -> int:
+        return self.number * source.batch_size
 
     def steps_per_epoch(self, source: Source) -> int:
         return source.steps_per_epoch

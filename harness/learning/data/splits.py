@@ -131,6 +131,19 @@ class Split:
         return Split(samples, labels, self.classes, columns)
 
 
+class WatchedSplit(Split):
+    """A split that knows whether somebody has asked for its labels."""
+
+    def __init__(self, split: Split) -> None:
+        super().__init__(split.samples, split._labels, split.classes, split.columns)
+        self.asked = False
+
+    @property
+    def labels(self) -> Tensor:
+        self.asked = True
+        return super().labels
+
+
 def require_classes(split: Split, name: str) -> None:
     """Raises UsageError if there is nothing to tell apart: whatever is learned would score 100 %."""
     if not split.labelled:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from harness.reporting.leaderboard.tables import Column, Row, Score, Table
 from harness.reporting.leaderboard.text import MISSING, amount, half, mean_with_half_width
 from harness.store.records import CellRecord, spent
 
 _SIGNS = "†‡§¶"
+COUNTED = {"samples": "samples seen", "views": "views seen"}
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,13 @@ def _to_best(column: Column, score: Score | None) -> Cell:
 
 
 def costs(table: Table) -> Grid:
-    """Rows by costs, each the mean over seeds: seconds and images of a training with those of all that it builds on."""
+    """Rows by costs, each the mean over seeds: seconds, samples and views of a training with those of all that it
+    builds on. Views have a column where they are not as many as samples."""
     evaluators = {column.key[0] for column in table.columns}
-    headers = (table.by, "budget", "train s", "evaluate s", "samples/s", "samples seen", "peak MB")
+    counts = {name: [[spent(cell.training, name) for cell in row.cells] for row in table.rows] for name in COUNTED}
+    several = any(any(views) and views != counts["samples"][i] for i, views in enumerate(counts["views"]))
+    counted = COUNTED if several else {"samples": COUNTED["samples"]}
+    headers = (table.by, "budget", "train s", "evaluate s", "samples/s", *counted.values(), "peak MB")
     rows = [
         (
             Cell(row.label),
@@ -92,10 +98,10 @@ def costs(table: Table) -> Grid:
             _mean(spent(cell.training, "seconds") for cell in row.cells),
             _mean(_evaluation_seconds(cell, evaluators) for cell in row.cells),
             _training(row, "samples_per_second"),
-            _mean(spent(cell.training, "samples") for cell in row.cells),
+            *(_mean(counts[name][i]) for name in counted),
             _training(row, "peak_memory_mb"),
         )
-        for row in table.rows
+        for i, row in enumerate(table.rows)
     ]
     return Grid(headers, tuple(rows))
 
@@ -122,13 +128,29 @@ def score_cell(
 
 
 def _budget(row: Row) -> str:
-    """How long the method trained; all seeds of a row share it."""
-    trained = [cell for cell in row.cells if (cell.training or {}).get("samples")]
-    budget = trained[0].cell.get("budget") or {} if trained else {}
+    """How long the method trained, after all that it builds on: "400 + 100 steps". All seeds of a row share it."""
+    trained = [cell for cell in row.cells if spent(cell.training, "samples")]
+    if not trained:
+        return MISSING
+    training = trained[0].training or {}
+    steps = {each["id"]: each["steps"] for each in (training.get("start") or {}).get("chain") or ()}
+    before = reversed(trained[0].cell.get("starts") or ())
+    parts = [_length(each.get("budget") or {}, steps.get(each["id"]) != 0) for each in before]
+    parts.append(_length(trained[0].cell.get("budget") or {}, bool(training.get("samples"))))
+    if not any(unit for _, unit in parts):
+        return MISSING
+    units = {unit for _, unit in parts if unit}
+    if len(units) == 1:
+        return f"{' + '.join(number for number, _ in parts)} {units.pop()}"
+    return " + ".join(f"{number} {unit}".strip() for number, unit in parts)
+
+
+def _length(budget: Mapping[str, Any], trains: bool) -> tuple[str, str]:
+    """A number and its unit; 0 of what has nothing to train."""
     for unit in ("steps", "epochs"):
-        if budget.get(unit) is not None:
-            return f"{budget[unit]:,} {unit}"
-    return MISSING
+        if trains and budget.get(unit) is not None:
+            return f"{budget[unit]:,}", unit
+    return "0", ""
 
 
 def _training(row: Row, name: str) -> Cell:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.reporting.leaderboard.grids import footnotes
 from harness.reporting.leaderboard.provenance import HARDWARE, SOFTWARE
+from harness.reporting.leaderboard.starts import starts
 from harness.reporting.leaderboard.tables import Column, Score, Table
 from harness.reporting.leaderboard.text import clean, half, joined, natural
 from harness.store.records import CellRecord
@@ -55,7 +56,7 @@ def notes(table: Table) -> list[str]:
         *_weights(table),
         *_methods(table),
         "Costs are means over seeds; evaluation is the sum of the evaluators shown.",
-        *_starts(table),
+        *starts(table),
         *_shared(table),
         *_mixed(table),
         *_unfinished(table),
@@ -220,19 +221,6 @@ def _made_of(column: Column, scores: Sequence[Score]) -> str:
 
 def _all(scores: Iterable[Score], name: str) -> list[Any]:
     return [metric[name] for score in scores for metric in score.metrics if metric.get(name) is not None]
-
-
-def _starts(table: Table) -> list[str]:
-    """What the costs of a row hold besides its own training."""
-    lines = []
-    for row in table.rows:
-        before = row.cells[0].cell.get("starts") or ()
-        if before:
-            names = ", which starts from ".join(
-                f"{each['method']['label']} on {each['dataset']['label']}" for each in before
-            )
-            lines.append(f"{row.label} starts from {names}: its train s and samples seen count that, too.")
-    return lines
 
 
 def _shared(table: Table) -> list[str]:

@@ -16,7 +16,7 @@ from harness.store.records import CellRecord, display_of, estimate, spent
 if TYPE_CHECKING:
     import pandas as pd
 
-_TRAINING = {"seconds": "train_seconds", "samples": "samples_seen"} | {
+_TRAINING = {"seconds": "train_seconds", "samples": "samples_seen", "views": "views_seen"} | {
     name: name for name in ("samples_per_second", "peak_memory_mb")
 }
 COLUMNS = (
@@ -88,7 +88,7 @@ def _lines(
         table.by: row.full,
         "seed": cell.cell["seed"],
         **{column: training.get(name) for name, column in _TRAINING.items()},
-        **{_TRAINING[name]: spent(training, name) for name in ("seconds", "samples")},
+        **{_TRAINING[name]: spent(training, name) for name in ("seconds", "samples", "views")},
         "status": (cell.failure or {}).get("status", "failed") if cell.failure else None,
         "message": (cell.failure or {}).get("message"),
         "cell_id": cell.id,

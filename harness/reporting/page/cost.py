@@ -68,5 +68,7 @@ def _picture(table: Table, column: Column, book: Sketchbook) -> Picture | None:
     bars = "; bars are 95 % t-intervals over seeds" if any(point.half for _, point in found) else ""
     dashed = " Dashed: nothing is better for less time." if best else ""
     over = seeds_said([point for _, point in found])
-    caption = f"{column.title} against the time of training, means over {over}{bars}.{dashed}"
+    started = any(point.row.cells[0].cell.get("starts") for _, point in found)
+    whole = " with that of all that it starts from" if started else ""
+    caption = f"{column.title} against the time of training{whole}, means over {over}{bars}.{dashed}"
     return book.draw(f"{column.title} for its cost", "training (s)", axis(column), caption, draw)
