@@ -7,6 +7,7 @@ import csv
 import io
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,28 @@ def test_costs_count_starts_and_views(table: Table, ran: tuple[Store, Plan]) -> 
 def test_the_figure_of_costs_says_what_its_seconds_are_of(table: Table) -> None:
     [picture] = cost(table, Sketchbook())
     assert "against the time of training with that of all that it starts from, means" in picture.caption
+
+
+def test_the_figure_of_starts_has_a_line_for_each(ran: tuple[Store, Plan], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(__file__).parent.parent / "docs" / "combined.py"
+    spec = spec_from_file_location("combined", path)
+    assert spec is not None
+    assert spec.loader is not None
+    combined = module_from_spec(spec)
+    spec.loader.exec_module(combined)
+    monkeypatch.setattr(combined, "EVALUATOR", "fewshot")
+    records = list(ran[0].records())
+    found = combined.scores(records)
+    panels = combined.draw(found).axes
+    assert {panel.get_title() for panel in panels} == {"ProtoNet", "MAML", "Meta-Baseline"}
+    values = {record.cell["method"]["label"]: record.evaluations for record in records}
+    for panel in panels:
+        [name] = [key for key, title in combined.NAMES.items() if title == panel.get_title()]
+        for line, start in zip(panel.containers, STARTS, strict=True):
+            [evaluation] = values[f"{name} from {start}"].values()
+            assert line.get_label() == start
+            assert line.lines[0].get_xdata().tolist() == [4]
+            assert line.lines[0].get_ydata().tolist() == [100 * evaluation["metrics"]["accuracy"]["value"]]
 
 
 def test_notes_name_starts_that_are_shared_and_those_that_learned_from_labels(table: Table) -> None:
