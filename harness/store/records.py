@@ -21,9 +21,10 @@ class CellRecord:
         starts from it.
     training: "seconds", "steps", "samples", "views" (the inputs of a network that its batches held), "labels" (whether
         they were drawn by labels), "samples_per_second", "peak_memory_mb", "metrics", "provenance"; "weights", what the
-        backbone took from a file; "notes", what the method says of its training; "start": the "id" and seal of the "model" that it began with, what that has cost with
-        all before it ("seconds", "samples", "views"), and its "chain", nearest first (each "id", "steps", "labels");
-        None if it has not been trained to the end. Records of harness 0.2 lack "views", "labels" and "chain".
+        backbone took from a file; "notes", what the method says of its training; "start": the "id" and seal of the
+        "model" that it began with, what that has cost with all before it ("seconds", "samples", "views"), and its
+        "chain", nearest first (each "id", "steps", "labels"); None if it has not been trained to the end. Older records
+        lack "views", "labels" and "chain".
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
         "higher_is_better", "protocol", "shown" and "estimate", which older records lack (see `shown` and `estimate`),

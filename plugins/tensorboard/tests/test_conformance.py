@@ -22,5 +22,5 @@ def test_tensorboard_conforms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     plugins = Plugins()
     plugins.load(next(entry for entry in found() if entry.name == "tensorboard"))
     assert not plugins.problems
-    monkeypatch.setattr("harness.testing.observers.installed", lambda: plugins)
+    monkeypatch.setattr("harness.testing.observers.installed_plugins", lambda: plugins)
     check_observer("tensorboard")

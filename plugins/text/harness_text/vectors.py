@@ -31,7 +31,7 @@ def read(path: Path) -> Vectors:
 
 def _of_arrays(path: Path) -> Vectors:
     try:
-        with np.load(path) as arrays:
+        with np.load(path, allow_pickle=False) as arrays:
             words, values = arrays["words"], arrays["vectors"]
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path} cannot be read: it needs the arrays 'words' and 'vectors' ({error}).") from error

@@ -82,10 +82,14 @@ SCORE = (
     score("a slip in --data", "--data blob: there is no such file or folder", data="blob"),
     score("a file that no data set reads", "no data set reads such a file", data="notes.txt", prepare=no_data),
     score(
-        "an empty folder of data", "needs a folder 'train'", data="pictures", prepare=lambda f: (f / "pictures").mkdir()
+        "an empty folder of data",
+        "each class needs one with its pictures",
+        data="pictures",
+        prepare=lambda f: (f / "pictures").mkdir(),
     ),
-    score("pictures without classes", "needs a folder 'train'", data="pictures", prepare=pictures_without_classes),
-    score("pictures for an encoder of vectors", "flat takes images", data="mine.csv", prepare=table),
+    score("pictures without classes", "1 pictures, but no folders", data="pictures", prepare=pictures_without_classes),
+    score("rows of numbers for an encoder of pictures", "flat takes images", data="table:mine.csv", prepare=table),
+    score("rows of numbers as a list of pictures", "there is no column 'path'", data="mine.csv", prepare=table),
     score("a --size of what has its own", "leave it out", "--size", "9"),
     score("a slip in --evaluators", "Did you mean 'nearest'?", "--evaluators", "nearst"),
     score("a slip in few-shot episodes", "are written '5-way 1-shot'", "--evaluators", "5way-1shot"),
