@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import io
 import json
 import os
@@ -19,15 +21,24 @@ import torch
 from harness_datasets import ImageFolderConfig
 from harness_datasets.image_folder import ImageFolder
 from harness_hf import HfImagesConfig, HfTextsConfig
-from harness_hf.images import HfImages
-from harness_hf.texts import HfTexts
 from PIL import Image
 
 from harness import StreamedImages, UsageError
 from harness.testing import check_dataset
 
-datasets = pytest.importorskip("datasets")
+pytestmark = pytest.mark.skipif(not importlib.util.find_spec("datasets"), reason="takes Hugging Face's datasets")
 
+
+class Library:
+    """Imported when it is first used: that takes seconds, which would be those of each process that collects tests."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # pytest looks at all that a module has
+            raise AttributeError(name)
+        return getattr(importlib.import_module("datasets"), name)
+
+
+datasets: Any = Library()
 CLASSES = ["bee", "ant"]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -44,16 +55,25 @@ def picture(number: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(number).integers(0, 256, (13, 11, 3), dtype=np.uint8))
 
 
+def feature(kind: Any) -> Any:
+    """A column's: of classes, of pictures, of values of a type, or a list of one of these."""
+    if isinstance(kind, list):
+        return datasets.List(feature(*kind))
+    made = {"classes": lambda: datasets.ClassLabel(names=CLASSES), "image": datasets.Image}
+    return made[kind]() if kind in made else datasets.Value(kind)
+
+
 def rows(first: int, number: int, **columns: Any) -> Any:
     """Pictures and their classes, in turn, or other columns: a value, and what it is, for each row."""
-    features = {"image": datasets.Image(), "label": datasets.ClassLabel(names=CLASSES)}
+    features = {"image": feature("image"), "label": feature("classes")}
     numbers = range(first, first + number)
     values = {"image": [picture(i) for i in numbers], "label": [i % 2 for i in numbers]}
     for name, column in columns.items():
         if column is None:
             del features[name], values[name]
         else:
-            make, features[name] = column
+            make, kind = column
+            features[name] = feature(kind)
             values[name] = [make(i) for i in numbers]
     return datasets.Dataset.from_dict(values, features=datasets.Features(features))
 
@@ -63,11 +83,19 @@ def saved(folder: Path, **splits: Any) -> Path:
     return folder
 
 
-def images(path: Path, **options: Any) -> HfImages:
-    return HfImages(HfImagesConfig(path=path, **options), path.parent / "own")
+def of_images(config: HfImagesConfig, folder: Path) -> Any:
+    from harness_hf.images import HfImages  # imports the library
+
+    return HfImages(config, folder / "own")
 
 
-def texts(path: Path, **options: Any) -> HfTexts:
+def images(path: Path, **options: Any) -> Any:
+    return of_images(HfImagesConfig(path=path, **options), path.parent)
+
+
+def texts(path: Path, **options: Any) -> Any:
+    from harness_hf.texts import HfTexts  # imports the library
+
     return HfTexts(HfTextsConfig(path=path, **options), path.parent / "own")
 
 
@@ -79,7 +107,7 @@ def sizes(splits: Mapping[str, Any]) -> dict[str, int]:
     return {name: len(split) for name, split in splits.items()}
 
 
-TEXT = {"image": None, "text": (lambda i: f"text {i}", datasets.Value("string"))}
+TEXT = {"image": None, "text": (lambda i: f"text {i}", "string")}
 
 
 @pytest.mark.parametrize("memory_gb", [4.0, 0.0])
@@ -174,9 +202,9 @@ def test_a_split_that_was_saved_alone_is_divided(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "classes"),
     [
-        ((lambda i: ["10", "9"][i % 2], datasets.Value("string")), ("9", "10")),
-        ((lambda i: ["x", "b"][i % 2], datasets.Value("large_string")), ("b", "x")),
-        ((lambda i: [7, 30][i % 2], datasets.Value("int32")), ("7", "30")),
+        ((lambda i: ["10", "9"][i % 2], "string"), ("9", "10")),
+        ((lambda i: ["x", "b"][i % 2], "large_string"), ("b", "x")),
+        ((lambda i: [7, 30][i % 2], "int32"), ("7", "30")),
     ],
 )
 def test_labels_are_classes_texts_or_whole_numbers(tmp_path: Path, column: Any, classes: tuple[str, ...]) -> None:
@@ -186,23 +214,20 @@ def test_labels_are_classes_texts_or_whole_numbers(tmp_path: Path, column: Any, 
         assert split.classes[split.labels[0]] == str(column[0](0))
 
 
-def several(kind: Any) -> tuple[Any, Any]:
-    values = [[0], [], [0, 2]]
-    words = isinstance(kind, datasets.Value) and kind.dtype == "string"
-    return lambda i: [f"c{each}" if words else each for each in values[i % 3]], datasets.List(kind)
+def several(kind: str) -> tuple[Any, Any]:
+    values = [[0], [], [0, 1]]
+    return lambda i: [f"c{each}" if kind == "string" else each for each in values[i % 3]], [kind]
 
 
 @pytest.mark.parametrize(
-    ("kind", "classes", "expected"),
+    ("kind", "classes"),
     [
-        (datasets.ClassLabel(names=["c", "b", "a"]), ("c", "b", "a"), [[1, 0, 0], [0, 0, 0], [1, 0, 1]]),
-        (datasets.Value("int64"), ("0", "2"), [[1, 0], [0, 0], [1, 1]]),
-        (datasets.Value("string"), ("c0", "c2"), [[1, 0], [0, 0], [1, 1]]),
+        ("classes", tuple(CLASSES)),
+        ("int64", ("0", "1")),
+        ("string", ("c0", "c1")),
     ],
 )
-def test_lists_of_labels_become_targets(
-    tmp_path: Path, kind: Any, classes: tuple[str, ...], expected: list[list[int]]
-) -> None:
+def test_lists_of_labels_become_targets(tmp_path: Path, kind: str, classes: tuple[str, ...]) -> None:
     options = {"label": None, "tags": several(kind)}
     dataset = images(saved(tmp_path / "saved", train=rows(0, 6, **options), test=rows(6, 3, **options)), labels="tags")
     splits = dataset.load()
@@ -210,7 +235,7 @@ def test_lists_of_labels_become_targets(
         assert not splits[name].labelled
         assert splits[name].classes == classes
         assert splits[name].column("targets").dtype == torch.float32
-        assert splits[name].column("targets").tolist() == expected * times
+        assert splits[name].column("targets").tolist() == [[1, 0], [0, 0], [1, 1]] * times
     assert "1 labels a picture" in dataset.notes
 
 
@@ -233,31 +258,29 @@ def test_content_and_options_are_the_identity_and_the_folder_is_not(tmp_path: Pa
     assert len({config.fingerprint(), *found, *others}) == 7
 
 
-class Hub(datasets.GeneratorBasedBuilder):
-    """Writes the library's cache as a name on the hub would."""
-
-    VERSION = datasets.Version("0.0.0")
-    BUILDER_CONFIGS = [datasets.BuilderConfig(name=name) for name in ("default", "second")]  # noqa: RUF012
-
-    def _info(self) -> Any:
-        return datasets.DatasetInfo(features=rows(0, 1).features)
-
-    def _split_generators(self, _: Any) -> Any:
-        return [datasets.SplitGenerator(name=name, gen_kwargs={"split": name}) for name in ("train", "validation")]
-
-    def _generate_examples(self, split: str) -> Any:
-        first, number = {"train": (0, 12), "validation": (12, 6)}[split]
-        for i in range(first, first + number):
-            stored = io.BytesIO()
-            picture(i).save(stored, "png")
-            yield i, {"image": {"bytes": stored.getvalue(), "path": None}, "label": i % 2}
-
-
 def fetched(cache: Path, *configs: str) -> None:
+    """Writes the library's cache as a name on the hub would, by the library's own builder."""
+
+    class Hub(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
+        VERSION = datasets.Version("0.0.0")
+        BUILDER_CONFIGS = [datasets.BuilderConfig(name=name) for name in ("default", "second")]  # noqa: RUF012
+
+        def _info(self) -> Any:
+            return datasets.DatasetInfo(features=rows(0, 1).features)
+
+        def _split_generators(self, _: Any) -> Any:
+            return [datasets.SplitGenerator(name=name, gen_kwargs={"split": name}) for name in ("train", "validation")]
+
+        def _generate_examples(self, split: str) -> Any:
+            first, number = {"train": (0, 12), "validation": (12, 6)}[split]
+            for i in range(first, first + number):
+                stored = io.BytesIO()
+                picture(i).save(stored, "png")
+                yield i, {"image": {"bytes": stored.getvalue(), "path": None}, "label": i % 2}
+
     for config in configs:
-        Hub(
-            cache_dir=str(cache), dataset_name="Insects", repo_id="some-one/Insects", config_name=config, hash=COMMIT
-        ).download_and_prepare()
+        named = {"dataset_name": "Insects", "repo_id": "some-one/Insects", "config_name": config}
+        Hub(cache_dir=str(cache), hash=COMMIT, **named).download_and_prepare()
 
 
 NAMED = {"name": "some-one/Insects", "revision": COMMIT}
@@ -265,7 +288,7 @@ NAMED = {"name": "some-one/Insects", "revision": COMMIT}
 
 def test_a_name_in_the_library_s_cache_is_read_without_a_network(tmp_path: Path) -> None:
     fetched(tmp_path / "hf", "default")
-    dataset = HfImages(HfImagesConfig(**NAMED, size=8), tmp_path / "own")
+    dataset = of_images(HfImagesConfig(**NAMED, size=8), tmp_path)
     found = dataset.load()
     expected = images(saved(tmp_path / "saved", train=rows(0, 12), test=rows(12, 6)), size=8).load()
     for name, split in expected.items():
@@ -287,7 +310,7 @@ def test_a_commit_is_never_taken_for_another(tmp_path: Path) -> None:
     other = HfImagesConfig(name="some-one/Insects", revision=COMMIT[::-1])
     assert other.fingerprint() != HfImagesConfig(**NAMED).fingerprint()
     with pytest.raises(UsageError, match="is not in Hugging Face's cache, and HF_HUB_OFFLINE is set"):
-        HfImages(other, tmp_path / "own").load()
+        of_images(other, tmp_path).load()
 
 
 def test_without_a_network_one_question_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,7 +323,7 @@ def test_without_a_network_one_question_is_asked(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.dataset_info", nobody)
     with pytest.raises(UsageError) as refused:
-        HfImages(HfImagesConfig(**NAMED), tmp_path / "own").load()
+        of_images(HfImagesConfig(**NAMED), tmp_path).load()
     assert asked == [f"some-one/Insects {COMMIT} 10.0"]
     assert "cannot be fetched (ConnectionError: no route to host)" in str(refused.value)
     assert f"datasets.load_dataset('some-one/Insects', None, revision='{COMMIT}')" in str(refused.value)
@@ -316,15 +339,15 @@ def test_what_is_not_in_the_cache_is_fetched_once(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.dataset_info", lambda *_, **__: None)
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
     for _ in range(2):
-        found = HfImages(HfImagesConfig(**NAMED, config="second", size=8), tmp_path / "own").load()
+        found = of_images(HfImagesConfig(**NAMED, config="second", size=8), tmp_path).load()
         assert sizes(found) == {"train": 12, "test": 6}
     assert calls == [("some-one/Insects", "second", COMMIT)]
     with pytest.raises(
         UsageError, match=r"'default' of .* is not what the hub gives for commit .*, which has 'second'"
     ):
-        HfImages(HfImagesConfig(**NAMED, size=8), tmp_path / "own").load()
+        of_images(HfImagesConfig(**NAMED, size=8), tmp_path).load()
 
 
 @pytest.mark.parametrize(
@@ -344,26 +367,23 @@ def test_options_that_say_too_little_or_too_much(options: dict[str, Any], says: 
             config(**options)
 
 
-CLASS = datasets.ClassLabel(names=CLASSES)
-
-
 @pytest.mark.parametrize(
     ("columns", "options", "says"),
     [
         ({"image": None}, {}, r"has no column of pictures. It has 'label' \(ClassLabel\)"),
         ({"image": None}, {"image": "label"}, "the column 'label' is ClassLabel.*: no pictures"),
         ({}, {"image": "imag"}, "has no column 'imag'; it has 'image', 'label'. Did you mean 'image'"),
-        ({"other": (picture, datasets.Image())}, {}, "several columns of pictures: 'image' is one of image, other"),
+        ({"other": (picture, "image")}, {}, "several columns of pictures: 'image' is one of image, other"),
         ({"label": None}, {}, "has no column of labels: name it by 'labels'. It has 'image'"),
         (
-            {"label": None, "fine": (lambda _: 0, CLASS), "coarse": (lambda _: 0, CLASS)},
+            {"label": None, "fine": (lambda _: 0, "classes"), "coarse": (lambda _: 0, "classes")},
             {},
             "several columns of classes: 'labels' is one of fine, coarse",
         ),
-        ({"label": (lambda _: 0.5, datasets.Value("float32"))}, {}, "no classes, texts or whole numbers"),
-        ({"label": (lambda i: -(i % 2), CLASS)}, {}, "row 1 of 'train' has no label.*splits: {test: validation}"),
-        ({"label": (lambda _: None, datasets.Value("string"))}, {}, "row 0 of 'train' has no label"),
-        ({"image": (lambda i: picture(i) if i else None, datasets.Image())}, {}, "row 0 of 'train' cannot be read"),
+        ({"label": (lambda _: 0.5, "float32")}, {}, "no classes, texts or whole numbers"),
+        ({"label": (lambda i: -(i % 2), "classes")}, {}, "row 1 of 'train' has no label.*splits: {test: validation}"),
+        ({"label": (lambda _: None, "string")}, {}, "row 0 of 'train' has no label"),
+        ({"image": (lambda i: picture(i) if i else None, "image")}, {}, "row 0 of 'train' cannot be read"),
     ],
 )
 def test_what_is_wrong_with_columns_is_named(
@@ -376,7 +396,7 @@ def test_what_is_wrong_with_columns_is_named(
 
 
 def test_what_is_wrong_with_texts_is_named(tmp_path: Path) -> None:
-    text = datasets.Value("string")
+    text = "string"
     two = saved(tmp_path / "two", train=rows(0, 4, image=None, a=(str, text), b=(str, text)))
     with pytest.raises(UsageError, match="several columns of texts: 'text' is one of a, b"):
         texts(two).load()
@@ -456,7 +476,7 @@ def metrics(folder: Path) -> dict[str, int]:
 def test_a_suite_trains_on_pictures(tmp_path: Path) -> None:
     """By name and streamed, from a cache and without a network; scored also on a folder with several labels."""
     fetched(tmp_path / "hf", "default")
-    tags = several(datasets.Value("string"))
+    tags = several("string")
     saved(tmp_path / "saved", train=rows(0, 24, tags=tags), validation=rows(24, 12, tags=tags))
     said = run(
         tmp_path,
