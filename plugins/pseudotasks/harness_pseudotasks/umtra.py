@@ -59,6 +59,9 @@ class RandomTasks:
     def samples_per_step(self, source: Source) -> int:
         return self.views.samples_per_step(self.of(source))
 
+    def views_per_step(self, source: Source) -> int:
+        return self.views.views_per_step(self.of(source))
+
     def steps_per_epoch(self, source: Source) -> int:
         return self.views.steps_per_epoch(self.of(source))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,10 +20,15 @@ from torch import Tensor, nn
 from harness import TextShape, UsageError
 from harness.testing import check_backbone
 
-transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed")
 
 TEXTS = ["a cat sat", "a dog sat on the mat and a cat sat on the dog", "", "unknownword"]
 WORDS = ["a", "cat", "dog", "sat", "on", "the", "mat", "and"]
+
+
+def library() -> Any:
+    """Imported when a test runs, as it takes seconds, and each process of the tests collects all files."""
+    return importlib.import_module("transformers")
 
 
 def saved(folder: Path, kind: str) -> Path:
@@ -32,14 +40,14 @@ def saved(folder: Path, kind: str) -> Path:
     around = [(each, numbers[each]) for each in ("[CLS]", "[SEP]")]
     made.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=around)
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=made, **names)
+    tokenizer = library().PreTrainedTokenizerFast(tokenizer_object=made, **names)
     sizes = {"vocab_size": len(numbers), "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-    architecture = {"bert": transformers.BertConfig, "roberta": transformers.RobertaConfig}[kind]
+    architecture = {"bert": library().BertConfig, "roberta": library().RobertaConfig}[kind]
     config = architecture(
         **sizes, intermediate_size=32, max_position_embeddings=40, pad_token_id=special.index("[PAD]")
     )
     torch.manual_seed(0)
-    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    library().AutoModel.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -55,8 +63,8 @@ def made(**options: object) -> nn.Module:
 
 def by_hand(folder: Path, text: str, pooling: str) -> Tensor:
     """One text alone, so that there is no padding."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    network = transformers.AutoModel.from_pretrained(folder).eval()
+    tokenizer = library().AutoTokenizer.from_pretrained(folder)
+    network = library().AutoModel.from_pretrained(folder).eval()
     found = network(**tokenizer(text, return_tensors="pt"), output_hidden_states=True)
     last, first = found.last_hidden_state[0], found.hidden_states[1][0]
     return {"mean": last.mean(0), "cls": last[0], "first_last": (first.mean(0) + last.mean(0)) / 2}[pooling]
