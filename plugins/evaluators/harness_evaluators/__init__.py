@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from harness import Register, hookimpl, option
 
@@ -61,6 +62,20 @@ class FewShotConfig:
             raise ValueError(f"ways must be at least 2, not {self.ways}")
         if min(self.shots, self.queries, self.episodes) < 1:
             raise ValueError("shots, queries and episodes must be at least 1")
+
+
+@dataclass(frozen=True)
+class HeadConfig(FewShotConfig):
+    """Options of few-shot episodes for which a head is trained."""
+
+    head: Literal["cosine", "linear"] = option("cosine", "cosine: Baseline++ of the paper; linear: its Baseline")
+    steps: int = option(100, "gradient steps on the support set of an episode, as a whole")
+    lr: float = option(0.1, "learning rate of SGD with momentum .9")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps < 1 or self.lr <= 0:
+            raise ValueError("steps must be at least 1, and lr positive")
 
 
 @dataclass(frozen=True)
@@ -171,6 +186,13 @@ def register_evaluators(register: Register) -> None:
         FewShotConfig,
         summary="Episodes of unseen classes, learned by the method's own adaptation",
         paper="Vinyals et al. 2016, arXiv:1606.04080",
+    )
+    register(
+        "fewshot_head",
+        "harness_evaluators.fewshot_head:FewShotHead",
+        HeadConfig,
+        summary="Episodes of unseen classes, for each of which a classifier is trained on frozen features",
+        paper="Chen et al. 2019 (Baseline++), arXiv:1904.04232",
     )
     register(
         "rankme",

@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 
 from harness import (
+    Classifier,
     Data,
     EpisodeBatch,
     EpisodeIndices,
@@ -35,6 +36,17 @@ class FewShot(Evaluator):
     """Mean accuracy over seeded episodes, each learned from its support set alone."""
 
     config: FewShotConfig
+
+    def adapts_on(self, method: Method) -> str:
+        """What an episode is learned from, "features" or "inputs"."""
+        return method.adapts_on
+
+    def learned(self, method: Method, batch: EpisodeBatch) -> Classifier:
+        """What the support sets teach."""
+        return method.adapt(batch.support, batch.support_labels, self.config.ways)
+
+    def protocol(self, method: Method) -> str:
+        return "transductive BN" if method.transductive else "inductive"
 
     def check(self, method: Method, data: Data) -> None:
         config = self.config
@@ -64,19 +76,18 @@ class FewShot(Evaluator):
     def evaluate(self, trained: Trained) -> dict[str, Metric]:
         method = trained.method.eval()
         accuracies = []
-        size = IN_MEMORY[method.adapts_on]
+        size = IN_MEMORY[self.adapts_on(method)]
         name = self.split_of(trained.data)
         split = trained.data.split(name)
         for drawn in self.episodes(split, size):
             batch = self._inputs(trained, name, drawn)
-            classify = method.adapt(batch.support, batch.support_labels, self.config.ways)
-            logits = classify(batch.query)
+            logits = self.learned(method, batch)(batch.query)
             if not logits.isfinite().all():
                 raise FloatingPointError("the logits of an episode are not finite")  # argmax would score them as chance
             hits = logits.argmax(-1) == batch.query_labels
             accuracies.append(hits.float().mean(-1))
         taking = self.classes_taking_part(split)
-        protocol = "transductive BN" if method.transductive else "inductive"
+        protocol = self.protocol(method)
         if taking < len(split.classes):
             protocol += f", {taking} of {len(split.classes)} classes"
         details = {"split": name} if self.config.split is None else {}
@@ -98,7 +109,7 @@ class FewShot(Evaluator):
 
     def _inputs(self, trained: Trained, split: str, drawn: EpisodeIndices) -> EpisodeBatch:
         """What `adapt` sees: cached features, or inputs."""
-        if trained.method.adapts_on == "inputs":
+        if self.adapts_on(trained.method) == "inputs":
             return gather_episodes(trained.data, trained.data.split(split).samples, drawn)
         features = trained.features(split)
         support, support_labels, query, query_labels = (part.to(features.device) for part in drawn)
