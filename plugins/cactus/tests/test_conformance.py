@@ -15,8 +15,8 @@ def test_cactus_with_maml_conforms() -> None:
 
 
 def test_with_protonet_it_learns_beyond_its_start() -> None:
-    """Compared with the same training at a rate near zero. The kit asks for a gain of .1, and the start leaves less: what
-    is learned from clusters can only sharpen what the start knows already."""
+    """Compared with the same training at a rate near zero. The kit asks for a gain of .1, and the start leaves less:
+    what is learned from clusters can only sharpen what the start knows already."""
     start = MethodSubject(component("method", "simclr", {}))
     subject = MethodSubject(component("method", "cactus", {"learner": "protonet", **TASKS}), start=start)
     still, reached = (learning.accuracy(subject.trained(160, rate), subject.data) for rate in (learning.NEAR_ZERO, 1.0))
