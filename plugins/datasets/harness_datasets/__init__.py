@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,7 +44,7 @@ class NpzConfig:
 
 
 @dataclass(frozen=True)
-class PicturesConfig:
+class PicturesConfig(ABC):
     """Options of a set of pictures. What is in which split is part of the fingerprint, so no option that decides it is
     part of the identity."""
 
@@ -76,16 +77,14 @@ class PicturesConfig:
     def division(self) -> Division:
         return Division(self.test, self.novel)
 
+    @abstractmethod
     def listing(self) -> Listing:
         """The pictures of each split. Raises UsageError."""
-        raise NotImplementedError
 
     @property
     def where(self) -> Path:
-        """What the pictures are known by."""
-        if self.path is None:
-            raise NotImplementedError
-        return self.path
+        """What the pictures are known by: their path, which a set that is found otherwise does not have."""
+        return self.path or Path()
 
     def streams(self, number: int, size: int) -> bool:
         """Whether so many pictures are too large for the memory once they are decoded."""
