@@ -147,21 +147,14 @@ class FinetuneConfig:
 
 
 @dataclass(frozen=True)
-class MultiLabelConfig:
-    """Options of the linear probe of samples with several labels."""
+class MultiLabelConfig(LinearConfig):
+    """Options of the linear probe of samples with several labels: those of `linear`, with stronger candidates."""
 
     strengths: tuple[float, ...] = option(
         (1e-2, 1e-3, 2e-4, 5e-5, 1e-5, 2e-6, 5e-7),
         "candidates for the L2 penalty, as a share of the features' total variance; held-out samples of the reference "
         "split choose",
     )
-    reference: str = option("train", "split that the probe is trained on")
-    test: str = option("test", "split that is scored")
-    seed: int = option(0, "decides which samples are held out")
-
-    def __post_init__(self) -> None:
-        if not self.strengths or min(self.strengths) <= 0:
-            raise ValueError(f"strengths must be positive, and at least one, not {list(self.strengths)}")
 
 
 @hookimpl
