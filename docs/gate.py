@@ -26,7 +26,7 @@ def percent(share: float) -> str:
 
 def simulation() -> Iterator[str]:
     found = read("simulation")
-    yield "| cells | seeds | correlation | scores | false alarms | 1 point found | 2 points | 5 points |"
+    yield "| cells | seeds | correlation | scores | false alarms | drop of 1 point found | of 2 points | of 5 points |"
     yield "|---:|---:|---:|---|---:|---:|---:|---:|"
     for row in found["rows"]:
         shares = " | ".join(percent(row["found"][drop]) for drop in ("1", "2", "5"))
@@ -56,7 +56,7 @@ def setting(row: dict[str, Any]) -> str:
 
 
 def faults() -> Iterator[str]:
-    yield "| what was broken | exit code | what the gate names |"
+    yield "| fault | exit code | reported |"
     yield "|---|---:|---|"
     for fault, found in read("runs")["faults"].items():
         named = "<br>".join(found["alarms"]) or "nothing"
