@@ -51,12 +51,12 @@ def in_two_groups(draw: np.random.Generator, rows: int, seeds: int) -> Array:
 
 
 WORLDS: dict[str, Callable[[np.random.Generator, int, int], Array]] = {
-    "equal spreads": alike,
-    "spreads 1 to 5": one_to_five,
-    "one row 10 times": one_noisy,
-    "half of them 3 times": half_noisy,
+    "equal sd": alike,
+    "sd 1 to 5": one_to_five,
+    "one row sd × 10": one_noisy,
+    "half of rows sd × 3": half_noisy,
     "seeds correlated": correlated,
-    "half of them correlated": in_two_groups,
+    "half of rows correlated": in_two_groups,
 }
 
 
@@ -79,19 +79,19 @@ def share(rows: int, seeds: int, world: str, wrong: Callable[[Array], bool]) -> 
 
 
 def level() -> Iterator[str]:
-    yield "| rows | seeds | " + " | ".join(WORLDS) + " | rule before: equal spreads | before: one row 10 times |"
+    yield "| rows | seeds | " + " | ".join(WORLDS) + " | old rule, equal sd | old rule, one row sd × 10 |"
     yield "|" + "---:|" * (4 + len(WORLDS))
     for rows in ROWS:
         for seeds in SEEDS:
             shares = [share(rows, seeds, world, separated) for world in WORLDS]
-            before = [share(rows, seeds, world, apart) for world in ("equal spreads", "one row 10 times")]
+            before = [share(rows, seeds, world, apart) for world in ("equal sd", "one row sd × 10")]
             yield f"| {rows} | {seeds} | " + " | ".join([*shares, *before]) + " |"
 
 
 def power() -> Iterator[str]:
     """The pairs of one row, better by so many standard deviations, that are separated."""
     gaps = (2, 4, 6, 10)
-    columns = [f"{world}, {gap} sd" for world in ("equal spreads", "seeds correlated") for gap in gaps]
+    columns = [f"{world}, gap {gap} sd" for world in ("equal sd", "seeds correlated") for gap in gaps]
     yield "| rows | seeds | " + " | ".join(columns) + " |"
     yield "|" + "---:|" * (2 + len(columns))
     for rows in ROWS:
