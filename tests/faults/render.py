@@ -21,15 +21,15 @@ For users of long runs: what was tested when processes die, files are damaged, t
 `harness run` runs suites of short cells, alternately of toy and of bundled methods. In each round one kind of
 fault strikes; then the same command runs again:
 
-- **kill**: workers and the fork server are killed by SIGKILL one after the other, then the run itself or all processes
+- **kill**: workers and the fork server get SIGKILL one after the other, then the run itself or all processes
   at once; or only one of these, at a random time after the start;
 - **two**: two runs start on one results folder, and any process of either may be killed;
 - **damage**: up to eight random files of the results folder are truncated or have bits flipped between two runs;
 - **clock**: the system clock is set forward and back by up to ten years while one or two runs work;
 - **disk**: the disk is filled except for a random number of bytes, before a run or during it.
 
-After about seven of ten rounds, the campaign waits until no process is left and checks the conditions below. After the
-others the next run starts at once, beside processes that are still alive.
+After about seven of ten rounds, the campaign waits until no process is left and checks the conditions below. Otherwise
+the next run starts at once, beside processes that are still alive.
 
 At the end each suite runs without a fault, and its results are compared with those of a run that had no faults. Another
 run must change nothing.
