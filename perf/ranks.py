@@ -91,7 +91,7 @@ def level() -> Iterator[str]:
 def power() -> Iterator[str]:
     """The pairs of one row, better by so many standard deviations, that are separated."""
     gaps = (2, 4, 6, 10)
-    columns = [f"{world}, gap {gap} sd" for world in ("equal sd", "seeds correlated") for gap in gaps]
+    columns = [f"{world}, +{gap} sd" for world in ("equal sd", "seeds correlated") for gap in gaps]
     yield "| rows | seeds | " + " | ".join(columns) + " |"
     yield "|" + "---:|" * (2 + len(columns))
     for rows in ROWS:

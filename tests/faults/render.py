@@ -21,8 +21,8 @@ For users of long runs: what was tested when processes die, files are damaged, t
 `harness run` runs suites of short cells, alternately of toy and of bundled methods. In each round one kind of
 fault strikes; then the same command runs again:
 
-- **kill**: workers and the fork server get SIGKILL one after the other, then the run itself or all processes
-  at once; or only one of these, at a random time after the start;
+- **kill**: workers and the fork server get SIGKILL one after the other. Then the run itself or all processes get it at
+  once. In some rounds this comes first, at a random time;
 - **two**: two runs start on one results folder, and any process of either may be killed;
 - **damage**: up to eight random files of the results folder are truncated or have bits flipped between two runs;
 - **clock**: the system clock is set forward and back by up to ten years while one or two runs work;
