@@ -100,7 +100,8 @@ def sources() -> Iterator[tuple[str, str]]:
         yield from (
             (f"new {kind}: {name}", text) for name, text in rendered(kind, "mine").items() if name[-3:] == ".py"
         )
-    for page in ["tutorial.md", "observers.md", *(f"plugins/{path.name}" for path in pages.DOCS.glob("plugins/*.md"))]:
+    kinds = [f"plugins/{path.name}" for path in pages.DOCS.glob("plugins/*.md")]
+    for page in ["tutorial.md", "observers.md", "cookbook.md", "debugging.md", *kinds]:
         yield from ((f"{page}: {name}", text) for name, text in pages.files(page).items() if name.endswith(".py"))
 
 
