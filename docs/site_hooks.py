@@ -26,6 +26,7 @@ TOP |= {"SECURITY.md": "security.md", "plugins": "bundled/index.md"}
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
 FENCED = re.compile(r"(^ *```.*?^ *```[^\n]*$)", re.MULTILINE | re.DOTALL)
 CODE_OR_LINK = re.compile(r"(`+[^`]+`+)|(\]\(|(?:src|srcset|href)=\")([^)\s\"]+)")
+BOARD = re.compile(r"^<!-- leaderboard: .*?^<!-- end of leaderboard -->", re.MULTILINE | re.DOTALL)
 ITEM = re.compile(r"( *)(?:[-*]|\d+\.) ")
 
 places: dict[str, str] = {}  # path in the repository -> path in the documentation, of every page and picture
@@ -110,7 +111,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         found = posixpath.normpath(posixpath.join(folder, target))
         return posixpath.relpath(places[found], posixpath.dirname(here) or ".") if found in places else target
 
-    return spaced(links_changed(markdown, moved))
+    return spaced(lowered(links_changed(markdown, moved)))
 
 
 def links_changed(text: str, change: Callable[[str], str]) -> str:
@@ -128,6 +129,11 @@ def relative(match: re.Match[str]) -> str:
     """The path of a relative link, without its anchor; nothing for code, other hosts, and anchors of the same page."""
     link = urlsplit(match[3] or "")
     return "" if link.scheme or link.netloc else link.path
+
+
+def lowered(text: str) -> str:
+    """The headings of a leaderboard within a page, which begin at the first level, as parts of the page."""
+    return BOARD.sub(lambda board: re.sub(r"^#", "###", board[0], flags=re.MULTILINE), text)
 
 
 def spaced(text: str) -> str:
