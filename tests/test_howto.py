@@ -39,7 +39,7 @@ def play(page: str, harness: Harness, folder: Path) -> list[str]:
 def test_transfer(harness: Harness, tmp_path: Path) -> None:
     run, pivot = play("transfer.md", harness, tmp_path)
     assert "3 of 3 cells done" in run
-    assert re.search(r"^\| method +\| +digits +\| +glyphs", pivot, re.MULTILINE)
+    assert re.search(r"^\| method +\| +glyphs · conv4.* \| +glyphs · conv4.* → digits \|", pivot, re.MULTILINE)
 
 
 def test_ablation(harness: Harness, tmp_path: Path) -> None:
