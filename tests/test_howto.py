@@ -59,7 +59,7 @@ def test_few_shot(harness: Harness, tmp_path: Path) -> None:
 def test_resuming_and_the_format_of_results(harness: Harness, tmp_path: Path) -> None:
     first, planned, rest, retried, fresh, listed, removed = play("resuming.md", harness, tmp_path)
     assert "2 of 2 cells done" in first
-    assert "4 cells: 2 todo, 2 done" in planned
+    assert "4 cells: 2 done, 2 todo" in planned
     assert "4 cells, 2 already done" in rest
     assert "4 cells, 4 already done" in retried
     assert "2 cells, 0 already done" in fresh

@@ -115,6 +115,12 @@ def test_lists_and_tables_may_follow_text() -> None:
     assert "<details markdown" in hooks.spaced("<details><summary>More</summary>\n\n| a |\n")
 
 
+def test_a_leaderboard_within_a_page_has_headings_below_the_pages() -> None:
+    board = "<!-- leaderboard: results/x -->\n{} Leaderboard\n\n{} glyphs\n<!-- end of leaderboard -->"
+    page = "# Page\n\n## Part\n\n{}\n\n## Next\n"
+    assert hooks.lowered(page.format(board.format("#", "##"))) == page.format(board.format("###", "####"))
+
+
 def test_what_pages_link_to_has_a_place_on_the_site() -> None:
     hooks.places.clear()
     hooks.places.update({f"docs/{page}": page for page in EVERY})
