@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "conformance.md"
 HEAD = """\
-# The conformance kit
+# Test a plugin with the conformance kit
 
-Checks of a plugin, in one line of its own tests:
+The conformance kit checks that a plugin keeps its contract. Authors of plugins call it in one line of their own tests:
 
 ```python
 from harness.testing import check_method
@@ -28,57 +28,78 @@ def test_conforms() -> None:
     check_method("simclr", temperature=0.2)
 ```
 
-`check_method`, `check_backbone`, `check_dataset`, `check_evaluator`, `check_optimizer` and `check_executor` take the
-registered name of an installed component (`pip install -e .` in its folder) and options of its `Config`;
-`check_observer` takes the name of a plugin's entry point, `check_modality` that of a data set which gives the modality.
-Each runs all checks of its kind, in seconds on a CPU, and on a GPU as well where there is one. If some fail, it raises
-`ConformanceError`, an `AssertionError` whose message lists them all: the check, what was seen, what to change. A test
-runner is not needed, nor imported.
+| function | takes |
+|---|---|
+| `check_method`, `check_backbone`, `check_dataset`, `check_evaluator`, `check_optimizer`, `check_executor` | the registered name of an installed component (`pip install -e .` in its folder), and options of its `Config` |
+| `check_observer` | the name of a plugin's entry point |
+| `check_modality` | the name of a data set of the modality |
 
-What the component meets:
+Each runs all checks of its kind on a CPU, and also on a GPU if there is one. If some fail, it raises
+`ConformanceError`, an `AssertionError`. Its message lists each failed check, what was seen, and what to change. The kit
+neither needs nor imports a test runner.
 
-- A **method** trains on 1,024 stripes of six directions, grey, 12x12, in batches of 64, with the optimizer and rate of
-  its registered `budget`. Give options that fit: fewer than 1,024 keys in a queue, at most 6 ways. It has learned if
-  the few-shot accuracy of its own `adapt` is 10 points above that of the same training at a learning rate near zero,
-  after 160 steps at most, and if its loss is lower with the right labels than with others; choose options that make it
-  small and quick. A buffer of which each step replaces the same part is a queue that stands still. With another test
-  split it starts and learns the same. If it is `distributed`, a step of two processes is compared with that of one. A
-  method for other samples is tried on a registered data set by a registered backbone: `check_method("simcse",
-  data="my-texts", backbone="my-encoder")`.
-- A **backbone** for images is built for 3x32x32, and for 1x28x28 and 3x21x17 unless it refuses them with a UsageError.
-  Its features depend on every channel and every quarter of an image. One for vectors is built for 12 numbers, one for
-  text tokenizes a few sentences; for another modality, `data=` names a data set that gives it.
-- A **data set** is loaded several times; what it downloads stays in the cache. Mirrored copies are copies. If the mean
-  image of each class tells other images of `train` apart and those of `test` not at all, their labels differ.
-- A **modality** is used on twelve samples of a data set that gives it: inputs and views, alone and in parts of a batch.
-- An **evaluator** meets six classes of 30 to 52 samples in each of train, test and novel: no two classes of a split and
-  no two splits have as many, and the samples of each split are in an order of its own. It scores encoders that are
-  perfect, blind, and unable to tell the classes of each pair apart; one that knows the images of `train` by heart and
-  of others only which one it is, which must be at chance; and one whose score of an image must not change when other
-  images leave `test`, unless the metric's `protocol` says "transductive". What has the unit "sample" is of all images
-  of a split. A metric by the jackknife may be off the mean of its pseudo-values by half its interval: the bias that the
-  jackknife finds is less than what chance explains. An interval without units has its value between its ends. One
-  that needs more of a split than images and labels is given it: `check_evaluator("sts", columns=f)`, where `f(split)`
-  is a mapping of names to tensors.
-- An **optimizer** moves a kernel, matrices, biases and a norm, one of which has no gradient, in the two groups that the
-  training loop makes: with a rate, with a thousandth of it, with gradients of zero, and from a checkpoint on.
-- An **executor** runs jobs that do nothing, on this machine, two at a time. One is killed.
-- An **observer** is told of a training and, apart from it, of the end of a run: the two are in different processes.
+## How each kind is tested
 
-A component whose options name a file, such as weights to start from, is given a copy of it and another file of that
-name: `Config.fingerprint()` is the same for the copy and not for the other. A file that no option names is not seen.
+**Methods** train on 1,024 grey 12x12 images of stripes in six directions, in batches of 64, with the optimizer and rate
+of the registered `budget`.
 
-Two rules that the checks hold to:
+- Give options that fit: small and quick, fewer than 1,024 keys in a queue, at most 6 ways.
+- A method has learned if, after at most 160 steps, two things hold. The few-shot accuracy of its own `adapt` is 10
+  points above that of the same training at a learning rate near zero. Its loss is lower with the right labels than with
+  others.
+- With another test split it must start and learn the same.
+- A buffer of which each step replaces the same part is reported as a queue that stands still.
+- If the method is `distributed`, a step of two processes is compared with a step of one.
+- For other samples, name a registered data set and backbone: `check_method("simcse", data="my-texts",
+  backbone="my-encoder")`.
 
-- **Random numbers.** Building, `loss` and a backbone's pass in training may draw from the global generators: the
-  harness seeds torch's before it builds, and torch's, numpy's and Python's before each step. Nobody else seeds them.
-  Loading data, encoding, adapting, evaluating and observing leave them alone and draw from generators of their own.
-- **Constants are buffers.** A parameter has a gradient within the first steps; or it has `requires_grad=False` and
-  `after_step` moves it, as a momentum network. What is meant to stay is registered as a buffer, which says so.
+**Backbones** for images are built for 3x32x32, and for 1x28x28 and 3x21x17 unless they refuse these with a UsageError.
+Features must depend on every channel and every quarter of an image. Backbones for vectors are built for 12 numbers, those
+for text tokenize a few sentences. For another modality, `data=` names a data set.
 
-Each row below is a plugin that is broken in one point, and what the kit says of it; measured numbers are shortened.
-Made by `uv run python docs/conformance.py`; `tests/conformance/test_kit.py` holds that no other check fails. The first
-three of a method are checks of all components. Where there is no GPU, torch's device `meta` stands in for one.
+**Data sets** are loaded several times; downloads stay in the cache. A mirrored copy of an image counts as a copy. The
+mean image of each class is used to classify other images of `train` and those of `test`. If this works on `train` and
+not at all on `test`, the labels of the two differ.
+
+**Modalities** are used on twelve samples of a data set: inputs and views, alone and in parts of a batch.
+
+**Evaluators** get six classes of 30 to 52 samples in each of train, test and novel. No two classes of a split and no two
+splits have the same number. The samples of each split have an order of their own. An evaluator scores these encoders:
+
+- A perfect one, a blind one, and one that cannot tell the two classes of each pair apart.
+- One that memorised the images of `train` and knows of others only which image it is. Its score must be at chance.
+- One whose score of an image must not change when other images leave `test`, unless the metric's `protocol` says
+  "transductive".
+
+A metric with the unit "sample" covers all images of a split. A jackknife metric may differ from the mean of its
+pseudo-values by half its interval: the bias that the jackknife finds is then within chance. An interval without units
+must contain its value. If an evaluator needs more than images and labels, use `check_evaluator("sts", columns=f)`, where
+`f(split)` returns a mapping of names to tensors.
+
+**Optimizers** move a kernel, matrices, biases and a norm, in the two groups of the training loop; one of these has no
+gradient. They run with a rate, with a thousandth of it, with gradients of zero, and from a checkpoint.
+
+**Executors** run jobs that do nothing, on this machine, two at a time. One job is killed.
+
+**Observers** get the events of a training and, in another process, the event of the end of a run.
+
+**Options that name a file.** The component gets a copy of the file and another file of the same name.
+`Config.fingerprint()` must be equal for the copy and different for the other file. A file that no option names is not
+checked.
+
+## Rules
+
+- **Random numbers.** Building, `loss` and a backbone's forward pass in training may use the global generators. The
+  harness seeds torch's before it builds, and torch's, numpy's and Python's before each step. Nothing else may seed them.
+  Loading data, encoding, adapting, evaluating and observing must use generators of their own.
+- **Constants are buffers.** A parameter must get a gradient within the first steps, or have `requires_grad=False` and be
+  moved by `after_step`, as a momentum network. Register constants as buffers.
+
+## Messages of the checks
+
+Each row is a plugin that is broken in one point, and the kit's message, with measured numbers shortened.
+`uv run python docs/conformance.py` makes the rows. `tests/conformance/test_kit.py` tests that no other check fails. The
+first three checks of a method apply to all components. Without a GPU, torch's device `meta` replaces it.
 """
 
 

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "faults.md"
 HEAD = """\
-# Faults and what is said of them
+# Error messages
 
-Made by `uv run python docs/faults.py`, which meets every fault through the command line, as
-`tests/faults/test_messages.py` does; not edited by hand. Paths are those below the folder it happened in. Exit codes: 0
-all is well (a plugin or a file that cannot be used is a warning, in the terminal or in the cell's log), 1 some cells
-failed, 2 a mistake of the user's or of the environment's, found before anything trains.
+Look up an error message or an exit code here, or see what the harness says of a fault.
+
+`uv run python docs/faults.py` makes this page: it causes every fault through the command line, as
+`tests/faults/test_messages.py` does. Do not edit it by hand. Paths are relative to the folder of the fault. Exit codes:
+
+- 0: success. A plugin or a file that cannot be used is a warning, in the terminal or in the cell's log.
+- 1: some cells failed.
+- 2: a mistake of the user or a fault of the environment, found before anything trains.
 """
 
 

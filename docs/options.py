@@ -22,9 +22,9 @@ PAGE = Path(__file__).parent / "options.md"
 HEAD = """\
 # Options
 
-Every option of every bundled component, made by `uv run python docs/options.py` from their `Config` classes; not edited
-by hand. `harness show KIND NAME` prints the same of what is installed with you. Where they are set:
-[suites.md](suites.md). Options that do not decide a result, and so are in no cell's id, are marked ◦.
+All options of all bundled components. [suites.md](suites.md) shows where to set them, and `harness show KIND NAME` prints
+those of your installation. `uv run python docs/options.py` makes this page from the `Config` classes; do not edit it by
+hand. Options marked ◦ do not affect a result and are in no cell's id.
 """
 TITLES = {"dataset": "Data sets"}
 

@@ -15,13 +15,12 @@ ORDER = ("simclr", "augmentation", "maml", "protonet", "episodes", "evaluation",
 HEAD = """\
 # Performance
 
-Made by `uv run python perf/render.py` from `perf/results/*.json`, not edited by hand; `perf/README.md` says how to
-measure.
+Speed of the harness beside other libraries, and its own overheads. `uv run python perf/render.py` makes this page from
+`perf/results/*.json`; do not edit it by hand. `perf/README.md` says how to measure.
 
-Contestants ran on the same machine in one run, in turn, at the same work except where a section says what a row leaves
-out. Rates are medians over the rounds, with the
-least and the greatest. A ratio is the median over the rounds of the first contestant's rate by this one's: above 1,
-the first is faster.
+All contestants ran on the same machine in one run, in turn. They did the same work, except where a section says what a
+row leaves out. Rates are medians over the rounds, with the least and the greatest. A ratio is the first contestant's
+rate divided by this one's, as a median over the rounds. Above 1, the first contestant is faster.
 """
 
 
@@ -58,12 +57,12 @@ def overhead_lines(run: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Overheads",
         "",
-        "Whole processes, medians of " + str(run["repeats"]) + "; `per cell`: from one cell's end to the next one's, "
-        "one at a time, less what its evaluator took: a process, the plan, the data set, the record.",
+        f"Seconds of whole processes, medians of {run['repeats']}. `per cell` is the time from one cell's end to the "
+        "next one's, one at a time, without the evaluator. It includes a process, the plan, the data set, the record.",
         "",
         f"On {machine['cpu']}, {machine['cores']} cores; Python {machine['python']}, torch {machine['torch']}.",
         "",
-        "| | seconds | at most | |",
+        "| | seconds | target: at most | |",
         "|---|---:|---:|---|",
     ]
     for name, seconds in run["seconds"].items():
@@ -85,8 +84,8 @@ def report_lines(run: Mapping[str, Any]) -> list[str]:
         "## Reports",
         "",
         "`harness report` of the committed references and of a folder of 500 invented records (10 settings, 2 "
-        "backbones, 5 data sets, 5 seeds, 4 evaluators, with 500 logged steps and per-episode values). Loading: in "
-        f"Chromium just started, medians of {run['repeats']}; the load event and the first frame after it.",
+        "backbones, 5 data sets, 5 seeds, 4 evaluators, with 500 logged steps and per-episode values). Loading was "
+        f"timed in a newly started Chromium, medians of {run['repeats']}: the load event and the first frame after it.",
         "",
         f"On {machine['cpu']}, {machine['cores']} cores; Python {machine['python']}.",
         "",
@@ -98,7 +97,7 @@ def report_lines(run: Mapping[str, Any]) -> list[str]:
         shown = " | ".join("" if value is None else f"{value:.2f}" for value in seconds)
         lines.append(f"| {name} | {each['records']} | {each['megabytes']:.2f} | {shown} |")
     verdict = "met" if met and loaded else "not met"
-    return [*lines, "", f"At most {LARGEST:g} MB and {SLOWEST:g} s to load: {verdict}.", ""]
+    return [*lines, "", f"Target: at most {LARGEST:g} MB and {SLOWEST:g} s to load: {verdict}.", ""]
 
 
 def core_lines(run: Mapping[str, Any]) -> list[str]:
@@ -108,11 +107,9 @@ def core_lines(run: Mapping[str, Any]) -> list[str]:
         for race in run["races"]
         for name, each in race.get("core_seconds", {}).items()
     ]
-    lines = [
-        f"- Measured: {name}: {1000 * median(values):.2f} ms of a core for each picture." for name, values in taken
-    ]
+    lines = [f"- Measured: {name}: {1000 * median(values):.2f} core-ms per picture." for name, values in taken]
     needs = run.get("calculated", {}).get("cores_for_pictures_per_second", {})
-    lines += [f"- Calculated: {int(rate):,} pictures/s take {cores} cores to read." for rate, cores in needs.items()]
+    lines += [f"- Calculated: reading {int(rate):,} pictures/s takes {cores} cores." for rate, cores in needs.items()]
     return [*lines, ""] if lines else []
 
 
