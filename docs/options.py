@@ -22,9 +22,9 @@ PAGE = Path(__file__).parent / "options.md"
 HEAD = """\
 # Options
 
-All options of all bundled components. [suites.md](suites.md) shows where to set them, and `harness show KIND NAME` prints
-those of your installation. `uv run python docs/options.py` makes this page from the `Config` classes; do not edit it by
-hand. Options marked ◦ do not affect a result and are in no cell's id.
+All options of all bundled components. [suites.md](suites.md) shows where to set them. `harness show KIND NAME` prints
+those of your installation. `uv run python docs/options.py` makes this page from the `Config` classes; do not edit it
+by hand. Options marked ◦ do not affect a result and are in no cell's id.
 """
 TITLES = {"dataset": "Data sets"}
 
