@@ -21,6 +21,21 @@ from tests.gate.test_pytest_plugin import run_pytest
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+PLUGIN = """\
+[project]
+name = "harness-seen"
+version = "0.1.0"
+
+[project.entry-points.harness]
+seen = "harness_seen"
+
+[build-system]
+requires = ["hatchling>=1.27"]
+build-backend = "hatchling.build"
+
+[tool.hatch.build.targets.wheel]
+only-include = ["harness_seen.py"]
+"""
 GATED = SUITE.replace("name: toy", "name: quickstart") + "gate: {speed: 1000}\n"
 
 
@@ -148,6 +163,54 @@ def test_the_action_runs_a_check_and_passes_its_exit_code_on(
     assert (trained / "uv.txt").read_text().startswith("run --project /here --with ./a --with ./b harness check")
     assert (trained / "uv.txt").read_text().endswith(" --markdown out.md --gate benchmarks.yaml\n")
     assert all((trained / name).exists() for name in ("harness-check.xml", "harness-check.json", "out.md"))
+
+
+@pytest.mark.usefixtures("baseline")
+def test_the_steps_of_the_action_run_as_github_runs_them(trained: Path) -> None:
+    """By the real uv, in this environment. Not run: setup-python, which is GitHub's, and `pip install uv` (network)."""
+    if not shutil.which("uv"):
+        pytest.skip("uv is not on the path")
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    plugin = trained / "plugin"
+    plugin.mkdir()
+    (plugin / "pyproject.toml").write_text(PLUGIN)
+    (plugin / "harness_seen.py").write_text("from pathlib import Path\n\nPath('seen.txt').touch()\n")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(trained)]
+    subprocess.run(build, cwd=plugin, capture_output=True, check=True)
+    [wheel] = trained.glob("*.whl")
+    inputs = {
+        **{name: each.get("default") for name, each in action["inputs"].items()},
+        **{"suite": "benchmarks.yaml", "baseline": "baseline.json", "plugins": f"./{wheel.name}"},
+    }
+    values = {**{f"inputs.{name}": each for name, each in inputs.items()}, "github.action_path": str(ROOT)}
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": "output.txt", "GITHUB_STEP_SUMMARY": "summary.md"}
+    installed = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1", "UV_OFFLINE": "1"}
+    ran = []
+    for step in action["runs"]["steps"]:
+        if "uses" in step or "pip install" in step["run"]:
+            continue
+        assert step["shell"] == "bash"
+        given = {
+            name: re.sub(r"\$\{\{ (.*?) \}\}", lambda found: values[found[1]], text)
+            for name, text in step["env"].items()
+        }
+        (trained / "step.sh").write_text(step["run"])
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "step.sh"],  # as GitHub calls bash
+            cwd=trained,
+            env={**os.environ, **github, **installed, **given},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        ran.append(step.get("id"))
+    assert ran == ["check"]
+    assert action["outputs"]["exit-code"]["value"] == "${{ steps.check.outputs.exit-code }}"
+    assert (trained / "output.txt").read_text() == "exit-code=0\n"
+    assert "classify" in (trained / "summary.md").read_text()
+    assert "<testcase" in (trained / "harness-check.xml").read_text()
+    assert (trained / "seen.txt").exists()  # the plugin was installed and loaded
 
 
 def test_the_workflow_of_the_page_gives_inputs_that_the_action_has() -> None:
