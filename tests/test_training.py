@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,13 +17,13 @@ from harness_toy import BlobsConfig, CentroidConfig, FlatConfig
 from harness_toy.parts import Blobs, Classify, Flat
 from torch import nn
 
-from harness import Augmentation, Metric, Trained, Views
+from harness import Augmentation, Group, Method, Metric, Trained, UsageError, Views
 from harness.base.checkpoint_interval import Interval
 from harness.learning import training as loop
 from harness.learning.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
 from harness.learning.data.batches import Source
 from harness.learning.optimizers import make_optimizer
-from harness.learning.training import rate_factor, steps_of, train
+from harness.learning.training import rate_factor, set_rate, steps_of, train
 from harness.suite.budget import Budget, merge
 from harness.testing.problem import image_data
 
@@ -284,3 +285,41 @@ def test_a_profile_says_how_many_steps_are_in_it(steps: int, said: str, tmp_path
     method, source = fresh()
     train(method, source, Budget(steps=steps), tmp_path / "never", lambda *_: None, tmp_path / "profile")
     assert (tmp_path / "profile/operators.txt").read_text().startswith(said)
+
+
+def test_groups_have_rates_and_betas_of_their_own() -> None:
+    """Two steps of Adam on two weights with one gradient, by hand; the schedule's rate is that of both."""
+
+    class Two(Method):
+        def __init__(self) -> None:
+            nn.Module.__init__(self)
+            self.slow, self.plain = (nn.Parameter(torch.ones(1)) for _ in range(2))
+
+        def groups(self) -> list[Group]:
+            return [Group([self.slow], rate=0.25, betas=(0.5, 0.9)), Group([self.plain])]
+
+    two, gradients, rates = Two(), (1.0, -3.0), (0.1, 0.02)
+    optimizer = make_optimizer(two, Budget(steps=2, optimizer="adam"))
+    for rate, gradient in zip(rates, gradients, strict=True):
+        set_rate(optimizer, rate)
+        two.slow.grad, two.plain.grad = torch.tensor([gradient]), torch.tensor([gradient])
+        optimizer.step()
+    for weight, factor, (beta1, beta2) in ((two.slow, 0.25, (0.5, 0.9)), (two.plain, 1.0, (0.9, 0.999))):
+        value, first, second = 1.0, 0.0, 0.0
+        for step, (rate, gradient) in enumerate(zip(rates, gradients, strict=True), 1):
+            first, second = beta1 * first + (1 - beta1) * gradient, beta2 * second + (1 - beta2) * gradient**2
+            value -= factor * rate * first / (1 - beta1**step) / ((second / (1 - beta2**step)) ** 0.5 + 1e-8)
+        assert weight.item() == pytest.approx(value, rel=1e-5)
+    with pytest.raises(UsageError, match="the method sets betas, which the optimizer 'sgd' does not have"):
+        make_optimizer(two, Budget(steps=2, optimizer="sgd"))
+
+
+@pytest.mark.parametrize("times", [0, 2])
+def test_each_weight_is_in_one_group(times: int) -> None:
+    method, _ = fresh()
+    weights = list(method.parameters())
+    with (
+        mock.patch.object(type(method), "groups", return_value=[Group(weights[1:] + times * weights[:1])]),
+        pytest.raises(UsageError, match=rf"'[\w.]+' is in {times} of the method's groups"),
+    ):
+        make_optimizer(method, BUDGETS[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -48,6 +48,16 @@ class Backbone(Protocol):
     def __call__(self, inputs: Tensor) -> Tensor: ...
 
 
+@dataclass(frozen=True)
+class Group:
+    """Some weights of a method: `rate` times the budget's learning rate is theirs, and `betas` in place of the
+    optimizer's own, if given."""
+
+    weights: Sequence[nn.Parameter]
+    rate: float = 1.0
+    betas: tuple[float, float] | None = None
+
+
 class Method(nn.Module):
     """Whatever learns an encoder. `config` is an instance of the registered Config dataclass.
 
@@ -73,8 +83,16 @@ class Method(nn.Module):
         """The loss of one batch, a scalar; or a dict with "loss" and further scalars to log."""
         raise NotImplementedError(f"{type(self).__name__} has no loss")
 
+    def groups(self) -> Sequence[Group]:
+        """Its weights, each in one group, for the optimizer. Default: one group of all."""
+        return [Group(list(self.parameters()))]
+
     def after_step(self, step: int, steps: int) -> None:
         """Called after optimizer step `step` of `steps` (from 0): momentum networks, queues."""
+
+    def after_training(self) -> None:
+        """Called once, at the end of the training, and on a new method before it is given what such a training left:
+        remove parts that only `loss` needs. What `encode`, `adapt` and `sample` give stays the same."""
 
     def encode(self, inputs: Tensor) -> Tensor:
         """What a network sees of samples, (N, ...) -> features (N, D), in eval mode and without gradient."""
@@ -89,6 +107,12 @@ class Method(nn.Module):
         """
         centroids = F.normalize(class_means(F.normalize(support, dim=-1), labels, ways), dim=-1)
         return lambda query: F.normalize(query, dim=-1) @ centroids.mT
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (part of the contract)
+        """`n` samples that it makes up, as the training split has them (uint8 pictures, say), by numbers of `generator`
+        alone, a generator of the CPU. In eval mode and without gradient; a sample does not depend on those made with
+        it. Raises UsageError if it makes none, which is the default."""
+        raise UsageError(f"{type(self).__name__} makes no samples: it has no `sample`.")
 
     def check_ways(self, ways: int) -> None:
         """Raises UsageError if `adapt` cannot take so many classes. Default: any number."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from harness.base.atomic_files import seal, write_bytes
@@ -22,6 +22,7 @@ from harness.learning.data.text import Text
 from harness.learning.data.vectors import Vectors
 from harness.learning.encoder import WEIGHTS, encoder, rebuilt, sizes
 from harness.learning.programs import ONNX, PROGRAM, TOLERANCE, apart, to_onnx, to_program
+from harness.learning.starting import load_trained
 from harness.suite.cell import Cell
 
 SAMPLES = 64  # that are compared
@@ -83,11 +84,10 @@ def _without_file(cell: Cell) -> Cell:
 
 def _trained(cell: Cell, model: Path, built: Built) -> Built:
     try:
-        load_model(built.method, model)
+        load_trained(built.method, model)
     except (SafetensorError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
         raise UsageError(f"{model} is not the model of {cell.name()}: {said}") from error
-    built.method.eval()
     return built
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import safe_open
+from safetensors.torch import load_model
 from torch import Tensor, nn
 
 from harness.base.errors import UsageError
+from harness.learning.components import Method
 
 Shapes = Mapping[str, tuple[int, ...]]
 BACKBONE = "backbone."  # what the names of its weights begin with in a method's
@@ -24,6 +26,13 @@ def take_over(backbone: nn.Module, model: Path) -> None:
         held = {name.removeprefix(BACKBONE): file.get_tensor(each) for name, each in kept.items() if each in names}
     require({name: tuple(weight.shape) for name, weight in held.items()}, wanted)
     backbone.load_state_dict(held)
+
+
+def load_trained(method: Method, model: Path, device: str = "cpu") -> None:
+    """Give a new method what a training left. Raises what safetensors and torch raise for a file that is another's."""
+    method.after_training()
+    load_model(method, model, device=device)
+    method.eval()
 
 
 def shapes(module: nn.Module) -> Shapes:

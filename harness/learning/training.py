@@ -164,8 +164,9 @@ def rate_factor(step: int, steps: int, budget: Budget) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """A group's own `rate`, if it has one, is how many times `rate` its weights learn at."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate", 1.0)
 
 
 class BlockLogger:

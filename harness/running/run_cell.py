@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 import time
@@ -12,14 +13,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import save_model
 
 from harness.base.atomic_files import broken, npz, read_json, replacing, seal, set_aside, write_bytes, write_json
 from harness.base.outcome import Outcome
 from harness.learning import building
-from harness.learning.checkpoint import checkpoint_step, unchanged_by_failure
+from harness.learning.checkpoint import checkpoint_step
 from harness.learning.components import Method, Trained
 from harness.learning.data.splits import Data, WatchedSplit
+from harness.learning.starting import load_trained
 from harness.learning.training import Training, seed_all, train
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed_plugins
@@ -81,11 +83,11 @@ def _trained(job: CellJob, origin: dict[str, Any]) -> Trained:
                 print(f"harness: trained anew, as its start '{begins['id']}' is another model now", file=sys.stderr)
 
     method, data = open_cell(job, begin_anew)
-    if not _load(method, job.folder, job.device):
-        with together(job):
-            _train(job, method, data, origin, begins)
-    method.eval()
-    return Trained(method, data)
+    if loaded := _load(method, job.folder, job.device):
+        return Trained(loaded, data)
+    with together(job):
+        _train(job, method, data, origin, begins)
+    return Trained(method.eval(), data)
 
 
 def _evaluate_missing(job: CellJob, trained: Trained, origin: dict[str, Any]) -> list[Exception]:
@@ -102,18 +104,18 @@ def _evaluate_missing(job: CellJob, trained: Trained, origin: dict[str, Any]) ->
     return failures
 
 
-def _load(method: Method, folder: CellFolder, device: torch.device) -> bool:
-    """Whether there was a trained model to load. One that is damaged is set aside, and with it the record of its
-    training: the cell is trained again."""
+def _load(method: Method, folder: CellFolder, device: torch.device) -> Method | None:
+    """A copy of a new method as its training left it; None if it is not trained. A model that is damaged is set aside,
+    and with it the record of its training: the cell is trained again."""
     training = read_json(folder.training)
     if training is None:
-        return False
+        return None
     reason = broken(folder.model, training.get("model"), read=True)
     try:
         if reason is None:
-            with unchanged_by_failure(method):
-                load_model(method, folder.model, device=str(device))
-            return True
+            loaded = copy.deepcopy(method)
+            load_trained(loaded, folder.model, str(device))
+            return loaded
     except (SafetensorError, FileNotFoundError, RuntimeError) as error:
         if status_of(error) == "oom":
             raise
@@ -121,7 +123,7 @@ def _load(method: Method, folder: CellFolder, device: torch.device) -> bool:
     for path in (folder.model, folder.training):
         if aside := set_aside(path):
             print(f"harness: the model is damaged ({reason}): {path} is set aside as {aside.name}", file=sys.stderr)
-    return False
+    return None
 
 
 def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], begins: Mapping[str, Any]) -> None:
@@ -141,6 +143,7 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
         source = building.source_of(cell, replace(data, splits={**data.splits, "train": watched}))
         looks = ScoresAlong(job, method, data).looks(source)
         done = train(method, source, cell.budget, folder.checkpoint, log, profile, job.every, cell.optimizer, looks)
+    method.after_training()
     with replacing(folder.model) as temporary:
         save_model(method, str(temporary), metadata={"cell": folder.folder.name})
     write_json(

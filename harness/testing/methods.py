@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.base.errors import UsageError
 from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Source, Views
-from harness.testing import adapting, content, declared, devices, encoders, learning
+from harness.testing import adapting, content, declared, devices, encoders, learning, sampling
 from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED, small_net
 from harness.testing.ranks import two_devices_learn_what_one_does
@@ -165,6 +165,7 @@ CHECKS = (
     samples_are_encoded_apart,
     *adapting.CHECKS,
     *learning.CHECKS,
+    *sampling.CHECKS,
     no_label_reaches_a_loss_of_views,
     settings_of_the_process_are_kept,
     global_generators_are_not_seeded,

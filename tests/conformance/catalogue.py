@@ -51,6 +51,8 @@ BROKEN: dict[str, dict[str, str]] = {
         "queues move on": "StandingQueue",
         "only train is learned from": "SeenTest",
         "it learns": "Collapsing LabelsPermuted SupportShifted SupportPermuted QueriesByPlace",
+        "what ends a training changes no score": "DropsItsHead",
+        "samples are made apart": "NormalisedSamples",
         "no label reaches a loss of views": "Peeking",
         "settings of the process are kept": "Benchmarking",
         "global generators are not seeded": "Reseeding",

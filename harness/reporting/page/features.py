@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_model
 from torch import Tensor
 
 from harness.base.errors import UsageError
@@ -16,6 +15,7 @@ from harness.base.slugs import shortened
 from harness.learning.building import build, load_data
 from harness.learning.data.splits import Data, Split
 from harness.learning.data.streaming import at
+from harness.learning.starting import load_trained
 from harness.plugins.registry import registry
 from harness.reporting.leaderboard.tables import Row, Table
 from harness.reporting.leaderboard.text import clean
@@ -75,8 +75,7 @@ def _classes(split: Split) -> Iterable[Tensor]:
 @torch.no_grad()
 def _encoded(cell: Cell, model: Path, data: Data, samples: Tensor) -> Tensor:
     method, data = build(cell, data)
-    load_model(method, model)
-    method.eval()
+    load_trained(method, model)
     found = method.encode(data.inputs(at(data.split("test").samples, samples))).float()
     if not found.isfinite().all():
         raise RuntimeError("its features are not finite")

@@ -350,6 +350,25 @@ class Reseeding(Classify):
         return super().loss(batch)
 
 
+class DropsItsHead(Classify):
+    """encodes with a layer that it drops after the training"""
+
+    def encode(self, images):
+        features = super().encode(images)
+        return features if self.head is None else torch.cat([features, self.head(features)], 1)
+
+    def after_training(self):
+        self.head = None
+
+
+class NormalisedSamples(Classify):
+    """makes samples whose brightness is evened out over those made together"""
+
+    def sample(self, n, generator):
+        pictures = torch.rand(n, 1, 12, 12, generator=generator)
+        return (255 * pictures / pictures.amax()).to(torch.uint8)
+
+
 class Drawing(Classify):
     """draws random numbers to encode"""
 
