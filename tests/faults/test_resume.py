@@ -37,6 +37,7 @@ SMALL = {
     "umtra": {"tasks": 2},
     "psco": {"queue_size": 40, "projection_dim": 16, "hidden_dim": 32, "shots": 2},
     "meta_baseline": {"tasks": 2, "queries": 2},
+    "contrad": {"hidden_dim": 16, "projection_dim": 8, "width": 4},
 }
 CLUSTERS = {"clusters": 12, "partitions": 2, "queries": 2}
 STARTED = {  # those that need trained weights, by label
