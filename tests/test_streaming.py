@@ -166,7 +166,7 @@ def test_features_are_the_same() -> None:
     method = Method(nn.Sequential(nn.Flatten(), nn.Linear(90, 8)), None, data_of(IMAGES))
     plain, read = (Trained(method, data_of(images)) for images in (IMAGES, streamed()))
     assert torch.equal(plain.features("novel"), read.features("novel"))
-    assert torch.equal(plain._encode(IMAGES, most=7), read._encode(streamed(), most=7))
+    assert torch.equal(plain.encode(IMAGES, most=7), read.encode(streamed(), most=7))
 
 
 @pytest.mark.parametrize(("room", "sizes"), [(2**26, [512, 88]), (360 * 250 + 7, [250, 250, 100]), (9, [1] * 600)])

@@ -108,7 +108,7 @@ def test_texts_are_encoded_with_those_of_their_length_and_features_are_in_the_or
     samples = tokens(special=False)
     data = Data({"train": Split(samples)}, text("dropout"), torch.device("cpu"))
     method: Any = Lengths()
-    features = Trained(method, data)._encode(samples, most=2)
+    features = Trained(method, data).encode(samples, most=2)
     assert method.seen == [1, 4, 12]
     assert features[:, 0].tolist() == (samples * (samples != PAD)).sum(1).tolist()
 

@@ -179,7 +179,14 @@ def check_cell(
 
         def check(evaluator: Component = evaluator, own: Data = data) -> None:
             scored = given_to(method, own, others[evaluator.data.digest]) if evaluator.data else own
-            build_evaluator(evaluator).check(method, scored)
+            made = build_evaluator(evaluator)
+            if made.has_judge != (evaluator.judge is not None):
+                raise UsageError(
+                    "it needs a judge: add 'judge: LABEL', a method of this suite."
+                    if made.has_judge
+                    else f"'{evaluator.spec.name}' has no judge: leave 'judge' out."
+                )
+            made.check(method, scored)
 
         with usage_warnings(f"{evaluator.where}: {evaluator.label} on {on.label}", told):
             _with_place(evaluator.where, cell, check)

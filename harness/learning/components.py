@@ -244,6 +244,7 @@ class Trained:
 
     method: Method
     data: Data
+    judge: Trained | None = None  # another trained method, of an evaluator that has one
     _features: dict[str, Tensor] = field(default_factory=dict)
     _shares: dict[float, Trained] = field(default_factory=dict)
 
@@ -254,7 +255,7 @@ class Trained:
     def features(self, split: str) -> Tensor:
         """float32 (N, D), in the order of the split's samples."""
         if split not in self._features:
-            self._features[split] = self._encode(self.data.split(split).samples)
+            self._features[split] = self.encode(self.data.split(split).samples)
         return self._features[split]
 
     def share(self, share: float) -> Trained:
@@ -262,11 +263,12 @@ class Trained:
         if share == 1:
             return self
         if share not in self._shares:
-            self._shares[share] = Trained(self.method, self.data.share(share))
+            self._shares[share] = Trained(self.method, self.data.share(share), self.judge)
         return self._shares[share]
 
     @torch.no_grad()
-    def _encode(self, samples: Samples, most: int = CHUNK) -> Tensor:
+    def encode(self, samples: Samples, most: int = CHUNK) -> Tensor:
+        """Features of any samples that are as those of the data: float32 (N, D), in their order."""
         self.method.eval()
         order = self.data.modality.order(samples)
         places = torch.arange(len(samples)) if order is None else order.cpu()
@@ -287,6 +289,8 @@ class Trained:
 
 class Evaluator:
     """Whatever scores an encoder."""
+
+    has_judge: ClassVar[bool] = False  # whether it judges by another cell of the suite, `Trained.judge`
 
     def __init__(self, config: Any) -> None:
         self.config = config

@@ -21,7 +21,7 @@ SUITE_KEYS: Mapping[Kind, tuple[str, ...]] = {  # of an entry in a suite, which 
     "method": ("use", "label", "budget", "start"),
     "backbone": ("use", "label", "budget"),
     "dataset": ("use", "label", "budget"),
-    "evaluator": ("use", "only", "data", "curve"),
+    "evaluator": ("use", "only", "data", "curve", "judge"),
     "optimizer": ("use",),
     "executor": ("use",),
 }

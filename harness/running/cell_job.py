@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import torch
 
+from harness.base.atomic_files import broken, read_json
 from harness.base.checkpoint_interval import Interval
 from harness.learning import building
+from harness.learning.components import Trained
+from harness.learning.starting import load_trained
 from harness.learning.training import CHECKPOINT_EVERY, use_precision
 from harness.store.cell_folder import CellFolder
-from harness.suite.cell import Cell
+from harness.suite.cell import Cell, Component
+from harness.suite.judges import judge_of
 from harness.suite.planfile import PlanFile
 
 
@@ -32,6 +36,21 @@ class CellJob:
     def start(self) -> CellFolder | None:
         """The folder of the cell that this one starts from, if it does."""
         return self.folder.beside(self.cell.start.id) if self.cell.start else None
+
+
+def load_judge(job: CellJob, evaluator: Component) -> Trained:
+    """The trained cell by which an evaluator judges this job's, on the data as its own backbone takes them.
+
+    Raises RuntimeError if its model is not what its training left.
+    """
+    judge = judge_of(job.cell, evaluator)
+    folder = job.folder.beside(judge.id)
+    sealed = (read_json(folder.training) or {}).get("model")
+    if reason := broken(folder.model, sealed, read=True) if folder.model.exists() else "it is gone":
+        raise RuntimeError(f"{folder.model}: the model of its judge '{judge.name()}' is damaged ({reason})")
+    method, data = building.build(judge, building.load_data(judge.dataset, job.device))
+    load_trained(method, folder.model, str(job.device))
+    return Trained(method, data)
 
 
 def open_cell(job: CellJob, when_loaded: Callable[[], None] = lambda: None) -> building.Built:

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ from harness.learning.training import Training, seed_all, train
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed_plugins
 from harness.running.allocator import keep_freed_memory
-from harness.running.cell_job import CellJob, open_cell
+from harness.running.cell_job import CellJob, load_judge, open_cell
 from harness.running.failures import status_of, words_of
 from harness.running.provenance import provenance
 from harness.running.ranks import together
@@ -34,14 +35,14 @@ from harness.running.scores_along import ScoresAlong
 from harness.running.scoring import EvaluatorInputs, as_plain, in_order
 from harness.store.lines import keep_steps
 from harness.store.results_folder import CellFolder
-from harness.store.starts import begin, begun_with, unmet_start
+from harness.store.starts import begin, begun_with, unmet_need
 from harness.suite.cell import Cell, Component
 
 
 def run_cell(job: CellJob) -> Outcome:
     """Train a cell, unless it is trained, and let each evaluator of its plan score it that has not."""
     cell, folder = job.cell, job.folder
-    if cell.start and (outcome := unmet_start(cell.start, folder.beside(cell.start.id))):
+    if outcome := unmet_need(cell, folder.beside):
         write_json(folder.cell, cell.as_json())
         print(f"harness: {outcome.message}", file=sys.stderr)
         return outcome
@@ -95,7 +96,7 @@ def _evaluate_missing(job: CellJob, trained: Trained, origin: dict[str, Any]) ->
     failures: list[Exception] = []
     evaluators = job.plan.evaluators_of(job.cell)
     missing = {id_: evaluators[id_] for id_ in job.folder.missing(evaluators)}
-    inputs = EvaluatorInputs(trained)
+    inputs = EvaluatorInputs(trained, partial(load_judge, job))
     for id_ in in_order(missing):
         try:
             _evaluate(evaluators[id_], id_, inputs, job.folder, origin)
@@ -187,8 +188,8 @@ def _evaluate(
     component: Component, id_: str, inputs: EvaluatorInputs, folder: CellFolder, origin: dict[str, Any]
 ) -> None:
     started = time.monotonic()
-    trained = inputs.on(component.data)
-    note = trained.data.modality.note
+    trained = inputs.of(component)
+    note = inputs.note(component)
     seed_all(0)
     metrics = building.build_evaluator(component).evaluate(trained)
     path = folder.evaluation(id_)

@@ -29,7 +29,7 @@ from harness.running.supervisor import Limits
 from harness.store import lease
 from harness.store.damage import repair
 from harness.store.results_folder import ATTEMPT, Store
-from harness.store.starts import unmet_start
+from harness.store.starts import unmet_need
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 
@@ -125,7 +125,7 @@ def run_plan(
 
 class Scheduler:
     """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run. What starts from
-    one of them is `blocked` until that has ended."""
+    one of them, or is judged by it, is `blocked` until that has ended."""
 
     def __init__(
         self,
@@ -147,10 +147,10 @@ class Scheduler:
         self.oom_kills = oom_kills()
         self.followers: dict[str, list[str]] = {}
         for id_, cell in progress.plan.cells.items():
-            if cell.start:
-                self.followers.setdefault(cell.start.id, []).append(id_)
+            for need in cell.needs:
+                self.followers.setdefault(need.id, []).append(id_)
         own, coming = [id_ for id_ in progress.left if id_ not in adopted], set(progress.left)
-        self.blocked = {id_: start for id_ in own if (start := self._start_of(id_)) in coming}
+        self.blocked = {id_: needs for id_ in own if (needs := self._needs_of(id_) & coming)}
         self.waiting = deque(id_ for id_ in own if id_ not in self.blocked)
         self.submitted = dict(adopted)
         self.elsewhere: list[str] = []
@@ -201,13 +201,13 @@ class Scheduler:
         while self.waiting:
             self._submit(None)
         cells = self.progress.plan.cells
-        for id_ in sorted(self.blocked, key=lambda id_: len(cells[id_].ancestors)):  # starts first
-            start = self.blocked[id_]
-            if start in self.submitted and self._take_over(id_) == "free":
+        for id_ in [each for each in cells if each in self.blocked]:  # what others need comes first
+            needs = self.blocked[id_]
+            if needs <= self.submitted.keys() and self._take_over(id_) == "free":
                 del self.blocked[id_]
-                self._start(id_, after=(start,))
+                self._start(id_, after=tuple(sorted(needs)))
         if self.blocked:
-            self.display.warn(f"{len(self.blocked)} cells are not submitted yet: another run has what they start from.")
+            self.display.warn(f"{len(self.blocked)} cells are not submitted yet: another run has what they need.")
         return self.submitted
 
     def go(self) -> Collection[str]:
@@ -250,7 +250,7 @@ class Scheduler:
                 self.elsewhere.append(id_)
             elif whose == "ended":
                 self._end_elsewhere(id_)
-            elif outcome := self._unmet_start(id_):
+            elif outcome := unmet_need(self.progress.plan.cells[id_], self.store.cell):
                 self._end_unrun(id_, outcome)
             else:
                 self._start(id_)
@@ -279,22 +279,19 @@ class Scheduler:
         evaluators = self.progress.plan.evaluators_of(cell)
         return "ended" if self.store.ended_since(cell, self.since[id_], evaluators) else "free"
 
-    def _start_of(self, id_: str) -> str:
-        """The id of what a cell starts from; "" if that is nothing."""
-        start = self.progress.plan.cells[id_].start
-        return start.id if start else ""
-
-    def _unmet_start(self, id_: str) -> Outcome | None:
-        start = self.progress.plan.cells[id_].start
-        return unmet_start(start, self.store.cell(start.id)) if start else None
+    def _needs_of(self, id_: str) -> set[str]:
+        """The ids of what a cell starts from and is judged by."""
+        return {each.id for each in self.progress.plan.cells[id_].needs}
 
     def _follow(self, id_: str) -> None:
-        """A cell has ended: what starts from it may begin, and is trained again if it began with another model."""
+        """A cell has ended: what waits for no other may begin, and what began with another model is trained again."""
         for each in reversed(self.followers.get(id_, ())):
             cell = self.progress.plan.cells[each]
             if each in self.blocked:
-                del self.blocked[each]
-                self.waiting.appendleft(each)
+                self.blocked[each].discard(id_)
+                if not self.blocked[each]:
+                    del self.blocked[each]
+                    self.waiting.appendleft(each)
             elif each not in self.since and self.store.is_stale(cell):
                 self.display.warn(AGAIN.format(cell.name()))
                 self.since[each] = self.store.cell(each).next_number()
@@ -368,7 +365,7 @@ class Scheduler:
         self._follow(id_)
 
     def _end_unrun(self, id_: str, outcome: Outcome) -> None:
-        """What a cell starts from has failed, and so has the cell. If that was interrupted, both are left to do."""
+        """What a cell needs has failed, and so has the cell. If that was interrupted, both are left to do."""
         if outcome.status == "interrupted":
             self.progress.end_elsewhere(id_)
         else:

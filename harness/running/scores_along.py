@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from harness.learning.components import Method, Trained
 from harness.learning.data.batches import Source
 from harness.learning.data.splits import Data
 from harness.learning.training import Look, Reached, seed_all, steps_of
-from harness.running.cell_job import CellJob
+from harness.running.cell_job import CellJob, load_judge
 from harness.running.failures import words_of
 from harness.running.scoring import EvaluatorInputs, as_plain, in_order
 from harness.suite.cell import Component
@@ -57,7 +58,9 @@ class ScoresAlong:
                 for id_, curve in curves.items():
                     started = time.monotonic()
                     try:
-                        inputs = inputs or EvaluatorInputs(Trained(copy.deepcopy(self.method).eval(), self.data))
+                        inputs = inputs or EvaluatorInputs(
+                            Trained(copy.deepcopy(self.method).eval(), self.data), partial(load_judge, self.job)
+                        )
                         found: dict[str, Any] = {"metrics": score(evaluators[id_], curve.share, inputs)}
                     except Exception as error:  # noqa: BLE001 (a point that fails costs neither training nor others)
                         traceback.print_exc()
@@ -74,10 +77,10 @@ class ScoresAlong:
 
 def score(evaluator: Component, share: float, inputs: EvaluatorInputs) -> dict[str, Any]:
     """Metrics on a share, as a record has them; begun as the evaluation of a trained cell is."""
-    trained = inputs.on(evaluator.data)
+    trained = inputs.of(evaluator)
     seed_all(0)
     metrics = building.build_evaluator(evaluator).evaluate_share(trained, share)
-    return {name: as_plain(metric, trained.data.modality.note) for name, metric in metrics.items()}
+    return {name: as_plain(metric, inputs.note(evaluator)) for name, metric in metrics.items()}
 
 
 @contextmanager

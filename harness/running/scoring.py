@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +16,11 @@ from harness.suite.cell import Component
 
 class EvaluatorInputs:
     """What evaluators are given: the cell's data, or others, of which one set is kept at a time. Features are computed
-    once for each."""
+    once for each. `judge`: loads that of an evaluator which has one."""
 
-    def __init__(self, own: Trained) -> None:
+    def __init__(self, own: Trained, judge: Callable[[Component], Trained]) -> None:
         self.own = own
+        self._judge = judge
         self._on: str | None = None
         self._other = own
 
@@ -32,6 +34,16 @@ class EvaluatorInputs:
             self._on = dataset.digest
         return self._other
 
+    def of(self, evaluator: Component) -> Trained:
+        """What this evaluator is given."""
+        given = self.on(evaluator.data)
+        return replace(given, judge=self._judge(evaluator)) if evaluator.judge else given
+
+    def note(self, evaluator: Component) -> str:
+        """What of it a metric's protocol says: its judge, and how samples were made to fit the encoder."""
+        judge = f"judged by {evaluator.judge['label']}" if evaluator.judge else ""
+        return ", ".join(filter(None, (judge, self.on(evaluator.data).data.modality.note)))
+
     @cached_property
     def shared(self) -> dict[str, int]:
         return shared_with_train(self.own.data)
@@ -42,7 +54,7 @@ class EvaluatorInputs:
 
 
 def as_plain(metric: Metric, note: str) -> dict[str, Any]:
-    """As JSON, and its bound, if it has one; `note`: how samples were made to fit the encoder."""
+    """As JSON, and its bound, if it has one; `note`: what else its protocol says."""
     return {
         "value": metric.value,
         "half_width": metric.half_width if math.isfinite(metric.half_width) else None,

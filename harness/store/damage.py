@@ -34,8 +34,8 @@ def repair(store: Store, plan: Plan) -> Iterator[str]:
             continue  # nothing will use its files, and its copy was made of whole ones
         if id_ in begun:
             yield from _repair(store, id_, model=id_ in needed)
-        if cell.start and not (id_ in begun and store.cell(id_).is_done(evaluators)):
-            needed.add(cell.start.id)
+        if cell.needs and not (id_ in begun and store.cell(id_).is_done(evaluators)):
+            needed.update(each.id for each in cell.needs)
 
 
 def _repair(store: Store, id_: str, *, model: bool) -> Iterator[str]:

@@ -5,7 +5,7 @@ cells/<id>/start.json   the model that a training which has not ended began with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.base.atomic_files import DamagedError, broken, read_json, write_json
@@ -18,16 +18,25 @@ from harness.suite.cell import Cell
 SPENT = ("seconds", "samples", "views")  # what a training costs that adds up over those it builds on
 
 
-def unmet_start(start: Cell, folder: CellFolder) -> Outcome | None:
-    """How a cell ends that cannot begin, as what it starts from is not trained; None if that is. `folder`: its start's.
-    A start whose scoring failed alone is as good as any."""
+def unmet_need(cell: Cell, folder: Callable[[str], CellFolder]) -> Outcome | None:
+    """How a cell ends that cannot begin, as what it starts from, or is judged by, is not trained; None if all is.
+    `folder`: a cell's, by its id."""
+    for need in cell.needs:
+        what = "start" if need is cell.start else "judge"
+        if outcome := _unmet(f"its {what} '{need.name()}'", folder(need.id)):
+            return outcome
+    return None
+
+
+def _unmet(name: str, folder: CellFolder) -> Outcome | None:
+    """One whose scoring failed alone is as good as any."""
     if folder.training.exists():
         return None
     failure = folder.failure()
     if failure is None or failure["status"] == "interrupted":
-        return Outcome("interrupted", f"its start '{start.name()}' is not trained yet", None, 1)
+        return Outcome("interrupted", f"{name} is not trained yet", None, 1)
     how = "failed" if failure["status"] == "failed" else f"failed ({failure['status']})"
-    return Outcome(failure["status"], f"its start '{start.name()}' {how}: {failure['message']}", None, 1)
+    return Outcome(failure["status"], f"{name} {how}: {failure['message']}", None, 1)
 
 
 def begun_with(start: Cell, folder: CellFolder) -> dict[str, Any]:

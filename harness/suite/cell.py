@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ class Component:
     where: str = ""  # "file:line" in the suite, for messages
     data: Component | None = None  # of an evaluator: the data set that it scores on, if not the cell's
     weights: Weights | None = None  # of a backbone that starts from a file
+    judge: Mapping[str, Any] | None = None  # of an evaluator: the method by whose trained cell it judges (judges.py)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -41,7 +42,13 @@ class Component:
         fingerprint = getattr(self.config, "fingerprint", None)
         told = fingerprint() if fingerprint else None  # None: these options name nothing outside of the suite
         content = {} if told is None else {"fingerprint": told}
-        return {**identity, **content, **({"data": self.data.identity} if self.data else {})}
+        judge = {key: each for key, each in (self.judge or {}).items() if key != "label"}
+        return {
+            **identity,
+            **content,
+            **({"data": self.data.identity} if self.data else {}),
+            **({"judge": judge} if judge else {}),
+        }
 
     @cached_property
     def digest(self) -> str:
@@ -74,6 +81,7 @@ class Component:
             "label": self.label,
             "where": self.where,
             **({"data": self.data.as_json()} if self.data else {}),
+            **({"judge": self.judge} if self.judge else {}),
             **(self.weights.as_json() if self.weights else {}),
         }
 
@@ -92,7 +100,8 @@ class Cell:
     harness: str = field(default_factory=own_version)
     optimizer: Component | None = None  # None: the one that the budget names, as it is by default
     start: Cell | None = None  # whose trained backbone it begins with
-    scored: bool = True  # if not, it is trained for what starts from it alone
+    scored: bool = True  # if not, it is trained for what needs it alone
+    judges: tuple[Cell, ...] = ()  # by which some of its evaluators judge it; they decide no training
 
     @cached_property
     def id(self) -> str:
@@ -123,6 +132,11 @@ class Cell:
             found.append(cell)
             cell = cell.start
         return found
+
+    @property
+    def needs(self) -> tuple[Cell, ...]:
+        """The cells that must be trained before its job begins."""
+        return (*((self.start,) if self.start else ()), *self.judges)
 
     @property
     def described_budget(self) -> dict[str, Any]:

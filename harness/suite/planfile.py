@@ -2,7 +2,8 @@
 
 {"format": 1, "suite": name, "evaluators": {id: component}, "only_for": {id: [method, ...]}, "curves": {id: curve}}
 {"part": digest, "value": a component or a budget}           each once, before the first cell that refers to it
-{"cell": id, "seed": 0, "method": digest, "backbone": digest, ...}     with "start": the id of a cell before it
+{"cell": id, "seed": 0, "method": digest, "backbone": digest, ...}     with "start": the id of a cell before it;
+                                                                         "judges": likewise, of several
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def _lines(plan: Plan) -> Iterator[str]:
                     yield f'{{"part": "{known[id(part)]}", "value": {value}}}'
             line[field] = known[id(part)]
         line |= {"start": cell.start.id} if cell.start else {}
+        line |= {"judges": [each.id for each in cell.judges]} if cell.judges else {}
         line |= {} if cell.scored else {"scored": False}
         yield _json(line)
 
@@ -160,6 +162,7 @@ class PlanFile:
             optimizer=part("optimizer") if "optimizer" in line else None,
             start=start(line["start"]) if "start" in line else None,
             scored=line.get("scored", True),
+            judges=tuple(map(start, line.get("judges", ()))),
         )
 
     def _component(self, kind: Any, saved: Mapping[str, Any]) -> Component:

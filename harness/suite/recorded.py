@@ -67,7 +67,9 @@ def component(registry: Registry, kind: Kind, saved: Mapping[str, Any]) -> Compo
     spec, where = registry.get(kind, f"{saved['distribution']}:{saved['name']}"), saved.get("where", "")
     config: Any = parse(spec.config, saved["options"], lambda _: where, owner=saved["name"])
     data = component(registry, "dataset", saved["data"]) if "data" in saved else None
-    return Component(spec, config, saved.get("label", saved["name"]), where, data, weights_of(saved))
+    return Component(
+        spec, config, saved.get("label", saved["name"]), where, data, weights_of(saved), saved.get("judge")
+    )
 
 
 def _moved(described: Mapping[str, Any], registry: Registry) -> Iterator[str]:

@@ -99,11 +99,18 @@ def _refuse_circle(entry: S, found: Mapping[int, S]) -> None:
 
 
 def with_starts(listed: Mapping[str, Cell]) -> dict[str, Cell]:
-    """The cells of a matrix and what they start from, which comes before them. What the matrix does not list is trained
-    for the others' sake and not scored."""
+    """The cells of a matrix and what they need, which comes before them. What the matrix does not list is trained for
+    the others' sake and not scored."""
     ordered: dict[str, Cell] = {}
+
+    def add(cell: Cell) -> None:
+        if cell.id in ordered:
+            return
+        own = listed.get(cell.id) or replace(cell, scored=False, judges=())
+        for each in own.needs:
+            add(each)
+        ordered[own.id] = own
+
     for cell in listed.values():
-        for each in reversed([cell, *cell.ancestors]):
-            if each.id not in ordered:
-                ordered[each.id] = listed.get(each.id) or replace(each, scored=False)
+        add(cell)
     return ordered

@@ -16,6 +16,7 @@ from harness.suite.cell import Cell, Component, evaluator_id
 from harness.suite.curve import CURVE, Curve, read_curve
 from harness.suite.document import Document, Node, read, read_text
 from harness.suite.entries import SECTIONS, Entries, Entry, listed_in
+from harness.suite.judges import JUDGE, described, require_others
 from harness.suite.matrix import Matrix, Point, names_of, require
 from harness.suite.optimizer import name_and_options as optimizer_named
 from harness.suite.starts import Start, find_entry, parents, with_starts
@@ -83,6 +84,8 @@ class _Reader(Entries):
         self.budgets: dict[tuple[int, int], Budgeted] = {}  # by the id()s of entries
         self.parents: dict[int, Entry] = {}
         self.datasets: dict[int, Entry] = {}  # of starts that have one of their own, by the id() of the method's entry
+        self.judges: dict[str, tuple[Entry, Node]] = {}  # by the labels of evaluators
+        self.described: dict[str, dict[str, Any]] = {}  # likewise, what a record says of the judge
         self.made: dict[tuple[int, int, int, int, Budget], Cell] = {}
         self.root.refuse_others((*KEYS, named_budgets.SECTION), "a suite has no")
 
@@ -101,13 +104,21 @@ class _Reader(Entries):
         if not points:
             raise self.root.child("exclude").error("every cell of the matrix is excluded.")
         cells: dict[str, Cell] = {}
-        for cell in (self.cell(name + self.suffix, point) for point in points):
+        at: dict[str, Point[Entry]] = {}
+        for point in points:
+            cell = self.cell(name + self.suffix, point)
             if (same := cells.setdefault(cell.id, cell)) is not cell:
                 raise UsageError(f"{cell.method.where}: '{cell.name()}' is the same cell as '{same.name()}'.")
+            at[cell.id] = point
+        self.judges = self.read_judges([each for matrix in matrices for each in matrix.entries("method")], points[0])
         evaluators = tuple(self.evaluators({cell.backbone.spec.modality for cell in cells.values()}))
         methods = {each for cell in cells.values() for each in names_of(cell.method)}
         only = {each.label: self.only(each.label, methods) for each in evaluators}
         whole = name + self.suffix
+        for each in evaluators:
+            if each.label in self.judges:
+                cells = {id_: self.judged(cell, at[id_], each.label, only[each.label]) for id_, cell in cells.items()}
+        require_others(cells, {judge.component.label: node.place for judge, node in self.judges.values()})
         gate = read_gate(self.root.child(SECTION), [each.label for each in evaluators])
         every = tuple(with_starts(cells).values())
         return Suite(whole, self.document.file, every, evaluators, only, self.executor(), gate, self.curves())
@@ -260,10 +271,40 @@ class _Reader(Entries):
             each = self.component(spec, options, node.where, label, node.place)
             if node.child(DATA).value is not None:
                 each = replace(each, data=self.own_data(node.child(DATA), modalities))
+            if label in self.described:
+                each = replace(each, judge=self.described[label])
             same = seen.setdefault(evaluator_id(each), label)
             if same != label:
                 raise node.error(f"the evaluator '{label}' is the same as '{same}'.")
             yield each
+
+    def read_judges(self, methods: list[Entry], point: Point[Entry]) -> dict[str, tuple[Entry, Node]]:
+        """By the label of each evaluator that has a judge, the method's entry. Raises UsageError for one that the suite
+        lacks. `point`: any of the suite, by which what judges is described."""
+        found = {}
+        for label, evaluator in self.root.child("evaluators").children().items():
+            node = evaluator.child(JUDGE)
+            if node.value is None:
+                continue
+            if evaluator.child(DATA).value is not None:
+                raise node.error("an evaluator with data of its own has no judge: that is trained on the cell's.")
+            try:
+                entry = find_entry("method", node.value, methods) if isinstance(node.value, str) else None
+            except UsageError as error:
+                raise node.error(f"judge: {error}") from error
+            if entry is None:
+                known = [each.component.label for each in methods]
+                raise node.error(f"judge: no method '{node.value}' in this suite.{nearest(str(node.value), known)}")
+            found[label] = (entry, node)
+            self.described[label] = described(self.cell("", replace(point, method=entry)))
+        return found
+
+    def judged(self, cell: Cell, point: Point[Entry], label: str, only: Collection[str]) -> Cell:
+        """With its judge, if the evaluator of this label, which is for `only` some methods, scores it."""
+        if only and set(only).isdisjoint(names_of(cell.method)):
+            return cell
+        judge = self.cell(cell.suite, replace(point, method=self.judges[label][0]))
+        return cell if judge in cell.judges else replace(cell, judges=(*cell.judges, judge))
 
     def own_data(self, given: Node, modalities: Collection[str]) -> Component:
         """The data set that an evaluator scores on instead of the cell's."""

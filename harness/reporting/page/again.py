@@ -20,7 +20,9 @@ def suite(table: Table, row: Row) -> str:
 
     cell = row.cells[0].cell
     scored = [one for one in row.cells if one.evaluations] or table.cells  # a row that only failed: what others met
-    evaluations = {key: each for one in scored for key, each in one.evaluations.items()}
+    evaluations = {  # a judge is another cell, which the row's own suite does not have
+        key: each for one in scored for key, each in one.evaluations.items() if not each["evaluator"].get("judge")
+    }
     labels: dict[str, Any] = {}
     for each in sorted(evaluations.values(), key=lambda each: str(each["label"])):
         label = str(each["label"])
