@@ -1,4 +1,4 @@
-"""Registers `contrad`."""
+"""Registers the method `contrad` and the evaluator `generation`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,30 @@ class Config:
             raise ValueError("projection_dim, hidden_dim, latent_dim and width must be at least 1")
         if not 0 <= self.beta1 < 1:
             raise ValueError(f"beta1 must be at least 0 and below 1, not {self.beta1}")
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """Options of the distances between what a method makes and real samples."""
+
+    samples: int = option(1000, "samples that are made, and real ones that they are compared with")
+    split: str = option("test", "split of the real samples")
+    seed: int = option(0, "of the random numbers that samples are made of")
+
+    def __post_init__(self) -> None:
+        if self.samples < 100:
+            raise ValueError(f"samples must be at least 100, not {self.samples}")
+
+
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    register(
+        "generation",
+        "harness_contrad.generation:Generation",
+        GenerationConfig,
+        summary="FID and KID of what a method makes, in the features of a judge: another cell of the suite",
+        paper="Heusel et al. 2017, arXiv:1706.08500; Binkowski et al. 2018, arXiv:1801.01401",
+    )
 
 
 @hookimpl
