@@ -268,11 +268,11 @@ def test_a_start_that_is_trained_to_another_model_has_its_followers_trained_agai
     kept = store.cell(ids["kept"]).training.stat().st_mtime_ns
     said = harness("run", path, "--plugin", plugin).stdout
     assert "2 already done" in said
-    assert "then · flat · blobs · seed 0: is trained again, as what" in " ".join(said.split())
+    assert "then · flat · blobs · seed 0: runs again, as what" in " ".join(said.split())
     assert store.cell(ids["kept"]).training.stat().st_mtime_ns == kept
     os.truncate(store.cell(ids["noisy"]).model, 10)  # in one run: the start is another, and so is what follows
     said = harness("run", path, "--plugin", plugin).stdout
-    assert "is trained again, as what it starts from is another model now" in " ".join(said.split())
+    assert "runs again, as what it starts from, or is judged by, is another model now" in " ".join(said.split())
     assert "3 of 3 cells done" in said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -14,6 +15,7 @@ from harness.learning.components import Trained
 from harness.learning.starting import load_trained
 from harness.learning.training import CHECKPOINT_EVERY, use_precision
 from harness.store.cell_folder import CellFolder
+from harness.store.starts import seen_by
 from harness.suite.cell import Cell, Component
 from harness.suite.judges import judge_of
 from harness.suite.planfile import PlanFile
@@ -36,6 +38,14 @@ class CellJob:
     def start(self) -> CellFolder | None:
         """The folder of the cell that this one starts from, if it does."""
         return self.folder.beside(self.cell.start.id) if self.cell.start else None
+
+
+def named_judge(job: CellJob, evaluator: Component) -> dict[str, Any]:
+    """What the record of a score says of its judge; empty without one."""
+    if not evaluator.judge:
+        return {}
+    judge = judge_of(job.cell, evaluator)
+    return seen_by(judge, job.folder.beside(judge.id))
 
 
 def load_judge(job: CellJob, evaluator: Component) -> Trained:

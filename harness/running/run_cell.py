@@ -27,7 +27,7 @@ from harness.learning.training import Training, seed_all, train
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed_plugins
 from harness.running.allocator import keep_freed_memory
-from harness.running.cell_job import CellJob, load_judge, open_cell
+from harness.running.cell_job import CellJob, load_judge, named_judge, open_cell
 from harness.running.failures import status_of, words_of
 from harness.running.provenance import provenance
 from harness.running.ranks import together
@@ -35,7 +35,7 @@ from harness.running.scores_along import ScoresAlong
 from harness.running.scoring import EvaluatorInputs, as_plain, in_order
 from harness.store.lines import keep_steps
 from harness.store.results_folder import CellFolder
-from harness.store.starts import begin, begun_with, unmet_need
+from harness.store.starts import begin, begun_with, by_former_judges, remove_scores, unmet_need
 from harness.suite.cell import Cell, Component
 
 
@@ -95,11 +95,14 @@ def _evaluate_missing(job: CellJob, trained: Trained, origin: dict[str, Any]) ->
     """Let each evaluator score that has not; what single ones raised."""
     failures: list[Exception] = []
     evaluators = job.plan.evaluators_of(job.cell)
+    if job.cell.judges:
+        former = by_former_judges(job.folder.scores(), lambda id_: read_json(job.folder.beside(id_).training) or {})
+        remove_scores(job.folder, former)
     missing = {id_: evaluators[id_] for id_ in job.folder.missing(evaluators)}
     inputs = EvaluatorInputs(trained, partial(load_judge, job))
     for id_ in in_order(missing):
         try:
-            _evaluate(evaluators[id_], id_, inputs, job.folder, origin)
+            _evaluate(evaluators[id_], id_, inputs, job, origin)
         except Exception as error:  # noqa: BLE001 (one evaluator that fails must not cost the scores of the others)
             failures.append(error)
     return failures
@@ -184,15 +187,14 @@ def on_devices(device: str, number: int) -> str:
     return device if number == 1 else f"{number} × {device}"
 
 
-def _evaluate(
-    component: Component, id_: str, inputs: EvaluatorInputs, folder: CellFolder, origin: dict[str, Any]
-) -> None:
+def _evaluate(component: Component, id_: str, inputs: EvaluatorInputs, job: CellJob, origin: dict[str, Any]) -> None:
     started = time.monotonic()
+    judge = named_judge(job, component)
     trained = inputs.of(component)
     note = inputs.note(component)
     seed_all(0)
     metrics = building.build_evaluator(component).evaluate(trained)
-    path = folder.evaluation(id_)
+    path = job.folder.evaluation(id_)
     units = path.with_suffix(".npz")
     write_bytes(units, npz({name: metric.units for name, metric in metrics.items()}))
     write_json(
@@ -204,6 +206,7 @@ def _evaluate(
             "seconds": time.monotonic() - started,
             "metrics": {name: as_plain(metric, note) for name, metric in metrics.items()},
             "shared_with_train": inputs.shared_on(component.data),  # samples by split
+            **({"judge": judge} if judge else {}),
             "provenance": origin,
         },
     )

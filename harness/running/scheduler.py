@@ -34,7 +34,7 @@ from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 
 POLL_SECONDS = 0.5
-AGAIN = "{}: is trained again, as what it starts from is another model now."
+AGAIN = "{}: runs again, as what it starts from, or is judged by, is another model now."
 
 
 class Display:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.atomic_files import DamagedError, read_json, sweep
 from harness.base.outcome import Status as Ending
 from harness.store.records import CellRecord
-from harness.store.schemas import ATTEMPT, attempt_files, failure_of, number_of, read_record
+from harness.store.schemas import ATTEMPT, attempt_files, failure_of, json_files, number_of, read_record
 
 Status = Literal["todo", "running", "done"] | Ending
 
@@ -52,6 +53,14 @@ class CellFolder:
     def missing(self, evaluators: Iterable[str]) -> list[str]:
         """The evaluators that have not scored this cell."""
         return [evaluator for evaluator in evaluators if not self.evaluation(evaluator).exists()]
+
+    def scores(self) -> dict[str, Any]:
+        """The records of its scores by evaluator, without those that cannot be read."""
+        found = {}
+        for path in map(Path, json_files(str(self.evaluations))):
+            with suppress(DamagedError):
+                found[path.stem] = read_json(path) or {}
+        return found
 
     def is_done(self, evaluators: Iterable[str]) -> bool:
         return self.training.exists() and not self.missing(evaluators)

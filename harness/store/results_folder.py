@@ -46,6 +46,7 @@ from harness.store.schemas import (
     read_record,
     warn,
 )
+from harness.store.starts import by_former_judges
 from harness.suite import planfile
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan
@@ -117,11 +118,17 @@ class Store:
         return {id_: status(id_) for id_ in plan.cells}
 
     def is_stale(self, cell: Cell, copies: Mapping[str, CellRecord] = MappingProxyType({})) -> bool:
-        """Whether a cell is trained, and began with another model than what it starts from has now."""
+        """Whether a cell is trained, and began with another model than what it starts from has now, or was judged by
+        another one than its judge is now."""
+        if cell.judges and by_former_judges(self._scores(cell.id, copies), lambda id_: self._training(id_, copies)):
+            return True
         if cell.start is None:
             return False
         own, start = (self._training(id_, copies) for id_ in (cell.id, cell.start.id))
         return bool(own and start) and (own.get("start") or {}).get("model") != start.get("model")
+
+    def _scores(self, id_: str, copies: Mapping[str, CellRecord]) -> Mapping[str, Mapping[str, Any]]:
+        return copies[id_].evaluations if id_ in copies else self.cell(id_).scores()
 
     def _training(self, id_: str, copies: Mapping[str, CellRecord]) -> Mapping[str, Any]:
         """Empty if it is not trained, or the record cannot be read."""

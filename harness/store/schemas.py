@@ -51,6 +51,7 @@ EVALUATION = {
     "metrics": {ANY: METRIC},
     "provenance": OPTIONAL,
     "shared_with_train": OPTIONAL,
+    "judge": OPTIONAL,
 }
 ATTEMPT = {"status": str, "message": str}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 import scipy.linalg
 import torch
 from harness_contrad.generation import GROUPS, fid, frechet, kid
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from harness import UsageError, load_suite
+from harness.base.atomic_files import read_json, seal, write_json
 from harness.suite.plan import Plan
 
 SUITE = """\
@@ -149,6 +152,26 @@ def test_its_scores_are_those_of_the_judges_features(ran: tuple[Path, str]) -> N
         sets = [methods["supervised"].encode(own.inputs(each)) for each in (pictures, test[chosen(own, "test", 120)])]
     metrics = _scored(folder)["generation"]["metrics"]
     assert metrics["FID"]["value"] == pytest.approx(fid(*(each.double() for each in sets))[0], rel=1e-3)
+
+
+def test_a_judge_with_other_weights_scores_again_and_trains_nobody_again(ran: tuple[Path, str], tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(ran[0], folder)
+    ids = {cell.method.label: id_ for id_, cell in Plan.of(load_suite(folder / "benchmarks.yaml")).cells.items()}
+    judge, own = (folder / "results" / "cells" / ids[name] for name in ("supervised", "contrad"))
+    model, before = judge / "model.safetensors", _scored(folder)["generation"]
+    save_file({name: each * 2 if each.is_floating_point() else each for name, each in load_file(model).items()}, model)
+    training = read_json(judge / "training.json")
+    assert training is not None
+    write_json(judge / "training.json", {**training, "model": seal(model)})
+    trained = (own / "training.json").read_bytes()
+
+    said = _run(folder, 0)
+    after = _scored(folder)["generation"]
+    assert "runs again, as what it starts from, or is judged by, is another model now" in said
+    assert (before["judge"]["model"], after["judge"]["model"]) == (training["model"], seal(model))
+    assert after["metrics"]["FID"]["value"] != before["metrics"]["FID"]["value"]
+    assert (own / "training.json").read_bytes() == trained
 
 
 def test_another_judge_makes_another_evaluation_and_no_training(ran: tuple[Path, str], tmp_path: Path) -> None:
