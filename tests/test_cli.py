@@ -56,6 +56,39 @@ def test_list_names_components_and_distributions(harness: Harness) -> None:
     assert "Did you mean 'method'?" in harness("list", "metod", code=2).stderr
 
 
+def test_methods_are_listed_by_family_in_the_order_of_their_appearance(harness: Harness, tmp_path: Path) -> None:
+    """A stranger's own words are a family as well; what says none is among the others; "" is none."""
+    stranger = (
+        "from harness import hookimpl\n@hookimpl\ndef register_methods(register):\n"
+        "    register('aaa', 'a:b', family='of the stranger')\n"
+        "    register('aab', 'a:b', family='')\n"
+        "    register('aac', 'a:b', family=7)\n"
+    )
+    install(tmp_path, "stranger", stranger)
+    done = harness("list", "methods", env={"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])})
+    assert "method 'aac' is registered with the family 7, which is no text" in done.stderr
+    families: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines()[2:]:
+        if line.endswith(":"):
+            families[line.removesuffix(":")] = []
+        else:
+            families[list(families)[-1]].append(line.split()[0])
+    assert list(families)[:2] == ["of the stranger", "other"]
+    firsts = [members[0] for members in families.values()]
+    assert firsts == sorted(firsts)
+    assert families["of the stranger"] == ["aaa"]
+    assert {"aab", "classify"} <= set(families["other"])
+    assert {"moco", "simclr"} <= set(families["contrastive"])
+    assert {"supervised", "untrained"} <= set(families["baselines"])
+    assert harness("show", "method", "maml").stdout.count("optimisation-based") == 1
+
+
+def test_what_has_no_families_is_listed_without_headings(harness: Harness) -> None:
+    listed = harness("list", "backbones").stdout.splitlines()
+    assert listed[0] == "backbones"
+    assert not any(line.endswith(":") for line in listed)
+
+
 def test_show_gives_options_paper_and_distribution(harness: Harness) -> None:
     shown = harness("show", "method", "classify").stdout
     for text in (

@@ -15,6 +15,7 @@ from rich.text import Text
 from harness.base.errors import UsageError, nearest
 from harness.cli import complete
 from harness.cli.listing import report
+from harness.plugins.hookspecs import OTHER
 from harness.plugins.local_files import use
 from harness.plugins.options import fields_of, has_default, type_name
 from harness.plugins.published import Published
@@ -47,6 +48,7 @@ def show(
     console.print(Text.assemble((f"{known} {spec.name}", "bold"), f"\n{spec.summary}"))
     about = {
         "paper:": spec.paper,
+        "family:": "" if spec.family == OTHER else spec.family,
         {"dataset": "gives:", "backbone": "takes:"}.get(spec.kind, ""): spec.modality,
         "starts:": STARTS if starts_from_file(spec) else "",
         "from:": f"{spec.origin.distribution} {spec.origin.version}, {spec.target}",

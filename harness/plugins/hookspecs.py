@@ -16,6 +16,7 @@ from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepL
 from harness.plugins.options import NoOptions
 from harness.plugins.published import Published
 
+OTHER = "other"  # the family of what says none
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")
 
@@ -35,12 +36,14 @@ class Register(Protocol):
         published: Sequence[Published] = (),
         modality: str = "",
         reads: Sequence[str] = (),
+        family: str = OTHER,
     ) -> None:
         """`target`: "package.module:attribute". `budget` (methods): the recipe's optimizer, rate, schedule.
 
         `published`: results that the leaderboard shows beside those of the same setting. `modality` (data sets and
         backbones, which must say it): what samples are, such as "images".
         `reads` (data sets with an option `path`): what that may be, "/" for a folder, or endings such as ".csv".
+        `family`: what it is listed with, such as "contrastive".
         """
 
 

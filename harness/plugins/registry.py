@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins import local_files
+from harness.plugins.hookspecs import OTHER
 from harness.plugins.manager import Origin, Plugins, Problem, bundled, installed_plugins
 from harness.plugins.options import NoOptions, fields_of
 from harness.plugins.published import Published, misstated
@@ -43,6 +44,7 @@ class Spec:
     published: tuple[Published, ...] = ()
     modality: str = ""  # that a data set gives, or a backbone takes
     reads: tuple[str, ...] = ()  # of a data set: what its option `path` may be, FOLDER or endings of files
+    family: str = OTHER  # what it is listed with; any words
 
     @property
     def qualified(self) -> str:
@@ -150,8 +152,9 @@ class Registry:
             published: Sequence[Published] = (),
             modality: str = "",
             reads: Sequence[str] = (),
+            family: str = OTHER,
         ) -> None:
-            texts = {"name": name, "summary": summary, "paper": paper, "modality": modality}
+            texts = {"name": name, "summary": summary, "paper": paper, "modality": modality, "family": family}
             mistake = (
                 misregistered(texts, target, config)
                 or with_keys_of_suites(kind, config)
@@ -164,7 +167,7 @@ class Registry:
                 self.plugins.problems.append(Problem(origin, f"{kind} '{name}' {mistake}"))
                 return
             recipe = dict(budget or {})
-            stated = (tuple(published), modality, tuple(reads))
+            stated = (tuple(published), modality, tuple(reads), family or OTHER)
             spec = Spec(kind, name, target, config, origin, summary, paper, recipe, *stated)
             self._specs[kind].setdefault(name, []).append(spec)
 

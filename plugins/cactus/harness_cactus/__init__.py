@@ -40,6 +40,7 @@ def register_methods(register: Register) -> None:
         "harness_cactus.method:build",
         Config,
         summary="MAML or ProtoNet whose classes are clusters of a trained encoder's features: needs no labels",
+        family="clustering",
         paper="Hsu et al. 2019, arXiv:1810.02334",
         budget={"optimizer": "adam", "lr": 1e-3},
     )

@@ -30,6 +30,7 @@ def register_methods(register: Register) -> None:
         "harness_protonet.method:ProtoNet",
         Config,
         summary="Classifies queries by their distance to the mean feature of each class",
+        family="metric-based",
         paper="Snell et al. 2017, arXiv:1703.05175",
         budget={"optimizer": "adam", "lr": 1e-3},
         published=PUBLISHED,

@@ -58,6 +58,7 @@ def register_methods(register: Register) -> None:
         "harness_pseudotasks.protoclr:ProtoCLR",
         ProtoCLRConfig,
         summary="ProtoNet without labels: each image of a batch is a class, views of it are its queries",
+        family="metric-based",
         paper="Medina et al. 2020, arXiv:2006.11325",
         budget={"optimizer": "adam", "lr": 1e-3, "batch_size": 50},
         published=PROTOCLR,
@@ -67,6 +68,7 @@ def register_methods(register: Register) -> None:
         "harness_pseudotasks.umtra:UMTRA",
         UMTRAConfig,
         summary="MAML without labels: a task is a few random images, views of them are its queries",
+        family="optimisation-based",
         paper="Khodadadeh et al. 2019, arXiv:1811.11819",
         budget={"optimizer": "adam", "lr": 1e-3},
         published=UMTRA,
@@ -76,6 +78,7 @@ def register_methods(register: Register) -> None:
         "harness_pseudotasks.psco:PsCo",
         PsCoConfig,
         summary="MoCo that also solves few-shot tasks whose shots it picks from its queue",
+        family="metric-based",
         paper="Jang et al. 2023, arXiv:2303.00996",
         budget={
             "optimizer": "sgd",

@@ -31,6 +31,7 @@ def register_methods(register: Register) -> None:
         "harness_simclr.method:SimCLR",
         Config,
         summary="Contrasts two views of each image with all other images of the batch",
+        family="contrastive",
         paper="Chen et al. 2020, arXiv:2002.05709",
         budget={
             "optimizer": "sgd",

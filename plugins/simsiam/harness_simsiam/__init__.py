@@ -25,6 +25,7 @@ def register_methods(register: Register) -> None:
         "harness_simsiam.method:SimSiam",
         Config,
         summary="Predicts each view's projection from the other view's, without negatives",
+        family="self-distillation",
         paper="Chen and He 2021, arXiv:2011.10566",
         budget={"optimizer": "sgd", "lr": 0.03, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "cosine"},
     )

@@ -21,6 +21,7 @@ def register_methods(register: Register) -> None:
         "harness_supervised.method:Supervised",
         Config,
         summary="Cross-entropy over the training classes: what labels are worth",
+        family="baselines",
         paper="He et al. 2015, arXiv:1512.03385 (the recipe)",
         budget={
             "optimizer": "sgd",

@@ -215,6 +215,7 @@ def register_methods(register: Register) -> None:
         "harness_text.simcse:SimCSE",
         SimCSEConfig,
         summary="Finds a sentence passed twice, under two masks of dropout, among the sentences of the batch",
+        family="contrastive",
         paper="Gao et al. 2021, arXiv:2104.08821",
         budget=recipe,
     )
@@ -223,6 +224,7 @@ def register_methods(register: Register) -> None:
         "harness_text.simcse:SupervisedSimCSE",
         SupervisedConfig,
         summary="Finds a sentence's pair among the second sentences and the hard negatives of the batch",
+        family="contrastive",
         paper="Gao et al. 2021, arXiv:2104.08821",
         budget=recipe,
     )

@@ -11,10 +11,12 @@ def register_methods(register: Register) -> None:
         "untrained",
         "harness_untrained.method:Untrained",
         summary="The backbone as it was initialised: the floor that every method must beat",
+        family="baselines",
         paper="Saxe et al. 2011, On random weights and unsupervised feature learning",
     )
     register(
         "pretrained",
         "harness_untrained.method:Pretrained",
         summary="The backbone as what it starts from left it: scores encoders that exist",
+        family="baselines",
     )
