@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from harness import Backbone, Data, Method, Text, UsageError, Views, gather, own_part, ranks, same_on_all
 from harness_moco import MoCoConfig
-from harness_moco.momentum import follow, frozen_copy, split_norms
+from harness_moco.momentum import enqueue, follow, frozen_copy, split_norms
 
 
 class MoCo(Method):
@@ -86,11 +86,8 @@ class MoCo(Method):
         self.enqueue(self.newest_keys)
 
     def enqueue(self, keys: Tensor) -> None:
-        """Replace the oldest keys by `keys` (N, D); N need not divide the size of the queue, and may exceed it."""
-        size = len(self.queue)
-        keys = keys[-size:]
-        self.queue[(self.place + torch.arange(len(keys), device=keys.device)) % size] = keys
-        self.place.add_(len(keys)).remainder_(size)
+        """Replace the oldest keys by `keys` (N, D)."""
+        enqueue(self.queue, self.place, keys)
 
 
 def info_nce(queries: Tensor, keys: Tensor, queue: Tensor, temperature: float) -> Tensor:

@@ -1,8 +1,9 @@
-"""A network that follows another slowly, and batch norm over parts of a batch: what MoCo's keys come from."""
+"""A network that follows another slowly, a queue of keys, and batch norm over parts of a batch."""
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +24,20 @@ def follow(keys: Iterable[Tensor], queries: Iterable[Tensor], momentum: float) -
     weights: the key network gathers its own."""
     for key, query in zip(keys, queries, strict=True):
         key.lerp_(query, 1 - momentum)
+
+
+def momentum_at(step: int, steps: int, start: float) -> float:
+    """From `start` at step 0 to 1 at step `steps`, along half a cosine (Grill et al. 2020, section 3.2)."""
+    return 1 - (1 - start) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def enqueue(queue: Tensor, place: Tensor, keys: Tensor) -> None:
+    """Replace the oldest keys of `queue` (K, D), which are at `place`, by `keys` (N, D), and move `place` on: both in
+    place, as buffers of a method. N need not divide K, and may exceed it."""
+    size = len(queue)
+    keys = keys[-size:]
+    queue[(place + torch.arange(len(keys), device=keys.device)) % size] = keys
+    place.add_(len(keys)).remainder_(size)
 
 
 class SplitNorm(nn.Module):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from itertools import chain
+from itertools import chain, pairwise
 from typing import ClassVar, cast
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from harness import Backbone, Data, Method, Views, gather
 from harness_moco import MoCoV3Config
-from harness_moco.momentum import follow, frozen_copy
+from harness_moco.momentum import follow, frozen_copy, momentum_at
 
 
 class MoCoV3(Method):
@@ -45,20 +44,23 @@ class MoCoV3(Method):
         follow(self.key_network.parameters(), queries, momentum_at(step + 1, steps, self.config.momentum))
 
 
-def momentum_at(step: int, steps: int, start: float) -> float:
-    """From `start` to 1 along half a cosine."""
-    return 1 - (1 - start) * (1 + math.cos(math.pi * step / steps)) / 2
-
-
 def contrast(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
-    """`ctr` of algorithm 1, in float32: 2 t times the cross-entropy of query i's own key i among the N keys (N, D)."""
+    """`ctr` of algorithm 1."""
+    return 2 * temperature * own_among_all(queries, keys, temperature)
+
+
+def own_among_all(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
+    """The cross-entropy of query i's own key i among the N keys (N, D), by their cosines and in float32."""
     queries, keys = F.normalize(queries.float(), dim=1), F.normalize(keys.float(), dim=1)
     with torch.autocast(queries.device.type, enabled=False):  # bf16 is too coarse for a small temperature
         logits = queries @ keys.T / temperature
-    return 2 * temperature * F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+    return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
 
 
-def mlp(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
-    """Two layers, as the authors' code has them for ResNets; no bias where batch norm follows, nor at the end."""
-    first = nn.Linear(inputs, hidden, bias=False)
-    return [first, nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, outputs, bias=False)]
+def mlp(*widths: int) -> list[nn.Module]:
+    """Layers from each width to the next, as the authors' code has them for ResNets: batch norm and ReLU between them;
+    no bias where batch norm follows, nor at the end."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths[:-1]):
+        layers += [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU()]
+    return [*layers, nn.Linear(widths[-2], widths[-1], bias=False)]

@@ -26,9 +26,12 @@ class SimCLR(Method):
 
     def loss(self, views: Tensor) -> Tensor:
         """`views`: (2, N, C, H, W). Both views pass as one batch, so that they share batch-norm statistics."""
+        return nt_xent(self.projected(views), self.config.temperature)
+
+    def projected(self, views: Tensor) -> Tensor:
+        """(2, N, ...) -> (2N, D), row i + N the other view of row i; on several devices, of all their samples."""
         z = self.projector(self.backbone(views.flatten(0, 1)))
-        z = gather(z.unflatten(0, views.shape[:2]), 1).flatten(0, 1)  # of several devices: view by view, as of one
-        return nt_xent(z, self.config.temperature)
+        return gather(z.unflatten(0, views.shape[:2]), 1).flatten(0, 1)  # view by view, as of one device
 
 
 def projector(features: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -44,10 +47,17 @@ def projector(features: int, hidden: int, outputs: int) -> nn.Sequential:
 
 def nt_xent(z: Tensor, temperature: float) -> Tensor:
     """NT-Xent, eq. 1: z (2N, D), rows i and i + N are the views of one image -> scalar, in float32."""
+    logits = similarities(z, temperature).fill_diagonal_(-torch.inf)
+    return F.cross_entropy(logits, other_views(z))
+
+
+def similarities(z: Tensor, temperature: float) -> Tensor:
+    """Cosines of all pairs of rows over the temperature, in float32: (M, D) -> (M, M)."""
     z = F.normalize(z.float(), dim=1)
-    with torch.autocast(
-        z.device.type, enabled=False
-    ):  # bf16 similarities, divided by a small temperature, are too coarse
-        logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
-    positives = torch.arange(len(z), device=z.device).roll(len(z) // 2)
-    return F.cross_entropy(logits, positives)
+    with torch.autocast(z.device.type, enabled=False):  # bf16, divided by a small temperature, is too coarse
+        return z @ z.T / temperature
+
+
+def other_views(z: Tensor) -> Tensor:
+    """Of each row of z (2N, D), the number of the row that is the other view of its image."""
+    return torch.arange(len(z), device=z.device).roll(len(z) // 2)
