@@ -1,0 +1,93 @@
+"""Registers `byol`, `barlow_twins` and `vicreg`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from harness import Augmentation, Register, hookimpl, option
+from harness_joint import published
+
+SGD = {"optimizer": "sgd", "lr": 0.03, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "cosine", "warmup": 0.05}
+# where the papers have LARS, with a rate of its own for biases and norms where the loss is large
+ADAM = {"optimizer": "adam", "lr": 1e-3, "schedule": "cosine", "warmup": 0.05}
+
+
+@dataclass(frozen=True)
+class TwoViewsConfig:
+    """What all that pass two views apart have. Whole numbers are at least 1, weights at least 0."""
+
+    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, int) and value < 1:
+                raise ValueError(f"{each.name} must be at least 1, not {value}")
+            if isinstance(value, float) and value < 0:
+                raise ValueError(f"{each.name} must be at least 0, not {value}")
+
+
+@dataclass(frozen=True)
+class BYOLConfig(TwoViewsConfig):
+    """Options of BYOL. The momentum is the authors' for 100 and 300 epochs; theirs is .97 for 40, .996 for 1000."""
+
+    projection_dim: int = option(256, "width of the projection, and of the prediction")
+    hidden_dim: int = option(4096, "width of the hidden layers of projector and predictor")
+    momentum: float = option(0.99, "share of the target that the first step keeps; rises to 1 along a cosine")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.momentum > 1:
+            raise ValueError(f"momentum must be at most 1, not {self.momentum}")
+
+
+@dataclass(frozen=True)
+class BarlowTwinsConfig(TwoViewsConfig):
+    """Options of Barlow Twins."""
+
+    projection_dim: int = option(2048, "width of the projector's three layers; the paper's is 8192")
+    redundancy_weight: float = option(0.005, "lambda of eq. 1: what a correlation counts beside an invariance")
+
+
+@dataclass(frozen=True)
+class VICRegConfig(TwoViewsConfig):
+    """Options of VICReg."""
+
+    projection_dim: int = option(2048, "width of the expander's three layers; the paper's is 8192")
+    invariance_weight: float = option(25.0, "lambda of eq. 6: weight of the distance between views")
+    variance_weight: float = option(25.0, "mu of eq. 6: weight of the spread of each dimension")
+    covariance_weight: float = option(1.0, "nu of eq. 6: weight of the covariances of different dimensions")
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    register(
+        "byol",
+        "harness_joint.byol:BYOL",
+        BYOLConfig,
+        summary="Predicts, without negatives, what a slowly moving copy of the encoder makes of the other view",
+        family="self-distillation",
+        paper="Grill et al. 2020, arXiv:2006.07733",
+        budget=ADAM,
+        published=published.BYOL,
+    )
+    register(
+        "barlow_twins",
+        "harness_joint.barlow:BarlowTwins",
+        BarlowTwinsConfig,
+        summary="Makes the correlations between the projections of two views those of the identity",
+        family="redundancy reduction",
+        paper="Zbontar et al. 2021, arXiv:2103.03230",
+        budget=ADAM,
+        published=published.BARLOW_TWINS,
+    )
+    register(
+        "vicreg",
+        "harness_joint.vicreg:VICReg",
+        VICRegConfig,
+        summary="Brings views together, while dimensions keep their spread and do not repeat each other",
+        family="redundancy reduction",
+        paper="Bardes et al. 2022, arXiv:2105.04906",
+        budget=ADAM,
+        published=published.VICREG,
+    )

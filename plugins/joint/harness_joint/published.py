@@ -1,0 +1,34 @@
+"""What is published of these methods on CIFAR-10 with ResNet-18."""
+
+from __future__ import annotations
+
+from harness import Published
+
+_LIGHTLY = "lightly's benchmark table"
+_SOLO = "solo-learn's results table"
+_BEST = "there the best of all epochs on the test split, of one seed"
+_ALONG = "there the linear classifier learns along with the encoder"
+
+
+def _cifar10(evaluator: str, epochs: int, batch: int, value: float, source: str, note: str) -> Published:
+    return Published(
+        {"dataset": "cifar10", "backbone": "resnet18", "evaluator": evaluator, "budget.epochs": epochs},
+        value,
+        source,
+        protocol={"budget.batch_size": batch},
+        note=note,
+    )
+
+
+def _knn(*values: tuple[int, int, float]) -> tuple[Published, ...]:
+    """By epochs and batch size."""
+    return tuple(_cifar10("knn", *each, _LIGHTLY, _BEST) for each in values)
+
+
+def _linear(value: float) -> tuple[Published, ...]:
+    return (_cifar10("linear", 1000, 256, value, _SOLO, _ALONG),)
+
+
+BYOL = (*_knn((200, 128, 0.869), (200, 512, 0.868), (800, 512, 0.910)), *_linear(0.9258))
+BARLOW_TWINS = (*_knn((200, 128, 0.842), (200, 512, 0.819), (800, 512, 0.859)), *_linear(0.9210))
+VICREG = _linear(0.9207)

@@ -1,0 +1,20 @@
+"""All methods keep the contract, and learn by their own recipes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.testing import check_method
+
+SMALL: dict[str, dict[str, Any]] = {
+    "byol": {"hidden_dim": 512, "momentum": 0.97},
+    "barlow_twins": {"projection_dim": 128},
+    "vicreg": {"projection_dim": 64},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_each_method_conforms(name: str) -> None:
+    check_method(name, **SMALL[name])
