@@ -1,4 +1,4 @@
-"""Registers `byol`, `barlow_twins` and `vicreg`."""
+"""Registers `byol`, `barlow_twins`, `vicreg` and `nnclr`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,22 @@ class VICRegConfig(TwoViewsConfig):
     covariance_weight: float = option(1.0, "nu of eq. 6: weight of the covariances of different dimensions")
 
 
+@dataclass(frozen=True)
+class NNCLRConfig(TwoViewsConfig):
+    """Options of NNCLR."""
+
+    temperature: float = option(0.1, "softmax temperature")
+    queue_size: int = option(4096, "projections of earlier batches, among which neighbours are looked for")
+    projection_dim: int = option(256, "width of the projection, and of the prediction")
+    hidden_dim: int = option(2048, "width of the projector's hidden layers")
+    predictor_dim: int = option(4096, "width of the predictor's hidden layer")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature == 0:
+            raise ValueError("temperature must be positive")
+
+
 @hookimpl
 def register_methods(register: Register) -> None:
     register(
@@ -90,4 +106,14 @@ def register_methods(register: Register) -> None:
         paper="Bardes et al. 2022, arXiv:2105.04906",
         budget=ADAM,
         published=published.VICREG,
+    )
+    register(
+        "nnclr",
+        "harness_joint.nnclr:NNCLR",
+        NNCLRConfig,
+        summary="Contrasts views with the nearest neighbours of the other views among earlier projections",
+        family="contrastive",
+        paper="Dwibedi et al. 2021, arXiv:2104.14548",
+        budget=ADAM,
+        published=published.NNCLR,
     )

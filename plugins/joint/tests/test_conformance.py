@@ -12,6 +12,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "byol": {"hidden_dim": 512, "momentum": 0.97},
     "barlow_twins": {"projection_dim": 128},
     "vicreg": {"projection_dim": 64},
+    "nnclr": {"hidden_dim": 256, "predictor_dim": 256, "queue_size": 512},
 }
 
 
