@@ -1,8 +1,10 @@
-"""Registers `byol`, `barlow_twins`, `vicreg` and `nnclr`."""
+"""Registers `byol`, `barlow_twins`, `vicreg`, `nnclr`, `dcl` and `dclw`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+
+from harness_simclr import Config as SimCLRConfig
 
 from harness import Augmentation, Register, hookimpl, option
 from harness_joint import published
@@ -75,6 +77,25 @@ class NNCLRConfig(TwoViewsConfig):
             raise ValueError("temperature must be positive")
 
 
+@dataclass(frozen=True)
+class DCLConfig(SimCLRConfig):
+    """Options of DCL: those of SimCLR."""
+
+    temperature: float = option(0.1, "softmax temperature")
+
+
+@dataclass(frozen=True)
+class DCLWConfig(DCLConfig):
+    """Options of DCLW."""
+
+    sigma: float = option(0.5, "how far the weights of positives go apart; large: not at all")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sigma <= 0:
+            raise ValueError(f"sigma must be positive, not {self.sigma}")
+
+
 @hookimpl
 def register_methods(register: Register) -> None:
     register(
@@ -116,4 +137,24 @@ def register_methods(register: Register) -> None:
         paper="Dwibedi et al. 2021, arXiv:2104.14548",
         budget=ADAM,
         published=published.NNCLR,
+    )
+    register(
+        "dcl",
+        "harness_joint.dcl:DCL",
+        DCLConfig,
+        summary="SimCLR whose denominator leaves the positive out",
+        family="contrastive",
+        paper="Yeh et al. 2022, arXiv:2110.06848",
+        budget=SGD,
+        published=published.DCL,
+    )
+    register(
+        "dclw",
+        "harness_joint.dcl:DCLW",
+        DCLWConfig,
+        summary="DCL that gives more weight to positives which are far apart",
+        family="contrastive",
+        paper="Yeh et al. 2022, arXiv:2110.06848",
+        budget=SGD,
+        published=published.DCLW,
     )

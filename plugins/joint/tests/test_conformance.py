@@ -13,6 +13,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "barlow_twins": {"projection_dim": 128},
     "vicreg": {"projection_dim": 64},
     "nnclr": {"hidden_dim": 256, "predictor_dim": 256, "queue_size": 512},
+    "dcl": {"projection_dim": 32},
+    "dclw": {"projection_dim": 32},
 }
 
 
