@@ -1,4 +1,4 @@
-"""Registers `byol`, `barlow_twins`, `vicreg`, `nnclr`, `dcl` and `dclw`."""
+"""Registers `byol`, `barlow_twins`, `vicreg`, `nnclr`, `dcl`, `dclw` and `supcon`."""
 
 from __future__ import annotations
 
@@ -96,6 +96,13 @@ class DCLWConfig(DCLConfig):
             raise ValueError(f"sigma must be positive, not {self.sigma}")
 
 
+@dataclass(frozen=True)
+class SupConConfig(SimCLRConfig):
+    """Options of SupCon: those of SimCLR."""
+
+    temperature: float = option(0.1, "softmax temperature")
+
+
 @hookimpl
 def register_methods(register: Register) -> None:
     register(
@@ -157,4 +164,14 @@ def register_methods(register: Register) -> None:
         paper="Yeh et al. 2022, arXiv:2110.06848",
         budget=SGD,
         published=published.DCLW,
+    )
+    register(
+        "supcon",
+        "harness_joint.supcon:SupCon",
+        SupConConfig,
+        summary="SimCLR that learns from labels: all views of a class are positives",
+        family="contrastive",
+        paper="Khosla et al. 2020, arXiv:2004.11362",
+        budget=SGD,
+        published=published.SUPCON,
     )

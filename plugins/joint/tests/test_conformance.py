@@ -15,6 +15,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "nnclr": {"hidden_dim": 256, "predictor_dim": 256, "queue_size": 512},
     "dcl": {"projection_dim": 32},
     "dclw": {"projection_dim": 32},
+    "supcon": {"projection_dim": 32},
 }
 
 
