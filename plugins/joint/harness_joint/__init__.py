@@ -1,4 +1,4 @@
-"""Registers `byol`, `barlow_twins`, `vicreg`, `nnclr`, `dcl`, `dclw` and `supcon`."""
+"""Registers `byol`, `barlow_twins`, `vicreg`, `nnclr`, `dcl`, `dclw`, `supcon` and `lejepa`."""
 
 from __future__ import annotations
 
@@ -103,6 +103,21 @@ class SupConConfig(SimCLRConfig):
     temperature: float = option(0.1, "softmax temperature")
 
 
+@dataclass(frozen=True)
+class LeJEPAConfig(TwoViewsConfig):
+    """Options of LeJEPA, as in the authors' minimal example."""
+
+    sigreg_weight: float = option(0.02, "lambda: share of SIGReg in the loss; the rest is prediction")
+    slices: int = option(256, "random directions along which a step compares projections with a Gaussian")
+    projection_dim: int = option(16, "width of the projection")
+    hidden_dim: int = option(2048, "width of the projector's hidden layers")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sigreg_weight > 1:
+            raise ValueError(f"sigreg_weight must be at most 1, not {self.sigreg_weight}")
+
+
 @hookimpl
 def register_methods(register: Register) -> None:
     register(
@@ -174,4 +189,13 @@ def register_methods(register: Register) -> None:
         paper="Khosla et al. 2020, arXiv:2004.11362",
         budget=SGD,
         published=published.SUPCON,
+    )
+    register(
+        "lejepa",
+        "harness_joint.lejepa:LeJEPA",
+        LeJEPAConfig,
+        summary="Predicts the mean of an image's views, while projections are held to an isotropic Gaussian",
+        family="redundancy reduction",
+        paper="Balestriero and LeCun 2025, arXiv:2511.08544",
+        budget={"optimizer": "adamw", "lr": 2e-3, "weight_decay": 5e-4, "schedule": "cosine", "warmup": 0.05},
     )

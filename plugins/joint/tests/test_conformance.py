@@ -16,6 +16,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "dcl": {"projection_dim": 32},
     "dclw": {"projection_dim": 32},
     "supcon": {"projection_dim": 32},
+    "lejepa": {"projection_dim": 16, "hidden_dim": 64, "slices": 64},
 }
 
 
