@@ -269,7 +269,9 @@ def test_key_and_prefix_may_be_given(tmp_path: Path, data: Data) -> None:
 # What harness itself writes.
 
 
-@pytest.mark.parametrize("name", ["moco", "moco_v3", "simclr", "simsiam", "protonet", "supervised", "maml"])
+@pytest.mark.parametrize(
+    "name", ["moco", "moco_v3", "simclr", "simsiam", "byol", "vicreg", "supcon", "protonet", "supervised", "maml"]
+)
 def test_the_model_of_a_cell_of_each_method(name: str, tmp_path: Path, data: Data) -> None:
     entry = f"{{use: {name}, queue_size: 16}}" if name == "moco" else name
     trained = built(cell_of(tmp_path, "null", method=entry), data)

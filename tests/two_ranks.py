@@ -73,6 +73,14 @@ CASES = [
     Case("psco", {"queue_size": 24, "projection_dim": 8, "hidden_dim": 16, "shots": 2}),
     Case("psco", {"queue_size": 24, "projection_dim": 8, "hidden_dim": 16, "shots": 2, "bn_splits": 2}),
     Case("meta_baseline", EPISODES),
+    Case("byol", {"projection_dim": 8, "hidden_dim": 16}),
+    Case("barlow_twins", {"projection_dim": 8}),
+    Case("vicreg", {"projection_dim": 8}),
+    Case("nnclr", {"projection_dim": 8, "hidden_dim": 16, "predictor_dim": 12, "queue_size": 24}),
+    Case("dcl", {"projection_dim": 8}),
+    Case("dclw", {"projection_dim": 8}),
+    Case("supcon", {"projection_dim": 8}),
+    Case("lejepa", {"projection_dim": 8, "hidden_dim": 16, "slices": 12}),
 ]
 BROKEN = [
     Case("simclr", {"temperature": 0.2}, broken="gradients stay on their rank"),
@@ -81,6 +89,8 @@ BROKEN = [
     Case("protoclr", {"queries": 2}, broken="prototypes of the own rank only"),
     Case("supervised", {}, broken="batch norm of the own rank only"),
     Case("moco", {"queue_size": 24, "bn_splits": 4}, broken="each rank shuffles for itself"),
+    Case("barlow_twins", {"projection_dim": 8}, broken="correlations of the own rank only"),
+    Case("lejepa", {"projection_dim": 8, "hidden_dim": 16, "slices": 12}, broken="directions of the own rank"),
 ]
 
 
@@ -187,6 +197,8 @@ def _without(what: str) -> Iterator[None]:
         ),
         "prototypes of the own rank only": mock.patch("harness_pseudotasks.protoclr.gather", own),
         "each rank shuffles for itself": mock.patch("harness_moco.method.same_on_all", own),
+        "correlations of the own rank only": mock.patch("harness_joint.parts.gather", own),
+        "directions of the own rank": mock.patch("harness_joint.lejepa.same_on_all", own),
     }
     if what not in patches:
         yield

@@ -38,6 +38,11 @@ SMALL = {
     "psco": {"queue_size": 40, "projection_dim": 16, "hidden_dim": 32, "shots": 2},
     "meta_baseline": {"tasks": 2, "queries": 2},
     "contrad": {"hidden_dim": 16, "projection_dim": 8, "width": 4},
+    "byol": {"projection_dim": 16, "hidden_dim": 32},
+    "barlow_twins": {"projection_dim": 16},
+    "vicreg": {"projection_dim": 16},
+    "nnclr": {"projection_dim": 16, "hidden_dim": 32, "predictor_dim": 32, "queue_size": 40},
+    "lejepa": {"projection_dim": 16, "hidden_dim": 32, "slices": 16},
 }
 CLUSTERS = {"clusters": 12, "partitions": 2, "queries": 2}
 STARTED = {  # those that need trained weights, by label
