@@ -15,11 +15,10 @@ from rich.text import Text
 from harness.base.errors import UsageError, nearest
 from harness.cli import complete
 from harness.cli.listing import report
-from harness.plugins.hookspecs import OTHER
 from harness.plugins.local_files import use
 from harness.plugins.options import fields_of, has_default, type_name
 from harness.plugins.published import Published
-from harness.plugins.registry import KINDS, registry
+from harness.plugins.registry import KINDS, OTHER, registry
 from harness.suite.entries import starts_from_file
 
 STARTS = "random, or from a file of trained weights: 'weights: FILE' in its entry in a suite"

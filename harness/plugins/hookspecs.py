@@ -16,7 +16,6 @@ from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepL
 from harness.plugins.options import NoOptions
 from harness.plugins.published import Published
 
-OTHER = "other"  # the family of what says none
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")
 
@@ -36,7 +35,7 @@ class Register(Protocol):
         published: Sequence[Published] = (),
         modality: str = "",
         reads: Sequence[str] = (),
-        family: str = OTHER,
+        family: str = "other",
     ) -> None:
         """`target`: "package.module:attribute". `budget` (methods): the recipe's optimizer, rate, schedule.
 

@@ -10,13 +10,13 @@ from typing import Any, Literal, get_args
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins import local_files
-from harness.plugins.hookspecs import OTHER
 from harness.plugins.manager import Origin, Plugins, Problem, bundled, installed_plugins
 from harness.plugins.options import NoOptions, fields_of
 from harness.plugins.published import Published, misstated
 
 Kind = Literal["method", "backbone", "dataset", "evaluator", "optimizer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+OTHER = "other"  # the family of what says none, as the hook has it
 FOLDER = "/"  # in what a data set reads
 SUITE_KEYS: Mapping[Kind, tuple[str, ...]] = {  # of an entry in a suite, which so cannot be options of its component
     "method": ("use", "label", "budget", "start"),
