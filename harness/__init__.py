@@ -1,10 +1,9 @@
-"""harness: contrastive and meta-learning methods measured in one matrix.
+"""harness: measures contrastive self-supervised learning and meta-learning in one matrix.
 
-What is here is for scripts and notebooks, and for authors of methods, backbones, data sets, evaluators,
-optimizers and observers.
-`harness.executor` is for authors of executors, `harness.testing` for the tests of all plugins.
+This is the public API for scripts and notebooks, and for authors of methods, backbones, data sets, evaluators,
+optimizers and observers. `harness.executor` is for authors of executors, `harness.testing` for the tests of plugins.
 
-Names are imported when first used, so that `harness --help` and `harness list` stay fast.
+Names are imported when they are first used, so that `harness --help` and `harness list` stay fast.
 """
 
 from __future__ import annotations

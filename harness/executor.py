@@ -1,4 +1,4 @@
-"""What authors of executors need: see docs/plugins/executor.md."""
+"""The public API for authors of executors; see docs/plugins/executor.md."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""`harness check` as tests, one for each row of the baseline.
+"""A pytest plugin that runs `harness check` as tests, one for each row of the baseline.
 
-`pytest -p harness.pytest_plugin --harness-suite FILE --harness-baseline FILE`.
+`pytest -p harness.pytest_plugin --harness-suite FILE --harness-baseline FILE`
 
-Without these options it does nothing, and imports no more than pytest itself has.
+Without these options it does nothing and imports only pytest.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ OTHERWISE = "anything else"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options --harness-suite, --harness-baseline and --harness-results."""
     group = parser.getgroup("harness", "regression gate of harness")
     group.addoption("--harness-suite", metavar="FILE", help="a suite to run and check against --harness-baseline")
     group.addoption("--harness-baseline", metavar="FILE", help="made by 'harness baseline'")
@@ -36,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Check the options and remember them. The suite runs when the first row is tested.
+
+    Raises:
+        pytest.UsageError: One of the two files is not given, or does not exist.
+    """
     suite, baseline, results = (config.getoption(f"harness_{name}") for name in ("suite", "baseline", "results"))
     if suite is None and baseline is None:
         return
@@ -57,7 +63,7 @@ def _remove() -> None:
 
 @dataclass(frozen=True)
 class _Check:
-    """A run of the suite and its comparison, made when the first row is asked for."""
+    """A run of the suite and its comparison with the baseline, made when the first row is tested."""
 
     suite: Path
     baseline: Path
@@ -73,7 +79,7 @@ class _Check:
 
     @cached_property
     def _made(self) -> Report | str:
-        """The report, or the user's mistake: a check that fails is not run again for the next row."""
+        """The report, or the message of the user's mistake. A check that failed is not run again for the next row."""
         from harness.base.errors import UsageError
         from harness.reporting.gate.baseline import load
         from harness.reporting.gate.report import report
@@ -95,7 +101,7 @@ class _Check:
 
     @cached_property
     def expected(self) -> list[str]:
-        """The rows that the baseline lets expect. Raises pytest.UsageError if it is damaged."""
+        """The names of the rows that the baseline has. Raises pytest.UsageError if it is damaged."""
         from harness.base.errors import UsageError
         from harness.reporting.gate.baseline import load
         from harness.reporting.gate.rows import Row
@@ -116,11 +122,11 @@ _CHECK = pytest.StashKey[_Check]()
 
 
 class _CheckError(Exception):
-    """What a check says of a row that is no good; a traceback would say nothing more."""
+    """A row failed; only the message is shown, as a traceback says nothing more."""
 
 
 class _Row(pytest.Item):
-    """One row of the report."""
+    """The test of one row of the report."""
 
     def runtest(self) -> None:
         from harness.reporting.gate.text import line
@@ -153,6 +159,7 @@ class _Rows(pytest.Collector):
 
 @pytest.hookimpl(tryfirst=True)  # before -k chooses
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Append a test for each row of the baseline, and one for all other findings."""
     if _CHECK in config.stash:
         suite = config.stash[_CHECK].suite
         rows = _Rows.from_parent(session, name=f"harness check {suite.name}", nodeid=f"{suite.name}::harness check")

@@ -68,6 +68,23 @@ def test_what_executors_may_use_is_documented() -> None:
         assert getattr(harness.executor, name).__doc__, f"harness.executor.{name} has no docstring"
 
 
+def test_functions_that_are_public_describe_their_arguments() -> None:
+    """That none is missing in a section Args is checked by ruff (D417)."""
+    functions = [
+        (f"{module}.{name}", each)
+        for module in sorted(PUBLIC_MODULES)
+        for name in importlib.import_module(module).__all__
+        if inspect.isfunction(each := getattr(importlib.import_module(module), name))
+    ]
+    assert len(functions) > 25
+    without = [
+        name
+        for name, each in functions
+        if inspect.signature(each).parameters and "\nArgs:\n" not in (inspect.getdoc(each) or "")
+    ]
+    assert without == []
+
+
 def described(name: str) -> str:
     """The docstring of a class or a function, or the one below an assignment."""
     value = getattr(harness, name)

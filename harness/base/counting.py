@@ -1,4 +1,4 @@
-"""How far a long job is, told to who waits for it, by a file beside what the job will have found."""
+"""Progress of long jobs, which a job writes to a small file and the waiting command shows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _telling: ContextVar[_Telling | None] = ContextVar("_telling", default=None)
 
 @contextmanager
 def report_progress(found: Path, about: str) -> Iterator[None]:
-    """What is `counted` inside is told every half a second, and at its end: "ABOUT: 12,000 of 60,000 pictures read"."""
+    """Write the progress of `counted` inside this context: "ABOUT: 12,000 of 60,000 pictures read", twice a second."""
     token = _telling.set(_Telling(_place(found), about))
     try:
         yield
@@ -38,7 +38,7 @@ def report_progress(found: Path, about: str) -> Iterator[None]:
 
 
 def read_progress(found: Path) -> str:
-    """What was told last; "" if nothing was."""
+    """The progress that was written last; "" if there is none."""
     try:
         return _place(found).read_text(encoding="utf-8")
     except OSError:
@@ -50,7 +50,17 @@ def clear_progress(found: Path) -> None:
 
 
 def counted(items: Collection[T], doing: str) -> Iterator[T]:
-    """The items. While `harness run` prepares, it shows how many have been done with: `doing` is "pictures read"."""
+    """Iterate over items and show how many of them have been processed.
+
+    The number is shown by `harness run` while it prepares data; elsewhere nothing is shown.
+
+    Args:
+        items: What to iterate over.
+        doing: What is done, in words after the number, such as "pictures read".
+
+    Yields:
+        The items.
+    """
     telling = _telling.get()
     last = time.monotonic()
     for number, item in enumerate(items):

@@ -1,4 +1,4 @@
-"""What can go wrong by the user's hand: one message, no traceback, exit code 2."""
+"""Errors of users, which are shown as one message without a traceback, with exit code 2."""
 
 from __future__ import annotations
 
@@ -14,20 +14,30 @@ ENVIRONMENT = (  # what the system says of files and folders of the user's
 
 
 class UsageError(Exception):
-    """A mistake that the user can mend: says what is wrong, where, and the nearest right thing."""
+    """A mistake that the user can correct. The message says what is wrong, where, and what would be right."""
 
 
 class UsageWarning(UserWarning):
-    """What a user should know and what stops nothing: a component gives it to `warnings.warn` in its `check`."""
+    """Something that a user should know and that stops nothing. A component passes it to `warnings.warn` in its
+    `check`.
+    """
 
 
 def printable(message: str) -> str:
-    """A message as it may be printed: what would act on a terminal is spelled out. Names of files come from anyone."""
+    """A message that is safe to print: control characters, which may come from names of files, are escaped."""
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in message)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """End of a message about an unknown name: the nearest known one, or all of them."""
+    """Suggest a known name; the end of a message about an unknown name.
+
+    Args:
+        name: The unknown name.
+        known: The known names.
+
+    Returns:
+        " Did you mean '...'?" if a known name is similar, else a list of all known names; "" if there are none.
+    """
     names = sorted(known)
     lowered = {each.lower(): each for each in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)

@@ -1,7 +1,7 @@
-"""What is computed of each of many files, remembered in the cache as long as a file is the same.
+"""Values computed for each of many files, cached as long as the file does not change.
 
-A memory is one file per name, checked when it is read. What is wrong with it, or with its folder, costs no more than
-computing again.
+A cache is one JSON file per name, checked when it is read. If it is damaged or cannot be written, values are computed
+again.
 """
 
 from __future__ import annotations
@@ -26,10 +26,21 @@ Signs = list[int]  # of a file: its size, when its content and when anything of 
 
 
 def per_file(compute: Callable[[Path], str], files: Sequence[Path], memory: str, doing: str) -> list[str]:
-    """`compute(file)` of each file, or what it gave before, if that file has not changed since.
+    """Compute a value for each file, or take it from the cache if the file has not changed since.
 
-    `memory`: a name for what is computed of which files. `doing`: "pictures read", for who waits. Raises what `compute`
-    raises, and OSError for a file that cannot be looked at.
+    A change is recognised by size, times and inode of the file.
+
+    Args:
+        compute: Function from a file to its value.
+        files: The files.
+        memory: Name of the cache: what is computed, of which files.
+        doing: What is done, for the progress that is shown, such as "pictures read".
+
+    Returns:
+        The values, in the order of the files.
+
+    Raises:
+        OSError: A file cannot be read. Errors of `compute` are raised as well.
     """
     kept = _read(memory)
     known: dict[str, tuple[Signs, str]] = {}

@@ -1,4 +1,4 @@
-"""Processes of this machine: which live, and how one that died is told from another with its number."""
+"""Processes of this machine: whether one is alive, when it started, and how much memory it holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @cache
 def machine() -> str:
-    """8 hexadecimal digits, equal for processes whose numbers mean the same: host, boot and container."""
+    """8 hexadecimal digits that identify host, boot and container, within which process numbers are comparable."""
     parts = [socket.gethostname()]
     with suppress(OSError):  # not Linux
         parts += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
@@ -20,13 +20,28 @@ def machine() -> str:
 
 
 def process_start(pid: int) -> str:
-    """When a process began, as the system counts it; "" where that cannot be read. Tells a reused number apart."""
+    """Return when a process started, to tell it from a later process with the same number.
+
+    Args:
+        pid: Number of the process.
+
+    Returns:
+        The start time as the system counts it; "" where it cannot be read.
+    """
     fields = _fields(pid)
     return fields[19] if len(fields) > 19 else ""
 
 
 def alive(pid: int, began: str = "") -> bool:
-    """Whether a process of this machine runs; with `began`, whether it is the one that began then."""
+    """Check whether a process of this machine is running.
+
+    Args:
+        pid: Number of the process.
+        began: What `process_start` returned for it; "" to accept any process with this number.
+
+    Returns:
+        Whether it is running; False for a zombie.
+    """
     if pid <= 0:  # stands for whole groups of processes
         return False
     try:
@@ -42,7 +57,7 @@ def alive(pid: int, began: str = "") -> bool:
 
 
 def group_memory(group: int) -> int:
-    """Bytes of memory that the processes of a group hold."""
+    """Resident memory of all processes of a group, in bytes."""
     import psutil  # not for `harness --help`
 
     held = 0
@@ -55,7 +70,7 @@ def group_memory(group: int) -> int:
 
 
 def oom_kills() -> int:
-    """How many processes of our control group the kernel has killed for want of memory; 0 where it does not say."""
+    """How many processes of this control group the kernel has killed for lack of memory; 0 where it does not say."""
     for file in _memory_files():
         with suppress(OSError, ValueError):
             for line in file.read_text().splitlines():
@@ -66,7 +81,9 @@ def oom_kills() -> int:
 
 
 def _memory_files() -> list[Path]:
-    """Where the kernel counts: version 2 of control groups, then version 1; as the host or a container sees them."""
+    """The kernel's files with this counter: version 2 of control groups, then version 1; as the host or a container
+    sees them.
+    """
     root, files = Path("/sys/fs/cgroup"), []
     with suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
@@ -80,7 +97,7 @@ def _memory_files() -> list[Path]:
 
 
 def _fields(pid: int) -> list[str]:
-    """What /proc says of a process, from its state on; nothing where there is no such process or no /proc."""
+    """The fields of /proc/PID/stat from the state on; empty if there is no such process or no /proc."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:

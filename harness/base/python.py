@@ -1,4 +1,4 @@
-"""Python processes that see what this one sees, and nothing of the current folder, whose files may have any name."""
+"""Starts Python processes with the same import path as this one, but without the current folder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ def python(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's, in which another one finds the same modules: the places that this one imports from."""
+    """The environment of this process, with a PYTHONPATH by which another one finds the same modules."""
     places = [str(Path(place).absolute()) for place in sys.path]  # "" is the folder that this one was started in
     return {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
 
 
 @contextmanager
 def safe_path() -> Iterator[None]:
-    """Processes that others start inside, as multiprocessing does, do not import from the current folder."""
+    """Inside this context, new Python processes do not import modules from the current folder.
+
+    Use it around code that starts processes by itself, such as multiprocessing.
+    """
     before = os.environ.get(SAFE)
     os.environ[SAFE] = "1"
     try:

@@ -1,8 +1,9 @@
-"""One training on several devices, a process (rank) each. On one device, all of this does nothing.
+"""Collective operations for a training on several devices, with one process (rank) per device.
 
-A loss that compares samples with each other computes them on its own part of the batch, gathers them, and computes the
-loss of the whole batch on every rank. DistributedDataParallel takes the mean of the ranks' gradients, and the backward
-of `gather` their sum, so that the gradient is that of one device with the whole batch.
+On one device, all of them return their argument. A loss that compares samples computes features of its own part of the
+batch, gathers them, and computes the loss of the whole batch on every rank. DistributedDataParallel averages the
+gradients of the ranks, and the backward pass of `gather` sums them, so that the gradient equals that of one device with
+the whole batch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ class _Alone:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Inside, this process is the only one: what it computes is no part of what the others do, who may wait for it."""
+    """Inside this context, `ranks()` is 1: the process computes something in which the others, which may wait for it,
+    do not take part.
+    """
     before, _Alone.now = _Alone.now, True
     try:
         yield
@@ -32,19 +35,24 @@ def alone() -> Iterator[None]:
 
 
 def ranks() -> int:
-    """How many processes train this method together."""
+    """Return the number of processes that train this method together; 1 on one device."""
     return 1 if _Alone.now or not (dist.is_available() and dist.is_initialized()) else dist.get_world_size()
 
 
 def rank() -> int:
-    """Which of them this is, from 0."""
+    """Return the number of this process among those that train together, from 0."""
     return dist.get_rank() if ranks() > 1 else 0
 
 
 def gather(tensor: Tensor, dim: int = 0) -> Tensor:
-    """The parts of all ranks in the order of the batch, joined along `dim`: on every rank, with gradient.
+    """Gather a tensor from all ranks, with gradient. All ranks must call it, with tensors of one shape.
 
-    All ranks must call it, with tensors of one shape.
+    Args:
+        tensor: This rank's part, such as features (N / ranks, D).
+        dim: The dimension along which the parts are joined.
+
+    Returns:
+        The parts of all ranks in the order of the batch, such as (N, D), the same on every rank.
     """
     if ranks() == 1:
         return tensor
@@ -54,8 +62,9 @@ def gather(tensor: Tensor, dim: int = 0) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
-    """The parts of all ranks, in their order. torch's own function of this kind is deprecated in some of the versions
-    that harness works with, and the one that replaces it is missing in others."""
+    """Gathers tensors of all ranks with gradient. torch's function for this is deprecated in some of the versions that
+    harness supports, and its replacement is missing in others.
+    """
 
     @staticmethod
     def forward(_: Any, tensor: Tensor) -> tuple[Tensor, ...]:
@@ -66,20 +75,37 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(_: Any, *gradients: Tensor) -> Tensor:
-        """Of this rank's part, summed over what all ranks computed of it."""
+        """Gradient of this rank's part: the sum over the losses of all ranks."""
         summed = torch.stack(gradients)
         dist.all_reduce(summed)
         return summed[rank()]
 
 
 def own_part(tensor: Tensor, dim: int = 0) -> Tensor:
-    """This rank's part of what is along `dim` one for each sample of the batch. Raises ValueError for one that cannot
-    be divided evenly."""
+    """Select this rank's part of a tensor that has one entry per sample of the whole batch.
+
+    Args:
+        tensor: A tensor of the whole batch, the same on every rank.
+        dim: The dimension of the samples.
+
+    Returns:
+        A view of this rank's samples.
+
+    Raises:
+        ValueError: The samples cannot be divided evenly over the ranks.
+    """
     return tensor if ranks() == 1 else tensor.narrow(dim, *_part(tensor.shape[dim]))
 
 
 def same_on_all(tensor: Tensor) -> Tensor:
-    """The tensor of rank 0, for what is drawn at random and must not differ."""
+    """Broadcast a tensor of rank 0, for random numbers that must be equal on all ranks.
+
+    Args:
+        tensor: This rank's tensor; all ranks have the same shape.
+
+    Returns:
+        The tensor of rank 0.
+    """
     if ranks() > 1:
         tensor = tensor.clone()
         dist.broadcast(tensor, 0)
@@ -87,7 +113,7 @@ def same_on_all(tensor: Tensor) -> Tensor:
 
 
 def mean_of_ranks(scalars: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Scalars of the whole batch from those of the parts."""
+    """Scalars of the whole batch: the means of those of its parts."""
     if ranks() == 1:
         return scalars
     means = torch.stack([value.detach().float() for value in scalars.values()])
@@ -96,12 +122,12 @@ def mean_of_ranks(scalars: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 
 def first_rank_says(said: bool) -> bool:
-    """What rank 0 says: what ranks do at a step must not depend on which of them heard of a signal, or when."""
+    """The value of rank 0. Ranks may receive a signal at different moments, but must all stop after the same step."""
     return bool(same_on_all(torch.tensor(said, dtype=torch.uint8)))
 
 
 def _part(number: int) -> tuple[int, int]:
-    """Where this rank's part of so many samples begins, and its length."""
+    """Start and length of this rank's part of so many samples."""
     length, left = divmod(number, ranks())
     if left:
         raise ValueError(f"{number} cannot be divided into {ranks()} equal parts")

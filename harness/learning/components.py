@@ -1,4 +1,4 @@
-"""What plugin authors build on: Method, Evaluator, and what an evaluator is given and gives back."""
+"""Base classes for methods and evaluators, and the types that an evaluator receives and returns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.learning.data.splits import Data
 from harness.learning.data.streaming import Samples, at, picked
 
 Classifier = Callable[[Tensor], Tensor]
-"""Queries (E, Q, ...) to logits (E, Q, ways): what `Method.adapt` gives."""
+"""A function from queries (E, Q, ...) to logits (E, Q, ways), as `Method.adapt` returns it for E episodes."""
 Z = 1.96  # the quantile of the normal distribution for an interval of 95 %
 CHUNK = 512  # samples that are encoded at a time
 CHUNK_BYTES = 2**26  # of the inputs at most: 512 pictures of 104 pixels in colour, 111 of 224 pixels
@@ -27,20 +27,24 @@ Estimate = Literal["mean", "jackknife", "interval"]
 
 
 class Backbone(Protocol):
-    """An nn.Module from inputs (N, ...), what a modality makes of samples, to features (N, feature_dim).
+    """A network that maps inputs (N, ...), as the modality prepares them, to features (N, feature_dim).
 
-    One that takes texts has `tokenize(texts) -> int64 (N, L)` as well: its inputs are then these tokens. `pad` is the
-    one that fills up a text; those in `special` stay in every view. `fit_tokenizer(texts, folder)`, if it has one, is
-    called before with the training texts, and does nothing if what it makes was loaded with weights.
+    Backbones are `torch.nn.Module`s. Only `feature_dim` and the call are required. The harness uses these attributes
+    and methods where a backbone has them:
 
-    One that keeps where things are may have `maps(inputs) -> list of (N, C, H, W)`, the finest first.
+    - `tokenize(texts)`: for texts. Returns tokens, int64 (N, L), which are then the inputs of the network.
+    - `pad`: the token that fills up short texts. `special`: tokens that every view keeps.
+    - `fit_tokenizer(texts, folder)`: called once with the training texts before `tokenize`. It must do nothing if the
+      vocabulary was loaded together with weights.
+    - `maps(inputs)`: feature maps, a list of tensors (N, C, H, W), the finest first.
+    - `started_from`: set if the backbone loads weights itself. A mapping for the record; "name" is what messages call
+      the weights, "notes" are remarks for readers of the scores.
+    - `preprocessing`: a `Preprocessing`, if pictures must be prepared as they were in the training of these weights.
+    - `library_code`: lines of Python that build the network without harness and assign it to `network`. They are
+      printed in the model card of an exported encoder.
 
-    One that begins with weights of its own says so: `started_from`, a mapping for the record, whose "name" is what
-    messages call it and whose "notes" are what a reader must know. If its pictures must be prepared as in its training,
-    it has `preprocessing`.
-
-    One of a library's networks has `library_code`, if it can: lines of Python that make it without harness, and call it
-    `network`. Who is given an exported encoder reads them.
+    Attributes:
+        feature_dim: Width D of the features.
     """
 
     feature_dim: int
@@ -59,10 +63,24 @@ class Group:
 
 
 class Method(nn.Module):
-    """Whatever learns an encoder. `config` is an instance of the registered Config dataclass.
+    """Base class of methods: whatever trains an encoder.
 
-    A subclass sets `batches` (what a step consumes) and gives `loss`; the rest has defaults. It writes no loop, moves
-    nothing to a device and opens no file: the harness does.
+    A subclass sets `batches` and implements `loss`; everything else has a default. The harness runs the training loop,
+    moves tensors to the device and writes all files.
+
+    Args:
+        backbone: The network that is trained; it returns features (N, backbone.feature_dim).
+        config: An instance of the `Config` dataclass that was registered with the method.
+        data: The data set, for what depends on it, such as the number of classes. It is not kept.
+
+    Attributes:
+        batches: What one training step consumes, such as `Views()`; None if there is nothing to train.
+        adapts_on: Whether `adapt` receives cached "features" or "inputs" of the network.
+        compiles: Whether torch.compile can compile `loss`.
+        distributed: Whether training on parts of a batch on several devices gives the gradient of the whole batch.
+        started_from: For the record, which file or library the weights come from; None for random weights.
+        notes: Remarks on the training that readers of its scores need; shown before it and beside its scores.
+        transductive: Whether the predictions for one query depend on the other queries of its episode.
     """
 
     batches: Batches | None = None  # None: nothing to train
@@ -74,13 +92,19 @@ class Method(nn.Module):
     transductive: bool = False  # whether queries of one episode influence each other's predictions (trap: name it)
 
     def __init__(self, backbone: nn.Module, config: Any, data: Data) -> None:  # noqa: ARG002 (part of the contract)
-        """`data` is for what depends on it (number of classes, shape of a sample); it is not kept."""
         super().__init__()
         self.backbone = backbone
         self.config = config
 
     def loss(self, batch: Any) -> Tensor | dict[str, Tensor]:
-        """The loss of one batch, a scalar; or a dict with "loss" and further scalars to log."""
+        """Compute the loss of one batch.
+
+        Args:
+            batch: What `batches.draw` returned, on the device.
+
+        Returns:
+            A scalar, or a dict with the scalar "loss" and further scalars to log.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no loss")
 
     def groups(self) -> Sequence[Group]:
@@ -88,22 +112,40 @@ class Method(nn.Module):
         return [Group(list(self.parameters()))]
 
     def after_step(self, step: int, steps: int) -> None:
-        """Called after optimizer step `step` of `steps` (from 0): momentum networks, queues."""
+        """Run after each step of the optimizer, for example to update a momentum network or a queue.
+
+        Args:
+            step: Number of the step, from 0.
+            steps: Number of steps of the whole training.
+        """
 
     def after_training(self) -> None:
         """Called once, at the end of the training, and on a new method before it is given what such a training left:
         remove parts that only `loss` needs. What `encode`, `adapt` and `sample` give stays the same."""
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """What a network sees of samples, (N, ...) -> features (N, D), in eval mode and without gradient."""
+        """Encode inputs; called in eval mode and without gradient.
+
+        Args:
+            inputs: Inputs (N, ...) as the modality prepares them.
+
+        Returns:
+            Features (N, D).
+        """
         return self.backbone(inputs)
 
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
-        """Learn E few-shot tasks from `support` (E, S, ...) with `labels` (E, S): a classifier of queries.
+        """Learn E few-shot tasks from their support sets.
 
-        It takes (E, Q, ...) and gives logits (E, Q, ways). `...` are features or inputs, as `adapts_on` says.
+        By default, a query belongs to the class whose mean feature is nearest by cosine.
 
-        Default: the nearest class centroid by cosine.
+        Args:
+            support: Features or inputs, as `adapts_on` says, (E, S, ...).
+            labels: Classes of the support samples, int64 (E, S) in 0 .. ways - 1.
+            ways: Number of classes of each task.
+
+        Returns:
+            A function from queries (E, Q, ...) to logits (E, Q, ways).
         """
         centroids = F.normalize(class_means(F.normalize(support, dim=-1), labels, ways), dim=-1)
         return lambda query: F.normalize(query, dim=-1) @ centroids.mT
@@ -115,37 +157,74 @@ class Method(nn.Module):
         raise UsageError(f"{type(self).__name__} makes no samples: it has no `sample`.")
 
     def check_ways(self, ways: int) -> None:
-        """Raises UsageError if `adapt` cannot take so many classes. Default: any number."""
+        """Check that `adapt` can take this number of classes. By default it can take any.
+
+        Args:
+            ways: Number of classes of each task.
+
+        Raises:
+            UsageError: `adapt` cannot take so many or so few classes.
+        """
 
     def check_start(self, start: str) -> None:
-        """Raises UsageError if it cannot have a backbone that begins with what `start` names: a file of weights, a
-        library's, another cell's; "" for random weights. Default: any."""
+        """Check that the method can train a backbone with these first weights. By default it can train any.
+
+        Args:
+            start: Name of the weights (a file, a model of a library, or another cell); "" for random weights.
+
+        Raises:
+            UsageError: The method cannot start from them.
+        """
 
     def check_devices(self, devices: int, batch_size: int) -> None:  # noqa: ARG002 (for who has parts of its own)
-        """Raises UsageError if so many devices, more than one, cannot share its batches. Default: any number, of a
-        method that says it is `distributed`."""
+        """Check that several devices can share the method's batches. By default they can if the method is
+        `distributed`.
+
+        Args:
+            devices: Number of devices, 2 or more.
+            batch_size: Number of samples of a whole batch.
+
+        Raises:
+            UsageError: The batches cannot be divided over so many devices.
+        """
         if not self.distributed:
             raise UsageError(f"this method is not made for {devices} devices: leave 'devices' out of its budget.")
 
 
 def class_means(features: Tensor, labels: Tensor, ways: int) -> Tensor:
-    """Mean feature of each class: (E, S, D) with labels (E, S) -> (E, ways, D)."""
+    """Compute the mean feature of each class.
+
+    Args:
+        features: Features (E, S, D) of E episodes.
+        labels: Classes, int64 (E, S) in 0 .. ways - 1.
+        ways: Number of classes.
+
+    Returns:
+        Means (E, ways, D).
+    """
     members = F.one_hot(labels, ways).to(features.dtype)
     return members.mT @ features / members.sum(-2)[..., None]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number, and how sure it is. `estimate` says by what:
+    """A score with its uncertainty, as an evaluator returns it.
 
-    - "mean": `units` are per-sample or per-episode values whose mean is `value` (`Metric.mean` makes one);
-    - "jackknife": `units` are pseudo-values of a number that is no mean (`Metric.jackknife`);
-    - "interval": there are no units, and `interval` has the ends of its 95 % interval (`Metric.within`).
+    Use `Metric.mean` for a mean, `Metric.jackknife` for another statistic, and `Metric.within` for a value whose
+    interval is known.
 
-    shown: "percent" is what people read times 100, as accuracies and correlations; "plain" is everything else.
-    bound: what an honest score does not exceed but by chance, such as the same evaluator's score on the training split;
-    its `protocol` says what it is. A gate finds a score that does suspicious.
-    `details` are what else the record should say of it, such as an option that the evaluator chose.
+    Attributes:
+        value: The score; an accuracy is a fraction in [0, 1].
+        units: Values per sample or per episode (n,), or pseudo-values of the jackknife; empty if `interval` is given.
+        unit: What one unit is, such as "sample" or "episode".
+        higher_is_better: Whether larger values are better.
+        protocol: How the score was measured, in words; it is shown beside the score.
+        bound: A score that an honest one exceeds only by chance, such as the accuracy on the training split. The gate
+            reports a score above it as suspicious.
+        details: Further facts for the record, such as an option that the evaluator chose.
+        shown: "percent" for values that are read times 100, such as accuracies; else "plain".
+        estimate: Where the uncertainty comes from: "mean", "jackknife" or "interval".
+        interval: Ends of the 95 % interval, if `estimate` is "interval".
     """
 
     value: float
@@ -171,7 +250,20 @@ class Metric:
         details: Mapping[str, str | float | bool] | None = None,
         shown: Shown = "plain",
     ) -> Metric:
-        """The mean of per-unit values (n,)."""
+        """Make a metric whose value is the mean of its units.
+
+        Args:
+            units: Values per sample or per episode (n,).
+            unit: What one unit is, such as "sample" or "episode".
+            higher_is_better: Whether larger values are better.
+            protocol: How the score was measured, in words.
+            bound: A score that an honest one exceeds only by chance.
+            details: Further facts for the record.
+            shown: "percent" or "plain".
+
+        Returns:
+            The metric.
+        """
         values = units.detach().cpu().numpy().astype(np.float32)
         value = float(values.mean(dtype=np.float64))
         return cls(value, values, unit, higher_is_better, protocol, bound, details or {}, shown)
@@ -189,11 +281,23 @@ class Metric:
         details: Mapping[str, str | float | bool] | None = None,
         shown: Shown = "plain",
     ) -> Metric:
-        """A number that is no mean, such as a correlation: `value` of all n units, and `left_out` (n,) the same number
-        without each unit in turn, or without each of n groups of about the same size.
+        """Make a metric that is not a mean, such as a correlation, with the jackknife's standard error.
 
-        The units are the jackknife's pseudo-values n * value - (n - 1) * left_out (Quenouille, 1956), whose standard
-        error is that of the value (Tukey, 1958). It suits what changes smoothly with the data; a median does not.
+        The units are the pseudo-values n * value - (n - 1) * left_out (Quenouille, 1956); their standard error is that
+        of the value (Tukey, 1958). This suits statistics that change smoothly with the data, and so not a median.
+
+        Args:
+            value: The statistic of all n units.
+            left_out: The statistic without each unit, or without each of n groups of about equal size, (n,).
+            unit: What is left out, such as "sample".
+            higher_is_better: Whether larger values are better.
+            protocol: How the score was measured, in words.
+            bound: A score that an honest one exceeds only by chance.
+            details: Further facts for the record.
+            shown: "percent" or "plain".
+
+        Returns:
+            The metric.
         """
         n, without = len(left_out), left_out.detach().cpu().double().numpy()
         pseudo = (n * float(value) - (n - 1) * without).astype(np.float32)
@@ -213,22 +317,36 @@ class Metric:
         details: Mapping[str, str | float | bool] | None = None,
         shown: Shown = "plain",
     ) -> Metric:
-        """A number with the two ends of its own 95 % interval, such as a bootstrap's, and no units."""
+        """Make a metric with a 95 % interval of its own, such as a bootstrap interval, and without units.
+
+        Args:
+            value: The score.
+            interval: The two ends of the interval.
+            higher_is_better: Whether larger values are better.
+            protocol: How the score was measured, in words.
+            bound: A score that an honest one exceeds only by chance.
+            details: Further facts for the record.
+            shown: "percent" or "plain".
+
+        Returns:
+            The metric.
+        """
         ends, units = (float(interval[0]), float(interval[1])), np.empty(0, np.float32)
         rest = (higher_is_better, protocol, bound, details or {}, shown)
         return cls(float(value), units, "", *rest, estimate="interval", interval=ends)
 
     @property
     def n(self) -> int:
-        """How many units there are; 0 of a metric without."""
+        """Number of units; 0 for a metric that has none."""
         return len(self.units)
 
     @property
     def half_width(self) -> float:
-        """Half the 95 % interval over units (normal approximation); says nothing of the variance over seeds.
+        """Half the width of the 95 % interval over units (normal approximation); it does not include the variance over
+        seeds.
 
-        Of an interval of its own the way to the end that is further. Where all units are hits, or none is, their
-        deviation is 0: then it is the width of Wilson's interval (1927), z² / (n + z²), which lies on one side.
+        If the metric has an interval of its own, it is the distance to the farther end. If all units are 0 or all are
+        1, their standard deviation is 0; then it is the width of Wilson's one-sided interval (1927), z² / (n + z²).
         """
         if self.interval:
             return max(self.value - self.interval[0], self.interval[1] - self.value)
@@ -240,7 +358,14 @@ class Metric:
 
 @dataclass
 class Trained:
-    """A trained method in eval mode, with its data. Features are computed once per split and shared by evaluators."""
+    """A trained method in eval mode with its data, as evaluators receive it.
+
+    Features are computed once per split and shared by all evaluators.
+
+    Attributes:
+        method: The trained method.
+        data: The data set to score it on.
+    """
 
     method: Method
     data: Data
@@ -253,13 +378,32 @@ class Trained:
         return self.data.device
 
     def features(self, split: str) -> Tensor:
-        """float32 (N, D), in the order of the split's samples."""
+        """Return the features of a split.
+
+        Args:
+            split: Name of the split.
+
+        Returns:
+            Features, float32 (N, D), in the order of the split's samples. Do not change them in place.
+
+        Raises:
+            UsageError: There is no such split.
+            FloatingPointError: The features are not finite.
+        """
         if split not in self._features:
             self._features[split] = self.encode(self.data.split(split).samples)
         return self._features[split]
 
     def share(self, share: float) -> Trained:
-        """On that share of the samples of each split, the same ones each time (`Split.share`)."""
+        """Return the same method with a part of each split, for points of a curve.
+
+        Args:
+            share: Fraction of the samples, above 0 and at most 1. The same samples are chosen each time
+                (`Split.share`).
+
+        Returns:
+            The method on these samples; itself for a share of 1.
+        """
         if share == 1:
             return self
         if share not in self._shares:
@@ -288,7 +432,11 @@ class Trained:
 
 
 class Evaluator:
-    """Whatever scores an encoder."""
+    """Base class of evaluators: whatever scores an encoder. A subclass implements `evaluate`.
+
+    Args:
+        config: An instance of the `Config` dataclass that was registered with the evaluator.
+    """
 
     has_judge: ClassVar[bool] = False  # whether it judges by another cell of the suite, `Trained.judge`
 
@@ -296,15 +444,38 @@ class Evaluator:
         self.config = config
 
     def check(self, method: Method, data: Data) -> None:
-        """Raises UsageError, before anything trains, if this method on this data cannot be scored."""
+        """Check, before anything trains, that this method on this data can be scored. By default it can.
+
+        Args:
+            method: The method, untrained.
+            data: The data set.
+
+        Raises:
+            UsageError: It cannot be scored, for example because a split is missing.
+        """
 
     def evaluate(self, trained: Trained) -> dict[str, Metric]:
-        """Metrics by name; a single one is called "accuracy"."""
+        """Score a trained method.
+
+        Args:
+            trained: The method in eval mode, its data and its features.
+
+        Returns:
+            Metrics by name. An evaluator with a single metric calls it "accuracy".
+        """
         raise NotImplementedError(f"{type(self).__name__} has no evaluate")
 
     def evaluate_share(self, trained: Trained, share: float) -> dict[str, Metric]:
-        """Metrics that cost about that share of `evaluate`'s, for a point of a curve; with a share of 1 the same.
+        """Score a trained method at a fraction of the cost of `evaluate`, for a point of a curve.
 
-        Default: on that share of the samples of each split. An evaluator whose units are drawn draws fewer instead.
+        By default, this scores a share of the samples of each split. An evaluator that draws its units, such as
+        episodes, should draw fewer of them instead.
+
+        Args:
+            trained: The method in eval mode, its data and its features.
+            share: Fraction of the cost, above 0 and at most 1; with 1 the result is that of `evaluate`.
+
+        Returns:
+            Metrics by name.
         """
         return self.evaluate(trained.share(share))

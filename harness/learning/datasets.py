@@ -1,4 +1,4 @@
-"""Data sets: what loads splits of samples of one modality."""
+"""Base classes of data sets, which load splits of samples of one modality."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ from harness.learning.data.vectors import Vectors
 
 
 class Dataset:
-    """Loads named splits. `folder` is this component's own place in the cache for what it downloads or builds.
+    """Base class of data sets: loads named splits.
 
-    Derive from `ImageDataset`, `VectorDataset` or `TextDataset`, or say what your samples are by a `modality` of your
-    own.
+    Derive from `ImageDataset`, `VectorDataset` or `TextDataset`, or implement `modality` for other kinds of samples.
+
+    Args:
+        config: An instance of the `Config` dataclass that was registered with the data set.
+        folder: The data set's own folder in the cache, for what it downloads or builds.
+
+    Attributes:
+        notes: What `load` did that a user should see, beside the number of samples.
     """
 
     notes: tuple[str, ...] = ()  # what `load` did that a user should see, beside the number of samples
@@ -28,16 +34,35 @@ class Dataset:
         self.folder = folder
 
     def load(self) -> Mapping[str, Split]:
-        """The splits, on the CPU. `train` must be among them. Raises UsageError for the user's mistakes."""
+        """Load the splits, on the CPU.
+
+        Returns:
+            Splits by name; "train" must be among them. "train" and "test" hold the same classes; "validation" and
+            "novel" hold further classes.
+
+        Raises:
+            UsageError: A mistake of the user's, such as a missing file.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no load")
 
     def modality(self, splits: Mapping[str, Split]) -> Modality:
-        """What the samples are, once they are loaded; what is measured of them is measured of `train`."""
+        """Describe the samples, once they are loaded.
+
+        Args:
+            splits: What `load` returned. Statistics, such as a mean, must be taken from "train" alone.
+
+        Returns:
+            The modality of all splits.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no modality: derive it from ImageDataset or the like")
 
 
 class ImageDataset(Dataset):
-    """Pictures, with the augmentation that suits them."""
+    """A data set of pictures, uint8 (N, C, H, W).
+
+    Attributes:
+        augmentation: The augmentation that suits these pictures.
+    """
 
     augmentation: Augmentation = Augmentation()
 
@@ -46,7 +71,11 @@ class ImageDataset(Dataset):
 
 
 class VectorDataset(Dataset):
-    """Rows of numbers. `corruption`: the share of columns that a view replaces, see `harness.Vectors`."""
+    """A data set of vectors, float32 (N, D), such as rows of a table.
+
+    Attributes:
+        corruption: Fraction of the columns that a view replaces, in [0, 1]; see `Vectors`.
+    """
 
     corruption: float = 0.6
 
@@ -55,7 +84,11 @@ class VectorDataset(Dataset):
 
 
 class TextDataset(Dataset):
-    """Texts, with what differs from the default view, `harness.Text`'s."""
+    """A data set of texts.
+
+    Attributes:
+        augmentation: How views of these texts are made, where this differs from the default of `Text`.
+    """
 
     augmentation: TextView = TextView()
 

@@ -1,4 +1,4 @@
-"""An exported encoder, as `harness export` writes it: its folder, read again as a network."""
+"""Loads an encoder from the folder that `harness export` wrote."""
 
 from __future__ import annotations
 
@@ -30,10 +30,18 @@ DESCRIBED = {"backbone": BACKBONE, "input": INPUT, "feature_dim": int, "weights"
 
 
 class Encoder(nn.Module):
-    """A trained backbone that normalises what it is given: of pictures float pixels in [0, 1] (N, C, H, W), of tables
-    their rows (N, D), of texts the tokens of its `backbone.tokenize`. It gives features (N, feature_dim).
+    """An exported encoder: a trained backbone that normalises its inputs.
 
-    Samples of another shape are refused, unless the network takes any size: nothing is resized.
+    It takes pictures as pixels in [0, 1], float (N, C, H, W); rows of a table, float (N, D); or tokens of texts, int64
+    (N, L), as its `backbone.tokenize` makes them. It returns features (N, feature_dim). Nothing is resized: samples of
+    another shape are refused unless the network takes any size.
+
+    Args:
+        backbone: The trained backbone.
+        shape: Shape of a sample.
+        normalization: Mean and standard deviation that inputs are normalised by; None for no normalisation.
+        integers: Whether samples are integers, such as tokens.
+        any_size: Whether the network takes pictures of any height and width.
     """
 
     def __init__(
@@ -45,7 +53,6 @@ class Encoder(nn.Module):
         integers: bool = False,
         any_size: bool = False,
     ) -> None:
-        """`shape`: of a sample. `integers`: whether samples are whole numbers, such as tokens."""
         super().__init__()
         self.backbone = backbone
         self.feature_dim = int(getattr(backbone, "feature_dim", 0))
@@ -57,7 +64,17 @@ class Encoder(nn.Module):
         self.register_buffer("std", std)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Raises UsageError for samples of another shape or kind."""
+        """Encode samples.
+
+        Args:
+            samples: Samples (N, *shape).
+
+        Returns:
+            Features (N, feature_dim).
+
+        Raises:
+            UsageError: The samples have another shape or type.
+        """
         self._check(samples)
         if self.mean is None or self.std is None:
             return self.backbone(samples)
@@ -76,7 +93,7 @@ class Encoder(nn.Module):
 
 
 def sizes(shape: Sequence[int]) -> tuple[int, ...]:
-    """What of a sample's shape may vary where a network takes any size: not the channels of a picture."""
+    """The dimensions of a sample that may vary if the network takes any size: all but the channels of a picture."""
     return tuple(shape[1:] if len(shape) > 1 else shape)
 
 
@@ -87,8 +104,9 @@ def _sides(shape: Sequence[int], any_size: bool = False) -> str:
 
 
 def shape_of(modality: str, sides: Sequence[int] | None) -> Shape:
-    """What a backbone is built for. Raises UsageError for a kind of sample that a plugin brings: its shapes are its
-    own."""
+    """The shape that a backbone is built for. Raises UsageError for a modality of a plugin, whose shapes are not known
+    here.
+    """
     known: Mapping[str, Any] = {Images.name: ImageShape, Vectors.name: VectorShape, Text.name: lambda *_: TEXTS}
     if modality not in known:
         raise UsageError(f"only encoders of {', '.join(known)} can be loaded, and this one takes {modality}.")
@@ -96,7 +114,7 @@ def shape_of(modality: str, sides: Sequence[int] | None) -> Shape:
 
 
 def rebuilt(spec: Spec, config: Any, shape: Shape, weights: Path) -> nn.Module:
-    """A new backbone with the weights of a file, all of them. Raises UsageError if they are another network's."""
+    """A new backbone with all weights of a file. Raises UsageError if the file has the weights of another network."""
     with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and nobody's draws should move by it
         backbone: nn.Module = spec.load()(config, shape)
     try:
@@ -109,11 +127,17 @@ def rebuilt(spec: Spec, config: Any, shape: Shape, weights: Path) -> nn.Module:
 
 
 def load_encoder(path: Path | str) -> Encoder:
-    """The encoder that `harness export` wrote into this folder, on the CPU and in eval mode, as a torch module.
+    """Load the encoder that `harness export` wrote into a folder.
 
-    It takes pixels in [0, 1] (N, C, H, W), rows of a table (N, D), or the tokens that its `backbone.tokenize` makes of
-    texts, and has `feature_dim` and the `shape` of a sample. Raises UsageError if the folder holds none, if it is
-    damaged, or if the plugin of its backbone is not installed.
+    Args:
+        path: The folder, or `encoder.json` or `encoder.safetensors` in it.
+
+    Returns:
+        A torch module on the CPU and in eval mode, from samples to features (N, feature_dim). It takes pixels in [0,
+        1], float (N, C, H, W); rows of a table, float (N, D); or tokens that its `backbone.tokenize` makes of texts.
+
+    Raises:
+        UsageError: The folder holds no encoder, it is damaged, or the plugin of its backbone is not installed.
     """
     folder = Path(path)
     folder = folder.parent if folder.name in (WEIGHTS, DESCRIPTION) else folder
@@ -129,7 +153,7 @@ def load_encoder(path: Path | str) -> Encoder:
 
 
 def encoder(backbone: nn.Module, given: Mapping[str, Any]) -> Encoder:
-    """`given`: what encoder.json says of its input."""
+    """Make an encoder; `given` is the section "input" of encoder.json."""
     moments = None if given["mean"] is None else (torch.tensor(given["mean"]), torch.tensor(given["std"]))
     if moments and len(given["shape"]) > 1:  # of each channel
         moments = tuple(each.reshape(-1, *[1] * len(sizes(given["shape"]))) for each in moments)  # type: ignore[assignment]
@@ -139,7 +163,7 @@ def encoder(backbone: nn.Module, given: Mapping[str, Any]) -> Encoder:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """What encoder.json says. Raises UsageError."""
+    """The content of encoder.json. Raises UsageError if it is missing or damaged."""
     file = folder / DESCRIPTION
     try:
         described = read_json(file, DESCRIBED)

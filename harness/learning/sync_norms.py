@@ -1,4 +1,4 @@
-"""Batch norm over the parts of all ranks, on a CPU as on a GPU: torch's own SyncBatchNorm refuses CPU tensors."""
+"""Batch norm over all ranks, on CPUs and GPUs; torch's SyncBatchNorm refuses CPU tensors."""
 
 from __future__ import annotations
 
@@ -17,21 +17,28 @@ PLAIN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)  # subclasses do more t
 
 
 def scale_and_shift(values: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """scale * values + shift, a factor per channel: values (N, C, ...), scale and shift (C,) -> (N, C, ...).
+    """Compute scale * values + shift per channel, faster than by broadcasting.
 
-    By the kernel of batch norm with mean 0, variance 1 and eps 0: a step of MAML on a CPU takes 2 to 9 % less time with
-    it than with broadcasting. `torch.batch_norm` is called because `F.batch_norm` refuses an eps of 0 in some versions
-    of torch (2.11).
+    It calls the kernel of batch norm with mean 0, variance 1 and eps 0: a step of MAML on a CPU takes 2 to 9 % less
+    time. `torch.batch_norm` is called because `F.batch_norm` refuses an eps of 0 in some versions of torch (2.11).
+
+    Args:
+        values: Values (N, C, ...).
+        scale: Factor of each channel (C,).
+        shift: Summand of each channel (C,).
+
+    Returns:
+        The result (N, C, ...).
     """
     zeros, ones = torch.zeros_like(scale), torch.ones_like(scale)
     return torch.batch_norm(values, scale, shift, zeros, ones, False, 0.0, 0.0, torch.backends.cudnn.enabled)
 
 
 def synchronise_norms(network: nn.Module) -> None:
-    """Let every batch norm inside `network` see the batches of all ranks together while it trains.
+    """Let every batch norm inside `network` use the batches of all ranks together while it trains.
 
-    The layers stay what they are, with the names and the types that they have. What is inside of a module with a true
-    attribute `keeps_norms` is that module's own affair. Raises UsageError for a kind of batch norm that is not torch's.
+    The layers keep their names and types. Modules with a true attribute `keeps_norms` are left alone. Raises UsageError
+    for a batch norm that is not one of torch's.
     """
     if getattr(network, "keeps_norms", False):
         return
@@ -44,7 +51,7 @@ def synchronise_norms(network: nn.Module) -> None:
 
 
 def _synchronised(norm: _BatchNorm, inputs: Tensor) -> Tensor:
-    """(N, C, ...) -> (N, C, ...); every rank has as many samples."""
+    """The forward pass of a synchronised batch norm, (N, C, ...) -> (N, C, ...); every rank has as many samples."""
     if not norm.training:
         return type(norm).forward(norm, inputs)
     outputs, mean, variance = _Normalised.apply(inputs, norm.weight, norm.bias, norm.eps)
@@ -54,9 +61,9 @@ def _synchronised(norm: _BatchNorm, inputs: Tensor) -> Tensor:
 
 
 class _Normalised(torch.autograd.Function):
-    """Inputs (N, C, ...), weight and bias (C,) or None -> outputs, and mean and biased variance (C,) of all ranks.
+    """Inputs (N, C, ...), weight and bias (C,) or None -> outputs, and mean and biased variance (C,) over all ranks.
 
-    By the kernels that torch has for one device: sums by hand are several times slower. The gradient is that of the sum
+    It uses torch's kernels for one device, as sums in Python are several times slower. The gradient is that of the sum
     of all ranks' losses: w / sd * (dy - sum(dy) / N - x' sum(dy x') / N), with x' the normalised inputs and N values a
     channel.
     """
@@ -96,13 +103,13 @@ class _Normalised(torch.autograd.Function):
 
 
 def _full(values: Tensor) -> Tensor:
-    """With at least the precision that sums need."""
+    """In float32 at least, which sums need."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
 @torch.no_grad()
 def _track(norm: _BatchNorm, mean: Tensor, variance: Tensor, number: int) -> None:
-    """Running statistics of `number` values a channel, as torch has them: with the unbiased variance."""
+    """Update running statistics from `number` values a channel as torch does, with the unbiased variance."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None

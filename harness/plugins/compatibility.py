@@ -1,4 +1,4 @@
-"""The version of what plugins are written against: the hooks, the events, and what `harness` exports."""
+"""The version of the contract between harness and plugins: the hooks, the events, and the public API."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 CORE = "rep-harness"
 
 CONTRACT = 2
-"""Raised when a plugin that keeps to the contract before would no longer work, and for nothing else.
+"""Version of the contract. It is raised only when plugins that follow the previous one would no longer work.
 
-A plugin's distribution states the contract it was written for as an extra of its requirement,
-``dependencies = ["rep-harness[contract-2]"]``, so that it is known before any of its code runs. Of several that it
-names, as it works with each, one is enough. Every contract that is in use is an extra in our pyproject.toml.
+The distribution of a plugin states its contract as an extra of its requirement,
+``dependencies = ["rep-harness[contract-2]"]``, so that it is known before any of its code runs. If it names several,
+one of them must match. Every contract that is in use is an extra in our pyproject.toml.
 """
 
 EXTRA = "contract-"
@@ -25,9 +25,9 @@ PORTING = "docs/porting.md of harness"  # for authors of plugins
 
 
 def unmet(requirements: Sequence[str] | None) -> str:
-    """What a plugin's distribution asks of ours and does not get: another version, or another contract. "" if nothing.
+    """What a plugin's distribution requires of ours and does not get: another version or contract. "" if nothing.
 
-    An installer sees to the version; but not where a plugin, or we, were put in place by other means.
+    An installer checks the version, but not if the plugin or harness was put in place by other means.
     """
     pattern = r"rep[-_.]+harness\s*[\[(<>=!~]"  # those that say more than the name
     ours = [each for each in requirements or () if re.match(pattern, each, re.IGNORECASE)]

@@ -1,4 +1,4 @@
-"""What observers are told."""
+"""The events that observers receive."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class CellStarted:
-    """A cell begins to train or to be evaluated; sent in the cell's own process.
+    """A cell begins to train or to be evaluated; sent in the process of the cell.
 
-    `cell`: what cell.json holds. `folder`: the cell's own, named by its id.
+    Attributes:
+        cell: The content of cell.json.
+        folder: The folder of the cell, named by its id.
     """
 
     cell: Mapping[str, Any]
@@ -21,7 +23,14 @@ class CellStarted:
 
 @dataclass(frozen=True)
 class StepLogged:
-    """A training step was logged; sent in the cell's own process. `metrics` has at least "loss"."""
+    """A training step was logged; sent in the process of the cell.
+
+    Attributes:
+        cell: The content of cell.json.
+        step: Number of the step.
+        steps: Number of steps of the whole training.
+        metrics: Logged values by name; "loss" is always among them.
+    """
 
     cell: Mapping[str, Any]
     step: int
@@ -31,9 +40,13 @@ class StepLogged:
 
 @dataclass(frozen=True)
 class CellFinished:
-    """A cell has ended, whichever way; sent in the process of `harness run`.
+    """A cell has ended, whether it succeeded or not; sent in the process of `harness run`.
 
-    `status`: ok, failed, timeout, oom, killed or interrupted. `metrics`: the scores there are, by "evaluator metric".
+    Attributes:
+        cell: The content of cell.json.
+        status: "ok", "failed", "timeout", "oom", "killed" or "interrupted".
+        metrics: The scores, by "evaluator metric".
+        folder: The folder of the cell, named by its id.
     """
 
     cell: Mapping[str, Any]
@@ -44,7 +57,12 @@ class CellFinished:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """All cells of a run have ended; sent in the process of `harness run`."""
+    """All cells of a run have ended; sent in the process of `harness run`.
+
+    Attributes:
+        results: The results folder.
+        statuses: Number of cells by status.
+    """
 
     results: Path
     statuses: Mapping[str, int]

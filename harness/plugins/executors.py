@@ -1,4 +1,4 @@
-"""The contract of executors: a job is a command line of `harness`; its results travel by the store alone."""
+"""The contract of executors: a job is a command line of `harness`, and its results are files in the results folder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from harness.base.errors import UsageError
 
 @dataclass(frozen=True)
 class Job:
-    """`name` is unique in a run; `command` are the arguments of `harness`, for example ("cell", plan, id).
+    """A job to run.
 
-    `after`: names of jobs, submitted before it, that must have ended when it begins, however they did. There are some
-    only where `capabilities.detaches`, for `harness run --detach`: else a job is submitted once those have ended.
+    Attributes:
+        name: Name of the job, unique in a run.
+        command: Arguments of the command `harness`, for example ("cell", plan, id).
+        log: File that standard output and error are appended to.
+        devices: Number of devices that the job uses at the same time.
+        after: Names of jobs, submitted before, that must have ended before this one begins, whether they succeeded or
+            not. It is empty unless `Capabilities.detaches`.
     """
 
     name: str
@@ -27,7 +32,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that is no longer there: its exit code, for a signal that ended it negative or 128 more."""
+    """A job that has ended.
+
+    Attributes:
+        name: Name of the job.
+        exit_code: Its exit code. For a job that a signal ended, the number of the signal, negative or plus 128.
+    """
 
     name: str
     exit_code: int
@@ -35,7 +45,15 @@ class Ended:
 
 @dataclass(frozen=True)
 class Resources:
-    """What `harness run` was told to use."""
+    """What `harness run` was told to use.
+
+    Attributes:
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        workers: Number of jobs at a time; None if the executor decides.
+        modules: Modules that the jobs will import, for an executor that can load them in advance.
+        folder: The results folder, where an executor may store what a later run needs to `adopt` its jobs.
+        threads: Number of threads of a job, for each of its devices; None if the executor decides.
+    """
 
     device: str  # "auto", "cpu", "cuda" or "cuda:N"
     workers: int | None  # jobs at a time; None: the executor decides
@@ -46,7 +64,16 @@ class Resources:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an executor can do, as far as it knows before it is given a job."""
+    """What an executor can do, as far as this is known before it receives a job.
+
+    Attributes:
+        devices: The most devices that one job can have; None if unknown.
+        gigabytes: The most memory that one job can have, in GB; None if unknown.
+        seconds: Time after which the engine ends or restarts a job; None if it does not, or if this is unknown.
+        detaches: Whether jobs continue when `harness run` ends.
+        shared_files: Whether jobs see the results folder.
+        threads: Whether jobs get the number of threads in `Resources.threads`. Other executors have an option for it.
+    """
 
     devices: int | None = None  # the most that one job can have; None: not known
     gigabytes: float | None = None  # of memory, likewise
@@ -59,11 +86,17 @@ class Capabilities:
 
 
 class Executor:
-    """Runs jobs somewhere, a process each, so that one job's death hurts no other.
+    """Base class of executors: runs each job in a process of its own, so that a job that dies does not affect others.
 
-    `running`: the jobs that have been started and have not ended, by name; what they map to is the executor's own.
-    `capacity`: how many jobs it wants to have at a time, None for all at once. Where several runs share the work, what
-    has not been submitted is free for the others. `capabilities` may depend on the options: set it in `__init__`, then.
+    Args:
+        config: An instance of the `Config` dataclass that was registered with the executor.
+        resources: What `harness run` was told to use.
+
+    Attributes:
+        capabilities: What the executor can do. Set it in `__init__` if it depends on the options.
+        running: The jobs that have started and not ended, by name. The values are the executor's own.
+        capacity: How many jobs the executor wants to have at a time; None for all at once. Other runs on the same
+            results folder can take what has not been submitted.
     """
 
     capabilities: Capabilities = Capabilities()
@@ -76,36 +109,56 @@ class Executor:
         self.running = {}
 
     def submit(self, job: Job) -> None:
-        """Accept a job; it may wait."""
+        """Accept a job, which may wait before it starts.
+
+        Args:
+            job: The job.
+        """
         raise NotImplementedError
 
     def adopt(self, cells: Collection[str]) -> Collection[Job]:  # noqa: ARG002 (none is there)
-        """Take over the jobs with these names that an earlier run submitted for this results folder and that have not
-        ended, as they were submitted. From then on they are in `running`, once they run, and `poll` reports their
-        ends, also one between the two runs; all others are not this run's to cancel. Called once, before the first
-        `submit`.
+        """Take over unfinished jobs that an earlier run submitted for this results folder. By default there are none.
+
+        It is called once, before the first `submit`. Adopted jobs appear in `running` once they run, and `poll` reports
+        their end, even if it came between the two runs. Jobs of other cells must not be cancelled.
+
+        Args:
+            cells: Names of jobs to look for.
+
+        Returns:
+            The jobs that were found, as they were submitted.
         """
         return ()
 
     def detach(self) -> None:
-        """Leave all jobs to themselves; a later run may `adopt` them. Called instead of `cancel` and `close`.
+        """Leave all jobs running, for a later run to `adopt`. It is called instead of `cancel` and `close`.
 
-        Raises UsageError where the jobs cannot live on.
+        Raises:
+            UsageError: Jobs end with the command that submitted them.
         """
         raise UsageError("--detach: the jobs of this executor end with the command that submitted them.")
 
     def poll(self, timeout: float) -> list[Ended]:
-        """Jobs that have ended since the last call; waits up to `timeout` seconds for one."""
+        """Wait for jobs to end.
+
+        Args:
+            timeout: The most seconds to wait.
+
+        Returns:
+            The jobs that have ended since the last call; each is reported once.
+        """
         raise NotImplementedError
 
     def cancel(self) -> None:
-        """End all jobs, waiting, running and adopted: SIGTERM, and some ten seconds to save their state and say so."""
+        """End all jobs: waiting, running and adopted ones. Send SIGTERM, and give them about ten seconds to save their
+        state.
+        """
         raise NotImplementedError
 
     def kill(self) -> None:
-        """End all jobs at once."""
+        """End all jobs immediately. By default `cancel`."""
         self.cancel()
 
     def close(self) -> None:
-        """Give back what the executor holds."""
+        """Release what the executor holds."""
         raise NotImplementedError

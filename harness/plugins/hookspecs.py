@@ -1,8 +1,8 @@
-"""What a plugin may implement. A plugin is a module named by an entry point in the group `harness`.
+"""The hooks that a plugin may implement. A plugin is a module named by an entry point in the group `harness`.
 
-Registration must be cheap: the module that the entry point names imports neither torch nor its own
-implementation. It names targets ("package.module:attribute") that are imported when a cell needs them, and
-hands over the component's `Config` dataclass, so that options are checked before anything heavy loads.
+Registration must be fast, so the module of the entry point imports neither torch nor its own implementation. It names
+targets ("package.module:attribute") that are imported when a cell needs them, and passes the component's `Config`
+dataclass, so that options can be checked without importing the component.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ hookimpl = pluggy.HookimplMarker("harness")
 
 
 class Register(Protocol):
-    """Registers one component under a name."""
+    """The function by which a plugin registers a component under a name."""
 
     def __call__(
         self,
@@ -37,60 +37,107 @@ class Register(Protocol):
         reads: Sequence[str] = (),
         family: str = "other",
     ) -> None:
-        """`target`: "package.module:attribute". `budget` (methods): the recipe's optimizer, rate, schedule.
+        """Register a component.
 
-        `published`: results that the leaderboard shows beside those of the same setting. `modality` (data sets and
-        backbones, which must say it): what samples are, such as "images".
-        `reads` (data sets with an option `path`): what that may be, "/" for a folder, or endings such as ".csv".
-        `family`: what it is listed with, such as "contrastive".
+        Args:
+            name: Name of the component in suites.
+            target: Where it is: "package.module:attribute".
+            config: Dataclass of its options, whose fields are made by `option`.
+            summary: One sentence for `harness show`.
+            paper: The source, such as "Chen et al. 2020, arXiv:2002.05709".
+            budget: For methods: the optimizer, learning rate, schedule and so on of the recipe.
+            published: Results from papers, which the leaderboard shows beside its own of the same setting.
+            modality: For data sets and backbones, which must give it: the name of what samples are, such as "images".
+            reads: For data sets with an option `path`: what it can be, "/" for a folder, or endings such as ".csv".
+            family: Group in which `harness list` shows it, such as "contrastive".
         """
 
 
 @hookspec
 def register_methods(register: Register) -> None:
-    """Register `harness.Method` classes."""
+    """Register classes derived from `harness.Method`.
+
+    Args:
+        register: Function that registers one component; see `harness.Register`.
+    """
 
 
 @hookspec
 def register_backbones(register: Register) -> None:
-    """Register callables ``(config, shape) -> nn.Module`` with an attribute `feature_dim`."""
+    """Register callables ``(config, shape) -> nn.Module``, whose result has an attribute `feature_dim`.
+
+    Args:
+        register: Function that registers one component; see `harness.Register`.
+    """
 
 
 @hookspec
 def register_datasets(register: Register) -> None:
-    """Register `harness.Dataset` classes."""
+    """Register classes derived from `harness.Dataset`.
+
+    Args:
+        register: Function that registers one component; see `harness.Register`.
+    """
 
 
 @hookspec
 def register_evaluators(register: Register) -> None:
-    """Register `harness.Evaluator` classes."""
+    """Register classes derived from `harness.Evaluator`.
+
+    Args:
+        register: Function that registers one component; see `harness.Register`.
+    """
 
 
 @hookspec
 def register_optimizers(register: Register) -> None:
-    """Register callables ``(config, groups, budget) -> torch.optim.Optimizer``."""
+    """Register callables ``(config, groups, budget) -> torch.optim.Optimizer``.
+
+    Args:
+        register: Function that registers one component; see `harness.Register`.
+    """
 
 
 @hookspec
 def register_executors(register: Register) -> None:
-    """Register `harness.executor.Executor` classes."""
+    """Register classes derived from `harness.executor.Executor`.
+
+    Args:
+        register: Function that registers one component; see `harness.Register`.
+    """
 
 
 @hookspec
 def cell_started(event: CellStarted) -> None:
-    """A cell begins."""
+    """A cell begins to train or to be evaluated.
+
+    Args:
+        event: The cell and its folder.
+    """
 
 
 @hookspec
 def step_logged(event: StepLogged) -> None:
-    """A training step was logged."""
+    """A training step was logged.
+
+    Args:
+        event: The cell, the step and its metrics.
+    """
 
 
 @hookspec
 def cell_finished(event: CellFinished) -> None:
-    """A cell has ended."""
+    """A cell has ended.
+
+    Args:
+        event: The cell, its status and its scores.
+    """
 
 
 @hookspec
 def run_finished(event: RunFinished) -> None:
-    """All cells have ended."""
+    """All cells of a run have ended.
+
+    Args:
+        event: The results folder and the number of cells by status.
+    """

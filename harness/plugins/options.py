@@ -1,4 +1,4 @@
-"""Options of a component: the fields of its `Config` dataclass, read from YAML values and checked."""
+"""Options of components: the fields of their `Config` dataclasses, read from YAML and checked."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ KeyPath = tuple[str | int, ...]
 
 @dataclasses.dataclass(frozen=True)
 class NoOptions:
-    """Config of a component that has nothing to set."""
+    """The `Config` of a component without options."""
 
 
 def option(default: Any = dataclasses.MISSING, help: str = "", *, identity: bool = True) -> Any:  # noqa: A002 (argparse's own name)
-    """A field of a `Config`: its default (none: it must be given), and a line of help for `harness show`.
+    """Declare an option: a field of a `Config` dataclass.
 
-    With ``identity=False`` the option does not decide a result (a path, a cache) and stays out of cell ids.
+    Args:
+        default: Its default; without one, the user must set it.
+        help: One line for `harness show`.
+        identity: Whether it decides the result, and so is part of a cell's id. False for a path or the size of a cache.
+
+    Returns:
+        A dataclass field.
     """
     metadata = {"help": help, "identity": identity}
     if dataclasses.is_dataclass(default) and not isinstance(default, type):
@@ -34,9 +40,10 @@ def option(default: Any = dataclasses.MISSING, help: str = "", *, identity: bool
 
 
 def parse(config: type[C], values: Any, where: Callable[[KeyPath], str], path: KeyPath = (), owner: str = "") -> C:
-    """Make a `config` from YAML `values`; `where` turns a key path into "file:line" for messages.
+    """Make an instance of `config` from YAML values.
 
-    Raises UsageError for an unknown key, a missing or ill-typed value, or a ValueError of `__post_init__`.
+    `where` converts a path of keys to "file:line" for messages; `owner` is the name of the component. Raises UsageError
+    for an unknown key, a missing value, a value of a wrong type, or a ValueError of `__post_init__`.
     """
     if values is None:
         values = {}
@@ -62,7 +69,7 @@ def parse(config: type[C], values: Any, where: Callable[[KeyPath], str], path: K
 
 @cache
 def fields_of(config: type) -> dict[str, Any]:
-    """Name and type of every option. Made once for each type: not to be changed."""
+    """Name and type of every option. Cached for each type, so do not change the result."""
     hints = typing.get_type_hints(config)
     return {field.name: hints[field.name] for field in dataclasses.fields(config)}
 
@@ -72,12 +79,12 @@ def has_default(field: dataclasses.Field[Any]) -> bool:
 
 
 def as_plain(config: Any) -> dict[str, Any]:
-    """All options with their values as JSON can hold them."""
+    """All options and their values, in types that JSON has."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def identity_of(config: Any) -> dict[str, Any]:
-    """The options that decide a result, as JSON can hold them."""
+    """The options that are part of ids, in types that JSON has."""
     plain = as_plain(config)
     return {
         field.name: plain[field.name] for field in dataclasses.fields(config) if field.metadata.get("identity", True)
@@ -90,7 +97,7 @@ def accepts_list(kind: Any) -> bool:
 
 
 def type_name(kind: Any) -> str:
-    """A type as a user reads it: 'int', 'inductive | transductive', 'list of float'."""
+    """A type in words for users: 'int', 'inductive | transductive', 'list of float'."""
     arms = _arms(kind)
     if arms:
         return " | ".join("none" if arm is type(None) else type_name(arm) for arm in arms)
@@ -121,7 +128,7 @@ def _arms(kind: Any) -> tuple[Any, ...]:
 
 
 def _read(kind: Any, value: Any, where: Callable[[KeyPath], str], path: KeyPath, owner: str) -> Any:
-    """`value` as a `kind`, or a UsageError that says what was expected."""
+    """`value` as a `kind`. Raises UsageError that says what was expected."""
     arms = _arms(kind)
     if arms:
         if value is None and type(None) in arms:

@@ -1,4 +1,4 @@
-"""Published results, which a component states as data so that a leaderboard can show them beside its own."""
+"""Results from papers, which components declare and leaderboards show beside their own."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ ON = "evaluator.data"  # the data set that an evaluator scores on instead of the
 
 @dataclass(frozen=True)
 class Published:
-    """One published number.
+    """One published result.
 
-    `setting`: what a record must have for the number to stand beside it, as facts such as `{"dataset": "omniglot",
-    "evaluator": "fewshot", "evaluator.ways": 5}`: the name of a component, its options, `budget.steps` and the like.
-    `protocol`: further facts of how it was measured, which are told where a record's differ. `note`: what no fact can
-    say. `value` and `half_width` are in the metric's own unit: an accuracy is a fraction.
+    A fact is a pair such as "evaluator": "fewshot", "evaluator.ways": 5 or "budget.steps": 60000: the name of a
+    component, one of its options, or a key of the budget.
+
+    Attributes:
+        setting: Facts that a record must have for the result to be shown beside it.
+        value: The result in the metric's own unit; an accuracy is a fraction.
+        source: The paper, with table or section.
+        half_width: Half of the 95 % interval, in the same unit; None if it was not published.
+        protocol: Further facts of the measurement. Where a record differs in one, the leaderboard says so.
+        note: Remarks that cannot be written as facts.
+        metric: Name of the metric.
     """
 
     setting: Mapping[str, Any]
@@ -29,15 +36,43 @@ class Published:
     metric: str = "accuracy"
 
     def stated_by(self, kind: str, name: str, distribution: str) -> Published:
-        """The same, of the component that states it, and of no stranger's that has its name."""
+        """Add the component that declares the result, with its distribution, to the setting.
+
+        Args:
+            kind: Kind of the component, such as "method".
+            name: Its name.
+            distribution: The distribution that it comes from.
+
+        Returns:
+            The result with a larger setting.
+        """
         return replace(self, setting={kind: name, f"{kind}@": distribution, **self.setting})
 
     def matches(self, facts: Mapping[str, Any], metric: str) -> bool:
+        """Check whether the result is for the setting of a score.
+
+        A score of a backbone that starts from a file, or on a data set of the evaluator's, matches only if the setting
+        says so.
+
+        Args:
+            facts: Facts of the score's record.
+            metric: Name of its metric.
+
+        Returns:
+            Whether it is.
+        """
         started = {START: None, ON: None, **self.setting}  # from a file, or on other data, only if it is stated
         return metric == self.metric and all(facts.get(key) == value for key, value in started.items())
 
     def differences(self, facts: Mapping[str, Any]) -> list[str]:
-        """'episodes 10000, not 1000', for each fact of the protocol that is another here."""
+        """List the facts of the protocol in which a score differs.
+
+        Args:
+            facts: Facts of the score's record.
+
+        Returns:
+            Texts such as 'episodes 10000, not 1000'.
+        """
         return [
             f"{key} {_word(facts.get(key))}, not {_word(value)}"
             for key, value in self.protocol.items()
@@ -46,7 +81,7 @@ class Published:
 
 
 def facts(cell: Mapping[str, Any], evaluator: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record says of one score: names and options of its components, and its budget."""
+    """The facts of one score in a record: names and options of its components, and its budget."""
     found: dict[str, Any] = {}
     parts = {kind: cell.get(kind) or {} for kind in ("method", "backbone", "dataset")} | {"evaluator": evaluator}
     for kind, component in parts.items():
@@ -61,7 +96,7 @@ def facts(cell: Mapping[str, Any], evaluator: Mapping[str, Any]) -> dict[str, An
 
 
 def _named(value: Any) -> Any:
-    """An optimizer that is more than its name is told from a bundled one of that name."""
+    """An optimizer with options, or of another distribution, by its full name."""
     return f"{value.get('distribution')}:{value.get('name')}" if isinstance(value, Mapping) else value
 
 

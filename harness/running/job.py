@@ -1,4 +1,4 @@
-"""A job, in the process that an executor has started for it."""
+"""Runs a job in the process that an executor has started for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ WAIT_SECONDS = 0.5  # between two looks at an earlier life of the same job
 
 
 def run_job(arguments: Sequence[str]) -> int:
-    """Run one job in this process, as the command `harness` would with these arguments; its exit code."""
+    """Run one job in this process, as the command `harness` would.
+
+    Args:
+        arguments: The arguments of the command, `Job.command`.
+
+    Returns:
+        The exit code.
+    """
     command = read_job(arguments)
     use_huge_pages()
     try:
@@ -47,7 +54,7 @@ def _prepare(command: PrepareCommand) -> int:
 
 
 def _cell(command: CellCommand) -> int:
-    """Run a cell that nobody runs or has run since this job was planned."""
+    """Run a cell, unless another process is running it or has run it since this job was planned."""
     from harness.base.atomic_files import write_json  # all this takes time to import, which `harness --help` must not
     from harness.plugins.registry import registry
     from harness.running.supervisor import Limits, supervise
@@ -93,10 +100,10 @@ def _cell(command: CellCommand) -> int:
 
 
 def _take(store: Store, command: CellCommand) -> tuple[Lease, Path] | None:
-    """The cell and its attempt; None if another job has it.
+    """The lease of the cell and the file of this attempt; None if another job has the cell.
 
-    An engine may start a job again with the same command line: then the first life's attempt has been interrupted and
-    this is a further one, or its lease is still there. That is waited for until its owner is dead, and buried.
+    An engine may start a job again with the same command line. Then the first attempt was interrupted and this is a
+    further one; if the first attempt's lease still exists, wait until its owner is dead and record that.
     """
     from harness.store import lease
 

@@ -1,4 +1,4 @@
-"""What jobs need, loaded once in a process that they are forked from."""
+"""Loads what all jobs import into a process that the jobs are then forked from."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from harness.running.allocator import use_huge_pages
 
 
 def preload(modules: Iterable[str]) -> None:
-    """Import torch, what every job imports, and `modules`, as `Resources` names them. Leaves torch with one thread.
+    """Import torch, what every job imports, and further modules, and leave torch with one thread.
 
-    A module that cannot be imported is left out: the job that needs it will say why.
+    A module that cannot be imported is skipped; the job that needs it reports the error.
+
+    Args:
+        modules: Names of modules, as in `Resources.modules`.
     """
     use_huge_pages()
 

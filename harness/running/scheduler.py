@@ -1,6 +1,6 @@
-"""Runs what is left of a plan: cells are given to an executor as it has room, and watched.
+"""Runs the cells of a plan that are not done: gives them to an executor and watches them.
 
-What became of a job that could not write it down is written down here. Other runs may work on the same results folder.
+It also records how a job ended that could not do so itself. Other runs may use the same results folder.
 """
 
 from __future__ import annotations
@@ -38,33 +38,55 @@ AGAIN = "{}: runs again, as what it starts from, or is judged by, is another mod
 
 
 class Display:
-    """Is told how a run goes on. This one shows nothing: a further class shows what it overrides."""
+    """Receives the progress of a run. This class shows nothing; override what you want to show."""
 
     def starting(self, suite: str, statuses: Mapping[str, str], folder: Path) -> None:
-        """How the cells stand before, and where the results are."""
+        """The run begins.
+
+        Args:
+            suite: Name of the suite.
+            statuses: Status of each cell by its id.
+            folder: The results folder.
+        """
 
     def preparing(self) -> None:
-        """Data sets are loaded and combinations checked."""
+        """Data sets are being loaded and combinations checked."""
 
     def prepares(self, doing: str) -> None:
-        """How far that is; called about twice a second."""
+        """Progress of the preparation, in words (`doing`); called about twice a second."""
 
     def say(self, message: str) -> None:
-        """What was found."""
+        """A remark on the run."""
 
     def warn(self, message: str) -> None:
-        """Something is wrong that stops nothing."""
+        """A problem that does not stop the run."""
 
     def update(self, progress: Progress) -> None:
-        """Called about twice a second."""
+        """Progress of the cells; called about twice a second."""
 
     def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:
-        """A cell has ended; without seconds, in another run."""
+        """A cell has ended.
+
+        Args:
+            cell: The cell.
+            status: How it ended.
+            message: The error; "" if there is none.
+            seconds: How long it took; None for a cell that another run finished.
+        """
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How to run. `retry`: which statuses of earlier attempts run again. `detach`: submit what is left, and no more."""
+    """Further options of a run.
+
+    Attributes:
+        fresh: Remove the results of the cells first, and run them again.
+        profile: Profile ten training steps of each cell.
+        retry: Statuses of earlier attempts whose cells run again.
+        limits: Time and memory of each cell.
+        checkpoint_every: How often a training leaves a checkpoint, such as "60s", "5min" or "100steps".
+        detach: Submit the cells and return.
+    """
 
     fresh: bool = False
     profile: bool = False
@@ -80,10 +102,10 @@ class RunOptions:
 def run_plan(
     plan: Plan, store: Store, executor: Executor, display: Display, options: RunOptions | None = None
 ) -> dict[str, str]:
-    """Run the cells of `plan` that are not done, or all of them anew. The status of each cell afterwards; for one that
-    `detach` leaves to the executor, "submitted".
+    """Run the cells of `plan` that are not done, or with `fresh` all of them, and return the status of each cell.
 
-    Raises UsageError, before anything trains or is forgotten, with all mistakes that preparing found.
+    With `detach`, the status of a cell that was left to the executor is "submitted". Raises UsageError with all
+    mistakes that the preparation found, before anything trains or is removed.
     """
     options = options or RunOptions()
     store.sweep()

@@ -1,4 +1,4 @@
-"""Runs of suites from Python: what `harness run` does, without its output."""
+"""Runs suites from Python, as `harness run` does, without its output."""
 
 from __future__ import annotations
 
@@ -19,8 +19,14 @@ from harness.suite.suite import Suite, load_suite
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run has left. `statuses`: by the id of each cell, "done" or why it is not; `reused`: the number of cells
-    that were done before."""
+    """The result of a run.
+
+    Attributes:
+        plan: The cells that were asked for.
+        folder: The results folder.
+        statuses: Status of each cell by its id: "done", or how it failed.
+        reused: Number of cells that were done before.
+    """
 
     plan: Plan = field(repr=False)
     folder: Path
@@ -29,7 +35,7 @@ class Finished:
 
     @property
     def records(self) -> list[CellRecord]:
-        """Of the plan's cells, as they are in the results folder now."""
+        """Records of the plan's cells, read from the results folder."""
         return records_of(self.plan, Store(self.folder).records_if_any())
 
     @property
@@ -51,18 +57,28 @@ def run(
     options: RunOptions | None = None,
     display: Display | None = None,
 ) -> Finished:
-    """Train and score what is left of a suite, in processes of their own, as `harness run` does.
+    """Train and score the cells of a suite that are not done, as `harness run` does, in processes of their own.
 
-    suite: a file, or what `load_suite` made of one.
-    results: the folder of results; by default results/NAME.
-    only: some cells, such as {"method": ["simclr", "maml"]}.
-    device: "auto", "cpu", "cuda" or "cuda:N"; workers: cells at a time, by default one for each GPU, or each core;
-        threads: of each cell, of the executor `local`.
-    executor, executor_options: where cells run, over what the suite says.
-    display: is told how the run goes on; without one nothing is shown.
+    A cell that fails raises nothing: its status and its record say why. KeyboardInterrupt ends the cells, which leave a
+    checkpoint.
 
-    A cell that fails is no error: its status says so, and its record why. Raises UsageError for a mistake in the suite
-    or the arguments, before anything trains. KeyboardInterrupt ends the cells, which keep a checkpoint.
+    Args:
+        suite: A suite's file, or what `load_suite` returned.
+        results: The results folder; results/NAME by default.
+        only: Run only these cells, such as {"method": ["simclr", "maml"]}.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        workers: Number of cells at a time; by default one for each GPU, or each core.
+        threads: Number of threads of each cell, for the executor `local`.
+        executor: Where cells run, instead of what the suite says.
+        executor_options: Options of the executor, over those of the suite.
+        options: Further options of the run.
+        display: Receives the progress of the run; without one, nothing is shown.
+
+    Returns:
+        The status of each cell, and the results folder.
+
+    Raises:
+        UsageError: A mistake in the suite or in an argument, found before anything trains.
     """
     suite = suite if isinstance(suite, Suite) else load_suite(Path(suite))
     plan = Plan.of(suite).only(

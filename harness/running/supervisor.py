@@ -1,8 +1,8 @@
-"""Watches a job from a thread of its own process: holds it to its limits, ends it with all that it started, says how it
-ended. Being part of the job, it works under every executor, on every host.
+"""Supervises a job from a thread of its own process: enforces its limits and records how it ended.
 
-A process beside the job could do so for one that never lets another thread run, but to fork a process that has torch
-loaded takes as long as all else around a small cell. For such a job the system's timer stands by.
+As a part of the job, it works under every executor and on every host. A separate process could also watch a job that
+never lets another thread run, but forking a process that has loaded torch takes as long as all other overhead of a
+small cell. For such a job, the system's timer is set as well.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from harness.base.processes import group_memory
 from harness.store.lease import BEAT_SECONDS
 
 GRACE_SECONDS = 8.0
-"""Between asking a job to stop and killing it; an executor gives it some seconds more."""
+"""Seconds between asking a job to stop and killing it. An executor should wait a few seconds longer."""
 POLL_SECONDS = 0.25
 GIGABYTE = 10**9
 LONGEST_SECONDS = 1e9  # that the system's timer is given; some thirty years
@@ -34,7 +34,12 @@ LONGEST_SECONDS = 1e9  # that the system's timer is given; some thirty years
 
 @dataclass(frozen=True)
 class Limits:
-    """What a job may take; None: as much as there is."""
+    """Limits of a cell; None for no limit.
+
+    Attributes:
+        seconds: Time in seconds.
+        gigabytes: Memory in GB, of all processes of the cell.
+    """
 
     seconds: float | None = None
     gigabytes: float | None = None
@@ -46,9 +51,10 @@ def supervise(
     beat: Callable[[], bool] = lambda: True,
     conclude: Callable[[Outcome], None] = lambda _: None,
 ) -> Outcome:
-    """Do the work under watch; how it ended. `beat` is called now and then; the job must stop when it is False.
+    """Do the work under supervision and return how it ended.
 
-    `conclude` is told the outcome once, before this returns or the process is killed.
+    `beat` is called regularly; if it returns False, the job must stop. `conclude` is called once with the outcome,
+    before this returns or the process is killed.
     """
     faulthandler.enable(2, all_threads=False)  # a crash of compiled code leaves the line of Python in the log
     with suppress(OSError):  # it leads a session already
@@ -68,7 +74,7 @@ def supervise(
 
 
 class _Watcher(threading.Thread):
-    """Ends the job when there is a reason, first gently."""
+    """Ends the job when there is a reason: first by SIGTERM, then by SIGKILL."""
 
     def __init__(self, limits: Limits, beat: Callable[[], bool], conclude: Callable[[Outcome], None]) -> None:
         super().__init__(daemon=True)
@@ -94,7 +100,7 @@ class _Watcher(threading.Thread):
             os.killpg(0, signal.SIGKILL)
 
     def _watch(self) -> None:
-        """Until the job is over, or end it. Raises what `conclude` does, of a full disk for example."""
+        """Wait until the job is over, or end it. Raises errors of `conclude`, such as a full disk."""
         while self.reason is None and not self.over.is_set():
             ready = select.select([self.signals], [], [], POLL_SECONDS)[0]
             self.reason = self._reason(os.read(self.signals, 64) if ready else b"")
@@ -115,7 +121,7 @@ class _Watcher(threading.Thread):
                 self.concluding.release()
 
     def end(self, told: Outcome) -> Outcome:
-        """The job has ended by itself or as it was asked to; the outcome."""
+        """Called when the job has ended by itself or as it was asked to; returns the final outcome."""
         stop_signal.ignore()
         with self.concluding:
             reason = self.reason
@@ -145,12 +151,15 @@ class _Watcher(threading.Thread):
         return self._too_large()
 
     def _orphaned(self) -> bool:
-        """Whether who started this job is gone. A fork server may die without harm, so its client is looked at."""
+        """Whether the process that started this job is gone. For a job of a fork server, this is the client of the
+        server.
+        """
         return not self.run_process.is_alive() if self.run_process is not None else os.getppid() != self.parent
 
     def _too_large(self) -> Outcome | None:
-        """Memory is looked at, not limited by the system: RLIMIT_AS counts the address space that CUDA reserves, which
-        is many times what it uses; RLIMIT_DATA does not count shared memory nor add up a job's processes."""
+        """Memory is measured, not limited by the system: RLIMIT_AS counts the address space that CUDA reserves, many
+        times what it uses; RLIMIT_DATA neither counts shared memory nor sums over a job's processes.
+        """
         if self.limits.gigabytes is None:
             return None
         held = group_memory(os.getpgrp()) / GIGABYTE

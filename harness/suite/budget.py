@@ -11,7 +11,10 @@ from harness.plugins.options import option
 
 @dataclass(frozen=True)
 class Budget:
-    """One of `steps` and `epochs` is given. A method's own recipe fills in what the suite leaves open."""
+    """How long and how a cell trains. Exactly one of `steps` and `epochs` is given.
+
+    A method's recipe fills in what the suite leaves open.
+    """
 
     steps: int | None = option(None, "optimizer steps")
     epochs: float | None = option(None, "passes over the training split, instead of steps")
@@ -53,17 +56,21 @@ class Budget:
 
     @property
     def length(self) -> float:
+        """The number of steps or of epochs, whichever is given."""
         return self.steps if self.steps is not None else self.epochs or 0.0
 
 
 def said(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A budget's values as ids and records have them: `clip`, which is younger than these, only where it is set, so
-    that what was there before is still found."""
+    """A budget's values as ids and records hold them. `clip` was added later, so it is left out where it is not set,
+    and ids from before stay the same.
+    """
     return {key: value for key, value in values.items() if key != "clip" or value is not None}
 
 
 def merge(*blocks: Mapping[str, Any]) -> dict[str, Any]:
-    """Later blocks win; steps in a later block replace epochs of an earlier one, and the other way round."""
+    """Merge blocks of a budget; later ones win. `steps` in a later block replace `epochs` of an earlier one, and vice
+    versa.
+    """
     merged: dict[str, Any] = {}
     for block in blocks:
         for given, other in (("steps", "epochs"), ("epochs", "steps")):

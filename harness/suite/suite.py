@@ -1,4 +1,4 @@
-"""benchmarks.yaml -> Suite: every name, key and type checked before anything is imported or trained."""
+"""Reads a suite's file and checks every name, key and type before anything is imported or trained."""
 
 from __future__ import annotations
 
@@ -41,8 +41,18 @@ DATA = "data"  # of an evaluator: a data set of its own
 
 @dataclass(frozen=True)
 class Suite:
-    """A checked suite: its cells in the order to run them, with those that are only started from; its evaluators by
-    label."""
+    """A suite that was read and checked.
+
+    Attributes:
+        name: Its name.
+        file: The file that it was read from.
+        cells: Its cells in the order to run them, including cells that others start from.
+        evaluators: Its evaluators.
+        only: For the label of an evaluator, the methods that it scores; empty for all.
+        executor: Where cells run; None if the suite does not say.
+        gate: The tolerances of `harness check`.
+        curves: For the label of an evaluator, at which points of a training it scores.
+    """
 
     name: str
     file: Path
@@ -55,21 +65,31 @@ class Suite:
 
 
 def load_suite(file: Path | str, known: Registry | None = None, budget: str | None = None) -> Suite:
-    """Read a suite's file, with one of its named budgets. `known`: the components there are, by default all installed.
+    """Read and check a suite's file.
 
-    Raises UsageError with "file:line" for whatever is wrong in the suite.
+    Args:
+        file: The file.
+        known: The components to use; all installed ones by default.
+        budget: One of the named `budgets` of the suite.
+
+    Returns:
+        The suite.
+
+    Raises:
+        UsageError: Something in the suite is wrong; the message says where, as "file:line".
     """
     return _Reader(read(Path(file), budget), known or registry(), budget).suite()
 
 
 def suite_of(text: str, file: Path, known: Registry) -> Suite:
-    """The same of a text that is about to be the content of `file`."""
+    """Read a suite from text that is about to be written to `file`."""
     return _Reader(read_text(text, file), known).suite()
 
 
 class Budgeted(NamedTuple):
-    """A method, labelled with a budget that only its start has; its budget; what of the suite's makes cells comparable;
-    and the budget's optimizer."""
+    """What a method's entry and the suite's budget give: the method, labelled with the budget if only a start has it;
+    its budget; the values that make cells comparable; and the optimizer.
+    """
 
     method: Component
     budget: Budget
@@ -124,7 +144,9 @@ class _Reader(Entries):
         return Suite(whole, self.document.file, every, evaluators, only, self.executor(), gate, self.curves())
 
     def matrices(self) -> list[Matrix[Entry]]:
-        """The matrix, or each of several: one for each kind of sample, say. What is excluded is so in all of them."""
+        """The matrices of the suite, of which there may be one for each kind of sample. `exclude` applies to all of
+        them.
+        """
         matrix = self.root.child("matrix")
         if not isinstance(matrix.value, list):
             components, seeds = self.axes(matrix)
@@ -145,7 +167,7 @@ class _Reader(Entries):
         return components, self.seeds(matrix.child("seed")) if "seed" in matrix.mapping() else [0]
 
     def with_points(self, matrices: list[Matrix[Entry]]) -> list[Matrix[Entry]]:
-        """With what is included, which is of the only matrix, and excluded."""
+        """Apply `include`, which needs a single matrix, and `exclude`."""
         seeds = list(matrices[0].seeds)
         include: list[tuple[dict[str, list[Entry]], list[int]]] = [
             (
@@ -175,8 +197,7 @@ class _Reader(Entries):
             yield point
 
     def resolve_starts(self, matrices: list[Matrix[Entry]]) -> None:
-        """Find what each start means in its matrix. Raises UsageError for one that is none, or leads back to where it
-        began."""
+        """Find the cells that each start names. Raises UsageError if there is none, or if starts form a circle."""
         for matrix in matrices:
             methods, datasets = matrix.entries("method"), matrix.entries("dataset")
             self.parents |= parents(methods)
@@ -185,7 +206,7 @@ class _Reader(Entries):
                     self.datasets[id(entry)] = self.dataset_of(entry.start.dataset, datasets)
 
     def dataset_of(self, given: Node, known: list[Entry]) -> Entry:
-        """A start's data set: one of the matrix, or another that is written there."""
+        """The data set of a start: one of the matrix, or another that is written there."""
         try:
             found = find_entry("dataset", given.value, known) if isinstance(given.value, str) else None
         except UsageError as error:
@@ -196,7 +217,7 @@ class _Reader(Entries):
         return made[0]
 
     def cell(self, suite: str, point: Point[Entry], of: Start | None = None) -> Cell:
-        """`of`: the start that asks for this cell, which may have a budget of its own for it."""
+        """A cell of the suite; `of` is the start that asks for it, which may change its budget."""
         method, budget, common, optimizer = self.budget(point.method, of)
         key = (id(point.method), id(point.backbone), id(point.dataset), point.seed, budget)
         if key not in self.made:
@@ -224,7 +245,7 @@ class _Reader(Entries):
         )
 
     def budget(self, method: Entry, of: Start | None = None) -> Budgeted:
-        """Read once for all cells of an entry."""
+        """The budget of an entry, read once for all of its cells."""
         own = of if of and of.budget else None
         if (id(method), id(own)) in self.budgets:
             return self.budgets[id(method), id(own)]
@@ -250,7 +271,7 @@ class _Reader(Entries):
         return self.budgets.setdefault((id(method), id(own)), Budgeted(component, budget, common, optimizer))
 
     def optimizer(self, given: Any, where: Callable[[KeyPath], str]) -> Component:
-        """What a budget says of its optimizer: a name, or {use: name, option: value}."""
+        """The optimizer of a budget: a name, or {use: name, option: value}."""
         place = where(("optimizer",))
         try:
             name, options = optimizer_named(given)
@@ -260,7 +281,7 @@ class _Reader(Entries):
         return self.component(spec, options, lambda key: where(("optimizer", *key)), name, place)
 
     def evaluators(self, modalities: Collection[str]) -> Iterator[Component]:
-        """`modalities`: what the cells' backbones take."""
+        """The evaluators; `modalities` are those of the cells' backbones."""
         section = self.root.child("evaluators")
         if not section.mapping():
             raise section.error("a suite needs at least one evaluator.")
@@ -320,12 +341,14 @@ class _Reader(Entries):
         return dataset
 
     def curves(self) -> dict[str, Curve]:
-        """By the label of each evaluator that scores while cells train."""
+        """For the label of an evaluator that scores while cells train, its curve."""
         given = {label: node.child(CURVE) for label, node in self.root.child("evaluators").children().items()}
         return {label: read_curve(curve) for label, curve in given.items() if curve.value is not None}
 
     def only(self, label: str, known: Collection[str]) -> tuple[str, ...]:
-        """The methods, by name or label, that an evaluator is for. Raises UsageError for one that the suite lacks."""
+        """The methods, by name or label, that an evaluator scores. Raises UsageError for one that the suite does not
+        have.
+        """
         given = self.root.child("evaluators").child(label).child(ONLY)
         names = [] if given.value is None else listed_in(given.value)
         for name in names:

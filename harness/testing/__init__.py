@@ -1,4 +1,4 @@
-"""The conformance kit: what goes wrong with plugins in practice, checked in one line of a plugin's own tests.
+"""The conformance kit: checks of plugins against common mistakes, in one line of a plugin's own tests.
 
     from harness.testing import check_method
 
@@ -6,8 +6,8 @@
         check_method("mymethod", temperature=0.2)
 
 Each function takes the registered name of an installed component and options of its `Config`, runs every check of its
-kind and raises ConformanceError, which lists all that failed: what was seen, and what the author should change.
-docs/conformance.md has each check with a plugin that fails it.
+kind, and raises ConformanceError with a list of all that failed: what was seen, and what to change. docs/conformance.md
+has each check with a plugin that fails it.
 """
 
 from harness.testing.backbones import check_backbone

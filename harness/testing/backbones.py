@@ -1,4 +1,4 @@
-"""The checks of a backbone."""
+"""The conformance checks of a backbone."""
 
 from __future__ import annotations
 
@@ -40,10 +40,15 @@ TEXTS = (
 
 
 def check_backbone(name: str, /, *, data: str | None = None, **options: Any) -> None:
-    """Build a registered backbone with these options, for images of several shapes or for what else it takes, and use
-    it. `data`: a registered data set that gives its modality, where that is none of the bundled ones.
+    """Check a registered backbone: build it for images of several shapes, or for its own modality, and use it.
 
-    Raises ConformanceError with every check that failed.
+    Args:
+        name: Registered name of the backbone.
+        data: A registered data set, for a modality that is not bundled.
+        **options: Options of its `Config`.
+
+    Raises:
+        ConformanceError: Checks failed; the message lists all of them.
     """
     subject = BackboneSubject(component("backbone", name, options), data)
     conform(f"backbone '{name}'", subject, CHECKS, NEEDED)

@@ -1,4 +1,4 @@
-"""The checks of a data set."""
+"""The conformance checks of a data set."""
 
 from __future__ import annotations
 
@@ -36,9 +36,14 @@ TOLD, GUESSED = 6.0, 2.0  # standard deviations from what is expected: what show
 
 
 def check_dataset(name: str, /, **options: Any) -> None:
-    """Load a registered data set with these options, twice. What it downloads or builds is kept in the cache.
+    """Check a registered data set: load it several times. What it downloads or builds is kept in the cache.
 
-    Raises ConformanceError with every check that failed.
+    Args:
+        name: Registered name of the data set.
+        **options: Options of its `Config`.
+
+    Raises:
+        ConformanceError: Checks failed; the message lists all of them.
     """
     subject = DatasetSubject(component("dataset", name, options))
     conform(f"data set '{name}'", subject, CHECKS, NEEDED)

@@ -1,4 +1,4 @@
-"""The checks of an evaluator."""
+"""The conformance checks of an evaluator."""
 
 from __future__ import annotations
 
@@ -43,10 +43,15 @@ Columns = Callable[[Split], Mapping[str, Tensor]]
 
 
 def check_evaluator(name: str, /, *, columns: Columns | None = None, **options: Any) -> None:
-    """Let a registered evaluator with these options score encoders of which it is known what they know. `columns`: what
-    each split has beside images and labels, for an evaluator that needs more.
+    """Check a registered evaluator: let it score encoders whose knowledge of the classes is known.
 
-    Raises ConformanceError with every check that failed.
+    Args:
+        name: Registered name of the evaluator.
+        columns: For an evaluator that needs more than images and labels: function from a split to its further columns.
+        **options: Options of its `Config`.
+
+    Raises:
+        ConformanceError: Checks failed; the message lists all of them.
     """
     subject = EvaluatorSubject(component("evaluator", name, options), columns)
     conform(f"evaluator '{name}'", subject, CHECKS, NEEDED)

@@ -1,4 +1,4 @@
-"""The checks of an executor. They see to it that its jobs run on this machine."""
+"""The conformance checks of an executor. Its jobs must run on this machine."""
 
 from __future__ import annotations
 
@@ -25,9 +25,14 @@ WAIT_SECONDS = 20.0  # for a job that need not wait
 
 
 def check_executor(name: str, /, **options: Any) -> None:
-    """Run short jobs on a registered executor with these options and two workers, kill one, and cancel some.
+    """Check a registered executor: run short jobs with two workers, kill one, and cancel others.
 
-    Raises ConformanceError with every check that failed.
+    Args:
+        name: Registered name of the executor.
+        **options: Options of its `Config`.
+
+    Raises:
+        ConformanceError: Checks failed; the message lists all of them.
     """
     subject = ExecutorSubject(component("executor", name, options))
     conform(f"executor '{name}'", subject, CHECKS, NEEDED)

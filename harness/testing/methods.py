@@ -1,4 +1,4 @@
-"""The checks of a method."""
+"""The conformance checks of a method."""
 
 from __future__ import annotations
 
@@ -22,11 +22,18 @@ from harness.testing.unchanged import network_kept, never_seeds, random_states_k
 def check_method(
     name: str, /, *, data: str | None = None, backbone: str | None = None, start: str | None = None, **options: Any
 ) -> None:
-    """Build, train and use a registered method, with these options of its `Config`, on the kit's own images; or, if it
-    is for other samples, on a registered data set `data` (with the splits train and test) by a registered `backbone`.
-    One that needs a trained backbone starts from that of the registered method `start`, after a short training.
+    """Check a registered method: build, train and use it, by default on the images of the kit.
 
-    Raises ConformanceError with every check that failed.
+    Args:
+        name: Registered name of the method.
+        data: For methods that need other samples: a registered data set with the splits train and test.
+        backbone: A registered backbone for `data`; give both or neither.
+        start: For methods that need a trained backbone: a registered method that trains it for a short time before.
+        **options: Options of its `Config`.
+
+    Raises:
+        ConformanceError: Checks failed; the message lists all of them.
+        UsageError: Only one of `data` and `backbone` is given.
     """
     if (data is None) != (backbone is None):
         raise UsageError("check_method: give both data and backbone, or none of them.")

@@ -1,4 +1,4 @@
-"""The checks of a modality, on the samples of a data set that gives it."""
+"""The conformance checks of a modality, on the samples of a data set that gives it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ CPU = torch.device("cpu")
 
 
 def check_modality(dataset: str, **options: Any) -> None:
-    """Use the modality of a registered data set, with these options, on its samples.
+    """Check the modality of a registered data set on its samples.
 
-    Raises ConformanceError with every check that failed.
+    Args:
+        dataset: Registered name of the data set.
+        **options: Options of its `Config`.
+
+    Raises:
+        ConformanceError: Checks failed; the message lists all of them.
     """
     subject = ModalitySubject(component("dataset", dataset, options))
     conform(f"the modality of data set '{dataset}'", subject, CHECKS, NEEDED)

@@ -1,4 +1,4 @@
-"""The checks of an observer."""
+"""The conformance checks of an observer."""
 
 from __future__ import annotations
 
@@ -31,9 +31,13 @@ Event = CellStarted | StepLogged | CellFinished | RunFinished
 
 
 def check_observer(name: str) -> None:
-    """Tell the plugin of this entry-point name all that happens in a job and in a run.
+    """Check an observer: send it all events of a job and of a run.
 
-    Raises ConformanceError with every check that failed.
+    Args:
+        name: Name of the plugin's entry point.
+
+    Raises:
+        ConformanceError: Checks failed; the message lists all of them.
     """
     conform(f"observer '{name}'", ObserverSubject(_origin(name)), CHECKS, NEEDED)
 

@@ -1,4 +1,4 @@
-"""The checks of an optimizer. It moves the weights of a small network, in groups as the training loop makes them."""
+"""The conformance checks of an optimizer, on a small network with groups of weights as the training loop makes them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,14 @@ NO_CHECKPOINT = "keep what a step depends on in `self.state`, as tensors and pla
 
 
 def check_optimizer(name: str, /, **options: Any) -> None:
-    """Take steps with a registered optimizer with these options.
+    """Check a registered optimizer: take steps with it.
 
-    Raises ConformanceError with every check that failed.
+    Args:
+        name: Registered name of the optimizer.
+        **options: Options of its `Config`.
+
+    Raises:
+        ConformanceError: Checks failed; the message lists all of them.
     """
     conform(f"optimizer '{name}'", OptimizerSubject(component("optimizer", name, options)), CHECKS, NEEDED)
 

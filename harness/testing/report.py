@@ -1,4 +1,4 @@
-"""Runs checks and reports all that failed, not only the first."""
+"""Runs all checks and reports every failure, not only the first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ class Fault(Exception):  # noqa: N818 (what a check finds is a fault of the plug
 
 @dataclass(frozen=True)
 class Failure:
-    """One check that failed."""
+    """One check that failed.
+
+    Attributes:
+        check: Name of the check.
+        seen: What was seen.
+        change: What the author should change.
+    """
 
     check: str
     seen: str
@@ -35,7 +41,12 @@ class Failure:
 
 
 class ConformanceError(AssertionError):
-    """A plugin does not keep the contract. `failures` has every check that failed."""
+    """A plugin does not follow the contract.
+
+    Args:
+        what: The kind and name of the component.
+        failures: Every check that failed.
+    """
 
     def __init__(self, what: str, failures: Sequence[Failure]) -> None:
         self.failures = tuple(failures)
@@ -46,10 +57,9 @@ class ConformanceError(AssertionError):
 def conform(
     what: str, subject: S, checks: Sequence[Callable[[S], None]], needed: Sequence[Callable[[S], None]] = ()
 ) -> None:
-    """Let every check look at `subject`; a check's name is its function's. The `needed` ones come
-    first; where one fails, the others cannot be asked.
+    """Run every check on `subject`; the name of a check is that of its function.
 
-    Raises ConformanceError with all failures.
+    The `needed` ones come first; if one fails, the others are not run. Raises ConformanceError with all failures.
     """
     failures = list(islice((failure for check in needed if (failure := _failure(check, subject))), 1))
     if not failures:

@@ -1,1 +1,1 @@
-"""Splits, views and episodes, on the device where the model is."""
+"""Splits, modalities and batches, on the device of the model."""

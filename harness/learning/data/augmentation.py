@@ -1,4 +1,4 @@
-"""Which augmentations, and how strong: options without any tensor code, so that plugins can name them cheaply."""
+"""Options of augmentations. This module imports no torch, so that plugins can use it when they register components."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from harness.plugins.options import option
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Strength of each random change. None leaves it to the data set's recommendation, and else to "off"."""
+    """Strength of each random change of a picture. None takes the data set's recommendation; without one, the change is
+    off.
+    """
 
     crop: tuple[float, float] | None = option(None, "random resized crop: least and greatest share of the area")
     flip: float | None = option(None, "probability of a horizontal flip")
@@ -25,14 +27,21 @@ class Augmentation:
     shear: float | None = option(None, "greatest shear, in degrees")
 
     def over(self, recommended: Augmentation) -> Augmentation:
-        """This one where it says something, `recommended` elsewhere."""
+        """Fill in what is None.
+
+        Args:
+            recommended: The values to take where this one has None.
+
+        Returns:
+            The augmentation without None, as far as `recommended` has values.
+        """
         said = {name: value for name, value in vars(self).items() if value is not None}
         return dataclasses.replace(recommended, **said)
 
 
 @dataclass(frozen=True)
 class TextView:
-    """How a view of a text is made of its tokens. None leaves it to the data set's recommendation."""
+    """How a view of a text is made from its tokens. None takes the data set's recommendation."""
 
     view: Literal["dropout", "crop", "delete"] | None = option(
         None, "dropout: the same tokens; crop: some that follow each other; delete: without some"
@@ -44,5 +53,12 @@ class TextView:
             raise ValueError(f"rate is a share of the tokens: at least 0 and below 1, not {self.rate}")
 
     def over(self, recommended: TextView) -> TextView:
-        """This one where it says something, `recommended` elsewhere."""
+        """Fill in what is None.
+
+        Args:
+            recommended: The values to take where this one has None.
+
+        Returns:
+            The options without None, as far as `recommended` has values.
+        """
         return TextView(view=self.view or recommended.view, rate=recommended.rate if self.rate is None else self.rate)

@@ -1,4 +1,7 @@
-"""What a training step consumes. The batch of step t is a function of (seed, t), so a resumed run needs no position."""
+"""Batches: what a training step consumes.
+
+The batch of step t depends on the seed and t alone, so that a training can continue from a checkpoint at any step.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,16 @@ from harness.learning.data.streaming import AHEAD, Samples, Streamed, at, on, re
 
 @dataclass(frozen=True)
 class Source:
-    """Where batches are drawn from: the data, the batch size of the budget, and the cell's seed.
+    """Draws samples for batches: the data, the batch size of the budget, and the seed of the cell.
 
-    Of `ranks` processes that train together, this is number `rank`: it draws its part of the batch that one process
-    would draw alone.
+    If several processes train together, each of them draws its own part of the batch that one process would draw.
+
+    Attributes:
+        data: The data set.
+        batch_size: Number of samples of a whole batch, over all ranks.
+        seed: Seed of the cell.
+        rank: Number of this process, from 0.
+        ranks: Number of processes that train together.
     """
 
     data: Data
@@ -37,7 +46,16 @@ class Source:
         return self.data.device
 
     def generator(self, purpose: str, number: int, device: torch.device | None = None) -> torch.Generator:
-        """Randomness that depends on the seed, the purpose and the number alone."""
+        """Make a generator of random numbers for one purpose at one step.
+
+        Args:
+            purpose: A name for what is drawn; different purposes give independent numbers.
+            number: Mostly the number of the step.
+            device: Device of the generator; that of the data by default.
+
+        Returns:
+            A generator whose numbers depend on the seed, `purpose` and `number` alone.
+        """
         return torch.Generator(device or self.device).manual_seed(derive_seed(self.seed, purpose, number))
 
     @property
@@ -45,28 +63,61 @@ class Source:
         return len(self.data.train) // self.batch_size
 
     def own(self, number: int) -> slice:
-        """This rank's part of `number` things that are divided over the ranks."""
+        """Select this rank's part of things that are divided over the ranks.
+
+        Args:
+            number: How many things there are, a multiple of `ranks`.
+
+        Returns:
+            The part of this rank.
+        """
         length = number // self.ranks
         return slice(self.rank * length, (self.rank + 1) * length)
 
     def indices(self, step: int, device: torch.device | None = None) -> Tensor:
-        """This rank's samples of a step: every epoch visits a fresh permutation, less the last incomplete batch."""
+        """Choose the samples of a step. Every epoch visits a new permutation and leaves out the last incomplete batch.
+
+        Args:
+            step: Number of the step, from 0.
+            device: Device of the result; that of the data by default.
+
+        Returns:
+            Indices into the training split, int64 (N,), with N = batch_size / ranks.
+        """
         epoch, position = divmod(step, self.steps_per_epoch)
         order = _permutation(len(self.data.train), derive_seed(self.seed, "order", epoch), device or self.device)
         return order[position * self.batch_size : (position + 1) * self.batch_size][self.own(self.batch_size)]
 
     def samples(self, step: int) -> Tensor:
-        """The samples at `indices`, as the split has them: (N, ...)."""
+        """Return the samples of a step as the split holds them.
+
+        Args:
+            step: Number of the step, from 0.
+
+        Returns:
+            Samples (N, ...).
+        """
         samples = self.data.train.samples
         where = on(samples)
         read_ahead(samples, (self.indices(each, where) for each in _from(step)))
         return at(samples, self.indices(step, where))
 
     def views(self, step: int, number: int, changes: Any, plain: int = 0) -> list[Tensor]:
-        """The samples at `indices` as they are, `plain` times, then `number` random views of each, as a network sees
-        them: (N, ...) each. The random views are the same whatever `plain` is.
+        """Return inputs and random views of the samples of a step.
 
-        Streamed samples may be read in parts, one for each random view: the modality says which.
+        Of streamed samples, the modality may read only the parts that the random views show.
+
+        Args:
+            step: Number of the step, from 0.
+            number: Number of random views of each sample. They are the same whatever `plain` is.
+            changes: Changes to how the data set's views are made, such as an `Augmentation`; None for no changes.
+            plain: Number of copies of the samples without augmentation, which come first.
+
+        Returns:
+            `plain` + `number` tensors (N, ...), as a network receives them.
+
+        Raises:
+            UsageError: `changes` is not for this modality.
         """
         modality, samples = self.data.modality.augmented(changes), self.data.train.samples
         where, own = on(samples), self.own(self.batch_size)
@@ -92,29 +143,57 @@ class Source:
 class Batches(Protocol):
     """What the steps of a training consume. `Views`, `Labelled` and `Episodes` are bundled; a method may bring its own.
 
-    The batch of a step depends on the source's seed and the step alone, so that a training that goes on from a
-    checkpoint sees what it would have seen: draw randomness from `Source.generator`. Of several devices, each draws
-    its own part (`Source.own`) of the batch that one would draw.
+    The batch of a step must depend on the seed of the source and the step alone: draw random numbers from
+    `Source.generator`. On several devices, each draws its own part (`Source.own`) of the whole batch.
 
-    Where a batch holds several views of a sample, `views_per_step(source)` says how many inputs of a network it has;
-    without it they are as many as samples.
+    If a batch holds several views of a sample, add `views_per_step(source)`, the number of inputs of a network in a
+    step; without it, `samples_per_step` is taken.
     """
 
     def check(self, source: Source) -> None:
-        """Raises UsageError if such batches cannot be drawn from this data, with this batch size, on these devices."""
+        """Check that such batches can be drawn.
+
+        Args:
+            source: The data, the batch size and the number of devices.
+
+        Raises:
+            UsageError: They cannot, for example because the split has too few samples.
+        """
 
     def draw(self, source: Source, step: int) -> Any:
-        """The batch that the method's `loss` is given."""
+        """Draw the batch of a step.
+
+        Args:
+            source: The data, the batch size, the seed and this rank.
+            step: Number of the step, from 0.
+
+        Returns:
+            The argument of the method's `loss`.
+        """
 
     def steps_per_epoch(self, source: Source) -> int:
-        """How many steps an epoch of a budget has."""
+        """Return the number of steps in an epoch of a budget.
+
+        Args:
+            source: The data and the batch size.
+
+        Returns:
+            The number of steps, at least 1.
+        """
 
     def samples_per_step(self, source: Source) -> int:
-        """How many samples of the data all devices together see in a step, for the records."""
+        """Return how many samples of the data all devices together see in a step, for the record.
+
+        Args:
+            source: The data and the batch size.
+
+        Returns:
+            The number of samples.
+        """
 
 
 def views_per_step(batches: Batches, source: Source) -> int:
-    """How many inputs of a network all devices together have in the batches of a step, for the records."""
+    """How many inputs of a network all devices together have in a step, for the record."""
     counted: Callable[[Source], int] = getattr(batches, "views_per_step", batches.samples_per_step)
     return counted(source)
 
@@ -127,25 +206,36 @@ def _permutation(number: int, seed: int, device: torch.device) -> Tensor:
 
 
 def _from(step: int) -> range:
-    """The steps whose samples are needed now or soon."""
+    """The step and those after it whose samples are read ahead."""
     return range(step, step + 1 + AHEAD)
 
 
 def derive_seed(*parts: object) -> int:
-    """A seed from anything that prints stably; different parts give unrelated seeds."""
+    """A seed from values whose `repr` is stable; different values give unrelated seeds."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little") >> 1
 
 
 class LabelledBatch(NamedTuple):
-    """`inputs`: what a network sees of the samples, (N, ...); `labels`: int64 (N,)."""
+    """Inputs of a network with their classes.
+
+    Attributes:
+        inputs: One view of each sample (N, ...).
+        labels: Classes, int64 (N,).
+    """
 
     inputs: Tensor
     labels: Tensor
 
 
 class EpisodeBatch(NamedTuple):
-    """T few-shot tasks of W classes: `support` (T, W * shots, ...), what a network sees; `support_labels` int64
-    (T, W * shots) in 0 .. W - 1; and likewise `query` and `query_labels`, which are shuffled."""
+    """T few-shot tasks of W classes each.
+
+    Attributes:
+        support: Inputs of the support sets (T, W * shots, ...), class by class.
+        support_labels: Their classes, int64 (T, W * shots) in 0 .. W - 1.
+        query: Inputs of the query sets (T, W * queries, ...), shuffled.
+        query_labels: Their classes, int64 (T, W * queries).
+    """
 
     support: Tensor
     support_labels: Tensor
@@ -155,11 +245,13 @@ class EpisodeBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class Views:
-    """`number` views of each sample of a batch, as a network sees them: (number, N, ...). No label is in it.
+    """Batches of several views of each sample, without labels: a tensor (number, N, ...).
 
-    augmentation: changes to how the data set's views are made, such as `harness.Augmentation`; none by default.
-    plain: so many views, the first ones, are the samples as they are; the others are random, and the same whatever
-    `plain` is: those of Views(3, plain=1) are those of Views(2).
+    Attributes:
+        number: Views of each sample, the plain ones included.
+        augmentation: Changes to how the data set's views are made, such as an `Augmentation`; none by default.
+        plain: How many views, the first ones, are the samples without augmentation. The random views do not depend on
+            it: those of Views(3, plain=1) are those of Views(2).
     """
 
     number: int = 2
@@ -189,7 +281,11 @@ class Views:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A batch of samples, a random view of each, with their labels: a LabelledBatch."""
+    """Batches of one random view of each sample with its class: a `LabelledBatch`.
+
+    Attributes:
+        augmentation: Changes to how the data set's views are made, such as an `Augmentation`; none by default.
+    """
 
     augmentation: Any = None
 
@@ -211,9 +307,15 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Episodes:
-    """`tasks` few-shot tasks of the training classes: an EpisodeBatch. Not augmented, as in the papers.
+    """Batches of few-shot tasks of the training classes: an `EpisodeBatch`. Samples are not augmented, as in the
+    papers.
 
-    `divided`: what each of several devices gets a part of, the tasks or the classes of every task; labels are the same.
+    Attributes:
+        ways: Classes of each task.
+        shots: Support samples of each class.
+        queries: Query samples of each class.
+        tasks: Tasks in a batch.
+        divided: What several devices share: the "tasks", or the "classes" of each task.
     """
 
     ways: int
@@ -252,7 +354,16 @@ class Episodes:
 
 
 def gather_episodes(data: Data, samples: Samples, drawn: EpisodeIndices) -> EpisodeBatch:
-    """What a network sees of the samples of the drawn episodes, on the data's device."""
+    """Collect the samples of drawn episodes.
+
+    Args:
+        data: The data set, whose modality prepares the samples.
+        samples: The samples of the split that the indices are for.
+        drawn: Indices of E episodes.
+
+    Returns:
+        The inputs and labels of the episodes, on the data's device.
+    """
     inputs = data.inputs(at(samples, drawn.samples.to(on(samples), non_blocking=True)))
     support, query = inputs.split([drawn.support.shape[1], drawn.query.shape[1]], dim=1)
     support_labels, query_labels = (

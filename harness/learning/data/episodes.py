@@ -1,4 +1,7 @@
-"""Few-shot episodes are indices: seeded, vectorised, support and query disjoint by construction, queries shuffled."""
+"""Few-shot episodes as tensors of sample indices.
+
+They are drawn from a seed; support and query sets share no sample, and queries are shuffled.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,15 @@ from harness.learning.data.splits import ByClass, Split
 
 
 class EpisodeIndices(NamedTuple):
-    """E episodes: `support` int64 (E, ways * shots) sample indices, class by class; `support_labels` likewise in
-    0 .. ways - 1; `query` and `query_labels` int64 (E, ways * queries), in an order of each episode's own, so that no
-    place among the queries tells a class."""
+    """Sample indices and labels of E few-shot episodes.
+
+    Attributes:
+        support: Indices of the support samples, int64 (E, ways * shots), class by class.
+        support_labels: Their classes in the episode, int64 (E, ways * shots) in 0 .. ways - 1.
+        query: Indices of the query samples, int64 (E, ways * queries). Each episode has a random order, so that the
+            position of a query does not tell its class.
+        query_labels: Their classes, int64 (E, ways * queries).
+    """
 
     support: Tensor
     support_labels: Tensor
@@ -23,11 +32,18 @@ class EpisodeIndices(NamedTuple):
 
     @property
     def samples(self) -> Tensor:
-        """Support, then query: (E, ways * (shots + queries))."""
+        """Indices of support samples, then query samples: int64 (E, ways * (shots + queries))."""
         return torch.cat([self.support, self.query], 1)
 
     def of_classes(self, own: slice) -> EpisodeIndices:
-        """The same episodes with the samples of some classes alone, in the same order."""
+        """Keep the samples of some classes of each episode, in the same order.
+
+        Args:
+            own: The classes to keep.
+
+        Returns:
+            The episodes with these classes alone; labels are not renumbered.
+        """
         known, asked = (
             (labels >= own.start) & (labels < own.stop) for labels in (self.support_labels, self.query_labels)
         )
@@ -38,10 +54,21 @@ class EpisodeIndices(NamedTuple):
 def draw_episodes(
     by_class: ByClass, ways: int, shots: int, queries: int, episodes: int, generator: torch.Generator
 ) -> EpisodeIndices:
-    """Draw `ways` classes and, of each, `shots` + `queries` different samples, uniformly, for each episode.
+    """Draw few-shot episodes: for each, `ways` classes and `shots` + `queries` different samples of each, uniformly.
 
-    `by_class`: sample indices of each class, on the CPU; classes with too few samples are never drawn. Further episodes
-    of the same generator do not depend on `queries` being shuffled: only the draws of classes and samples move it on.
+    Only the draws of classes and samples advance the generator, not the shuffling of queries.
+
+    Args:
+        by_class: Sample indices of each class, on the CPU (`Split.by_class`). Classes with fewer than `shots` +
+            `queries` samples are never drawn.
+        ways: Classes of each episode.
+        shots: Support samples of each class.
+        queries: Query samples of each class.
+        episodes: Number of episodes E.
+        generator: Source of random numbers, on the CPU.
+
+    Returns:
+        Indices and labels of the episodes.
     """
     need = shots + queries
     padded, sizes = by_class.table(need)
@@ -60,7 +87,18 @@ def draw_episodes(
 
 
 def require_episodes(split: Split, name: str, ways: int, shots: int, queries: int) -> None:
-    """Raises UsageError if the split cannot fill one episode."""
+    """Check that a split has enough classes and samples for episodes.
+
+    Args:
+        split: The split.
+        name: Its name, for the message.
+        ways: Classes of each episode.
+        shots: Support samples of each class.
+        queries: Query samples of each class.
+
+    Raises:
+        UsageError: The split has fewer than `ways` classes with `shots` + `queries` samples.
+    """
     enough = sum(len(members) >= shots + queries for members in split.by_class)
     if enough < ways:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Pictures: uint8 samples, normalised by the moments of the training split, augmented in batches."""
+"""Pictures: uint8 samples, normalised by the moments of the training split and augmented in batches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ Resize = int | tuple[int, int] | None
 
 
 class ImageShape(NamedTuple):
-    """Channels, height and width in pixels."""
+    """Shape of pictures.
+
+    Attributes:
+        channels: Number of channels: 1 for grey, 3 for colour.
+        height: Height in pixels.
+        width: Width in pixels.
+    """
 
     channels: int
     height: int
@@ -37,10 +43,15 @@ class ImageShape(NamedTuple):
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pictures are prepared for a network that was trained elsewhere: what a backbone has as `preprocessing`.
+    """How pictures are prepared for a network with published weights: the attribute `preprocessing` of a backbone.
 
-    shape: what the network takes. mean, std: of each channel, of pixels in [0, 1]. resize: what a picture is resized to
-    before its centre is cut out, its shorter side or (height, width) in pixels; none: the whole picture to `shape`.
+    Attributes:
+        shape: The shape that the network takes.
+        mean: Mean of each channel, of pixels in [0, 1].
+        std: Standard deviation of each channel, of pixels in [0, 1].
+        interpolation: Interpolation by which pictures are resized.
+        resize: Size before the centre is cut out: the shorter side, or (height, width), in pixels. None: the whole
+            picture is resized to `shape`.
     """
 
     shape: ImageShape
@@ -52,7 +63,20 @@ class Preprocessing:
 
 @dataclass(frozen=True, eq=False)
 class Images(Modality):
-    """uint8 (N, C, H, W). A network sees float with zero mean and unit variance per channel over the training split."""
+    """Pictures, uint8 (N, C, H, W). The network receives floats with zero mean and unit variance per channel.
+
+    Mean and variance are those of the training split, unless the backbone has a `Preprocessing`.
+
+    Attributes:
+        shape: Shape of the network's inputs.
+        augmentation: How random views are made.
+        mean: Mean of each channel (C,), of pixels in [0, 1].
+        std: Standard deviation of each channel (C,), of pixels in [0, 1].
+        given: Shape of the samples, if they must be resized or change their channels; else None.
+        interpolation: Interpolation by which they are resized.
+        resize: Size before the centre is cut out, as in `Preprocessing`.
+        foreign: Whether the samples come from another data set than the one the network was made for.
+    """
 
     name: ClassVar[str] = "images"
     exported_as: ClassVar[str] = "pictures, their pixels as floats in [0, 1]"
@@ -68,7 +92,18 @@ class Images(Modality):
 
     @classmethod
     def of(cls, train: Samples, augmentation: Augmentation) -> Images:
-        """Measures the training images. Raises UsageError if they are none."""
+        """Measure the mean and variance of training pictures.
+
+        Args:
+            train: Samples of the training split.
+            augmentation: How random views are made.
+
+        Returns:
+            The modality.
+
+        Raises:
+            UsageError: The samples are not uint8 (N, C, H, W).
+        """
         if not isinstance(train, Tensor | Streamed) or train.ndim != 4 or train.dtype != torch.uint8:
             raise UsageError(f"images must be uint8 (N, C, H, W), not {_described(train)}.")
         channels, height, width = train.shape[1:]
@@ -84,7 +119,7 @@ class Images(Modality):
             )
 
     def pixels(self, images: Tensor) -> Tensor:
-        """uint8 (..., C, H, W) -> float in [0, 1], made to fit."""
+        """Convert samples to pixels in [0, 1], resized if necessary: uint8 (..., C, H, W) -> float (..., *shape)."""
         return self._fitted_pixels(images, self.resize)
 
     def _fitted_pixels(self, images: Tensor, resize: Resize) -> Tensor:
@@ -94,18 +129,20 @@ class Images(Modality):
         return _resized(pixels, self.shape, self.interpolation, resize)
 
     def normalize(self, pixels: Tensor) -> Tensor:
-        """float in [0, 1], (..., C, H, W) -> zero mean and unit variance per channel over the training split."""
+        """Normalise pixels in [0, 1], float (..., C, H, W), by `mean` and `std`."""
         return (pixels - self.mean[:, None, None]) / self.std[:, None, None]
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """uint8 (..., C, H, W) -> `normalize(pixels(images))` up to rounding, in a new tensor."""
+        """Convert samples, uint8 (..., C, H, W), to normalised inputs in a new tensor; `normalize(pixels(samples))` up
+        to rounding.
+        """
         if self.given is not None or self.resize is not None:
             return self.normalize(self.pixels(samples))
         scale = (255 * self.std).reciprocal()[:, None, None]
         return samples.float().mul_(scale).sub_(255 * self.mean[:, None, None] * scale)
 
     def exported(self, samples: Tensor) -> Tensor:
-        """uint8 (..., C, H, W) -> float in [0, 1], made to fit."""
+        """Convert samples, uint8 (..., C, H, W), to pixels in [0, 1], resized if necessary."""
         return self.pixels(samples)
 
     @property
@@ -113,13 +150,13 @@ class Images(Modality):
         return self.mean[:, None, None], self.std[:, None, None]
 
     def view(self, samples: Tensor, draw: Draw) -> Tensor:
-        """uint8 (N, C, H, W) -> one augmented view of each, normalised."""
+        """Make one random view of each sample: uint8 (N, C, H, W) -> normalised float (N, *shape)."""
         resize = None if self.augmentation.crop else self.resize  # random crops are cut out of the whole picture
         pixels = self._fitted_pixels(samples, resize)
         return self.normalize(augment_with(draw, pixels, self.augmentation))
 
     def parts(self, samples: Samples, index: Tensor, draw: Draw) -> Tensor | None:
-        """Random crops of the whole pictures, as the files have them, where they can be read."""
+        """Draw random crops in the coordinates of the original files, if the samples can be read in parts."""
         if not self.augmentation.crop or not isinstance(samples, StreamedImages) or samples.sizes is None:
             return None
         height, width = samples.sizes[index].split(1, 1)
@@ -138,7 +175,7 @@ class Images(Modality):
         return replace(self, augmentation=changes.over(self.augmentation))
 
     def fitted(self, other: Modality) -> Modality:
-        """Resized by bilinear interpolation, grey repeated over the channels, colour reduced to its luminance."""
+        """Resize bilinearly, repeat grey over the channels, and reduce colour to luminance."""
         if not isinstance(other, Images) or (other.shape == self.shape and self.given is None):
             return super().fitted(other)
         if other.shape.channels != self.shape.channels and {other.shape.channels, self.shape.channels} != {1, 3}:
@@ -146,8 +183,17 @@ class Images(Modality):
         return replace(self, given=None if other.shape == self.shape else other.shape, foreign=True)
 
     def prepared_for(self, backbone: nn.Module) -> Modality:
-        """Resized and normalised as the network's authors did, if it says how. Raises UsageError for pictures of so
-        many channels that they cannot be made to fit."""
+        """Resize and normalise as the backbone's `preprocessing` says, if it has one.
+
+        Args:
+            backbone: The backbone.
+
+        Returns:
+            The modality for this backbone.
+
+        Raises:
+            UsageError: The pictures have a number of channels that cannot be converted.
+        """
         told: Preprocessing | None = getattr(backbone, "preprocessing", None)
         if told is None:
             return self
@@ -169,7 +215,9 @@ class Images(Modality):
         return ", ".join(said)
 
     def adopt(self, backbone: nn.Module) -> torch.memory_format:
-        """channels_last, in which the processor's convolutions are faster, unless the backbone says that it is not."""
+        """Choose channels_last, in which convolutions on a CPU are faster, unless the backbone has `channels_last =
+        False`.
+        """
         if getattr(backbone, "channels_last", True):
             return torch.channels_last
         backbone.register_forward_pre_hook(_contiguous)  # whatever the method gives it
@@ -180,7 +228,9 @@ class Images(Modality):
 
 
 def _contiguous(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """`contiguous()` would leave grey images as they are, whose strides choose the layout of what follows."""
+    """Copy into a new layout: `contiguous()` would keep the strides of grey images, which choose the layout of later
+    layers.
+    """
     images, *others = given
     return images.flatten(1).unflatten(1, images.shape[1:]), *others
 
@@ -198,7 +248,7 @@ def _resized(pixels: Tensor, shape: ImageShape, interpolation: str, resize: Resi
 
 
 def _sides(batch: Tensor, shape: ImageShape, resize: Resize) -> tuple[int, int]:
-    """What pictures (N, C, H, W) are resized to; an int is their shorter side."""
+    """Height and width that pictures (N, C, H, W) are resized to; an int is the length of the shorter side."""
     if resize is None:
         return shape.height, shape.width
     if not isinstance(resize, int):
@@ -209,7 +259,7 @@ def _sides(batch: Tensor, shape: ImageShape, resize: Resize) -> tuple[int, int]:
 
 
 def _centre(batch: Tensor, shape: ImageShape) -> Tensor:
-    """The centre of pictures (N, C, H, W), as torchvision cuts it out; black around those that are smaller."""
+    """Cut out the centre of pictures (N, C, H, W), as torchvision does; smaller pictures get a black border."""
     added = [need - have for need, have in zip(shape[1:], batch.shape[2:], strict=True)]
     top, left = (more // 2 if more > 0 else -round(-more / 2) for more in added)
     return F.pad(batch, (left, added[1] - left, top, added[0] - top)) if any(added) else batch
@@ -224,8 +274,8 @@ def _described(samples: Samples) -> str:
 def _moments(images: Tensor | Streamed) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation per channel of uint8 images, in [0, 1], from exact integer counts.
 
-    Of more than MEASURED_WHOLE values, those of MEASURED images chosen with a fixed seed: whether images are streamed
-    must not matter.
+    Of splits with more than MEASURED_WHOLE values, MEASURED images are measured, chosen with a fixed seed, so that
+    streamed images give the same result as images in memory.
     """
     index = torch.arange(len(images))
     if images.shape.numel() > MEASURED_WHOLE:

@@ -1,5 +1,7 @@
-"""What a sample is, how a network gets it, and what a random view of it is. The rest of the harness asks, and knows no
-kind of sample by name."""
+"""The base class of modalities: what a sample is, how a network receives it, and what a random view of it is.
+
+The other modules call it and know no kind of sample by name.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,19 @@ from harness.learning.data.draw import Draw
 from harness.learning.data.streaming import Samples, Streamed, at
 
 Shape = Any
-"""What a backbone must know of a modality to be built. It is hashable, and prints as a user reads it."""
+"""What a backbone must know of the samples to be built, such as an `ImageShape`. It is hashable, and its `str` is shown
+to users.
+"""
 
 
 class Modality:
-    """A kind of sample. A subclass says what may differ between two data sets of it, such as the size of pictures.
+    """Base class of modalities: a kind of sample. An instance describes the samples of one data set.
 
-    name: what data sets and backbones register that they give and take.
-    shape: what a backbone is built for.
-    note: how samples of another shape are made to fit, for the records; "" where they are as they are.
+    Attributes:
+        name: Name of the modality, which data sets and backbones register.
+        shape: Shape of the samples, which a backbone is built for.
+        note: How samples of another shape are converted, for the record; "" if they are not.
+        exported_as: In words, what `exported` returns.
     """
 
     name: ClassVar[str]
@@ -30,37 +36,92 @@ class Modality:
     exported_as: ClassVar[str] = "what its data set's modality gives a network"  # in words, what `exported` gives
 
     def check(self, samples: Samples) -> None:
-        """Raises UsageError unless these are samples of this modality, of this shape."""
+        """Check that samples are of this modality and shape.
+
+        Args:
+            samples: The samples of a split.
+
+        Raises:
+            UsageError: They are not.
+        """
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """Samples (..., *sample) as a network sees them, in a new tensor or the same one. Default: as they are."""
+        """Convert samples to inputs of a network. By default they are unchanged.
+
+        Args:
+            samples: Samples (..., *sample).
+
+        Returns:
+            Inputs, in a new tensor or the same one.
+        """
         return samples
 
     def exported(self, samples: Tensor) -> Tensor:
-        """Samples as an exported encoder takes them, which does the `normalization` itself. Default: `inputs`."""
+        """Convert samples to what an exported encoder takes, which applies `normalization` itself. By default `inputs`.
+
+        Args:
+            samples: Samples (..., *sample).
+
+        Returns:
+            Inputs before normalisation.
+        """
         return self.inputs(samples)
 
     @property
     def normalization(self) -> tuple[Tensor, Tensor] | None:
-        """Mean and deviation that make of what `exported` gives what `inputs` gives: (x - mean) / std. None: nothing is
-        left to do."""
+        """Mean and standard deviation with (exported - mean) / std = inputs; None if both are equal."""
         return None
 
     def view(self, samples: Tensor, draw: Draw) -> Tensor:  # noqa: ARG002 (for modalities that have random views)
-        """One random view of each of N samples as a network sees it, by numbers of `draw` alone. Default: `inputs`."""
+        """Make one random view of each sample. By default it is `inputs`.
+
+        Args:
+            samples: Samples (N, ...).
+            draw: Source of all random numbers.
+
+        Returns:
+            Views (N, ...), as a network receives them.
+        """
         return self.inputs(samples)
 
     def parts(self, samples: Samples, index: Tensor, draw: Draw) -> Tensor | None:  # noqa: ARG002 (likewise)
-        """Which part of each of the streamed samples at `index` (N,) a view shows, for `Streamed.parts`: int64
-        (N, ...), on the CPU, by numbers of `draw` alone. Default: None, `view` is given whole samples."""
+        """Choose which part of each streamed sample a view shows, so that only this part is read. By default None: all
+        of it.
+
+        Args:
+            samples: The samples of the split.
+            index: Indices of samples, int64 (N,).
+            draw: Source of all random numbers.
+
+        Returns:
+            Parts for `Streamed.parts`, int64 (N, ...), on the CPU; None to read whole samples.
+        """
         return None
 
     def view_of_parts(self, samples: Tensor, draw: Draw) -> Tensor:
-        """`view`, of what was read as `parts` say."""
+        """Make one random view of each sample from the part that `parts` chose. By default `view`.
+
+        Args:
+            samples: Parts of samples (N, ...).
+            draw: Source of all random numbers.
+
+        Returns:
+            Views (N, ...), as a network receives them.
+        """
         return self.view(samples, draw)
 
     def shown(self, samples: Samples, index: Tensor, draw: Draw, number: int = 1) -> Tensor | None:
-        """`parts` of `number` views of each sample, (N, number, ...), for `views`, and to prefetch them before."""
+        """Choose the parts for several views of each sample.
+
+        Args:
+            samples: The samples of the split.
+            index: Indices of samples, int64 (N,).
+            draw: Source of all random numbers.
+            number: Number of views.
+
+        Returns:
+            Parts (N, number, ...); None to read whole samples.
+        """
         drawn = [self.parts(samples, index, draw) for _ in range(number)] if isinstance(samples, Streamed) else []
         known = [part for part in drawn if part is not None]
         return torch.stack(known, 1) if known else None
@@ -74,8 +135,19 @@ class Modality:
         shown: Tensor | None = None,
         plain: int = 0,
     ) -> list[Tensor]:
-        """The `inputs` of the samples at `index` (N,), `plain` times, then `number` random views of each: of the parts
-        that are `shown`, if any."""
+        """Return inputs and random views of samples.
+
+        Args:
+            samples: The samples of the split.
+            index: Indices of samples, int64 (N,).
+            draw: Source of all random numbers.
+            number: Number of random views of each sample.
+            shown: What `shown` returned for these samples; None for whole samples.
+            plain: Number of copies of the inputs without augmentation, which come first.
+
+        Returns:
+            `plain` + `number` tensors (N, ...).
+        """
         if shown is None or not isinstance(samples, Streamed):
             given = at(samples, index)
             return [self.inputs(given)] * plain + [self.view(given, draw) for _ in range(number)]
@@ -83,7 +155,14 @@ class Modality:
         return whole + [self.view_of_parts(part, draw) for part in samples.parts(index, shown).unbind(1)]
 
     def order(self, samples: Samples) -> Tensor | None:  # noqa: ARG002 (for modalities whose samples differ in size)
-        """In which order samples are encoded fastest, int64 (N,): those of one size after each other. None: any."""
+        """Choose the order in which samples are encoded fastest, for samples that differ in size. By default None.
+
+        Args:
+            samples: The samples of a split.
+
+        Returns:
+            A permutation, int64 (N,), in which samples of similar size are neighbours; None for any order.
+        """
         return None
 
     @property
@@ -92,18 +171,34 @@ class Modality:
         return False
 
     def augmented(self, changes: Any) -> Modality:
-        """With a method's changes to how views are made: options of the modality's own. None changes nothing.
+        """Apply a method's changes to how views are made.
 
-        Raises UsageError for changes that are not for this modality.
+        Args:
+            changes: Options of this modality, such as an `Augmentation` for pictures; None for no changes.
+
+        Returns:
+            The changed modality.
+
+        Raises:
+            UsageError: The changes are for another modality.
         """
         if changes is None or changes == type(changes)():
             return self
         raise UsageError(f"{type(changes).__name__} is not for {self.name}: leave 'augment' out.")
 
     def fitted(self, other: Modality) -> Modality:
-        """How samples of `other`, of another data set, reach a network that was made for samples of this one.
+        """Convert samples of another data set for a network that was made for samples of this one.
 
-        Default: as they are, if the shapes are equal. Raises UsageError if they cannot.
+        By default samples are unchanged, and shapes must be equal.
+
+        Args:
+            other: The modality of the other data set.
+
+        Returns:
+            A modality for the other samples.
+
+        Raises:
+            UsageError: The network cannot take them.
         """
         if other.name != self.name:
             raise UsageError(f"the encoder takes {self.name}, and these are {other.name}.")
@@ -112,13 +207,30 @@ class Modality:
         return self
 
     def adopt(self, backbone: nn.Module) -> torch.memory_format:  # noqa: ARG002 (for modalities that have a choice)
-        """Prepare a new backbone for inputs of this modality; the layout in memory that its method should have."""
+        """Prepare a new backbone for inputs of this modality.
+
+        Args:
+            backbone: The backbone; it may be changed.
+
+        Returns:
+            The memory format that the method should have.
+        """
         return torch.preserve_format
 
     def prepared_for(self, backbone: nn.Module) -> Modality:  # noqa: ARG002 (for modalities that can be prepared)
-        """As a backbone takes it that says how its samples must be prepared. Default: as it is."""
+        """Adapt to a backbone that says how its samples must be prepared. By default nothing changes.
+
+        Args:
+            backbone: The backbone.
+
+        Returns:
+            The modality for this backbone.
+
+        Raises:
+            UsageError: The samples cannot be prepared for it.
+        """
         return self
 
     def to(self, device: torch.device) -> Self:  # noqa: ARG002 (for modalities that hold tensors)
-        """With its own tensors on the device."""
+        """Move the modality's own tensors to a device."""
         return self

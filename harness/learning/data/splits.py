@@ -1,4 +1,4 @@
-"""A split of a data set, and a loaded data set."""
+"""Splits of a data set, and the loaded data set."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ LEAST = 10  # samples of a class that a share keeps, if it has so many: probes h
 
 
 class ByClass(list[Tensor]):
-    """The sample indices of each class, which does not change once made."""
+    """The sample indices of each class; they do not change."""
 
     def table(self, least: int) -> tuple[Tensor, Tensor]:
-        """The classes of at least `least` samples: their samples (classes, most), filled up, and how many (classes,).
+        """The classes with at least `least` samples: their sample indices, padded (classes, most), and counts
+        (classes,).
 
-        Made once, not for every batch of episodes.
+        The table is cached, so that it is not made for every batch of episodes.
         """
         tables: dict[int, tuple[Tensor, Tensor]] = self.__dict__.setdefault("tables", {})
         if least not in tables:
@@ -36,11 +37,16 @@ class ByClass(list[Tensor]):
 
 
 class Split:
-    """A table: a row for each of N samples.
+    """A split of a data set: N samples with their labels and further columns.
 
-    samples: a tensor (N, ...); Streamed, what does not fit in memory and is read when it is indexed; or texts.
-    labels: int64 (N,), indices into `classes`; None where nothing is known of the samples.
-    columns: further tensors (N, ...) by name, of what a batch or an evaluator needs: domain, score, boxes.
+    Args:
+        samples: A tensor (N, ...), `Streamed` samples that are read when they are indexed, or a sequence of texts.
+        labels: Indices into `classes`, int64 (N,); None if the samples have no labels.
+        classes: Names of the classes.
+        columns: Further tensors (N, ...) by name, such as a domain, a score or boxes.
+
+    Raises:
+        UsageError: Shapes, types or labels do not fit together.
     """
 
     def __init__(
@@ -50,7 +56,6 @@ class Split:
         classes: Sequence[str] = (),
         columns: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Raises UsageError where shapes, types or labels do not fit together."""
         self.samples = samples
         self.classes = tuple(classes)
         self.columns = dict(columns or {})
@@ -79,31 +84,55 @@ class Split:
 
     @property
     def labels(self) -> Tensor:
-        """int64 (N,). Raises UsageError if there are none."""
+        """Classes of the samples, int64 (N,). Raises UsageError if there are none."""
         if self._labels is None:
             raise UsageError("the split has no labels, which this needs.")
         return self._labels
 
     @cached_property
     def by_class(self) -> ByClass:
-        """Indices of the samples of each class, ascending; on the CPU, where episodes are drawn."""
+        """Indices of the samples of each class, ascending, on the CPU, where episodes are drawn."""
         labels = self.labels.cpu()
         order = torch.argsort(labels, stable=True)
         return ByClass(order.split(torch.bincount(labels, minlength=len(self.classes)).tolist()))
 
     def column(self, name: str) -> Tensor:
-        """Raises UsageError that names the columns there are."""
+        """Return a column.
+
+        Args:
+            name: Name of the column.
+
+        Returns:
+            The column (N, ...).
+
+        Raises:
+            UsageError: There is no such column.
+        """
         if name not in self.columns:
             raise UsageError(f"the split has no column '{name}'; it has {', '.join(self.columns) or 'none'}.")
         return self.columns[name]
 
     def with_samples(self, samples: Samples) -> Split:
-        """The same rows with other samples."""
+        """Replace the samples and keep labels and columns.
+
+        Args:
+            samples: As many samples, in the same order.
+
+        Returns:
+            The new split.
+        """
         return Split(samples, self._labels, self.classes, self.columns)
 
     def share(self, share: float) -> Split:
-        """That share of the rows, the same ones each time, in their order: of each class as many of its samples, and at
-        least `LEAST` or all."""
+        """Select a fraction of the samples, the same ones each time, stratified by class.
+
+        Args:
+            share: Fraction of the samples of each class. At least 10 samples of a class are kept, or all if it has
+                fewer.
+
+        Returns:
+            A split of the selected samples, in their order.
+        """
         groups = self.by_class if self.labelled else [torch.arange(len(self))]
         draw = torch.Generator().manual_seed(0)
         kept = [
@@ -113,7 +142,7 @@ class Split:
         return self._part(torch.cat(kept).sort().values)
 
     def _part(self, index: Tensor) -> Split:
-        """The rows at `index` (n,), which is on the CPU."""
+        """The samples at `index` (n,), which is on the CPU."""
         if isinstance(self.samples, Tensor):
             samples: Samples = self.samples[index.to(self.samples.device)]
         elif isinstance(self.samples, Streamed):
@@ -132,7 +161,7 @@ class Split:
 
 
 class WatchedSplit(Split):
-    """A split that knows whether somebody has asked for its labels."""
+    """A split that records whether its labels were used."""
 
     def __init__(self, split: Split) -> None:
         super().__init__(split.samples, split._labels, split.classes, split.columns)
@@ -145,7 +174,15 @@ class WatchedSplit(Split):
 
 
 def require_classes(split: Split, name: str) -> None:
-    """Raises UsageError if there is nothing to tell apart: whatever is learned would score 100 %."""
+    """Check that a split has at least two classes; with one, every accuracy is 100 %.
+
+    Args:
+        split: The split.
+        name: Its name, for the message.
+
+    Raises:
+        UsageError: The split has no labels, or only one class.
+    """
     if not split.labelled:
         raise UsageError(f"the split '{name}' has no labels, which this needs.")
     if len(split.classes) < 2:
@@ -154,10 +191,16 @@ def require_classes(split: Split, name: str) -> None:
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded data set: its splits, what their samples are, and the device that they are on.
+    """A loaded data set.
 
-    `train` and `test` hold the same classes and no common sample; `validation` and `novel`, where they exist, hold
-    further classes, each in one split only.
+    "train" and "test" hold the same classes and share no sample. "validation" and "novel", if they exist, hold further
+    classes, each in one split only.
+
+    Attributes:
+        splits: Splits by name.
+        modality: What the samples are.
+        device: The device of all splits.
+        notes: What loading did that a user should see.
     """
 
     splits: Mapping[str, Split]
@@ -169,7 +212,20 @@ class Data:
     def of(
         cls, splits: Mapping[str, Split], modality: Modality, device: torch.device, notes: tuple[str, ...] = ()
     ) -> Data:
-        """Move `splits` to `device`. Raises UsageError for samples that are not of the modality."""
+        """Check splits and move them to a device.
+
+        Args:
+            splits: Splits by name.
+            modality: What the samples are.
+            device: The device to move to.
+            notes: What loading did that a user should see.
+
+        Returns:
+            The data set.
+
+        Raises:
+            UsageError: The samples of a split are not of the modality.
+        """
         for name, split in splits.items():
             try:
                 modality.check(split.samples)
@@ -179,7 +235,17 @@ class Data:
         return cls(moved, modality.to(device), device, notes)
 
     def split(self, name: str) -> Split:
-        """Raises UsageError that names the splits there are."""
+        """Return a split.
+
+        Args:
+            name: Name of the split.
+
+        Returns:
+            The split.
+
+        Raises:
+            UsageError: There is no such split.
+        """
         if name not in self.splits:
             raise UsageError(f"the data set has no split '{name}'; it has {', '.join(self.splits)}.")
         return self.splits[name]
@@ -189,15 +255,36 @@ class Data:
         return self.splits["train"]
 
     def share(self, share: float) -> Data:
-        """With that share of the samples of each split (`Split.share`)."""
+        """Select a fraction of the samples of each split (`Split.share`).
+
+        Args:
+            share: Fraction of the samples of each class.
+
+        Returns:
+            The data set with the selected samples.
+        """
         return replace(self, splits={name: split.share(share) for name, split in self.splits.items()})
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """Samples of a split (..., *sample) as a network sees them."""
+        """Convert samples of a split to inputs of a network.
+
+        Args:
+            samples: Samples (..., *sample).
+
+        Returns:
+            Inputs, as the modality prepares them.
+        """
         return self.modality.inputs(samples)
 
     def tokenized(self, tokenize: Tokenize) -> Data:
-        """With each split's texts as the tokens that a backbone makes of them, int64 (N, L), on the device."""
+        """Replace texts by their tokens.
+
+        Args:
+            tokenize: A backbone's function from texts to tokens, int64 (N, L).
+
+        Returns:
+            The data set whose samples are tokens, on the device.
+        """
         tokens = {
             name: split.with_samples(tokenize(split.samples).to(self.device))
             for name, split in self.splits.items()

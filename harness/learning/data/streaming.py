@@ -1,4 +1,4 @@
-"""Samples that do not fit in memory: read by threads when they are asked for, or a little before."""
+"""Samples that do not fit in memory: threads read them from files, a few batches ahead."""
 
 from __future__ import annotations
 
@@ -23,11 +23,18 @@ ReadParts = Callable[[int, NDArray[np.int64]], NDArray[Any]]
 
 
 class Streamed:
-    """Stands for a tensor (N, ...) on `device`, of which only what is indexed is ever read.
+    """Samples that are read when they are indexed; used like a tensor (N, ...) on `device`.
 
-    `read(i)` gives sample i, an array of `shape[1:]` and `dtype`, and names the file in what it raises. It is called in
-    as many threads as torch has in this process, so it should spend its time where the interpreter is free, as numpy
-    and Pillow do. They stop when nothing refers to these samples any more.
+    Args:
+        read: Function from i to sample i, an array of `shape[1:]` and `dtype`. It is called in several threads, so it
+            should release Python's lock while it works, as numpy and Pillow do. Its errors should name the file.
+        shape: Shape of all samples (N, ...).
+        device: Device that samples are moved to; the CPU by default.
+        dtype: Type of the samples.
+
+    Attributes:
+        read_parts: For subclasses whose samples can be read in parts: function from i and parts, int64 (V, ...), to an
+            array (V, ...).
     """
 
     read_parts: ReadParts | None = None  # of what a subclass says that parts are
@@ -47,7 +54,7 @@ class Streamed:
 
     @property
     def stored(self) -> tuple[int, ...]:
-        """The shape of what `read` gives."""
+        """The shape of what `read` returns."""
         return self.shape[1:]
 
     def arranged(self, samples: Tensor) -> Tensor:
@@ -61,25 +68,56 @@ class Streamed:
         return type(self)(self.read, self.shape, device, self.dtype)
 
     def part(self, places: Sequence[int]) -> Self:
-        """The samples at these places, read like the others."""
+        """Select samples.
+
+        Args:
+            places: Indices of the samples.
+
+        Returns:
+            Streamed samples at these indices.
+        """
         read, shape = self.read, (len(places), *self.shape[1:])
         return type(self)(lambda number: read(places[number]), shape, self.device, self.dtype)
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        """The samples at `index`, int64 of any shape: (*index.shape, ...), as a tensor would give them.
+        """Read samples, or wait for them if they were prefetched.
 
-        An index on the CPU spares the device a wait. Raises TypeError for another kind of index, and whatever `read`
-        raises.
+        Args:
+            index: Indices, int64 of any shape. An index on the CPU avoids waiting for a GPU.
+
+        Returns:
+            The samples (*index.shape, ...), on `device`.
+
+        Raises:
+            TypeError: The index is not an int64 tensor.
         """
         return self._take(_Request(_places(index))).view(*index.shape, *self.shape[1:])
 
     def parts(self, index: Tensor, parts: Tensor) -> Tensor:
-        """`parts` (n, V, ...) of the samples at `index` (n,), both int64, as `read_parts` gives them: (n, V, ...)."""
+        """Read parts of samples.
+
+        Args:
+            index: Indices of the samples, int64 (n,).
+            parts: V parts of each sample, int64 (n, V, ...), as `read_parts` takes them.
+
+        Returns:
+            The parts (n, V, ...), on `device`.
+
+        Raises:
+            TypeError: These samples cannot be read in parts.
+        """
         return self._take(_Request(_places(index), _parts(parts))).view(*parts.shape[:2], *self.shape[1:])
 
     def prefetch(self, index: Tensor, parts: Tensor | None = None) -> None:
-        """Begin to read what `index`, or `parts` of it, will soon be asked for. Of what nobody asks for, the oldest is
-        forgotten: of whole samples and of parts apart, as a batch may have both."""
+        """Start to read samples that will be asked for soon.
+
+        If too many prefetched samples are never asked for, the oldest are dropped; whole samples and parts count
+        separately.
+
+        Args:
+            index: Indices of the samples, int64.
+            parts: Parts to read, as in `parts`; None for whole samples.
+        """
         request = _Request(_places(index), None if parts is None else _parts(parts))
         if request.key in self._pending:
             return
@@ -115,11 +153,18 @@ class Streamed:
 
 
 class StreamedImages(Streamed):
-    """Images (N, C, H, W), uint8, of which `read(i)` gives number i as files have it: (H, W, C).
+    """Streamed pictures (N, C, H, W), uint8.
 
-    Where the files hold more than that, random crops can be taken from all of it: `sizes` are the height and the width
-    in the files, int64 (N, 2), and `read_parts(i, boxes)` gives the boxes (V, 4), top, left, height and width of each,
-    as (V, H, W, C).
+    If the files hold larger pictures than `shape`, random crops can be read from the original ones by `read_parts`.
+
+    Args:
+        read: Function from i to picture i, uint8 (H, W, C).
+        shape: Shape of all pictures (N, C, H, W).
+        device: Device that pictures are moved to; the CPU by default.
+        dtype: Type of the pixels.
+        read_parts: Function from i and boxes, int64 (V, 4) with top, left, height and width in pixels of the file, to
+            the crops, each resized, (V, H, W, C).
+        sizes: Height and width of each picture in its file, int64 (N, 2).
     """
 
     def __init__(
@@ -149,23 +194,23 @@ class StreamedImages(Streamed):
 
 
 Samples = Tensor | Streamed | Sequence[str]
-"""What a split holds: a tensor (N, ...), what is read when it is indexed, or texts, which a backbone tokenizes."""
+"""The samples of a split: a tensor (N, ...), `Streamed` samples, or texts, which a backbone tokenizes."""
 
 
 def on(samples: Samples) -> torch.device:
-    """Where an index of these samples should be: of those that are read, on the CPU."""
+    """The device that an index of these samples should be on; the CPU for streamed samples."""
     return samples.device if isinstance(samples, Tensor) else torch.device("cpu")
 
 
 def read_ahead(samples: Samples, indices: Iterable[Tensor]) -> None:
-    """Begin to read what `indices` will ask for, the most urgent first, if these samples are read at all."""
+    """Start to read the samples at `indices`, the most urgent first, if the samples are streamed."""
     if isinstance(samples, Streamed):
         for index in indices:
             samples.prefetch(index)
 
 
 def at(samples: Samples, index: Tensor) -> Tensor:
-    """The samples at `index`, int64 of any shape. Raises UsageError for texts that no backbone has made tokens of."""
+    """The samples at `index`, int64 of any shape. Raises UsageError for texts that were not tokenized."""
     if isinstance(samples, Tensor | Streamed):
         return samples[index]
     raise UsageError("samples are texts, and this backbone does not make numbers of them: it has no `tokenize`.")
@@ -194,13 +239,13 @@ class _Request(NamedTuple):
 
     @property
     def arguments(self) -> list[tuple[Any, ...]]:
-        """What is read is asked for by these, one after the other."""
+        """The arguments of each call of `read` or `read_parts`."""
         places = self.places.tolist()
         return [(place,) for place in places] if self.parts is None else list(zip(places, self.parts, strict=True))
 
 
 class _Reading(NamedTuple):
-    """Samples (n, ...) that threads are filling."""
+    """Samples (n, ...) that threads are reading."""
 
     samples: Tensor
     tasks: list[Future[None]]

@@ -1,4 +1,4 @@
-"""Texts. A backbone makes tokens of them once, so that a batch is an index into a tensor, as of any other data."""
+"""Texts. A backbone tokenizes each split once, so that a batch of texts is an index into a tensor of tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ RECOMMENDED = TextView(view="dropout", rate=0.1)  # the best of table 1 in Gao e
 
 
 class TextShape(NamedTuple):
-    """Nothing that two data sets of texts differ in decides how a network is built: it brings its own tokenizer."""
+    """The shape of texts, which has no values: a backbone brings its tokenizer, so no two data sets need different
+    networks.
+    """
 
     def __str__(self) -> str:
         return "texts"
@@ -30,11 +32,17 @@ SHAPE = TextShape()
 
 @dataclass(frozen=True)
 class Text(Modality):
-    """A sequence of N texts, or what a backbone's `tokenize` made of them: int64 (N, L).
+    """Texts, or the tokens that a backbone's `tokenize` made of them, int64 (N, L).
 
-    A network sees them as long as the longest of the batch, if its backbone says what `pad` is. Two views of a text are
-    the same tokens: what differs is the network's dropout (Gao et al. 2021, SimCSE, arXiv:2104.08821). Or, as
-    `augmentation` says, each view lacks some of them; `special` tokens, such as that of the beginning, stay.
+    A batch is as long as its longest text if the backbone has `pad`. By default, two views of a text have the same
+    tokens and differ by the network's dropout (SimCSE, Gao et al. 2021, arXiv:2104.08821). With another `augmentation`,
+    each view lacks some tokens; `special` tokens are kept.
+
+    Attributes:
+        shape: Always `TextShape()`.
+        augmentation: How views are made.
+        pad: The token that fills up short texts; None if the backbone does not say.
+        special: Tokens that every view keeps, such as the one at the beginning.
     """
 
     name: ClassVar[str] = "text"
@@ -53,23 +61,24 @@ class Text(Modality):
             raise UsageError("texts must be a sequence of str, one for each sample.")
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """int64 (..., L) -> without the padding that all have at their ends."""
+        """Remove the padding that all texts have at their ends: int64 (..., L)."""
         if self.pad is None:
             return samples
         used = (samples != self.pad).flatten(0, -2).any(0).nonzero()
         return samples[..., : int(used[-1]) + 1 if len(used) else 1]
 
     def order(self, samples: Samples) -> Tensor | None:
-        """By length: a batch of texts is as long as the longest."""
+        """Sort by length, as a batch is as long as its longest text."""
         if self.pad is None or not isinstance(samples, Tensor):
             return None
         return (samples != self.pad).sum(1).argsort(stable=True)
 
     def view(self, samples: Tensor, draw: Draw) -> Tensor:
-        """int64 (N, L) -> as long as `inputs` of the same samples, so that two views can be stacked.
+        """Make one view of each text, int64 (N, L), as long as `inputs` of the same samples, so that views can be
+        stacked.
 
-        Random numbers are as many as the split's tokens are long, not the batch's: of several devices, each has a
-        longest text of its own.
+        As many random numbers are drawn as the tokens of the split are long, not those of the batch, whose longest text
+        differs between devices.
         """
         if not self.augments:
             return self.inputs(samples)
@@ -94,8 +103,17 @@ class Text(Modality):
         return changed
 
     def prepared_for(self, backbone: nn.Module) -> Modality:
-        """With the padding and the special tokens that the backbone's tokenizer has, its attributes `pad` and
-        `special`. Raises UsageError if views need to know them and it does not say."""
+        """Take the tokens `pad` and `special` from the backbone.
+
+        Args:
+            backbone: The backbone with its tokenizer.
+
+        Returns:
+            The modality for this backbone.
+
+        Raises:
+            UsageError: Views need to know the padding, and the backbone has no `pad`.
+        """
         pad = getattr(backbone, "pad", None)
         prepared = replace(self, pad=pad, special=tuple(getattr(backbone, "special", ())))
         if self.augments:
@@ -112,8 +130,10 @@ class Text(Modality):
 
 
 def cropped(inner: Tensor, rate: float, draw: Draw) -> Tensor:
-    """Which of the `inner` tokens (N, L) a crop keeps: n (1 - rate) of n that follow each other, rounded up or down by
-    chance so that this is so in the mean, and at least one; from anywhere."""
+    """Mask (N, L) of the `inner` tokens that a crop keeps: consecutive ones, at least one, at a random position.
+
+    Of n tokens, n (1 - rate) are kept, rounded up or down at random so that the mean is exact.
+    """
     number = inner.sum(1)
     kept = (number.double() * (1 - rate) + draw.uniform(0, 1).double()).long().clamp_min(1).minimum(number)
     first = (draw.uniform(0, 1).double() * (number - kept + 1)).long().minimum(number - kept)
@@ -122,14 +142,16 @@ def cropped(inner: Tensor, rate: float, draw: Draw) -> Tensor:
 
 
 def thinned(inner: Tensor, rate: float, draw: Draw) -> Tensor:
-    """Which of the `inner` tokens (N, L) stay when each is deleted with probability `rate`: the one with the largest
-    random number in any case."""
+    """Mask (N, L) of the `inner` tokens that stay if each is deleted with probability `rate`.
+
+    The token with the largest random number always stays, so that no text becomes empty.
+    """
     chance = draw.uniform(0, 1, inner.shape[1])
     last = torch.where(inner, chance, -1.0).argmax(1, keepdim=True)
     return inner & ((chance >= rate) | torch.zeros_like(inner).scatter(1, last, True))
 
 
 def _pushed_left(tokens: Tensor, keep: Tensor, pad: int) -> Tensor:
-    """What is kept of each text in its order, then padding."""
+    """Move the kept tokens of each text to the left, in their order, and fill up with padding."""
     order = (~keep).byte().argsort(dim=1, stable=True)
     return tokens.gather(1, order).masked_fill(~keep.gather(1, order), pad)

@@ -18,7 +18,11 @@ MARGINALS = 4096  # rows that values of views are drawn from
 
 
 class VectorShape(NamedTuple):
-    """How many numbers a vector has."""
+    """Shape of vectors.
+
+    Attributes:
+        width: Number of values D.
+    """
 
     width: int
 
@@ -28,10 +32,17 @@ class VectorShape(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Vectors(Modality):
-    """float32 (N, D). A network sees zero mean and unit variance per column over the training split.
+    """Vectors, float32 (N, D). The network receives zero mean and unit variance per column over the training split.
 
-    A view replaces a random share of the columns, `corruption`, by values that other training samples have there (Bahri
-    et al. 2022, SCARF, arXiv:2106.15147, section 3.1; there one of two views is left as it is).
+    A view replaces a random fraction of the columns by values that other training samples have there (SCARF, Bahri et
+    al. 2022, arXiv:2106.15147, section 3.1; SCARF itself leaves one of the two views unchanged).
+
+    Attributes:
+        shape: Shape of the vectors.
+        corruption: Fraction of the columns that a view replaces, in [0, 1].
+        mean: Mean of each column (D,).
+        std: Standard deviation of each column (D,).
+        marginals: Training samples (M, D) that replacements are drawn from.
     """
 
     name: ClassVar[str] = "vectors"
@@ -45,7 +56,18 @@ class Vectors(Modality):
 
     @classmethod
     def of(cls, train: Samples, corruption: float = 0.6) -> Vectors:
-        """Measures the training vectors. Raises UsageError if they are none, or not finite."""
+        """Measure the mean and variance of training vectors.
+
+        Args:
+            train: Samples of the training split.
+            corruption: Fraction of the columns that a view replaces, in [0, 1].
+
+        Returns:
+            The modality.
+
+        Raises:
+            UsageError: The samples are not float32 (N, D), or not finite.
+        """
         _check(train)
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
         some = torch.cat(list(picked(train, order[:MEASURED].sort().values.split(4096))))
@@ -61,11 +83,11 @@ class Vectors(Modality):
             raise UsageError(f"all splits must have {self.shape}.")
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """float32 (..., D) -> standardised."""
+        """Standardise vectors, float32 (..., D)."""
         return (samples - self.mean) / self.std
 
     def exported(self, samples: Tensor) -> Tensor:
-        """float32 (..., D), as they are."""
+        """Return vectors, float32 (..., D), unchanged."""
         return samples
 
     @property

@@ -1,4 +1,4 @@
-"""Leaderboards as data frames of pandas, for notebooks and scripts."""
+"""Leaderboards and scores as pandas data frames, for notebooks and scripts."""
 
 from __future__ import annotations
 
@@ -22,12 +22,26 @@ COLUMNS = (
 
 
 def leaderboard(results: Path | str, *, by: By = "method", metrics: Sequence[str] = ()) -> pd.DataFrame:
-    """A line for each row and column of the leaderboard of a results folder, in the metric's own unit.
+    """Return the leaderboard of a results folder as a data frame, with a line for each row and column of its tables.
 
-    mean, half_width: over `n` seeds, and half of the 95 % interval over seeds (NaN of one seed). rank_best, rank_worst,
-    ties, to_best: what the leaderboard says of the row in its column, by tests on shared seeds; empty where it is not
-    ranked. Only lines with the same `table` are compared. by: "method" or "backbone", what the rows are. metrics: only
-    these columns, evaluators or metrics. Raises UsageError for a metric that there is not.
+    Values are in the metric's own unit. The columns are:
+
+    - table, dataset, backbone, method, metric: only lines with the same `table` are comparable.
+    - mean, half_width, n: mean over n seeds, and half of its 95 % interval (NaN for one seed).
+    - rank_best, rank_worst, ties: ranks by tests on shared seeds; empty where a row is not ranked.
+    - to_best, to_best_half_width: difference to the best row, and half of its interval.
+    - higher_is_better, protocol: as the evaluator says.
+
+    Args:
+        results: The results folder.
+        by: What the rows compare: "method" or "backbone".
+        metrics: Only these columns, evaluators or metrics; all by default.
+
+    Returns:
+        The data frame.
+
+    Raises:
+        UsageError: There are no results, or no record has a metric of this name.
     """
     import pandas as pd
 
@@ -38,7 +52,19 @@ def leaderboard(results: Path | str, *, by: By = "method", metrics: Sequence[str
 
 
 def scores(results: Path | str) -> pd.DataFrame:
-    """A line for each cell and metric of a results folder: as `harness leaderboard --format csv`, with its columns."""
+    """Return all scores of a results folder as a data frame, with a line for each cell and metric.
+
+    The columns are those of `harness leaderboard --format csv`.
+
+    Args:
+        results: The results folder.
+
+    Returns:
+        The data frame.
+
+    Raises:
+        UsageError: There are no results.
+    """
     from harness.reporting.leaderboard.tables import build
     from harness.reporting.leaderboard.tidy import frame
 
