@@ -1,4 +1,4 @@
-"""Files that are written whole, tell when their content was damaged, and are then set aside, never deleted."""
+"""Writes files atomically and with a checksum; finds damaged files and renames them, but never deletes them."""
 
 from __future__ import annotations
 

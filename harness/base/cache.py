@@ -1,4 +1,4 @@
-"""Where data sets keep what they download or build."""
+"""The cache folder, where data sets keep what they download or build."""
 
 from __future__ import annotations
 

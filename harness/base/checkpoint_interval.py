@@ -1,4 +1,4 @@
-"""How often a training leaves a checkpoint."""
+"""The option --checkpoint-every: how often a training saves a checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an attempt at a cell ended."""
+"""How an attempt at a cell ended: the statuses, and how an exit code is translated into one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names as parts of paths, and names that are too long for where they are shown."""
+"""Turns names into parts of paths, and shortens names that are too long to be shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job that is told to stop: at once, or in a training after the step that it is at, whose state is then saved."""
+"""Handles SIGTERM and SIGINT in a job: stop at once, or in a training after the current step, to save its state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The versions that ids and files name: harness's own, and that of the format."""
+"""The version of harness, and the version of the format of files and ids."""
 
 from __future__ import annotations
 

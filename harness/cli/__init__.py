@@ -1,4 +1,4 @@
-"""The command line: one small module per command. A user's mistake is one message and exit code 2."""
+"""The command line, with one module per command. A user's mistake is one message and exit code 2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness baseline`: what later runs are checked against."""
+"""`harness baseline`: writes the file that later runs are checked against."""
 
 from __future__ import annotations
 

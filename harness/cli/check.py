@@ -1,4 +1,4 @@
-"""`harness check`: a run against a baseline, with an exit code."""
+"""`harness check`: compares a run with a baseline and sets the exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness compact`: a results folder that is read with few operations."""
+"""`harness compact`: copies the records of finished cells into few files, which are faster to read."""
 
 from __future__ import annotations
 

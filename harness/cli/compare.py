@@ -1,4 +1,4 @@
-"""`harness compare`: what changed between two runs, and whether it matters."""
+"""`harness compare`: shows what changed between two runs, and which changes are significant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shell offers where it cannot know: kinds, names, suites, plugins. Nothing here imports a component."""
+"""Shell completion of kinds, names, suites and plugins. It imports no component."""
 
 from __future__ import annotations
 

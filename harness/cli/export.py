@@ -1,4 +1,4 @@
-"""`harness export`: trained encoders, taken out of a results folder."""
+"""`harness export`: writes trained encoders as files that other programs can load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness forget`: cells that nobody asks for any more are removed from a results folder."""
+"""`harness forget`: removes cells from a results folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `check` and `compare` share: getting at two runs, and telling what was found."""
+"""What `check` and `compare` share: reading two runs, and printing the comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness init`: a suite to start from."""
+"""`harness init`: writes a first suite."""
 
 from __future__ import annotations
 

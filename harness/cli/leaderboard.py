@@ -1,4 +1,4 @@
-"""`harness leaderboard`: the tables of a results folder, printed, in a file, or between the markers of documents."""
+"""`harness leaderboard`: prints the tables of a results folder, or writes them to a file or into documents."""
 
 from __future__ import annotations
 

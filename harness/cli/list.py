@@ -1,4 +1,4 @@
-"""`harness list`: what is installed."""
+"""`harness list`: lists the installed components."""
 
 from __future__ import annotations
 

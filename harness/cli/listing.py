@@ -1,4 +1,4 @@
-"""What is installed, as text. Apart from the command `list`, so that it can be shown without typer."""
+"""The text of `harness list`, in a module of its own so that it can be shown without importing typer."""
 
 from __future__ import annotations
 

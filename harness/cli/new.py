@@ -1,4 +1,4 @@
-"""`harness new`: a plugin to start from."""
+"""`harness new`: writes a new plugin."""
 
 from __future__ import annotations
 

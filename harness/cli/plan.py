@@ -1,4 +1,4 @@
-"""`harness plan`: the cells of a suite and what is left of them."""
+"""`harness plan`: lists the cells of a suite with their status."""
 
 from __future__ import annotations
 

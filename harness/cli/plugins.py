@@ -1,4 +1,4 @@
-"""`harness plugins`: which distribution brought what, and what is not in use, and why."""
+"""`harness plugins`: lists the plugins with their distributions, and those that are not in use with the reason."""
 
 from __future__ import annotations
 

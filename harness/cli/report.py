@@ -1,4 +1,4 @@
-"""`harness report`: a results folder as one HTML page."""
+"""`harness report`: writes a results folder as one HTML page."""
 
 from __future__ import annotations
 

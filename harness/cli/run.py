@@ -1,4 +1,4 @@
-"""`harness run`: the main job, from a suite to a leaderboard."""
+"""`harness run`: runs a suite and shows its leaderboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new plugin's files, from the templates in harness/cli/templates."""
+"""Writes the files of a new plugin from the templates in harness/cli/templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness score`: encoders that exist, from the command to a table, without a suite."""
+"""`harness score`: scores existing encoders, without a suite."""
 
 from __future__ import annotations
 

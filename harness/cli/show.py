@@ -1,4 +1,4 @@
-"""`harness show`: one component with its options."""
+"""`harness show`: shows one component with its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables as plain text, in colour on a terminal. rich would take longer to load than the rest of `harness list`."""
+"""Prints tables as plain text, in colour on a terminal; rich takes longer to load than all of `harness list`."""
 
 from __future__ import annotations
 

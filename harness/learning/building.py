@@ -1,4 +1,4 @@
-"""Components made from their specs: the one place where what plugins registered is imported and called."""
+"""Builds the components of a cell from their specs; the only module that imports what plugins registered."""
 
 from __future__ import annotations
 

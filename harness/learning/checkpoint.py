@@ -1,4 +1,4 @@
-"""What a training leaves now and then to go on from: read without running anything, set aside where it is damaged."""
+"""Saves and loads checkpoints of a training; nothing in a checkpoint is executed, and a damaged one is set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained encoder as files. Each is compared with the cell's own features, on test samples, before it is kept."""
+"""Writes a trained encoder as files, and compares each file with the cell's features on test samples."""
 
 from __future__ import annotations
 

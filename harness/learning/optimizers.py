@@ -1,4 +1,4 @@
-"""The optimizer of a training: the one that its budget names, made for the method's weights."""
+"""Makes the optimizer that the budget names, for the method's weights."""
 
 from __future__ import annotations
 

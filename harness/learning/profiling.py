@@ -1,4 +1,4 @@
-"""A profile of some training steps, for whoever wants to know where a cell's time goes."""
+"""Profiles some steps of a training."""
 
 from __future__ import annotations
 

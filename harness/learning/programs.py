@@ -1,4 +1,4 @@
-"""An encoder as a program that runs without its Python: of torch.export, and of ONNX."""
+"""Writes an encoder as a program for torch.export and as ONNX, which run without the encoder's Python code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backbone that begins with the weights of a trained one."""
+"""Copies the weights of a trained backbone into the backbone of another cell."""
 
 from __future__ import annotations
 

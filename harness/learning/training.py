@@ -1,5 +1,8 @@
-"""The one loop that trains every method. Step t's data and randomness are functions of (seed, t), so that a run which
-goes on from a checkpoint equals one that was never stopped."""
+"""The training loop of all methods.
+
+The data and the random numbers of step t depend on the seed and t alone, so that a run which continues from a
+checkpoint equals one that was never stopped.
+"""
 
 from __future__ import annotations
 

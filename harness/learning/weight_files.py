@@ -1,4 +1,4 @@
-"""What a file of weights holds: named tensors in mappings, each read when it is needed. Nothing in a file is run."""
+"""Reads files of weights: named tensors in mappings, each read when it is needed. Nothing in a file is executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in a file the tensors of a network are: which mapping, after which prefix, under which names."""
+"""Finds the tensors of a network in a file of weights: in which mapping, after which prefix, under which names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backbone that starts from a file of weights: all of its tensors are found in it, or one message says why not."""
+"""Loads a file of weights into a backbone: all tensors of the backbone, or one message that says why not."""
 
 from __future__ import annotations
 

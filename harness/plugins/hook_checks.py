@@ -1,4 +1,4 @@
-"""The hooks of a plugin, found without running code of its own: what is asked for a name may import, or raise."""
+"""Finds the hooks of a plugin without running its code, as looking up an attribute may import or raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Plugins that are files of the user's, tried without being installed. Jobs inherit which by the environment."""
+"""Plugins that are single files, given by --plugin without being installed. Jobs inherit them by an environment
+variable.
+"""
 
 from __future__ import annotations
 

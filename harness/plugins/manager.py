@@ -1,4 +1,4 @@
-"""Finds, loads and blocks plugins. One that cannot be loaded is a problem to report, never a reason to stop."""
+"""Finds, loads and blocks plugins. A plugin that cannot be loaded is reported, and the others work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of components and what they stand for; a component's module is imported only when it is used."""
+"""The registry of components by name. The module of a component is imported only when the component is used."""
 
 from __future__ import annotations
 

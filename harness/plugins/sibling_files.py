@@ -1,4 +1,4 @@
-"""A plugin's file with the files beside it that it imports: which they are, what they are imported from, one digest."""
+"""Imports the files beside a plugin's file that it needs, and computes one digest of them all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model card of an exported encoder: a README made from its record."""
+"""Writes the model card (README) of an exported encoder from its record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All pairs of rows of a column at once: paired differences over shared seeds, with one error rate for the column."""
+"""Compares all pairs of rows of a column: paired differences over shared seeds, with one error rate for the column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One-sided tests of a difference over seeds, for scores on a grid, and Holm's adjustment for many of them."""
+"""One-sided tests of differences over seeds, for scores on a grid, and Holm's adjustment for several tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Means with intervals."""
+"""Means with confidence intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a job's process asks the system for memory."""
+"""Settings of the memory allocator of a job's process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job that trains and scores a cell works on, and the method and data that it begins with."""
+"""The inputs of a job that trains and scores a cell, and the method and data that it begins with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run looks: a live view in a terminal, plain lines elsewhere."""
+"""Shows the progress of a run: a live view in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor of a run: the one that is asked for, else the suite's; and whether it can do what is asked of it."""
+"""Chooses the executor of a run, and checks that it can do what is asked of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the rest of a run takes, judged by cells that cost the same: by pure arithmetic."""
+"""Estimates the remaining time of a run from cells with similar cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error is in a record: a status and one line of words."""
+"""Converts an error to the status and message of a record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line of a job, as every executor runs it: `harness cell PLAN ID` or `harness prepare PLAN`."""
+"""The command line of a job, which every executor runs: `harness cell PLAN ID` or `harness prepare PLAN`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One job before all cells: load every data set of a plan and check every combination."""
+"""The first job of a run: loads every data set of a plan and checks every combination."""
 
 from __future__ import annotations
 

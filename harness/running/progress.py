@@ -1,4 +1,4 @@
-"""Where a run stands. Every event costs the same, however many cells a run has; an estimate goes through its groups."""
+"""The progress of a run. Each event has constant cost, however many cells a run has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a record comes from: versions, hardware, commit."""
+"""Collects the provenance of a record: versions, hardware and commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes of a training on several devices: a cell's own is rank 0 and starts the others while it trains.
+"""Starts the processes of a training on several devices; the process of the cell is rank 0.
 
 They are of the job's process group, so whatever ends the job ends them, and they end by themselves when rank 0 is gone.
 """

@@ -1,4 +1,4 @@
-"""One job: train and score one cell of a plan. Its results are files in the store, nothing else."""
+"""The job of a cell: trains and scores it. Its only results are files in the results folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores while a cell trains: the points of its evaluators' curves, a line of `curve.jsonl` each."""
+"""Scores a cell while it trains: writes the points of its evaluators' curves to `curve.jsonl`."""
 
 from __future__ import annotations
 

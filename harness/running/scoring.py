@@ -1,4 +1,4 @@
-"""What evaluators are given of a cell, and what they find as a record has it."""
+"""Gives evaluators their inputs, and converts their metrics for the record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cell's job at an executor, as its command line says, perhaps of an earlier run; and the attempts that it makes."""
+"""A job that was given to an executor, perhaps by an earlier run, and the attempts that it makes."""
 
 from __future__ import annotations
 

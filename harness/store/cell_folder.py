@@ -1,4 +1,4 @@
-"""One cell's folder: its files, and what they say of the cell."""
+"""The folder of one cell: its files, and the cell's status according to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies of the small JSON files of finished cells, many in one file, for whoever reads all cells of a folder.
+"""Copies the small JSON files of finished cells into one file, for fast reading of all cells of a folder.
 
 leases/compacted/<n>/cells.json   copies of the records of some cells; of several of one cell the last counts
 leases/compacted/changed/<id>     this cell may be another since it was copied: its own files are read

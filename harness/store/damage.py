@@ -1,4 +1,4 @@
-"""Finds the damaged files of a plan's cells and sets them aside, so that what they held is made again."""
+"""Finds damaged files of a plan's cells and sets them aside, so that their content is computed again."""
 
 from __future__ import annotations
 

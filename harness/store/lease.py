@@ -1,4 +1,4 @@
-"""Who runs a cell: a file per cell that runs, made atomically, kept fresh by its owner, buried when its owner is dead.
+"""Leases: a file says which process runs a cell. It is made atomically, kept fresh, and removed when its owner is dead.
 
 Several runs share a results folder by these files alone, also over NFS. No clock of another machine is trusted, and
 not even our own can be set back: an owner on this machine is dead when its process is; one elsewhere, when its file has

@@ -1,4 +1,4 @@
-"""Files that grow by lines of JSON while a cell trains, each of which says its step."""
+"""Files to which a training appends lines of JSON, each with its step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of many cells in one file, which holds once what they have in common."""
+"""Stores records of many cells in one file, with their common parts only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The points of curves as a results folder has them: what evaluators found while cells trained.
+"""Reads the points of curves: scores during training.
 
 A line of curve.jsonl each: "step" of "steps", "samples" and "seconds" of the training so far, "evaluator" (its id), the
 "points" and "share" of the suite's `curve`, "scoring_seconds", and "metrics", as in an evaluation, or "error".

@@ -1,4 +1,4 @@
-"""What is known of one cell, as the store reads it and the leaderboard shows it."""
+"""The record of one cell, as the store reads it and the leaderboard shows it."""
 
 from __future__ import annotations
 

@@ -1,20 +1,7 @@
-"""The results folder. Each file is written whole: a reader sees all of it or nothing. Only steps.jsonl and logs grow.
+"""The results folder.
 
-plans/<digest>.jsonl                    a plan, by content
-prepared/<digest>.<run>.json, .log      what preparing that plan found, while a run reads it; .doing: how far it is
-leases/<id>.json                        who runs a cell now
-leases/compacted/                       copies of the records of finished cells (compaction.py)
-cells/<id>/cell.json                    which cell this is
-cells/<id>/training.json                cost and provenance of a training that ended well
-cells/<id>/model.safetensors            the trained method
-cells/<id>/steps.jsonl                  metrics per logged step
-cells/<id>/curve.jsonl                  scores while it trained, if asked for
-cells/<id>/evaluations/<id>.json, .npz  metrics of one evaluator, and their per-unit values
-cells/<id>/attempts/<n>.json, .log      one per job: how it ended, what it printed
-cells/<id>/profile/                     operators.txt and trace.json, if asked for
-cells/<id>/checkpoint.pt                of a training that has not ended
-cells/<id>/start.json                   likewise: the model of another cell that it began with
-.../<name>.damaged-<n>                  a file that could not be read, set aside
+Each file is written atomically, so that a reader sees all of it or nothing. Only steps.jsonl, curve.jsonl and logs
+grow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a cell's folder holds, read and checked: the shapes of its JSON files, and its record."""
+"""Reads and checks the JSON files of a cell's folder."""
 
 from __future__ import annotations
 

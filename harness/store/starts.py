@@ -1,4 +1,4 @@
-"""What a cell starts from, as the results folder has it: another cell's trained model.
+"""Checks the trained model that a cell starts from, in the results folder.
 
 cells/<id>/start.json   the model that a training which has not ended began with; then training.json says it
 

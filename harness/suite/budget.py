@@ -1,4 +1,4 @@
-"""How long and how a cell trains: the same words for every method."""
+"""The budget: how long and how a cell trains, with the same keys for every method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cell: one point of the matrix, and the id that its result depends on."""
+"""A cell, which is one point of the matrix, and its id, which is a hash of what decides its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`curve` of an evaluator's entry: at how many points of a training it scores the encoder too, and on how much."""
+"""The key `curve` of an evaluator: at how many points of a training it scores, and on which share of the samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A YAML document with its interpolations resolved, which remembers on which line each key stands; and its nodes."""
+"""A YAML document that remembers the line of each key, with its interpolations resolved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries of a suite, what its axes list with options, sweeps and files of weights, as components."""
+"""Reads the entries of a suite's axes, with options, sweeps and files of weights, as components."""
 
 from __future__ import annotations
 

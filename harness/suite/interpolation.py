@@ -1,4 +1,4 @@
-"""`${...}` in a suite: other values of the same file, and nothing else."""
+"""Resolves `${...}` in a suite: references to other values of the same file, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The points of a matrix: a product of axes, less what is excluded, plus what is included."""
+"""The matrix: the product of its axes, without `exclude`, with `include`."""
 
 from __future__ import annotations
 

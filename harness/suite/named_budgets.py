@@ -1,4 +1,4 @@
-"""Named budgets of a suite: each says what of the suite it changes, mostly how long things take."""
+"""The section `budgets` of a suite: named changes to the suite, mostly of the length of trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a budget says of its optimizer: a name, or a name with options."""
+"""The key `optimizer` of a budget: a name, or a name with options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan as a file: one JSON object a line, so that a job reads its own cell and no other.
+"""The file of a plan: one JSON object per line, so that a job reads only its own cell.
 
 {"format": 1, "suite": name, "evaluators": {id: component}, "only_for": {id: [method, ...]}, "curves": {id: curve}}
 {"part": digest, "value": a component or a budget}           each once, before the first cell that refers to it

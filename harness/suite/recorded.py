@@ -1,4 +1,4 @@
-"""A cell, from what its record says of it."""
+"""Rebuilds a cell from its record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cells start from: the key `start` of a method's entry, and the entry of the suite that it means."""
+"""The key `start` of a method's entry: the method whose trained backbone it starts from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of a suite that list several values: a component for each combination."""
+"""Options with several values: one component for each combination."""
 
 from __future__ import annotations
 

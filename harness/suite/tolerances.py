@@ -1,4 +1,4 @@
-"""The section `gate` of a suite: how much worse a score may be, and how sure one must be that it is."""
+"""The section `gate` of a suite: how much worse a score may become, and at which level of significance."""
 
 from __future__ import annotations
 

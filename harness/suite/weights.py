@@ -1,4 +1,4 @@
-"""`weights` of a backbone: the file that it starts from, known by its content. Nothing of it is loaded here."""
+"""The key `weights` of a backbone: the file that it starts from, identified by its content. Nothing is loaded here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML as a suite may have it: plain values, every key once, no deeper and no larger than a suite needs."""
+"""Parses the YAML of suites: plain values, unique keys, and limits on depth and size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of `adapt`: what a query's logits may depend on, which is the support set and, if said so, all queries."""
+"""Conformance checks of `adapt`: what a query's logits may depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that a component reads: a cell's id has their content, and not where they are."""
+"""Conformance checks of files that a component reads: ids must depend on their content, not on their path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every component declares: options with types and help, and a registration that loads nothing heavy."""
+"""Conformance checks of the registration: options have types and help, and nothing heavy is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The devices that a component is tried on."""
+"""The devices that components are tested on."""
 
 from __future__ import annotations
 

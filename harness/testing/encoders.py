@@ -1,4 +1,4 @@
-"""What every encoder keeps, be it a backbone or a method: shapes, one sample apart from the others, weights saved."""
+"""Conformance checks of encoders, for backbones and methods: shapes, independence of samples, saved weights."""
 
 from __future__ import annotations
 

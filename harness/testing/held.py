@@ -1,4 +1,4 @@
-"""A job that runs until it is let go: its plan is a named pipe."""
+"""A job that runs until it is released: its plan is a named pipe."""
 
 from __future__ import annotations
 

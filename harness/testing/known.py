@@ -1,4 +1,4 @@
-"""What evaluators score: pictures whose class is their brightness, and encoders of which it is known what they know."""
+"""Test data for evaluators: pictures whose class is their brightness, and encoders whose knowledge is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of a method's training: every parameter learns, the same each time, and something is learned."""
+"""Conformance checks of a method's training: every parameter learns, runs are reproducible, and accuracy rises."""
 
 from __future__ import annotations
 

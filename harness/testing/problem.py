@@ -1,4 +1,4 @@
-"""A problem with a known answer, small enough for seconds: six directions of stripes, and a small network."""
+"""A small problem with a known answer: stripes of six directions, and a small network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method learns from a batch on two devices, beside what it learns on one: for the kit, two processes on a CPU.
+"""Compares what a method learns from a batch on two devices with one device, in two processes on a CPU.
 
 `main` is the second of two; what it is to do comes through its standard input.
 """

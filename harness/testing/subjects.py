@@ -1,4 +1,4 @@
-"""A method as the harness would build, train and use it, on the kit's own problem."""
+"""Builds, trains and uses a method on the kit's problem, as the harness would."""
 
 from __future__ import annotations
 

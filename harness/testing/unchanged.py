@@ -1,4 +1,4 @@
-"""Whether something leaves alone what is not its own."""
+"""Checks that code changes only what belongs to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all parts of a process share: random states, default dtype and the like."""
+"""Saves and restores the global state of a process: random states, default dtype and the like."""
 
 from __future__ import annotations
 

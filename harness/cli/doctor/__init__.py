@@ -1,4 +1,4 @@
-"""What an installation has, and what is wrong with it: an area per module."""
+"""The checks of `harness doctor`, with one module per area."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness doctor`: whether this installation can do its work, and what to do if not; the exit code is 1 then."""
+"""`harness doctor`: checks an installation and says what to do; the exit code is 1 if something is wrong."""
 
 from __future__ import annotations
 

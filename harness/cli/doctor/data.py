@@ -1,4 +1,4 @@
-"""The cache of data sets: where it is, what is there, and whether there is room for more."""
+"""Checks the cache of data sets: where it is, what it holds, and whether there is room for more."""
 
 from __future__ import annotations
 

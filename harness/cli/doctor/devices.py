@@ -1,4 +1,4 @@
-"""Where cells can train: whether each device computes what it should."""
+"""Checks the devices: whether each can be used and computes correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Python, our distribution and what it stands on, the processor, the system's limits."""
+"""Checks Python, our distribution and its requirements, the processor, and the limits of the system."""
 
 from __future__ import annotations
 

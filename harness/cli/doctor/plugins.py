@@ -1,4 +1,4 @@
-"""Which plugins are in use, and whether all that they registered can be imported."""
+"""Checks which plugins are in use, and whether their components can be imported."""
 
 from __future__ import annotations
 

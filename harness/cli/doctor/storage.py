@@ -1,4 +1,4 @@
-"""What a run needs of the file systems that it writes to: locks, hard links and sockets, each tried."""
+"""Checks what a run needs of file systems, by trying it: locks, hard links and sockets."""
 
 from __future__ import annotations
 

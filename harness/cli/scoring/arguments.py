@@ -1,4 +1,4 @@
-"""What several arguments of `harness score` may be: entries as a suite has them, and paths."""
+"""Reads arguments of `harness score` that can be entries of a suite or paths."""
 
 from __future__ import annotations
 

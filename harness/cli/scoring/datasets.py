@@ -1,4 +1,4 @@
-"""--data and --size, as an entry of a suite."""
+"""Converts --data and --size to an entry of a suite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ENCODER and --backbone, as entries of a suite."""
+"""Converts ENCODER and --backbone to entries of a suite."""
 
 from __future__ import annotations
 

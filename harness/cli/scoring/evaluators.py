@@ -1,4 +1,4 @@
-"""--evaluators, as the section of a suite."""
+"""Converts --evaluators to a section of a suite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `harness score` is told, as a suite: text for people to read, and which argument each of its lines is from."""
+"""Writes the arguments of `harness score` as the text of a suite, and remembers which argument each line comes from."""
 
 from __future__ import annotations
 

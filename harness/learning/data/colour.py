@@ -1,4 +1,4 @@
-"""Batched changes of colour: float images (N, C, H, W) in [0, 1], and an amount (N, 1, 1, 1) for each image."""
+"""Changes the colours of a batch: float images (N, C, H, W) in [0, 1], with an amount (N, 1, 1, 1) for each image."""
 
 from __future__ import annotations
 

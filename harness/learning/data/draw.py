@@ -1,4 +1,4 @@
-"""Random numbers for the samples of a batch, which do not depend on how the batch is divided over devices."""
+"""Random numbers for the samples of a batch, independent of how the batch is divided over devices."""
 
 from __future__ import annotations
 

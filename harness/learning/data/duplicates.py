@@ -1,4 +1,4 @@
-"""Samples of other splits that are also in the training split: whoever remembers them scores too high."""
+"""Finds samples of other splits that are also in the training split, which make scores too high."""
 
 from __future__ import annotations
 

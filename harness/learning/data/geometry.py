@@ -1,4 +1,4 @@
-"""Batched changes of place: every image of a batch is cropped, mirrored, turned and shifted by its own parameters."""
+"""Crops, mirrors, rotates and shifts the images of a batch, each with its own parameters."""
 
 from __future__ import annotations
 

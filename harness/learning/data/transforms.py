@@ -1,4 +1,4 @@
-"""Random views of a batch: every sample gets parameters of its own, all drawn from one generator."""
+"""Random views of a batch of images; each sample has its own parameters, drawn from one generator."""
 
 from __future__ import annotations
 

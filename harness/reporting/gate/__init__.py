@@ -1,1 +1,1 @@
-"""Records against a baseline: what got worse, by more than it may and more than chance explains."""
+"""The regression gate: compares records with a baseline and finds those that got worse, beyond tolerance and chance."""

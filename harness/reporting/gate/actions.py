@@ -1,4 +1,4 @@
-"""What GitHub Actions shows beside a run: annotations, as lines of standard output (its "workflow commands")."""
+"""Writes annotations for GitHub Actions as lines of standard output (its "workflow commands")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of a baseline: a snapshot as JSON, with a checksum, made to be committed and read."""
+"""Reads and writes the file of a baseline: a snapshot as JSON, with a checksum, to be committed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two runs apart from their results."""
+"""Finds what differs between two runs apart from their results: versions, hardware and options."""
 
 from __future__ import annotations
 

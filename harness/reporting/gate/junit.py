@@ -1,4 +1,4 @@
-"""A report as JUnit's XML, which most systems of continuous integration show: a test case for each row."""
+"""Writes a report as JUnit XML, with a test case for each row."""
 
 from __future__ import annotations
 

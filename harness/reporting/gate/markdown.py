@@ -1,4 +1,4 @@
-"""A report as Markdown, for the summary of a step or a comment."""
+"""Writes a report as Markdown."""
 
 from __future__ import annotations
 

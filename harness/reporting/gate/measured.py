@@ -1,4 +1,4 @@
-"""The scores of a group of cells, before and after: what is absent, and how far apart the others are."""
+"""Compares the scores of one group of cells before and after: which are missing, and how far the others differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All rows of a comparison, and what they mean together."""
+"""The report of a comparison: all rows, and the exit code that they lead to."""
 
 from __future__ import annotations
 

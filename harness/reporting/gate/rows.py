@@ -1,4 +1,4 @@
-"""A row of a comparison: one metric of one group of cells, and its verdict."""
+"""A row of a comparison: one metric of one group of cells, with its verdict."""
 
 from __future__ import annotations
 

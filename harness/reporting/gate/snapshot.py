@@ -1,4 +1,4 @@
-"""What a comparison needs of a run: scores and costs by seed. Made from records or read from a baseline."""
+"""A snapshot: the scores and costs of a run by seed, made from records or read from a baseline."""
 
 from __future__ import annotations
 

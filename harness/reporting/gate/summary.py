@@ -1,4 +1,4 @@
-"""What every format says of a report as a whole."""
+"""The summary of a report, which all formats share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report on a terminal: a table for each data set and backbone, then each alarm in full."""
+"""Prints a report on a terminal: a table for each data set and backbone, then each alarm in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A row as words and numbers, which every format only lays out."""
+"""Formats the cells of a row as text, which all formats share."""
 
 from __future__ import annotations
 

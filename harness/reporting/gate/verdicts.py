@@ -1,4 +1,4 @@
-"""Two snapshots -> a row for each group of cells and metric, with its verdict."""
+"""Compares two snapshots: a row with its verdict for each metric of each group of cells."""
 
 from __future__ import annotations
 

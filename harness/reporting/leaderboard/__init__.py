@@ -1,4 +1,4 @@
-"""Records as a leaderboard. Only comparable records share a table; the same records always give the same text."""
+"""Renders records as a leaderboard. Only comparable records share a table; the same records give the same text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One cell of the tables, by what a user calls it."""
+"""Finds a cell by the names that tables show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A critical-difference diagram (Demšar, 2006, figure 1) in letters, for where there are no pictures."""
+"""Draws a critical-difference diagram (Demšar, 2006, figure 1) as text."""
 
 from __future__ import annotations
 

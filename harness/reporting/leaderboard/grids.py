@@ -1,4 +1,4 @@
-"""Tables -> grids of finished text, which every format only has to lay out and escape."""
+"""Converts tables to grids of text, which each format lays out and escapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be compared, and what are seeds of the same."""
+"""Decides which cells are comparable, and which differ by their seed alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leaderboards between markers of a document, made anew from their records.
+"""Renews the leaderboards between markers of a document from their records.
 
     <!-- leaderboard: results/quickstart --metric knn -->
     <!-- end of leaderboard -->

@@ -1,4 +1,4 @@
-"""Tables as Markdown, as GitHub renders it."""
+"""Renders tables as GitHub's Markdown."""
 
 from __future__ import annotations
 

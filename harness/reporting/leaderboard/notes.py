@@ -1,4 +1,4 @@
-"""What has to be said with a table: how to read it, what it rests on, what failed."""
+"""The notes of a table: how to read it, what its numbers are based on, and what failed."""
 
 from __future__ import annotations
 

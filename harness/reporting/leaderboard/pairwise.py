@@ -1,4 +1,4 @@
-"""Every row against every other: in how many columns it wins, ties and loses."""
+"""Counts for each pair of rows in how many columns one wins, ties and loses."""
 
 from __future__ import annotations
 

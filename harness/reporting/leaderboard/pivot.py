@@ -1,4 +1,4 @@
-"""One table per metric: rows by data sets, those that were trained on and those that an evaluator scores on."""
+"""Pivot tables: one per metric, with a column for each data set."""
 
 from __future__ import annotations
 

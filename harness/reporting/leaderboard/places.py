@@ -1,4 +1,4 @@
-"""Where each row stands among those of its column."""
+"""The ranks of the rows of a column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a table's numbers come from."""
+"""Describes where the numbers of a table come from: versions, hardware and budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores beside what was published for the same setting."""
+"""Compares scores with published results of the same setting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables -> sections of a leaderboard, which every format only has to lay out and escape."""
+"""Converts tables to sections of a leaderboard, which each format lays out and escapes."""
 
 from __future__ import annotations
 

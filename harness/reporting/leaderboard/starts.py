@@ -1,4 +1,4 @@
-"""What has to be said of rows that start from others: what their costs hold, and what their starts have seen."""
+"""The notes on rows whose backbones start from other cells: what their costs include and what data those cells used."""
 
 from __future__ import annotations
 

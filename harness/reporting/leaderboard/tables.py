@@ -1,4 +1,4 @@
-"""Records -> tables: what may be compared, means over seeds, ranks."""
+"""Builds tables from records: comparable rows, means over seeds, ranks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables on a terminal: nothing cut, however narrow it is."""
+"""Prints tables on a terminal without cutting text, however narrow it is."""
 
 from __future__ import annotations
 

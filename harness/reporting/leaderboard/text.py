@@ -1,4 +1,4 @@
-"""Words and numbers as the leaderboard writes them. Labels and messages come from anywhere, so they are cleaned."""
+"""Formats words and numbers for the leaderboard, and cleans labels and messages, which may contain anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables as tidy data: one line per cell and metric, for whoever wants to compute further."""
+"""The leaderboard as tidy data: one line per cell and metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of the records is asked for: which rows compete, which metrics, which way round."""
+"""The options of a leaderboard: which rows compete, which metrics are shown, and whether tables are pivoted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A results folder as one HTML page that needs nothing from outside: `harness report DIR`."""
+"""Renders a results folder as one self-contained HTML page: `harness report DIR`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to run to have a row of a table again: a suite of its cells alone, made from their records."""
+"""Writes a suite that runs the cells of one row of a table again."""
 
 from __future__ import annotations
 

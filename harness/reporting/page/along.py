@@ -1,5 +1,4 @@
-"""Scores while training: against the samples seen and against seconds, a line per row, where an evaluator has a
-`curve`."""
+"""Plots scores during training, against samples and against seconds, for evaluators with a `curve`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score against seconds of training; of some rows, with those that nothing beats in both."""
+"""Plots scores against seconds of training, with the Pareto front."""
 
 from __future__ import annotations
 

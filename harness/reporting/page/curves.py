@@ -1,4 +1,4 @@
-"""What was logged while cells trained: `steps.jsonl` of a results folder, one line per logged step."""
+"""Reads the metrics that were logged during training from `steps.jsonl`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trained encoders make of test samples, in two dimensions. Models and data are loaded: only if asked for."""
+"""Plots features of test samples in two dimensions. It loads models and data, so it is used only on request."""
 
 from __future__ import annotations
 

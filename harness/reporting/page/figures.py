@@ -1,4 +1,4 @@
-"""The figures of one table: what each shows, over how many, and what its bars and bands are."""
+"""Helpers for the figures of a table: points, axes and captions."""
 
 from __future__ import annotations
 

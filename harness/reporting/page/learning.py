@@ -1,4 +1,4 @@
-"""Learning curves: a figure per row and logged value, as losses of different methods cannot be compared."""
+"""Plots learning curves, with a figure per row and logged value, as losses of different methods are not comparable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page says, put into its template."""
+"""Collects the content of the page and fills in its template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The critical-difference diagram of mean ranks over data sets (Demšar, 2006, figure 1)."""
+"""Plots the critical-difference diagram of mean ranks over data sets (Demšar, 2006, figure 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Few-shot score against shots: evaluators that are the same but for their option `shots`."""
+"""Plots few-shot scores against shots, for evaluators that differ only in their option `shots`."""
 
 from __future__ import annotations
 

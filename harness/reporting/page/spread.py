@@ -1,4 +1,4 @@
-"""How scores spread: over seeds, and over the episodes or samples of one seed."""
+"""Plots the spread of scores over seeds, and over the episodes or samples of one seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How figures look, and a matplotlib figure as SVG for a page: text as text, colours as the page's own.
+"""The style of the figures, and the conversion of a matplotlib figure to inline SVG.
 
 Colours are of Okabe and Ito (2008), which the colour-blind can tell apart; marker and dash say the same again. What is
 drawn here has stand-in colours, which the page's style sheet sets for light, dark and print.

@@ -1,4 +1,4 @@
-"""Per-unit values beside the records: `evaluations/<id>.npz`, one value per episode or image."""
+"""Reads per-unit values, one per episode or image, from `evaluations/<id>.npz`."""
 
 from __future__ import annotations
 

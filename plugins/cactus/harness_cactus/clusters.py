@@ -1,4 +1,4 @@
-"""Clusters of features, and episodes whose classes they are."""
+"""Clusters features, and draws episodes whose classes are clusters."""
 
 from __future__ import annotations
 

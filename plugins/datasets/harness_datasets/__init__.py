@@ -1,4 +1,4 @@
-"""Bundled data sets: their options and where they are. Imports neither torch nor what they are made of."""
+"""Registers the bundled data sets with their options. Imports neither torch nor the data sets."""
 
 from __future__ import annotations
 

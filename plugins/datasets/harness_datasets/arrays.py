@@ -1,4 +1,4 @@
-"""Splits as numpy arrays, what is done with them, and how they are cached."""
+"""Splits as numpy arrays: how they are transformed and cached."""
 
 from __future__ import annotations
 

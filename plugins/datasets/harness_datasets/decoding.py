@@ -1,4 +1,4 @@
-"""One picture, from its file to an array."""
+"""Decodes one picture from its file to an array."""
 
 from __future__ import annotations
 

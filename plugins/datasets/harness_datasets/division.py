@@ -1,4 +1,4 @@
-"""Splits that the user's files do not make: pictures held out for `test`, and classes for `novel`.
+"""Makes splits that the user's files do not have: holds out pictures for `test` and classes for `novel`.
 
 Both are drawn by a hash of names, so that no picture changes its split when others are added or taken away.
 """

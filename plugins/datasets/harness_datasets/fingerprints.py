@@ -1,4 +1,4 @@
-"""What identifies a user's own data: a digest of its content, so that a changed file is never taken for the old one."""
+"""Fingerprints of the user's data: a digest of the content, so that a changed file is never taken for the old one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the fonts of the glyphs are, and what identifies their content. Cheap: imports neither torch nor matplotlib."""
+"""Finds the fonts of the glyphs and identifies their content. Imports neither torch nor matplotlib."""
 
 from __future__ import annotations
 

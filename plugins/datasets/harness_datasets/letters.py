@@ -1,4 +1,4 @@
-"""Which characters are classes of `glyphs`: single letters, look-alikes merged, sorted into splits by script."""
+"""The characters that are classes of `glyphs`: single letters, look-alikes merged, divided into splits by script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own arrays. What the file holds is in README.md; what is wrong with it is said before anything trains."""
+"""The user's arrays from an .npz file, whose content README.md describes, checked before anything trains."""
 
 from __future__ import annotations
 

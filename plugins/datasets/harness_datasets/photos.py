@@ -1,4 +1,4 @@
-"""torchvision's sets in splits: the whole ones, and the two few-shot divisions of CIFAR-100's classes."""
+"""torchvision's data sets in splits: whole ones, and the two few-shot divisions of CIFAR-100's classes."""
 
 from __future__ import annotations
 

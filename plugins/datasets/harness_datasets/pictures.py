@@ -1,4 +1,4 @@
-"""Which pictures are in which split, for reading and for the fingerprint. Imports neither torch nor Pillow."""
+"""Decides which pictures are in which split. Imports neither torch nor Pillow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures, or rows, that come with their labels as texts, as splits. Imports neither torch nor Pillow."""
+"""Divides samples with labels as texts into splits. Imports neither torch nor Pillow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be known of all pictures of a set before one is read: how large they are, and the range of their values."""
+"""Surveys all pictures of a set before they are read: their sizes, and the range of their values."""
 
 from __future__ import annotations
 

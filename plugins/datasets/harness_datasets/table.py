@@ -1,4 +1,4 @@
-"""A user's own vectors: rows of a table, or features that were computed elsewhere."""
+"""The user's vectors: rows of a table, or features that were computed elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples with several labels: a logistic regression for each label on frozen features, and mean average precision."""
+"""Scores samples with several labels: logistic regression per label on frozen features, and mean average precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrieval: how far in front samples of the query's own class are, when all others are sorted by likeness."""
+"""Retrieval: at which ranks samples of the query's class are when all others are sorted by similarity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `knn` and `linear` say of their predictions."""
+"""Converts the predictions of `knn` and `linear` to metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What evaluators ask of a pair of splits, and which samples of one they hold out."""
+"""Checks the splits of evaluators, and chooses samples to hold out."""
 
 from __future__ import annotations
 

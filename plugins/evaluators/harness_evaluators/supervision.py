@@ -1,4 +1,6 @@
-"""What training with labels on top of an encoder needs: batches in a seeded order, mild views, a rate that falls."""
+"""Helpers for training with labels on top of an encoder: seeded batches, mild views, and a schedule of the learning
+rate.
+"""
 
 from __future__ import annotations
 

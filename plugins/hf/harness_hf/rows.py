@@ -1,4 +1,4 @@
-"""Rows of the library's data sets with their labels, as splits of ours."""
+"""Converts rows of Hugging Face data sets with their labels to our splits."""
 
 from __future__ import annotations
 

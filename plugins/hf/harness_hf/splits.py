@@ -1,4 +1,4 @@
-"""Which split of a data set is which of ours."""
+"""Maps the splits of a Hugging Face data set to ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A queue of jobs over slots of this machine."""
+"""Runs jobs on this machine, from a queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imported once by the fork server: what cells need is loaded before they are forked."""
+"""Imported once by the fork server, to load what cells need before they are forked."""
 
 import atexit
 import gc

@@ -1,4 +1,4 @@
-"""The engine by learn2learn: a clone of the network for each task."""
+"""MAML's inner loop by learn2learn: a clone of the network for each task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What MAML and ANIL share: a backbone with a linear head, trained on episodes."""
+"""The common base of MAML and ANIL: a backbone with a linear head, trained on episodes."""
 
 from __future__ import annotations
 

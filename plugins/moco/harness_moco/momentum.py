@@ -1,4 +1,4 @@
-"""A network that follows another slowly, a queue of keys, and batch norm over parts of a batch."""
+"""A momentum network, a queue of keys, and batch norm over parts of a batch."""
 
 from __future__ import annotations
 

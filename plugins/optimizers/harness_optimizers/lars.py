@@ -1,4 +1,4 @@
-"""LARS, as timm has it."""
+"""The optimizer LARS, from timm."""
 
 from __future__ import annotations
 

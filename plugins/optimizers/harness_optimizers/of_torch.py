@@ -1,4 +1,4 @@
-"""Torch's own optimizers, fused: one pass over all weights."""
+"""torch's optimizers in their fused form: one pass over all weights."""
 
 from __future__ import annotations
 

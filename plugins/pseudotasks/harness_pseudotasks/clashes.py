@@ -1,4 +1,4 @@
-"""How often two of a few random samples are of one class."""
+"""Computes how often two of a few random samples have the same class."""
 
 from __future__ import annotations
 

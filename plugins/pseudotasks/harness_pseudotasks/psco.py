@@ -1,4 +1,4 @@
-"""PsCo: contrast with pseudo-labels that few-shot tasks are made of."""
+"""PsCo: contrastive learning with pseudo-labels, from which few-shot tasks are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ray, as far as it is used here: a cluster to connect to, tasks on it, and nothing that it would tell the terminal."""
+"""The part of Ray that is used here: connecting to a cluster and running tasks, without its output on the terminal."""
 
 from __future__ import annotations
 

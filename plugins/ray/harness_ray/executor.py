@@ -1,4 +1,4 @@
-"""Jobs as tasks of a Ray cluster. Ray places them and tells how they end; a lost one is started again from here."""
+"""Runs jobs as tasks of a Ray cluster, and restarts tasks that were lost."""
 
 from __future__ import annotations
 

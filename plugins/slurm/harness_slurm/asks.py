@@ -1,4 +1,4 @@
-"""What a job asks SLURM for."""
+"""Converts options to what a job requests from SLURM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SLURM's own commands. There may be no accounting (`sacct`), so the queue alone is asked."""
+"""Calls SLURM's commands. As there may be no accounting (`sacct`), only the queue is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs on a cluster: submitted in arrays, watched by one `squeue` for all of them."""
+"""Runs jobs on a SLURM cluster: submits them in arrays and watches all of them with one `squeue`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs on a node: a cell's command in a process of its own, and what SLURM has to say to it."""
+"""Runs the command of a cell on a node, in a process of its own, and handles SLURM's signals."""
 
 from __future__ import annotations
 

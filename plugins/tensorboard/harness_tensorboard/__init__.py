@@ -1,4 +1,4 @@
-"""Observes cells for TensorBoard: what a training logs as it goes on, and its scores at the end."""
+"""Registers an observer that writes the metrics and scores of cells for TensorBoard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training logs, as curves."""
+"""Writes the metrics of a training as curves."""
 
 from __future__ import annotations
 

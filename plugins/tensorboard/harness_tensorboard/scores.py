@@ -1,4 +1,4 @@
-"""A cell's final scores, and what it is, for TensorBoard's tables."""
+"""Writes the final scores and options of a cell for TensorBoard's tables."""
 
 from __future__ import annotations
 

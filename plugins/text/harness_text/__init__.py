@@ -1,4 +1,4 @@
-"""Registers data sets and backbones of text. Imports neither torch nor what they are made of."""
+"""Registers the text plugin's components. Imports neither torch nor the components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of text, plain or compressed."""
+"""Reads text files, plain or compressed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`grammar`: generated sentences whose likeness is that of what they mean, and not that of their words."""
+"""`grammar`: generated sentences that are similar in meaning, but not in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-entropy of cosines within a batch: which of all second sentences is that of a row."""
+"""The cross-entropy of cosines in a batch: which of all second sentences belongs to the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of pairs and triples, which a split's columns `pair` and `negative` tell of."""
+"""Batches of pairs and triples, from a split's columns `pair` and `negative`."""
 
 from __future__ import annotations
 

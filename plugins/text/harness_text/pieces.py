@@ -1,4 +1,4 @@
-"""Word pieces that are made of the training texts, the same ones on every machine."""
+"""Learns word pieces from the training texts, the same on every machine."""
 
 from __future__ import annotations
 

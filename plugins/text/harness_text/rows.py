@@ -1,4 +1,4 @@
-"""A split of texts, row by row: pairs and triples are columns of row numbers."""
+"""A split of texts, row by row; pairs and triples are columns of row numbers."""
 
 from __future__ import annotations
 

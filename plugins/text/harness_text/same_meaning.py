@@ -1,4 +1,4 @@
-"""Pairs that mean the same: whether they find each other, how close they are, and how all sentences spread."""
+"""Scores pairs with the same meaning: retrieval, alignment, and uniformity of all sentences."""
 
 from __future__ import annotations
 

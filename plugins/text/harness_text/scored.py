@@ -1,4 +1,4 @@
-"""`sts`: pairs of sentences that people scored by how much they mean the same."""
+"""`sts`: pairs of sentences with similarities that people judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sentences`: a user's own texts, pairs or triples."""
+"""`sentences`: the user's own texts, pairs or triples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`static`: sentences as weighted means of vectors of words, which nothing learns."""
+"""`static`: sentences as weighted means of fixed word vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Semantic textual similarity: do cosines put pairs in the order that people do?"""
+"""Semantic textual similarity: the rank correlation of cosines with the judgements of people."""
 
 from __future__ import annotations
 

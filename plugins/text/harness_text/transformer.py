@@ -1,4 +1,4 @@
-"""`transformer`: an encoder of Hugging Face's library, with its own tokenizer; or a small one with random weights."""
+"""`transformer`: an encoder of Hugging Face's library with its own tokenizer, or a small one with random weights."""
 
 from __future__ import annotations
 

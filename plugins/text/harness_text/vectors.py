@@ -1,4 +1,4 @@
-"""Vectors of words: from a file, or random ones."""
+"""Word vectors, read from a file or random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`words`: the mean of learned embeddings, and the vocabulary that they are of."""
+"""`words`: the mean of learned word embeddings, with the vocabulary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights that timm publishes: which a name means, where their file is, how pictures are prepared for them."""
+"""The weights that timm publishes: which a name means, where their file is, and how pictures are prepared for them."""
 
 from __future__ import annotations
 

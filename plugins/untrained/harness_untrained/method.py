@@ -1,4 +1,4 @@
-"""Encoders as they are, with nothing to train: random ones, and those that were trained elsewhere."""
+"""Encoders without training: random ones, and those that were trained elsewhere."""
 
 from __future__ import annotations
 
