@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if suite is None and baseline is None:
         return
     if suite is None or baseline is None:
-        raise pytest.UsageError("--harness-suite and --harness-baseline are given together.")
+        raise pytest.UsageError("--harness-suite and --harness-baseline must be given together.")
     for file in (suite, baseline):
         if not Path(file).is_file():
             raise pytest.UsageError(f"{file}: there is no such file.")

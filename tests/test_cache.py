@@ -42,7 +42,7 @@ def test_a_folder_that_somebody_else_may_have_put_there_is_refused(
     root.rmdir()
     (homeless / "elsewhere").mkdir()
     root.symlink_to(homeless / "elsewhere")
-    with pytest.raises(UsageError, match="is not yours, and you have no home: set HARNESS_CACHE"):
+    with pytest.raises(UsageError, match="belongs to another user, and you have no home folder: set HARNESS_CACHE"):
         cache_root()
     monkeypatch.setenv("HARNESS_CACHE", "/given")
     assert cache_root() == Path("/given")

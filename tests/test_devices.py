@@ -176,7 +176,7 @@ def test_what_cannot_be_divided_is_refused_with_its_line(harness: Harness, tmp_p
     refused = harness("run", *ARGUMENTS, "--results", "results", code=2)
     for says in (
         "this method is not made for 2 devices",
-        "moco's bn_splits is 3: on 2 devices it must be a multiple of them",
+        "moco's bn_splits is 3: on 2 devices it must be a multiple of 2",
         "a batch of 15 cannot be divided evenly over 2 devices",
     ):
         (line,) = [line for line in refused.stderr.splitlines() if says in line]

@@ -146,7 +146,7 @@ def test_a_run_takes_over_what_is_left_submits_the_rest_and_reads_the_latest_att
     second = Fake({given[one]: 75, given[two]: 1})  # another job has the first cell; the third was lost
     assert run_plan(plan, store, second, display) == {one: "failed", two: "oom", three: "failed"}
     assert [job.name for job in second.jobs] == ["prepare", three, one]
-    with pytest.raises(UsageError, match=r"--fresh: jobs of an earlier run have not been waited for \(1 cells\)"):
+    with pytest.raises(UsageError, match=r"--fresh: jobs of an earlier run have not ended yet \(1 cells\)"):
         run_plan(plan, store, Fake({given[one]: 0}), display, RunOptions(fresh=True))
 
 
@@ -196,11 +196,11 @@ def test_the_command_line_chooses_the_executor_and_its_options(harness: Harness,
         "--threads", "2"
     )
     assert "--threads must be more than 0, not 0." in refused("--threads", "0")
-    assert "executor engine: its jobs do not see the results folder" in refused("--executor-option", "shared=no")
+    assert "executor engine: its jobs cannot see the results folder" in refused("--executor-option", "shared=no")
     assert "--memory 3 is more than a job of it can have, 2.5 GB." in refused(
         "--executor-option", "memory_gb=2.5", "--memory", "3"
     )
-    assert "--timeout 61 would never be reached: a job of it has 60 seconds," in refused(
+    assert "--timeout 61 has no effect: its jobs end after 60 seconds," in refused(
         "--executor-option", "minutes=1", "--timeout", "61"
     )
 

@@ -183,7 +183,7 @@ def test_files_that_are_not_what_was_written(exported: Path, tmp_path: Path) -> 
         with pytest.raises(UsageError, match=said):
             load_encoder(tmp_path)
 
-    refused("holds no encoder; harness export writes")
+    refused("there is no encoder here; 'harness export' writes")
     write_json(file, described)
     refused("there is no encoder.safetensors beside")
     state.write_bytes(weights[:-4])

@@ -203,7 +203,7 @@ def test_what_another_process_has_is_not_forgotten_and_is_waited_for(
     assert mine is not None
     with running(path, "--fresh") as process:
         assert process.stdout
-        assert any("is kept, because another run has it" in line for line in process.stdout)
+        assert any("is not removed, because another run is running it" in line for line in process.stdout)
         assert statuses(harness, path) == ["done"]
         assert process.poll() is None
         mine.release()

@@ -125,7 +125,7 @@ def test_a_written_leaderboard_can_be_verified(harness: Harness, results: Path, 
     (tmp_path / "board.md").write_text(render(Store(results).records()))
     harness("leaderboard", results, "--output", "board.md", "--verify")
     assert "Name it by --output FILE" in harness("leaderboard", results, "--verify", code=2).stderr
-    assert "in its marker" in harness("leaderboard", "--inject", "x.md", "--pivot", code=2).stderr
+    assert "in the marker" in harness("leaderboard", "--inject", "x.md", "--pivot", code=2).stderr
 
 
 def test_the_pages_commands_do_what_it_says(harness: Harness, tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_what_does_not_go_together_is_refused(method: str, backbone: str, says: 
 def test_pictures_whose_channels_cannot_be_made_to_fit_are_refused(tmp_path: Path, hub: Path) -> None:
     of_hub(hub, TIMM)
     cell, data = loaded(write(tmp_path, "pretrained", f"{{{ENTRIES['timm']}}}", channels=4))
-    with pytest.raises(UsageError, match="takes images of 3x160x160, and these are images of 4x24x32"):
+    with pytest.raises(UsageError, match="takes images of 3x160x160, but the samples are images of 4x24x32"):
         building.check_cell(cell, [], data, {})
 
 
@@ -222,7 +222,7 @@ def test_a_file_in_which_a_tensor_is_missing_is_refused(tmp_path: Path, hub: Pat
     cell, data = loaded(write(tmp_path, "pretrained", f"{{{ENTRIES['timm']}}}"))
     with pytest.raises(UsageError) as caught:
         building.check_cell(cell, [], data, {})
-    assert f"{file} does not serve: " in str(caught.value)
+    assert f"{file} cannot be used: " in str(caught.value)
     assert 'Missing key(s) in state_dict: "layer1.0.conv1.weight"' in str(caught.value)
 
 
@@ -237,7 +237,7 @@ def test_a_pickle_is_read_where_there_is_no_safetensors_file_and_not_run(
     file.unlink()
     cell, data = loaded(write(tmp_path, "pretrained", f"{{{ENTRIES['timm']}}}"))
     if hostile:
-        with pytest.raises(UsageError, match=r"pytorch_model\.bin does not serve: Weights only load failed"):
+        with pytest.raises(UsageError, match=r"pytorch_model\.bin cannot be used: Weights only load failed"):
             building.check_cell(cell, [], data, {})
         assert not Path("exploited").exists()
     else:

@@ -166,7 +166,7 @@ def test_views_of_several_devices_are_those_of_one(tones: Data) -> None:
 
 
 def test_augmentation_of_pictures_is_refused_elsewhere(tones: Data) -> None:
-    with pytest.raises(UsageError, match="Augmentation is not for sound: leave 'augment' out"):
+    with pytest.raises(UsageError, match="Augmentation cannot be used for sound: leave 'augment' out"):
         Views(2, Augmentation(flip=0.5)).check(Source(tones, 32, 0))
     Views(2, Augmentation()).check(Source(tones, 32, 0))
 
@@ -327,7 +327,7 @@ def test_pictures_are_prepared_as_a_network_says_that_was_trained_elsewhere(
     expected = normalize(given.float() / 255, [0.5, 0.4, 0.3], [0.2, 0.3, 0.4])
     torch.testing.assert_close(other.inputs(given), expected, atol=1e-5, rtol=1e-5)
     assert prepared.fitted(images((3, 6, 6))).note == "6x6 resized to 24x24"
-    with pytest.raises(UsageError, match="takes images of 3x24x24, and these are images of 12x8x8"):
+    with pytest.raises(UsageError, match="takes images of 3x24x24, but the samples are images of 12x8x8"):
         images((12, 8, 8)).prepared_for(network)
 
 
@@ -360,9 +360,9 @@ def test_random_crops_are_cut_out_of_the_whole_picture() -> None:
 
 
 def test_pictures_that_cannot_be_made_to_fit_are_refused() -> None:
-    with pytest.raises(UsageError, match="the encoder takes images of 3x8x8, and these are images of 12x8x8"):
+    with pytest.raises(UsageError, match="the encoder takes images of 3x8x8, but the samples are images of 12x8x8"):
         images((3, 8, 8)).fitted(images((12, 8, 8)))
-    with pytest.raises(UsageError, match="the encoder takes images, and these are vectors"):
+    with pytest.raises(UsageError, match="the encoder takes images, but the samples are vectors"):
         images((3, 8, 8)).fitted(vectors()[0].modality)
 
 

@@ -111,10 +111,10 @@ def test_what_is_there_is_not_touched(harness: Harness, tmp_path: Path) -> None:
     mine.mkdir()
     (mine / "notes.txt").write_text("mine")
     said = harness("new", "method", "first", code=2).stderr
-    assert said == "harness: harness-first: is there already; nothing was written.\n"
+    assert said == "harness: harness-first: already exists; nothing was written.\n"
     assert [path.name for path in mine.iterdir()] == ["notes.txt"]
     assert (
-        "notes.txt: is there already" in harness("new", "method", "x", "--directory", mine / "notes.txt", code=2).stderr
+        "notes.txt: already exists" in harness("new", "method", "x", "--directory", mine / "notes.txt", code=2).stderr
     )
 
 

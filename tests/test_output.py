@@ -60,7 +60,7 @@ def test_a_run_whose_output_closes_says_that_it_stopped(suite: Callable[[str], P
         run.stdout.close()
         said = run.stderr.read()
     assert run.returncode == 1
-    assert "whoever read the output has left, so the run stopped" in said
+    assert "the output was closed, so the run stopped" in said
     assert "Traceback" not in said
 
 

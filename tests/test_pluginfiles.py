@@ -85,12 +85,15 @@ def test_a_plugin_file_that_is_none_is_one_line(harness: Harness, tmp_path: Path
     said = harness("list", "--plugin", "mine.py", code=2).stderr
     assert said == f"harness: {tmp_path}/mine.py:2: cannot be imported: ZeroDivisionError: division by zero\n"
     (tmp_path / "my-plugin.py").touch()
-    assert "must be named as a module" in harness("list", "--plugin", "my-plugin.py", code=2).stderr
+    assert (
+        "rename it: its name must be that of a new Python module"
+        in harness("list", "--plugin", "my-plugin.py", code=2).stderr
+    )
     (tmp_path / "__main__.py").touch()
     command = [sys.executable, "-c", "from harness.cli import main; main()", "list", "--plugin", "__main__.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # as the script `harness`
     assert done.returncode == 2
-    assert done.stderr.startswith("harness: --plugin __main__.py: must be named as a module")
+    assert done.stderr.startswith("harness: --plugin __main__.py: rename it")
 
 
 @pytest.mark.parametrize("value", ["foo.py", "[1]", "{}", "[" * 100_000])
@@ -153,7 +156,10 @@ def test_two_plugin_files_that_would_be_one_module_are_refused(harness: Harness,
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mine.py").write_text(PLAIN)
     said = harness("list", "--plugin", "a/mine.py", "--plugin", "b/mine.py", code=2).stderr
-    assert said == "harness: --plugin b/mine.py: is named as a/mine.py is; both would be the module 'mine'.\n"
+    assert (
+        said == "harness: --plugin b/mine.py: has the same name as a/mine.py, "
+        "so both would be the module 'mine': rename one.\n"
+    )
     named = json.dumps([f"{tmp_path}/{folder}/mine.py" for folder in ("a", "b")])
     listed = harness("list", "methods", env={"HARNESS_PLUGIN_FILES": named})
     assert re.search(r"^NAME\b.* mine.py$", listed.stdout, re.MULTILINE)
@@ -254,8 +260,8 @@ def test_files_beside_two_plugin_files_that_would_be_one_module_are_refused(harn
         (tmp_path / f"lab-{name}" / "helper.py").write_text("")
     files = ("--plugin", "lab-one/one.py", "--plugin", "lab-two/two.py")
     said = harness("list", *files, code=2).stderr
-    named = f"{tmp_path}/lab-two/helper.py is named as {tmp_path}/lab-one/helper.py is"
-    assert f"{named}; both would be the module 'helper'" in said
+    named = f"{tmp_path}/lab-two/helper.py has the same name as {tmp_path}/lab-one/helper.py"
+    assert f"{named}, so both would be the module 'helper'" in said
 
 
 def test_a_plugin_file_that_another_imports_is_one_module(harness: Harness, tmp_path: Path) -> None:

@@ -295,7 +295,7 @@ def test_only_the_metrics_that_are_asked_for() -> None:
     assert [column.title for column in table.columns] == ["linear"]
     assert "evaluator knn" not in render(records, view=View(metrics=("linear",))).lower()
     assert len(build(records, View(metrics=("accuracy",)))[0].columns) == 2
-    with pytest.raises(UsageError, match=r"--metric knm: no record has it\. Did you mean 'knn'"):
+    with pytest.raises(UsageError, match=r"--metric knm: no record has this metric\. Did you mean 'knn'"):
         build(records, View(metrics=("linear", "knm")))
 
 

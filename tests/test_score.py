@@ -154,7 +154,9 @@ def test_episodes_are_written_as_papers_have_them() -> None:
 def test_a_file_that_two_data_sets_of_a_kind_read_has_to_be_named(tmp_path: Path) -> None:
     (tmp_path / "mine.npz").touch()
     both = ["conv4:a.pth", "mlp:b.pth"]
-    with pytest.raises(UsageError, match=r"several data sets read it: say --data npz:.*mine.npz or --data table:"):
+    with pytest.raises(
+        UsageError, match=r"several data sets can read it: write --data npz:.*mine.npz or --data table:"
+    ):
         lines_of(Asked(both, str(tmp_path / "mine.npz")), registry())
 
 
@@ -248,5 +250,5 @@ def test_the_first_suite_has_what_is_installed(harness: Harness, tmp_path: Path)
     assert "installed as well: anil, cactus, classify" in text
     (tmp_path / "benchmarks.yaml").unlink()
     blocked = harness("--no-plugins=rep-harness-datasets", "init", code=2)
-    assert "a first suite has one of these datasets, and none is installed: glyphs" in blocked.stderr
+    assert "a first suite needs one of these datasets, but none is installed: glyphs" in blocked.stderr
     assert not (tmp_path / "benchmarks.yaml").exists()

@@ -248,7 +248,7 @@ def test_only_takes_starts_along_and_fresh_leaves_them(harness: Harness, suite: 
     harness("run", path, "--only", "method=second")
     assert (read_json(folder.training) or {})["start"]["model"] == training["start"]["model"]
     assert all(torch.equal(each, weights[key]) for key, each in load_file(folder.model).items())
-    assert "trained anew, as its start" in "".join(log.read_text() for log in folder.attempts.glob("*.log"))
+    assert "trained again, because its start" in "".join(log.read_text() for log in folder.attempts.glob("*.log"))
 
 
 def test_a_start_that_is_trained_to_another_model_has_its_followers_trained_again(
@@ -268,11 +268,11 @@ def test_a_start_that_is_trained_to_another_model_has_its_followers_trained_agai
     kept = store.cell(ids["kept"]).training.stat().st_mtime_ns
     said = harness("run", path, "--plugin", plugin).stdout
     assert "2 already done" in said
-    assert "then · flat · blobs · seed 0: runs again, as what" in " ".join(said.split())
+    assert "then · flat · blobs · seed 0: runs again, because the model" in " ".join(said.split())
     assert store.cell(ids["kept"]).training.stat().st_mtime_ns == kept
     os.truncate(store.cell(ids["noisy"]).model, 10)  # in one run: the start is another, and so is what follows
     said = harness("run", path, "--plugin", plugin).stdout
-    assert "runs again, as what it starts from, or is judged by, is another model now" in " ".join(said.split())
+    assert "runs again, because the model that it starts from, or is judged by, has changed" in " ".join(said.split())
     assert "3 of 3 cells done" in said
 
 

@@ -143,7 +143,7 @@ def test_a_method_changes_what_the_data_set_recommends() -> None:
     assert recommended.augments
     assert not text("crop", 0.0).augments
     assert not text("dropout").augments
-    with pytest.raises(UsageError, match="Augmentation is not for text"):
+    with pytest.raises(UsageError, match="Augmentation cannot be used for text"):
         recommended.augmented(Augmentation(flip=0.5))
     with pytest.raises(ValueError, match="rate is a share"):
         TextView(rate=1.0)

@@ -30,7 +30,9 @@ def _without_home() -> Path:
     folder = Path(tempfile.gettempdir(), f"rep-harness-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise UsageError(f"{folder} is not yours, and you have no home: set {CACHE} to a folder for data sets.")
+        raise UsageError(
+            f"{folder} belongs to another user, and you have no home folder: set {CACHE} to a folder for data sets."
+        )
     return folder
 
 

@@ -85,7 +85,7 @@ def check(
     from harness.reporting.gate.report import FINE, report
 
     if target.is_dir() and (results or budget or fresh or device or workers or threads or timeout):
-        raise UsageError(f"{target} is a results folder, and nothing runs: such options are for a suite.")
+        raise UsageError(f"{target} is a results folder, so nothing is run: the options of runs need a suite.")
     if gate and not target.is_dir():
         raise UsageError("--gate is for a results folder; a suite has its own tolerances.")
     before = _baseline(baseline)
@@ -101,7 +101,7 @@ def check(
     if update:
         _nothing_missing(found, baseline)
         save(baseline, after)
-        console.print(f"{baseline} is made of this run now.", soft_wrap=True)
+        console.print(f"{baseline} now holds this run.", soft_wrap=True)
     raise typer.Exit(FINE if update else found.code)
 
 
@@ -111,8 +111,8 @@ def _nothing_missing(found: Report, baseline: Path) -> None:
     if missing:
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise UsageError(
-            f"{baseline}: is left as it is, for this run lacks what it has: {missing[0]}{more}. "
-            f"If that is meant, make it anew with 'harness baseline DIR --output {baseline}'."
+            f"{baseline}: not updated, because this run lacks rows that it has: {missing[0]}{more}. "
+            f"If this is intended, make a new baseline with 'harness baseline DIR --output {baseline}'."
         )
 
 

@@ -71,7 +71,7 @@ def export(
     for id_, chosen in found.items():
         _require_whole(store, chosen)
         if places[id_].exists():
-            raise UsageError(f"{places[id_]}: is there already. Remove it, or name another folder by --output.")
+            raise UsageError(f"{places[id_]}: already exists. Remove it, or give another folder with --output.")
     if Format.onnx in formats:
         from harness.learning.programs import require_onnx
 

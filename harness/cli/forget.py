@@ -33,7 +33,7 @@ def forget(
 ) -> None:
     """Remove cells with all that they left: records, models, logs."""
     if bool(ids) == bool(not_in):
-        raise UsageError("forget: name cells by their ids, or a suite by --not-in.")
+        raise UsageError("forget: give the ids of cells, or a suite by --not-in.")
     store = Store(folder)
     begun = sorted(store.begun())
     if not begun:
@@ -51,7 +51,9 @@ def forget(
     held = [id_ for id_ in chosen if not store.forget(id_)]
     typer.echo(f"{len(chosen) - len(held)} of {len(begun)} cells are removed.")
     if held:
-        raise UsageError(f"{', '.join(held)}: another run has {'it' if len(held) == 1 else 'them'} now.")
+        raise UsageError(
+            f"{', '.join(held)}: not removed, because another run is running {'it' if len(held) == 1 else 'them'} now."
+        )
 
 
 def _outside(begun: list[str], suite: Path, budget: str | None) -> list[str]:

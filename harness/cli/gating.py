@@ -107,5 +107,5 @@ def tell_actions(found: Report) -> None:
 def file_in_a_folder(path: Path | None) -> Path | None:
     """Raises UsageError, before anything runs, for a file that could not be written afterwards."""
     if path is not None and path.is_dir():
-        raise UsageError(f"{path}: is a folder, and a file is to be written.")
+        raise UsageError(f"{path}: is a folder; give the name of a file.")
     return path

@@ -47,7 +47,7 @@ def init(
         with file.open("x", encoding="utf-8") as new:
             new.write(text)
     except FileExistsError as error:
-        raise UsageError(f"{error.filename}: is there already; nothing was written.") from error
+        raise UsageError(f"{error.filename}: already exists; nothing was written.") from error
     except OSError as error:
         raise UsageError(f"{error.filename or file}: cannot be written: {error.strerror}.") from error
     print(f"Wrote {file}\nNext: harness plan {quote(str(file))} && harness run {quote(str(file))}")
@@ -65,7 +65,7 @@ def _lines(kind: Kind, known: Registry) -> Iterator[str]:
     """Those of its kind that are installed, each with what it is."""
     found = {name: written for name, written in WANTED[kind].items() if known.find(kind, name)}
     if not found:
-        raise UsageError(f"a first suite has one of these {kind}s, and none is installed: {', '.join(WANTED[kind])}.")
+        raise UsageError(f"a first suite needs one of these {kind}s, but none is installed: {', '.join(WANTED[kind])}.")
     for name, written in found.items():
         line = f"  {written}" if kind == "evaluator" else f"  - {written}"
         told = f"{line:<{COLUMN - 1}} # {known.get(kind, name).summary}"

@@ -58,7 +58,9 @@ def leaderboard(
     view = View(by.value, tuple(metric or ()), pivot)
     if inject:
         if output or view != View() or format != Format.markdown:
-            raise UsageError("--inject: what a leaderboard shows is said in its marker; --help has the options.")
+            raise UsageError(
+                "--inject: give these options in the marker of the document, not on the command line; see --help."
+            )
         _inject(inject, folder, verify=verify)
         return
     if verify and not output:
@@ -79,8 +81,8 @@ def _print(text: str) -> None:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError as error:
         raise UsageError(
-            f"the output's encoding, {sys.stdout.encoding}, has no {text[error.start]!r}: set PYTHONIOENCODING=utf-8, "
-            "or write to a file by --output."
+            f"the output's encoding, {sys.stdout.encoding}, cannot write {text[error.start]!r}: "
+            "set PYTHONIOENCODING=utf-8, or write to a file by --output."
         ) from error
     sys.stdout.write(text)
 

@@ -178,16 +178,16 @@ def execute(suite: Suite, console: Console, words: Callable[[str], str] = str, *
             return session.run(suite, display=display, **arguments)
     except BrokenPipeError:
         print(
-            "harness: whoever read the output has left, so the run stopped. What is done is kept: run the same command "
-            "again to go on, with its output in a file.",
+            "harness: the output was closed, so the run stopped. Finished cells are kept: run the same command again "
+            "to continue, with its output in a file.",
             file=sys.stderr,
         )
         raise
     except KeyboardInterrupt:
         folder = arguments["results"] or default_results(suite.name)
         console.print(
-            "Interrupted. What is done is kept, and trainings go on from their last checkpoint: run the same command "
-            f"again to go on. Results: {folder}",
+            "Interrupted. Finished cells are kept, and trainings continue from their last checkpoint: run the same "
+            f"command again to continue. Results: {folder}",
             soft_wrap=True,
         )
         raise typer.Exit(130) from None
@@ -198,8 +198,8 @@ def tell_detached(statuses: Mapping[str, str], console: Console) -> None:
     number = Counter(statuses.values())
     others = f", {number['running']} in another run" if number["running"] else ""
     console.print(
-        f"{number['submitted']} of {len(statuses)} cells are submitted, {number['done']} done{others}. They go on "
-        "without this command; the same one without --detach attaches to them.",
+        f"{number['submitted']} of {len(statuses)} cells are submitted, {number['done']} done{others}. They run "
+        "without this command; run it again without --detach to attach to them.",
         soft_wrap=True,
     )
 

@@ -34,7 +34,7 @@ def create(kind: New, name: str, directory: Path, known: Registry) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         folder.mkdir()  # fails where something is, also if it came a moment ago
     except FileExistsError as error:
-        raise UsageError(f"{error.filename}: is there already; nothing was written.") from error
+        raise UsageError(f"{error.filename}: already exists; nothing was written.") from error
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: cannot be made: {error.strerror}.") from error
     for path, text in rendered(kind, name).items():
@@ -47,8 +47,8 @@ def check_name(kind: New, name: str, known: Registry) -> None:
     """Raises UsageError for a name that cannot be that of a distribution and a module, or that is taken."""
     if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", name) or len(name) > LONGEST or keyword.iskeyword(name):
         raise UsageError(
-            f"'{name}' is no name for a plugin: lower-case letters, digits, '-' and '_' inside, beginning with a "
-            f"letter, at most {LONGEST}; no path and no word of Python's."
+            f"'{name}' is no name for a plugin: use lower-case letters, digits, and inside '-' and '_', at most "
+            f"{LONGEST} characters; it must begin with a letter, and be no path and no keyword of Python."
         )
     if (read := yaml.safe_load(name)) != name:
         raise UsageError(f"'{name}' is no name for a plugin: YAML reads it as {read}, which a suite cannot name.")

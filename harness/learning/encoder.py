@@ -88,7 +88,8 @@ class Encoder(nn.Module):
         fixed = len(self.shape) if not self.any_size else len(self.shape) - len(sizes(self.shape))
         if len(given) != len(self.shape) or given[:fixed] != self.shape[:fixed]:
             raise UsageError(
-                f"the encoder takes {_sides(self.shape, self.any_size)}, not {_sides(given)}: resize or select before."
+                f"the encoder takes {_sides(self.shape, self.any_size)}, not {_sides(given)}: "
+                "resize or crop the samples first."
             )
 
 
@@ -170,7 +171,7 @@ def _read(folder: Path) -> dict[str, Any]:
     except DamagedError as damage:
         raise UsageError(f"{file} is damaged ({damage.reason}): export it again.") from damage
     if described is None:
-        raise UsageError(f"{folder}: holds no encoder; harness export writes {DESCRIPTION} and {WEIGHTS}.")
+        raise UsageError(f"{folder}: there is no encoder here; 'harness export' writes {DESCRIPTION} and {WEIGHTS}.")
     if not (folder / WEIGHTS).is_file():
         raise UsageError(f"{folder}: there is no {WEIGHTS} beside {DESCRIPTION}: export it again with that format.")
     if reason := broken(folder / WEIGHTS, described["weights"], read=True):

@@ -59,8 +59,8 @@ def export(cell: Cell, model: Path, folder: Path, files: Collection[str]) -> Exp
     network = encoder(backbone, described).eval()
     if (far := apart(_features(network, given), own)) > TOLERANCE:
         raise UsageError(
-            f"{cell.name()}: its backbone does not give its features (they are {far:.2g} apart, and may be "
-            f"{TOLERANCE:g}): what its method has as `encode` is more than the backbone, which alone can be exported."
+            f"{cell.name()}: its backbone alone does not give its features (the difference is {far:.2g}, above "
+            f"{TOLERANCE:g}), as the `encode` of its method does more. Only a backbone can be exported."
         )
     described["any_size"] = _takes_any_size(backbone, described, given[:2])
     network = encoder(backbone, described).eval()
@@ -103,7 +103,7 @@ def _state(backbone: nn.Module) -> dict[str, Tensor]:
     """By the names of its library. Each tensor is of its own, as a file of safetensors has them."""
     state = backbone.state_dict()
     if strange := [name for name, each in state.items() if not isinstance(each, Tensor)]:
-        raise UsageError(f"the backbone's '{strange[0]}' is no tensor, and safetensors hold nothing else.")
+        raise UsageError(f"the backbone's '{strange[0]}' is not a tensor, so it cannot be written as safetensors.")
     return {name: each.detach().clone(memory_format=torch.contiguous_format) for name, each in state.items()}
 
 

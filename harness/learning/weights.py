@@ -42,7 +42,7 @@ def _start(backbone: nn.Module, weights: Weights, content: Opened) -> dict[str, 
         chosen, others = _choose(wanted, weights, content)
         taken = {name: _number(name, wanted, chosen) for name in wanted.fitting(chosen)}
     except UsageError as error:
-        raise UsageError(f"{weights.file} does not serve: {error}") from error
+        raise UsageError(f"{weights.file} cannot be used: {error}") from error
     with torch.no_grad():
         for name, value in taken.items():
             wanted.tensors[name].copy_(value)
@@ -66,7 +66,7 @@ def _choose(wanted: Wanted, weights: Weights, content: Opened) -> tuple[Candidat
     if not whole and deeper:
         best, rest = next(iter(deeper.items()))
         raise UsageError(
-            f"it is of a deeper network: {len(rest)} further tensors are in the parts that the backbone has "
+            f"it is of a deeper network: it has {len(rest)} further tensors in parts of the backbone "
             f"({_first_names(rest)}). This is {best.title()}. 'strict: false' takes what fits."
         )
     if whole:

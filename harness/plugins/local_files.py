@@ -30,9 +30,13 @@ def use(files: Sequence[Path] | None) -> None:
         if not file.is_file():
             raise UsageError(f"--plugin {file}: there is no such file.")
         if file.suffix != ".py" or not file.stem.isidentifier() or taken(file):
-            raise UsageError(f"--plugin {file}: must be named as a module that is not there yet, such as mine.py.")
+            raise UsageError(
+                f"--plugin {file}: rename it: its name must be that of a new Python module, such as mine.py."
+            )
         if (other := chosen.setdefault(file.stem, file)).absolute() != file.absolute():
-            raise UsageError(f"--plugin {file}: is named as {other} is; both would be the module '{file.stem}'.")
+            raise UsageError(
+                f"--plugin {file}: has the same name as {other}, so both would be the module '{file.stem}': rename one."
+            )
     if chosen:
         os.environ[PLUGIN_FILES] = json.dumps([str(file.absolute()) for file in chosen.values()])
 

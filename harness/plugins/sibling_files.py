@@ -75,7 +75,7 @@ class Finder(MetaPathFinder):
         for path, content in contents.items():
             other = self.loaders.setdefault(path.stem, _Loader(path, content)).path
             if not path.samefile(other):
-                raise ImportError(f"{path} is named as {other} is; both would be the module '{path.stem}'")
+                raise ImportError(f"{path} has the same name as {other}, so both would be the module '{path.stem}'")
 
     def module(self, path: Path) -> ModuleType:
         """Import a file; once, also where one that was imported before has imported it."""

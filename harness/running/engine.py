@@ -40,7 +40,7 @@ def require(executor: Executor, name: str, plan: Plan, options: RunOptions, thre
     """Raises UsageError if an executor cannot do what a run asks of it."""
     able = executor.capabilities
     if not able.shared_files:
-        raise UsageError(f"executor {name}: its jobs do not see the results folder, by which alone results travel.")
+        raise UsageError(f"executor {name}: its jobs cannot see the results folder, into which they must write.")
     if options.detach and not able.detaches:
         raise UsageError(f"--detach: jobs of the executor {name} end with the command that submits them.")
     if threads is not None and not able.threads:
@@ -55,8 +55,8 @@ def require(executor: Executor, name: str, plan: Plan, options: RunOptions, thre
         )
     if able.seconds is not None and limits.seconds is not None and limits.seconds > able.seconds:
         raise UsageError(
-            f"executor {name}: --timeout {limits.seconds:g} would never be reached: a job of it has {able.seconds:g} "
-            "seconds, and a cell that is started again has its time anew."
+            f"executor {name}: --timeout {limits.seconds:g} has no effect: its jobs end after {able.seconds:g} "
+            "seconds, and a cell that is started again has the full time again."
         )
     largest = max(plan.cells.values(), key=lambda cell: cell.budget.devices)
     if able.devices is not None and largest.budget.devices > able.devices:

@@ -81,7 +81,9 @@ def _trained(job: CellJob, origin: dict[str, Any]) -> Trained:
         if job.cell.start and job.start:
             begins.update(begun_with(job.cell.start, job.start))
             if begin(job.folder, begins):
-                print(f"harness: trained anew, as its start '{begins['id']}' is another model now", file=sys.stderr)
+                print(
+                    f"harness: trained again, because its start '{begins['id']}' has another model now", file=sys.stderr
+                )
 
     method, data = open_cell(job, begin_anew)
     if loaded := _load(method, job.folder, job.device):

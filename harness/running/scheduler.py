@@ -34,7 +34,7 @@ from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 
 POLL_SECONDS = 0.5
-AGAIN = "{}: runs again, as what it starts from, or is judged by, is another model now."
+AGAIN = "{}: runs again, because the model that it starts from, or is judged by, has changed."
 
 
 class Display:
@@ -115,8 +115,8 @@ def run_plan(
     adopted = {job.name: Submitted.of(job, store) for job in executor.adopt(plan.cells)}
     if options.fresh and adopted:
         raise UsageError(
-            f"--fresh: jobs of an earlier run have not been waited for ({len(adopted)} cells). Run without --fresh "
-            "first; interrupted then, it ends them."
+            f"--fresh: jobs of an earlier run have not ended yet ({len(adopted)} cells). Run without --fresh first, to "
+            "wait for them; to end them, interrupt that run."
         )
     wanted = {"todo", "running", *options.retry}
     fresh = plan.cells.keys() - plan.along if options.fresh else frozenset()
@@ -216,7 +216,9 @@ class Scheduler:
             if self._take_over(id_) != "theirs" and self.store.forget(id_):
                 self.since[id_] = 1
             else:
-                self.display.warn(f"{self.progress.plan.cells[id_].name()}: is kept, because another run has it now.")
+                self.display.warn(
+                    f"{self.progress.plan.cells[id_].name()}: is not removed, because another run is running it now."
+                )
 
     def leave(self) -> Collection[str]:
         """Submit all that no other run has; what the executor has then."""
@@ -229,7 +231,7 @@ class Scheduler:
                 del self.blocked[id_]
                 self._start(id_, after=tuple(sorted(needs)))
         if self.blocked:
-            self.display.warn(f"{len(self.blocked)} cells are not submitted yet: another run has what they need.")
+            self.display.warn(f"{len(self.blocked)} cells are not submitted yet: another run is training what they need.")
         return self.submitted
 
     def go(self) -> Collection[str]:

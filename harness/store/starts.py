@@ -52,7 +52,7 @@ def begun_with(start: Cell, folder: CellFolder) -> dict[str, Any]:
     reason = broken(folder.model, sealed, read=True) if folder.model.exists() else "it is gone"
     if reason:
         raise RuntimeError(
-            f"{folder.model}: the model of its start '{start.name()}' is damaged ({reason}); run again, for another one"
+            f"{folder.model}: the model of its start '{start.name()}' is damaged ({reason}); run again to train it anew"
         )
     own = {"id": start.id, "steps": training.get("steps"), "labels": training.get("labels")}
     chain = [own, *((training.get("start") or {}).get("chain") or ())]

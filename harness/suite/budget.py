@@ -34,7 +34,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
-            raise ValueError("give one of steps and epochs")
+            raise ValueError("give either steps or epochs")
         if self.length <= 0:
             raise ValueError("steps or epochs must be positive")
         if self.batch_size < 2:

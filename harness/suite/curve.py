@@ -23,13 +23,13 @@ class Curve:
         if self.points < 1:
             raise ValueError(f"points must be at least 1, not {self.points}")
         if not 0 < self.share <= 1:
-            raise ValueError(f"share must be in 0 .. 1 and not 0, not {self.share:g}")
+            raise ValueError(f"share must be above 0 and at most 1, not {self.share:g}")
 
     def check(self, steps: int) -> None:
         """Raises UsageError if so many steps have no room for the points."""
         if self.points > steps:
             raise UsageError(
-                f"curve has {self.points} points, and the training {steps} step{'s' if steps > 1 else ''}."
+                f"curve has {self.points} points, but the training has only {steps} step{'s' if steps > 1 else ''}."
             )
 
     def steps(self, steps: int) -> list[int]:

@@ -140,7 +140,7 @@ def _text(file: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{file}: cannot be read: {reason}.") from error
     if len(content) > MOST_BYTES:
-        raise UsageError(f"{file}: is longer than {MOST_BYTES:,} bytes, which no suite is.")
+        raise UsageError(f"{file}: is too large for a suite: more than {MOST_BYTES:,} bytes.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -157,7 +157,7 @@ class Entries:
             if type(seed) is not int or seed < 0:
                 raise node.error(f"a seed is a whole number of 0 or more, not {seed!r}.")
         if len(set(seeds)) < len(seeds) or not seeds:
-            raise node.error("seeds must be at least one, each once.")
+            raise node.error("seed must list at least one seed, and none twice.")
         return seeds
 
 

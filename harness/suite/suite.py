@@ -152,9 +152,9 @@ class _Reader(Entries):
             components, seeds = self.axes(matrix)
             return self.with_points([Matrix(components, seeds)])
         if not matrix.value:
-            raise matrix.error("a list of matrices has at least one.")
+            raise matrix.error("the list of matrices is empty.")
         if self.root.child("include").value:
-            raise self.root.child("include").error("of several matrices, write a further one instead.")
+            raise self.root.child("include").error("include needs a single matrix: add a matrix to the list instead.")
         for each in matrix.listed():
             if not isinstance(each.value, dict):
                 raise each.error(f"a matrix is a mapping of axes to lists, not {each.value!r}.")
@@ -241,7 +241,7 @@ class _Reader(Entries):
         known = f"backbones for {gives}: {', '.join(fitting)}" if fitting else f"no installed backbone takes {gives}"
         raise UsageError(
             f"{backbone.where}: {backbone.spec.name} takes {takes}, and {dataset.spec.name} gives {gives} ({known}). "
-            "Put what fits each other into a matrix of its own: 'matrix: [{...}, {...}]'."
+            "Give each kind of sample a matrix of its own: 'matrix: [{...}, {...}]'."
         )
 
     def budget(self, method: Entry, of: Start | None = None) -> Budgeted:
@@ -331,7 +331,7 @@ class _Reader(Entries):
         """The data set that an evaluator scores on instead of the cell's."""
         found = list(self.entry("dataset", given))
         if len(found) > 1:
-            raise given.error("an evaluator has one data set; write an evaluator for each.")
+            raise given.error("an evaluator takes one data set: write an evaluator for each data set.")
         dataset = found[0].component
         if dataset.spec.modality not in modalities:
             takes = " and ".join(sorted(modalities))

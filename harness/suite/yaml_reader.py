@@ -102,11 +102,11 @@ def _surprise(number: str) -> str:
     """Why YAML 1.1 reads a number as few people expect, or ""."""
     digits = number.lstrip("+-").replace("_", "")
     if ":" in digits:
-        return (
-            f"{number} is {yaml.safe_load(number):g} to YAML, as hours and minutes are: write that, or quote the text"
-        )
+        read = f"{yaml.safe_load(number):g}"
+        return f"YAML reads {number} as {read}, like hours and minutes: write {read}, or quote the text"
     if len(digits) > 1 and digits[0] == "0" and digits.isdecimal():
-        return f"{number} is {yaml.safe_load(number)} to YAML, as it begins with a 0: write that, or leave out the 0"
+        read = yaml.safe_load(number)
+        return f"YAML reads {number} as {read}, as it begins with a 0: write {read}, or leave out the 0"
     return ""
 
 

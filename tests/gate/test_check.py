@@ -259,7 +259,10 @@ def test_no_baseline_is_made_of_failures(quick: Harness, tmp_path: Path) -> None
     folder = run(tmp_path / "before", BEFORE)
     cell(folder, "moco", 9, failure="failed: ValueError: it is broken")
     done = quick("baseline", folder, "--output", "b.json", code=2)
-    assert "no baseline is made of cells that failed: moco · conv4 · glyphs · seed 9 (failed: ValueError" in done.stderr
+    assert (
+        "no baseline was written, because there are cells that failed: moco · conv4 · glyphs · seed 9 (failed: Val"
+        in done.stderr
+    )
     assert not (tmp_path / "b.json").exists()
 
 
@@ -281,7 +284,10 @@ def test_no_baseline_is_made_of_an_unfinished_run(
     folder = run(tmp_path / "before", BEFORE)
     cell(folder, "moco", 9, *evaluations)
     done = quick("baseline", folder, "--output", "b.json", code=2)
-    assert "no baseline is made of cells without all of their scores: moco · conv4 · glyphs · seed " in done.stderr
+    assert (
+        "no baseline was written, because there are cells without all of their scores: moco · conv4 · glyphs · seed "
+        in done.stderr
+    )
     assert why in done.stderr
     assert not (tmp_path / "b.json").exists()
 
@@ -317,7 +323,7 @@ def test_update_shows_the_difference_and_makes_the_run_the_baseline(
     worse = run(tmp_path / "after", {**BEFORE, "moco": [0.5, 0.51, 0.49, 0.5, 0.505]})
     done = quick("check", worse, "--baseline", baseline, "--update")
     assert "regressed: moco" in done.stdout
-    assert "baseline.json is made of this run now" in done.stdout
+    assert "baseline.json now holds this run" in done.stdout
     assert "2 within noise" in quick("check", worse, "--baseline", baseline).stdout
 
 
@@ -327,7 +333,8 @@ def test_update_keeps_what_the_run_lacks(quick: Harness, baseline: Path, tmp_pat
     for target in (tmp_path / "empty", run(tmp_path / "after", {"simclr": BEFORE["simclr"]})):
         done = quick("check", target, "--baseline", baseline, "--update", code=2)
         assert (
-            "baseline.json: is left as it is, for this run lacks what it has: moco · conv4 · glyphs: knn" in done.stderr
+            "baseline.json: not updated, because this run lacks rows that it has: moco · conv4 · glyphs: knn"
+            in done.stderr
         )
         assert "'harness baseline DIR --output" in done.stderr
         assert baseline.read_bytes() == before

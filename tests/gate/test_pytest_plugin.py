@@ -65,7 +65,7 @@ def test_each_row_is_a_test_of_one_run_that_goes_on_with_what_is_done(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--harness-suite", "benchmarks.yaml"), "are given together"),
+        (("--harness-suite", "benchmarks.yaml"), "must be given together"),
         (("--harness-suite", "none.yaml", "--harness-baseline", "b.json"), "none.yaml: there is no such file"),
         (("--harness-suite", "benchmarks.yaml", "--harness-baseline", "b.json"), "b.json: is damaged"),
     ],

@@ -72,8 +72,8 @@ def test_a_tolerance_of_an_evaluator_is_looked_for_in_its_own_metrics(
 def test_options_for_a_suite_are_refused_with_a_folder(quick: Harness, suite: Suite, tmp_path: Path) -> None:
     quick("baseline", run(tmp_path / "before", {"a": [0.5]}), "--output", "b.json")
     done = quick("check", tmp_path / "before", "--baseline", "b.json", "--fresh", code=2)
-    assert "such options are for a suite" in done.stderr
+    assert "the options of runs need a suite" in done.stderr
     done = quick("check", tmp_path / "before", "--baseline", "b.json", "--device", "cpu", code=2)
-    assert "such options are for a suite" in done.stderr
+    assert "the options of runs need a suite" in done.stderr
     done = quick("check", suite(SUITE), "--baseline", "b.json", "--gate", suite(SUITE), code=2)
     assert "--gate is for a results folder" in done.stderr

@@ -38,9 +38,7 @@ def look() -> Iterator[Finding]:
 def used(device: torch.device, what: str, about: str) -> Finding:
     """A device after a tiny computation on it."""
     if fault := fault_of(device):
-        return Finding(
-            AREA, what, f"{about}; {fault}", f"Do without it, --device cpu, or mend its driver: {what} fails."
-        )
+        return Finding(AREA, what, f"{about}; {fault}", f"Use --device cpu, or repair the driver: {what} fails.")
     return Finding(AREA, what, about)
 
 

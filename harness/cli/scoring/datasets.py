@@ -24,7 +24,7 @@ def dataset(
     except UsageError as error:
         raise UsageError(f"--data {text}: {error}") from error
     if size is not None and "size" not in fields_of(spec.config):
-        raise UsageError(f"--size {size}: the samples of '{spec.name}' have the size that they have; leave it out.")
+        raise UsageError(f"--size {size}: the size of the samples of '{spec.name}' cannot be set: leave --size out.")
     given = {} if size is None else {"size": size}
     return spec, {"use": spec.unique, "label": label_of(text), **options, **given}
 
@@ -55,11 +55,11 @@ def _reading(path: Path, known: Registry, modalities: set[str]) -> Spec:
     reading = [spec for spec in known.all("dataset") if ending in spec.reads]
     if not reading:
         every = sorted({each for spec in known.all("dataset") for each in spec.reads} - {FOLDER})
-        raise UsageError(f"no data set reads such a file. There are some for folders and for {', '.join(every)}.")
+        raise UsageError(f"no data set reads such a file. Data sets read folders, {', '.join(every)}.")
     fitting = [spec for spec in reading if spec.modality in modalities] or reading
     if len(fitting) > 1:
         forms = " or ".join(f"--data {spec.unique}:{path}" for spec in fitting)
-        raise UsageError(f"several data sets read it: say {forms}.")
+        raise UsageError(f"several data sets can read it: write {forms}.")
     return fitting[0]
 
 

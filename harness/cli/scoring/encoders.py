@@ -35,7 +35,7 @@ def encoder(argument: str, backbone: str | None, known: Registry) -> Encoder:
     _require_file(argument, known)
     if backbone is None:
         raise UsageError(
-            f"{argument}: of which network are these weights? Say --backbone NAME, or NAME:{argument}. Backbones: "
+            f"{argument}: which network are these weights for? Write --backbone NAME, or NAME:{argument}. Backbones: "
             f"{', '.join(known.named('backbone'))}."
         )
     try:

@@ -55,7 +55,7 @@ def lines_of(asked: Asked, known: Registry) -> list[Line]:
             raise UsageError(f"{text}: a suite takes '${{' for a reference to another of its values: use another name.")
     encoders = [encoder(each, asked.backbone, known) for each in asked.encoders]
     if asked.backbone and all(split_backbone(each, known) for each in asked.encoders):
-        raise UsageError(f"--backbone {asked.backbone}: every encoder names its own; leave it out.")
+        raise UsageError(f"--backbone {asked.backbone}: every encoder names its own backbone; leave --backbone out.")
     spec, data = dataset(asked.data, asked.size, known, {each.spec.modality for each in encoders})
     for each in encoders:
         require_fit(each, spec, known)

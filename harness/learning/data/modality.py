@@ -184,7 +184,7 @@ class Modality:
         """
         if changes is None or changes == type(changes)():
             return self
-        raise UsageError(f"{type(changes).__name__} is not for {self.name}: leave 'augment' out.")
+        raise UsageError(f"{type(changes).__name__} cannot be used for {self.name}: leave 'augment' out.")
 
     def fitted(self, other: Modality) -> Modality:
         """Convert samples of another data set for a network that was made for samples of this one.
@@ -201,9 +201,9 @@ class Modality:
             UsageError: The network cannot take them.
         """
         if other.name != self.name:
-            raise UsageError(f"the encoder takes {self.name}, and these are {other.name}.")
+            raise UsageError(f"the encoder takes {self.name}, but the samples are {other.name}.")
         if other.shape != self.shape:
-            raise UsageError(f"the encoder takes {self.shape}, and these are {other.shape}.")
+            raise UsageError(f"the encoder takes {self.shape}, but the samples are {other.shape}.")
         return self
 
     def adopt(self, backbone: nn.Module) -> torch.memory_format:  # noqa: ARG002 (for modalities that have a choice)

@@ -86,7 +86,7 @@ class Split:
     def labels(self) -> Tensor:
         """Classes of the samples, int64 (N,). Raises UsageError if there are none."""
         if self._labels is None:
-            raise UsageError("the split has no labels, which this needs.")
+            raise UsageError("the split has no labels, but they are needed here.")
         return self._labels
 
     @cached_property
@@ -184,9 +184,9 @@ def require_classes(split: Split, name: str) -> None:
         UsageError: The split has no labels, or only one class.
     """
     if not split.labelled:
-        raise UsageError(f"the split '{name}' has no labels, which this needs.")
+        raise UsageError(f"the split '{name}' has no labels, but they are needed here.")
     if len(split.classes) < 2:
-        raise UsageError(f"the split '{name}' has one class only, {split.classes[0]!r}; it takes two to tell apart.")
+        raise UsageError(f"the split '{name}' has one class only, {split.classes[0]!r}; at least two are needed.")
 
 
 @dataclass(frozen=True)

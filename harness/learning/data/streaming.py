@@ -213,7 +213,7 @@ def at(samples: Samples, index: Tensor) -> Tensor:
     """The samples at `index`, int64 of any shape. Raises UsageError for texts that were not tokenized."""
     if isinstance(samples, Tensor | Streamed):
         return samples[index]
-    raise UsageError("samples are texts, and this backbone does not make numbers of them: it has no `tokenize`.")
+    raise UsageError("the samples are texts, but this backbone has no `tokenize` to convert them to tokens.")
 
 
 def picked(samples: Samples, indices: Sequence[Tensor]) -> Iterator[Tensor]:

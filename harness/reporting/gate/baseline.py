@@ -44,7 +44,7 @@ def save(path: Path, made: Snapshot) -> None:
     _refuse("cells that failed", failed, "Run them again.")
     _refuse("cells without all of their scores", list(_unscored(made)), "Finish the run first.")
     if not made.groups:
-        raise UsageError("no baseline is made of nothing: there is no cell with a score.")
+        raise UsageError("no baseline was written: there is no cell with a score.")
     groups = {}
     for key, group in made.groups.items():
         body = {part: each for part, each in asdict(group).items() if part != "failures"}
@@ -56,7 +56,7 @@ def save(path: Path, made: Snapshot) -> None:
 def _refuse(what: str, found: list[str], advice: str) -> None:
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        raise UsageError(f"no baseline is made of {what}: {found[0]}{more}. {advice}")
+        raise UsageError(f"no baseline was written, because there are {what}: {found[0]}{more}. {advice}")
 
 
 def _unscored(made: Snapshot) -> Iterator[str]:

@@ -87,8 +87,8 @@ def snapshot(records: Iterable[CellRecord], source: str) -> Snapshot:
         group = groups.setdefault(key, Group(_identity(record)))
         if seed in group.cells:
             raise UsageError(
-                f"{source}: holds two cells '{name(key)} · seed {seed}', {group.cells[seed]} and {record.id}, of "
-                "before and after something changed. Name the suite instead, or run it into a folder of its own."
+                f"{source}: holds two cells '{name(key)} · seed {seed}', {group.cells[seed]} and {record.id}, from "
+                "before and after a change. Give the suite instead of the folder, or run it into a new folder."
             )
         group.cells[seed] = record.id
         if record.failure:
@@ -149,7 +149,7 @@ def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> Non
         if label in said or known.id != id_:
             raise UsageError(
                 f"{source}: '{name(_key(record))}' has been scored by two evaluators '{label}', {known.id} and {id_}, "
-                "before and after something changed. Name the suite instead, or run it into a folder of its own."
+                "before and after a change. Give the suite instead of the folder, or run it into a new folder."
             )
         said.add(label)
         for metric, value in evaluation["metrics"].items():

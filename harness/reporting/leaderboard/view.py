@@ -48,4 +48,4 @@ def check(asked: Sequence[str], known: Iterable[str]) -> None:
     names = set(known)
     for name in asked:
         if name.lower() not in {each.lower() for each in names}:
-            raise UsageError(f"--metric {name}: no record has it.{nearest(name, names)}")
+            raise UsageError(f"--metric {name}: no record has this metric.{nearest(name, names)}")

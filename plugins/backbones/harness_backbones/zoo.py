@@ -67,7 +67,7 @@ def _with_weights(config: TorchvisionConfig) -> Any:
     except (UnpicklingError, RuntimeError, EOFError) as error:
         reason = " ".join(str(error).split()).partition(". ")[0][:200]
         raise UsageError(
-            f"{file} does not serve: {reason}. If it is damaged, delete it: it is fetched again."
+            f"{file} cannot be used: {reason}. If it is damaged, delete it: it is fetched again."
         ) from error
     except OSError as error:
         raise UsageError(f"{file} cannot be fetched from {weights.url}, or not be read: {error}") from error

@@ -84,7 +84,7 @@ class Exploit:
 def test_a_file_of_something_else_is_refused_and_not_run(content: Any, cached: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(cached.parent)
     torch.save(content, cached)
-    with pytest.raises(UsageError, match=f"{FILE} does not serve: "):
+    with pytest.raises(UsageError, match=f"{FILE} cannot be used: "):
         backbone(CONFIG, SHAPE)
     assert not Path("exploited").exists()
 

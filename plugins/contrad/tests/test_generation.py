@@ -168,7 +168,7 @@ def test_a_judge_with_other_weights_scores_again_and_trains_nobody_again(ran: tu
 
     said = _run(folder, 0)
     after = _scored(folder)["generation"]
-    assert "runs again, as what it starts from, or is judged by, is another model now" in said
+    assert "runs again, because the model that it starts from, or is judged by, has changed" in said
     assert (before["judge"]["model"], after["judge"]["model"]) == (training["model"], seal(model))
     assert after["metrics"]["FID"]["value"] != before["metrics"]["FID"]["value"]
     assert (own / "training.json").read_bytes() == trained

@@ -88,7 +88,7 @@ def opened(file: Picture) -> Iterator[Image.Image]:
 def deep(picture: Image.Image) -> bool:
     """Whether it is grey with more than 8 bits. Raises OSError for one of floats."""
     if picture.mode == "F":
-        raise OSError("its pixels are floats, whose range nothing says; save it with 8 or 16 bits")
+        raise OSError("its pixels are floats, whose range is unknown; save it with 8 or 16 bits")
     return picture.mode.startswith("I")
 
 

@@ -55,7 +55,7 @@ def in_bytes(fields: Fields, where: Path) -> tuple[Fields, tuple[str, ...]]:
         return fields, ()
     if len(kinds) > 1:
         said = ", ".join(f"'{key}' is {each.dtype}" for key, each in images.items())
-        raise UsageError(f"{where}: {said}; give the images of all splits one type, for they have one range.")
+        raise UsageError(f"{where}: {said}; the images of all splits must have the same type.")
     bits = max(bits_of(each) for each in images.values())
     scaled = {key: np.stack([in_a_byte(image, bits) for image in each]) for key, each in images.items()}
     return {**fields, **scaled}, (range_note(bits),)
@@ -94,7 +94,7 @@ def named_split(fields: Fields, split: str, where: Path) -> tuple[NDArray[np.uin
     """The images of a split and the name of each one's class."""
     for key in (f"{split}_images", f"{split}_labels"):
         if key not in fields:
-            raise UsageError(f"{where} says something of the split '{split}', but has no '{key}'.")
+            raise UsageError(f"{where} has arrays of the split '{split}', but no '{key}'.")
     images, labels = fields[f"{split}_images"], fields[f"{split}_labels"]
     if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray):  # a member that is no .npy file
         raise UsageError(f"{where}: '{split}_images' and '{split}_labels' must be arrays.")
@@ -127,8 +127,8 @@ def class_names(fields: Fields, split: str, labels: NDArray[np.int64], where: Pa
     if key is None:
         if below := int((labels < 0).sum()):
             raise UsageError(
-                f"{where}: {below:,} of the {len(labels):,} '{split}_labels' are below 0. A class has a number from 0 "
-                "on; samples without a label have no place here, so leave them out."
+                f"{where}: {below:,} of the {len(labels):,} '{split}_labels' are below 0. Classes are numbered "
+                "from 0; leave out samples without a label."
             )
         prefix = "" if split in ("train", "test") else f"{split} "
         return np.array([f"{prefix}{label}" for label in labels])

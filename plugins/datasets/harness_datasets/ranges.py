@@ -15,7 +15,7 @@ Integers = NDArray[Any]
 def bits_of(values: Integers) -> int:
     """How many bits the largest takes, at least 8. Raises ValueError if there are values below 0."""
     if np.min(values) < 0:
-        raise ValueError("values below 0 are no brightness")
+        raise ValueError("it has values below 0, which are no pixels")
     return max(BYTE, int(np.max(values)).bit_length())
 
 

@@ -56,7 +56,7 @@ def of_frame(table: pd.DataFrame, split: str, label: str, where: Path) -> dict[s
     strange = [str(name) for name, kind in values.dtypes.items() if kind.kind not in "fiub"]
     if strange or values.empty:
         said = f"the column {strange[0]!r} holds no numbers" if strange else "there are no columns of numbers"
-        raise UsageError(f"{where}: {said}; say which columns are not values by 'split' and 'label'.")
+        raise UsageError(f"{where}: {said}; name the columns that are not values by 'split' and 'label'.")
     vectors = values.to_numpy(dtype=np.float32)
     names = table[label].astype(str).to_numpy(dtype=np.str_) if label in table else None
     of = table[split].astype(str).to_numpy() if split in table else np.full(len(table), "train")

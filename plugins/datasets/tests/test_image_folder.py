@@ -376,7 +376,7 @@ def test_colour_of_16_bits_that_uses_few_is_warned_of(tmp_path: Path) -> None:
         assert load(tmp_path / "p", tmp_path)["train"].samples.max() == 255
 
 
-@pytest.mark.parametrize(("kind", "said"), [(np.float32, "its pixels are floats"), (np.int32, "values below 0 are no")])
+@pytest.mark.parametrize(("kind", "said"), [(np.float32, "its pixels are floats"), (np.int32, "it has values below 0")])
 def test_values_without_a_range_are_refused_before_anything_is_streamed(kind: Any, said: str, tmp_path: Path) -> None:
     deep(tmp_path / "p/train/a/0.tif", -100, kind)
     with pytest.raises(UsageError, match=rf"0\.tif cannot be read as a picture: {said}"):

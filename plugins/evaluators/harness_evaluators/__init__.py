@@ -139,11 +139,11 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
-            raise ValueError(f"fraction must be in 0 .. 1 and not 0, not {self.fraction}")
+            raise ValueError(f"fraction must be above 0 and at most 1, not {self.fraction}")
         if min(self.epochs, self.patience) < 1 or self.batch_size < 2:
             raise ValueError("epochs and patience must be at least 1, batch_size at least 2")
         if self.lr <= 0 or not 0 < self.layer_decay <= 1:
-            raise ValueError("lr must be positive, and layer_decay in 0 .. 1 and not 0")
+            raise ValueError("lr must be positive, and layer_decay above 0 and at most 1")
 
 
 @dataclass(frozen=True)

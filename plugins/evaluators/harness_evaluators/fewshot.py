@@ -58,7 +58,7 @@ class FewShot(Evaluator):
         if taking < FEW * config.ways:
             warnings.warn(
                 f"{config.ways}-way episodes are drawn from {taking} of the {len(split.classes)} classes of the split "
-                f"'{name}': the classes of one episode are nearly those of the next.",
+                f"'{name}': all episodes have nearly the same classes.",
                 UsageWarning,
                 stacklevel=2,
             )

@@ -58,7 +58,7 @@ class Finetune(Evaluator):
             number, share = len(learning) + len(held), 100 * config.fraction
             raise UsageError(
                 f"{share:g} % of the split '{config.reference}' are {number} samples of {len(split.classes)} classes: "
-                "too few to learn from some of each class and to hold others out."
+                "too few to train on and to hold samples out."
             )
         inputs = next(inputs_of(data, split, learning[:2]))
         with torch.random.fork_rng(devices_of(data)), torch.enable_grad():

@@ -43,7 +43,7 @@ class Linear(Evaluator):
         predictions = (standardise(trained.features(self.config.test)) @ weights).argmax(1)
         at_edge = strength in (min(self.config.strengths), max(self.config.strengths))
         if at_edge and len(self.config.strengths) > 1:
-            warnings.warn(f"the linear probe's strength, {strength:g}, is an end of its `strengths`", stacklevel=2)
+            warnings.warn(f"the linear probe chose the strength {strength:g}, an end of its `strengths`", stacklevel=2)
         fitted = ((features @ weights).argmax(1) == reference.labels).float()
         bound = Metric.mean(
             fitted, "sample", protocol=f"'{self.config.reference}', which it was fitted to", shown="percent"

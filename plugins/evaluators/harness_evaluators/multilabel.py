@@ -31,7 +31,9 @@ class MultiLabel(Evaluator):
     def check(self, method: Method, data: Data) -> None:  # noqa: ARG002 (any encoder will do)
         reference, test = self.config.reference, self.config.test
         if reference == test:
-            raise UsageError(f"reference and test are both '{test}': what is scored would have been learned.")
+            raise UsageError(
+                f"reference and test are both '{test}': the samples that are scored would also be trained on."
+            )
         shapes = [targets_of(data.split(name)).shape[1] for name in (reference, test)]
         if shapes[0] != shapes[1]:
             raise UsageError(f"'{reference}' has {shapes[0]} classes in '{TARGETS}', and '{test}' {shapes[1]}.")

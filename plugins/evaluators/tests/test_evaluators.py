@@ -266,8 +266,8 @@ def test_linear_says_whether_the_strength_is_at_the_edge(
     metric = Linear(LinearConfig(strengths=strengths)).evaluate(trained(blobs(spread=60)))["accuracy"]
     assert metric.details["strength"] in strengths
     assert metric.details["at_edge"] is at_edge
-    assert [str(each.message) for each in recwarn if "is an end of its `strengths`" in str(each.message)] == (
-        [f"the linear probe's strength, {metric.details['strength']:g}, is an end of its `strengths`"] * at_edge
+    assert [str(each.message) for each in recwarn if "an end of its `strengths`" in str(each.message)] == (
+        [f"the linear probe chose the strength {metric.details['strength']:g}, an end of its `strengths`"] * at_edge
     )
 
 

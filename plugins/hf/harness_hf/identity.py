@@ -33,15 +33,17 @@ class Source(Protocol):
 def check_source(path: Path | None, name: str | None, config: str | None, revision: str | None) -> None:
     """Raises ValueError unless it is a path, or a name with a commit."""
     if (path is None) == (name is None):
-        raise ValueError("give one of 'path' and 'name'")
+        raise ValueError("give either 'path' or 'name'")
     if path is not None and (config or revision):
-        raise ValueError("'config' and 'revision' are of a 'name', and there is a 'path'")
+        raise ValueError("'config' and 'revision' are for a 'name': leave them out beside 'path'")
     if name is not None and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
-        raise ValueError(f"{name!r} is no name on Hugging Face's hub, someone/something; a folder is a 'path'")
+        raise ValueError(
+            f"{name!r} is no name on Hugging Face's hub, which is written OWNER/NAME; for a folder, give 'path'"
+        )
     if name is not None and not COMMIT.fullmatch(revision or ""):
         raise ValueError(
-            f"'revision' must be a commit, 40 hexadecimal digits, not {revision!r}: a name alone means other data once "
-            f"somebody changes it. https://huggingface.co/datasets/{name}/commits/main lists them"
+            f"'revision' must be a commit, 40 hexadecimal digits, not {revision!r}: without one, the data "
+            f"would change with the hub. https://huggingface.co/datasets/{name}/commits/main lists them"
         )
 
 

@@ -353,9 +353,9 @@ def test_what_is_not_in_the_cache_is_fetched_once(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({}, "give one of 'path' and 'name'"),
-        ({"path": Path("a"), "name": "b/c", "revision": COMMIT}, "give one of 'path' and 'name'"),
-        ({"path": Path("a"), "config": "b"}, "'config' and 'revision' are of a 'name'"),
+        ({}, "give either 'path' or 'name'"),
+        ({"path": Path("a"), "name": "b/c", "revision": COMMIT}, "give either 'path' or 'name'"),
+        ({"path": Path("a"), "config": "b"}, "'config' and 'revision' are for a 'name'"),
         ({"name": "a/b"}, "'revision' must be a commit, 40 hexadecimal digits, not None"),
         ({"name": "a/b", "revision": "main"}, r"datasets/a/b/commits/main lists them"),
         ({"name": "../b/c", "revision": COMMIT}, "is no name on Hugging Face's hub"),

@@ -52,14 +52,14 @@ class MoCo(Method):
     def check_devices(self, devices: int, batch_size: int) -> None:
         if self.normed and self.of_texts:
             raise UsageError(
-                "moco shuffles texts over the devices, as the backbone has batch norm, but those of each are as long "
-                "as its own longest: leave 'devices' out of the budget, or take a backbone without batch norm."
+                "moco must shuffle samples over the devices, as the backbone has batch norm, but it cannot shuffle "
+                "texts, whose lengths differ: leave 'devices' out of the budget, or take a backbone without batch norm."
             )
         splits = self.config.bn_splits
         if splits > 1 and (splits % devices or batch_size % splits or batch_size < 2 * splits):
             raise UsageError(
-                f"{self.name}'s bn_splits is {splits}: on {devices} devices it must be a multiple of them, and a batch "
-                f"of {batch_size} that many equal parts of two or more."
+                f"{self.name}'s bn_splits is {splits}: on {devices} devices it must be a multiple of {devices}, "
+                f"and divide a batch of {batch_size} into equal parts of at least two."
             )
 
     def loss(self, views: Tensor) -> Tensor | dict[str, Tensor]:

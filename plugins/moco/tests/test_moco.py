@@ -273,7 +273,7 @@ def test_texts_are_not_shuffled_over_devices(moco: MoCo) -> None:
 
     data = Data.of({"train": Split(torch.ones(40, 3, dtype=torch.int64))}, Text(), torch.device("cpu"))
     config = MoCoConfig(queue_size=32, bn_splits=1)
-    with pytest.raises(UsageError, match="moco shuffles texts over the devices"):
+    with pytest.raises(UsageError, match="moco must shuffle samples over the devices"):
         MoCo(Words(nn.BatchNorm1d(4)), config, data).check_devices(2, 12)
     MoCo(Words(nn.LayerNorm(4)), config, data).check_devices(2, 12)
     moco.check_devices(2, 12)

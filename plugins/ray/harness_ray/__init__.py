@@ -30,7 +30,7 @@ class RayConfig:
         if self.memory_gb is not None and self.memory_gb <= 0:
             raise ValueError(f"memory_gb must be more than 0, not {self.memory_gb:g}")
         if self.retries < 0:
-            raise ValueError(f"retries must not be negative, as {self.retries} is")
+            raise ValueError(f"retries must be at least 0, not {self.retries}")
 
 
 @hookimpl

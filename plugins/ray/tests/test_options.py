@@ -28,7 +28,7 @@ PLUGIN = Path(__file__).parent.parent
         ({"gpus": 1.5}, "gpus must be below 1 or whole"),
         ({"gpus": -1.0}, "gpus must be below 1 or whole"),
         ({"memory_gb": 0.0}, "memory_gb must be more than 0"),
-        ({"retries": -1}, "retries must not be negative"),
+        ({"retries": -1}, "retries must be at least 0"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, object], message: str) -> None:

@@ -38,7 +38,7 @@ def gpus(config: SlurmConfig, resources: Resources) -> int:
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: SLURM chooses the GPU; say --device cuda.")
     if device == "cuda" and config.gpus == 0:
-        raise UsageError("--device cuda: the executor's option is `gpus: 0`.")
+        raise UsageError("--device cuda: the executor's option `gpus` is 0, so no cell has a GPU.")
     if device == "cpu":
         return 0
     return 1 if config.gpus is None else config.gpus

@@ -23,7 +23,9 @@ def need() -> None:
     """Raises UsageError where there is no SLURM."""
     for name in ("sbatch", "squeue", "scancel"):
         if shutil.which(name) is None:
-            raise UsageError(f"executor slurm: there is no `{name}` on this machine. Run where jobs can be submitted.")
+            raise UsageError(
+                f"executor slurm: there is no `{name}` on this machine. Run it on a machine that can submit jobs."
+            )
 
 
 def states(names: Collection[str]) -> dict[str, tuple[str, str]] | None:

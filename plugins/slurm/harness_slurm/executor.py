@@ -213,7 +213,7 @@ class Slurm(Executor):
         """
         for identity, reason in never.items():
             if not self.begun:
-                raise UsageError(f"executor slurm: SLURM would never begin the job {identity}: {reason}.")
+                raise UsageError(f"executor slurm: SLURM would never start the job {identity}: {reason}.")
         if never:
             commands.cancel(never)
         return [self._end(identity, f"PENDING, {reason}; it is cancelled") for identity, reason in never.items()]

@@ -83,7 +83,7 @@ def test_a_job_that_would_never_begin_ends_the_run_if_no_other_has_begun(fake: F
     fake.says("squeue", rf"7_0|PENDING|PartitionNodeLimit\n8_0|PENDING|{HELD}\n")
     engine = fake.engine()
     engine.adopt(["a", "b"])
-    with pytest.raises(UsageError, match=f"SLURM would never begin the job 8_0: {HELD}"):
+    with pytest.raises(UsageError, match=f"SLURM would never start the job 8_0: {HELD}"):
         engine.poll(0)
 
 

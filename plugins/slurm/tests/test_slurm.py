@@ -180,7 +180,7 @@ def test_slurms_own_words_are_the_message(runs: Runs) -> None:
     said = runs.wait(runs.start(*SLURM, "--executor-option", "partition=none"), 2)
     assert "invalid partition specified: none" in said
     said = runs.wait(runs.start(*SLURM, "--executor-option", "minutes=100"), 2)  # more than the partition's 60
-    assert "SLURM would never begin the job" in said
+    assert "SLURM would never start the job" in said
     assert "PartitionTimeLimit" in said
     said = runs.wait(runs.start(*SLURM, "--device", "cuda"), 2)  # the later --device counts
     assert "sbatch: error:" in said

@@ -141,7 +141,7 @@ class TransformerConfig:
         if self.vocabulary < 3:
             raise ValueError(f"vocabulary must be at least 3, not {self.vocabulary}")
         if self.model and self.folder:
-            raise ValueError("give one of model and folder")
+            raise ValueError("give either model or folder")
 
     def fingerprint(self) -> str | None:
         """Of the files of a folder."""

@@ -23,7 +23,7 @@ def lines_of(path: Path) -> list[str]:
         text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path}:{line}: this is not UTF-8: save it so.") from error
+        raise UsageError(f"{path}:{line}: this line is not UTF-8: save the file as UTF-8.") from error
     return text.removeprefix(BOM).replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 

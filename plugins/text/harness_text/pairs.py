@@ -52,7 +52,7 @@ class Pairs:
         batch = order[position * source.batch_size : (position + 1) * source.batch_size]
         own = batch[source.own(source.batch_size)].to(source.device)
         if not isinstance(samples, Tensor):
-            raise UsageError("pairs are of texts that the backbone has made tokens of, or of numbers in memory.")
+            raise UsageError("pairs must be tokenized texts, or tensors in memory.")
         return PairBatch(source.data.inputs(samples[pairs.rows[:, own]]), pairs.known[own])
 
 

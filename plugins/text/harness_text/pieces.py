@@ -80,7 +80,7 @@ def _same_as_in_use(pieces: WordPieces, state: dict[str, Any], prefix: str, *_: 
     """Tokens of one vocabulary are noise for the embeddings of another."""
     loaded = state.get(f"{prefix}table")
     if pieces._in_use is not None and loaded is not None and not torch.equal(loaded.cpu(), pieces.table.cpu()):
-        raise RuntimeError("its word pieces are others than those that these texts were made of")
+        raise RuntimeError("its word pieces differ from those by which these texts were tokenized")
 
 
 def word_pieces(texts: Sequence[str], number: int, cased: bool) -> list[str]:

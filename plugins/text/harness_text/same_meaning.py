@@ -86,5 +86,5 @@ def chosen(split: Split, least: float | None) -> tuple[Tensor, Tensor]:
 def numbered(split: Split) -> Tensor:
     """int64 (N,): the same number for samples of the same content."""
     if not isinstance(split.samples, Tensor):
-        raise UsageError("pairs are of texts that the backbone has made tokens of, or of numbers in memory.")
+        raise UsageError("pairs must be tokenized texts, or tensors in memory.")
     return split.samples.flatten(1).unique(dim=0, return_inverse=True)[1]

@@ -114,7 +114,7 @@ def _from_folder(folder: str, load: Callable[..., Any]) -> Any:
     try:
         return load(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # what a library finds wrong with files of strangers, it says in many ways
-        raise UsageError(f"{folder} does not serve as a model of transformers: {_words(error)}") from error
+        raise UsageError(f"{folder} cannot be loaded as a model of transformers: {_words(error)}") from error
 
 
 def _from_hub(name: str, load: Callable[..., Any]) -> Any:

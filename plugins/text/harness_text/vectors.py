@@ -53,7 +53,7 @@ def _of_text(path: Path) -> Vectors:
         try:
             vector = np.array(numbers, np.float32)
         except ValueError as error:
-            raise UsageError(f"{path}:{number}: not all after the first word are numbers.") from error
+            raise UsageError(f"{path}:{number}: after the first word, everything must be a number.") from error
         if not len(vector) or (values and len(vector) != len(values[0])):
             needed = len(values[0]) if values else "some"
             raise UsageError(f"{path}:{number}: this line has {len(vector)} numbers, and not {needed}.")

@@ -108,7 +108,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, content: str, said: str
 def test_other_files_and_codes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.txt"
     path.write_bytes("fine\n\xe4hnlich\n".encode("latin-1"))
-    with pytest.raises(UsageError, match=r"mine\.txt:2: this is not UTF-8"):
+    with pytest.raises(UsageError, match=r"mine\.txt:2: this line is not UTF-8"):
         sentences(path)
     other = tmp_path / "mine.docx"
     other.touch()

@@ -97,7 +97,7 @@ def test_frequencies_come_with_the_weights_and_texts_without_words_are_zero() ->
     ("content", "said"),
     [
         ("cat 1 2\ndog 1\n", "vectors.txt:2: this line has 1 numbers, and not 2"),
-        ("cat 1 2\ndog 1 two\n", "vectors.txt:2: not all after the first word are numbers"),
+        ("cat 1 2\ndog 1 two\n", "vectors.txt:2: after the first word, everything must be a number"),
         ("2 2\n", "vectors.txt has no vectors"),
     ],
 )

@@ -129,7 +129,7 @@ def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, damage: str) 
         (copy / each.name).write_bytes(each.read_bytes())
     weights = copy / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:200] if damage == "truncated" else b"")
-    with pytest.raises(UsageError, match="does not serve as a model of transformers"):
+    with pytest.raises(UsageError, match="cannot be loaded as a model of transformers"):
         made(folder=copy)
 
 

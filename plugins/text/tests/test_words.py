@@ -109,6 +109,6 @@ def test_weights_of_other_pieces_are_refused_once_tokens_are_made(tmp_path: Path
     network, other = words(tmp_path), words(tmp_path, ["quite other words"])
     before: Tensor = network.pieces.table.clone()
     network.tokenize(TEXTS)
-    with pytest.raises(RuntimeError, match="its word pieces are others"):
+    with pytest.raises(RuntimeError, match="its word pieces differ"):
         network.load_state_dict(other.state_dict())
     assert torch.equal(network.pieces.table, before)

@@ -76,7 +76,7 @@ def _loaded(name: str, file: Path) -> Any:
         whole = file.parents[2] if file.parent.parent.name == "snapshots" else file  # with the file that it links to
         reason = _short(error).partition(". ")[0]
         raise UsageError(
-            f"{file} does not serve: {reason}. If it is damaged, delete {whole}: it is fetched again."
+            f"{file} cannot be used: {reason}. If it is damaged, delete {whole}: it is fetched again."
         ) from error
     return network
 

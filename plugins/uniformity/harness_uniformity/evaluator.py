@@ -20,8 +20,8 @@ class Uniformity(Evaluator):
             raise UsageError(f"the split '{self.config.split}' has one sample: there is no pair.")
         if not data.modality.augmented(self.config.augment).augments:
             raise UsageError(
-                "the data set recommends no augmentation, and two equal views say nothing: set 'augment', or for texts "
-                "the data set's 'augmentation'."
+                "the data set recommends no augmentation, so two views of a sample are equal: set 'augment', or for "
+                "texts the data set's 'augmentation'."
             )
 
     @torch.no_grad()

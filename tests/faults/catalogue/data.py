@@ -68,7 +68,7 @@ DATA = (
     ),
     Fault(
         "images of two types",
-        "give the images of all splits one type",
+        "the images of all splits must have the same type",
         npz(lambda parts: parts.update(train_images=parts["train_images"].astype(np.uint16) * 16)),
         RUN,
     ),
@@ -160,7 +160,7 @@ DATA = (
     ),
     Fault(
         "a picture of floats",
-        "its pixels are floats, whose range nothing says",
+        "its pixels are floats, whose range is unknown",
         pictures(lambda p: Image.fromarray(np.zeros((20, 20), np.float32)).save(p / "train/ant/3.tif")),
         RUN,
     ),

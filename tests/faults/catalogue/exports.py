@@ -85,7 +85,7 @@ EXPORTS = (
     Fault(
         "a model that is damaged", "is damaged (it has", trained(lambda cell: half(cell / "model.safetensors")), EXPORT
     ),
-    Fault("an encoder that is there already", "is there already", trained(there_already), EXPORT),
+    Fault("an encoder that is there already", "already exists", trained(there_already), EXPORT),
     Fault(
         "an export to ONNX without what writes it",
         "ONNX needs onnxscript, which is not installed: pip install 'rep-harness[onnx]'",
@@ -95,7 +95,7 @@ EXPORTS = (
     ),
     Fault(
         "a method whose features are more than its backbone's",
-        "its backbone does not give its features",
+        "its backbone alone does not give its features",
         of_more_than_its_backbone,
         ("export", "results", "doubled", "--output", "encoders"),
         alone=True,

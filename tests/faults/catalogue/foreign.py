@@ -112,7 +112,7 @@ FOREIGN = (
         RUN,
     ),
     Fault("a name without a commit", "'revision' must be a commit", hf("hf_images, name: some-one/insects")),
-    Fault("a name and a path", "give one of 'path' and 'name'", hf(f"hf_images, {NAMED}, {PATH}")),
+    Fault("a name and a path", "give either 'path' or 'name'", hf(f"hf_images, {NAMED}, {PATH}")),
     Fault(
         "a name that is not in the cache, without a network",
         "and HF_HUB_OFFLINE is set. Where there is a network, run datasets.load_dataset",

@@ -39,7 +39,7 @@ TEXTS = (
     Fault("a file of sentences that is not there", "there is no file", texts("sentences, path: no.txt")),
     Fault(
         "sentences that are not UTF-8",
-        "a.txt:2: this is not UTF-8",
+        "a.txt:2: this line is not UTF-8",
         texts("sentences, path: a.txt", a_txt=b"fine\n\xe4hnlich\n"),
         RUN,
     ),
@@ -106,7 +106,7 @@ TEXTS = (
     ),
     Fault(
         "the augmentation of pictures for texts",
-        "Augmentation is not for text: leave 'augment' out",
+        "Augmentation cannot be used for text: leave 'augment' out",
         texts(
             "sentences, path: a.txt",
             method="simclr, augment: {flip: 0.5}",

@@ -244,7 +244,7 @@ WEIGHTS = (
     ),
     Fault(
         "weights of a deeper network",
-        "is of a deeper network: 1 further tensors",
+        "is of a deeper network: it has 1 further tensors",
         started(saved(lambda: state(**{"linear.gate": state()["linear.bias"]}))),
         RUN,
     ),
@@ -318,14 +318,14 @@ WEIGHTS = (
     ),
     Fault(
         "half of a file of timm's weights in the cache",
-        "model.safetensors does not serve: ",
+        "model.safetensors cannot be used: ",
         published(TIMM, timms(half)),
         RUN,
         env=OFFLINE,
     ),
     Fault(
         "half of a file of torchvision's weights in the cache",
-        "shufflenetv2_x0.5-f707e7126e.pth does not serve: ",
+        "shufflenetv2_x0.5-f707e7126e.pth cannot be used: ",
         published(
             TORCHVISION,
             lambda folder: half(of_torch(folder / "torch", "shufflenet_v2_x0_5", "shufflenetv2_x0.5-f707e7126e.pth")),
@@ -335,7 +335,7 @@ WEIGHTS = (
     ),
     Fault(
         "pictures of four channels for published weights",
-        "the encoder takes images of 3x160x160, and these are images of 4x16x16",
+        "the encoder takes images of 3x160x160, but the samples are images of 4x16x16",
         published(TIMM, timms(), channels=4),
         RUN,
         env=OFFLINE,
