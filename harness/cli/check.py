@@ -25,22 +25,22 @@ def check(
     target: Annotated[Path, typer.Argument(metavar="DIR|SUITE", help="a results folder, or a suite to run first")],
     baseline: Annotated[Path, typer.Option(help="made by 'harness baseline'", show_default=False)],
     results: Annotated[
-        Path | None, typer.Option(help="of a suite: results folder", show_default="results/NAME")
+        Path | None, typer.Option(help="for a suite: results folder", show_default="results/NAME")
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(metavar="NAME", help="of a suite: one of its `budgets`", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="for a suite: one of its `budgets`", show_default=False)
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="of a suite: remove its results first, and run all again")
+        bool, typer.Option("--fresh", help="for a suite: remove its results first, and run all again")
     ] = False,
     device: Annotated[
-        str | None, typer.Option(help="of a suite: auto, cpu, cuda or cuda:N", show_default="auto")
+        str | None, typer.Option(help="for a suite: auto, cpu, cuda or cuda:N", show_default="auto")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="of a suite: cells at a time", show_default=False)] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="for a suite: cells at a time", show_default=False)] = None,
     threads: Annotated[
         int | None,
         typer.Option(
-            callback=more_than_nothing, metavar="N", help="of a suite: threads of each cell", show_default=False
+            callback=more_than_nothing, metavar="N", help="for a suite: threads of each cell", show_default=False
         ),
     ] = None,
     timeout: Annotated[
@@ -48,13 +48,13 @@ def check(
         typer.Option(
             callback=more_than_nothing,
             metavar="SECONDS",
-            help="of a suite: end a cell that takes longer",
+            help="for a suite: end a cell that takes longer",
             show_default=False,
         ),
     ] = None,
     gate: Annotated[
         Path | None,
-        typer.Option(metavar="SUITE", help="of a folder: a suite whose tolerances hold", show_default=False),
+        typer.Option(metavar="SUITE", help="for a folder: the suite whose tolerances apply", show_default=False),
     ] = None,
     markdown: Annotated[
         Path | None,
@@ -74,8 +74,8 @@ def check(
             "--json", callback=file_in_a_folder, metavar="FILE", help="write the report as JSON", show_default=False
         ),
     ] = None,
-    accept: Annotated[bool, typer.Option("--accept", help="let pass what is suspiciously better")] = False,
-    update: Annotated[bool, typer.Option("--update", help="afterwards, make this run the baseline")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="accept scores that are suspiciously better")] = False,
+    update: Annotated[bool, typer.Option("--update", help="then replace the baseline by this run")] = False,
 ) -> None:
     """Check a run against a baseline.
 

@@ -13,9 +13,9 @@ from harness.cli.gating import file_in_a_folder, gate_of, run_of, tell
 
 def compare(
     before: Annotated[Path, typer.Argument(metavar="DIR_A", help="a results folder")],
-    after: Annotated[Path, typer.Argument(metavar="DIR_B", help="another one")],
+    after: Annotated[Path, typer.Argument(metavar="DIR_B", help="another results folder")],
     gate: Annotated[
-        Path | None, typer.Option(metavar="SUITE", help="a suite whose tolerances hold", show_default=False)
+        Path | None, typer.Option(metavar="SUITE", help="the suite whose tolerances apply", show_default=False)
     ] = None,
     markdown: Annotated[
         Path | None,
@@ -30,7 +30,7 @@ def compare(
         ),
     ] = None,
 ) -> None:
-    """Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0."""
+    """Compare two results folders by the gate's tests. The exit code is 0 even if they differ."""
     from harness.reporting.gate.report import report
 
     found = report(run_of(before), run_of(after), gate_of(gate), everything=True)

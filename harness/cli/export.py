@@ -42,15 +42,15 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a results folder", show_default=False)],
     methods: Annotated[
         list[str],
-        typer.Argument(metavar="METHOD...", help="what the tables call it, or the id of a cell", show_default=False),
+        typer.Argument(metavar="METHOD...", help="name of a method in the tables, or id of a cell", show_default=False),
     ],
-    output: Annotated[Path, typer.Option(help="where each encoder gets a folder", show_default=False)],
-    backbone: Annotated[str | None, typer.Option(help="of the cells, if there are several", show_default=False)] = None,
-    dataset: Annotated[str | None, typer.Option(help="likewise", show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option(help="likewise", show_default=False)] = None,
+    output: Annotated[Path, typer.Option(help="folder in which each encoder gets a folder", show_default=False)],
+    backbone: Annotated[str | None, typer.Option(help="only cells with this backbone", show_default=False)] = None,
+    dataset: Annotated[str | None, typer.Option(help="only cells with this data set", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="only the cell with this seed", show_default=False)] = None,
     format: Annotated[  # noqa: A002 (the option's name)
         list[Format] | None,
-        typer.Option(help="of the encoder; may be repeated", show_default="safetensors and pt2"),
+        typer.Option(help="files to write; may be repeated", show_default="safetensors and pt2"),
     ] = None,
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)

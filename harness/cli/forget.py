@@ -20,18 +20,18 @@ def forget(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a results folder", show_default=False)],
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID", help="cells, by their ids or how these begin", show_default=False),
+        typer.Argument(metavar="ID", help="ids of cells, or the beginnings of ids", show_default=False),
     ] = None,
     not_in: Annotated[
         Path | None,
         typer.Option(metavar="SUITE", help="all cells that this suite does not ask for", show_default=False),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(metavar="NAME", help="of --not-in: one of the suite's `budgets`", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="with --not-in: one of the suite's `budgets`", show_default=False)
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="remove them; without, they are only listed")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="remove them; without it, they are only listed")] = False,
 ) -> None:
-    """Remove cells with all that they left: records, models, logs."""
+    """Remove cells with their records, models and logs."""
     if bool(ids) == bool(not_in):
         raise UsageError("forget: give the ids of cells, or a suite by --not-in.")
     store = Store(folder)

@@ -13,9 +13,9 @@ ABOUT = "Measure contrastive self-supervised learning and meta-learning in one m
 NO_PLUGINS = "--no-plugins"
 ABOUT_NO_PLUGINS = "Block every plugin that is not bundled, or the plugin or distribution NAME."
 COMMANDS = {
-    "run": "Train and score what is left of a suite, then write and show its leaderboard.",
-    "score": "Score encoders that exist: files of weights, and pretrained models of libraries. No suite is needed.",
-    "init": "Write a suite to start from, with comments, of components that are installed.",
+    "run": "Train and score the unfinished cells of a suite, then write and show its leaderboard.",
+    "score": "Score existing encoders: files of weights, and pretrained models of libraries. No suite is needed.",
+    "init": "Write a first suite, with comments, from the installed components.",
     "plan": "List the cells of a suite: id, what they start from, status (todo, running, done, or how it failed).",
     "list": "List the components that plugins registered.",
     "plugins": "Show which distribution brought which plugin, what each registers, and what is blocked or broken.",
@@ -23,13 +23,13 @@ COMMANDS = {
     "leaderboard": "Make the leaderboard of a results folder from its records.",
     "report": "Make one HTML page of a results folder, to open from disk, send or print.",
     "compact": "Copy the small files of finished cells into few large ones, from which all cells are read faster.",
-    "forget": "Remove cells with all that they left: records, models, logs.",
+    "forget": "Remove cells with their records, models and logs.",
     "export": "Write trained encoders as files that other programs load, each with a model card.",
-    "new": "Write a plugin to start from: a small distribution that works and passes its own tests.",
-    "doctor": "Look for what is wrong with environment, devices, plugins, data and storage, and say what to do.",
+    "new": "Write a new plugin: a small distribution that works and passes its own tests.",
+    "doctor": "Check environment, devices, plugins, data and storage, and say what to do about problems.",
     "baseline": "Make a baseline of a results folder: scores by seed, versions, hardware.",
     "check": "Check a run against a baseline.",
-    "compare": "Compare two results folders by the gate's tests. Differences are no failure: the exit code is 0.",
+    "compare": "Compare two results folders by the gate's tests. The exit code is 0 even if they differ.",
 }
 OPTIONS = {
     NO_PLUGINS: ABOUT_NO_PLUGINS,

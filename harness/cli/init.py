@@ -33,11 +33,11 @@ WIDTH = 120
 
 
 def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="is written; one that is there stays as it is")] = Path(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="file to write; an existing file is kept")] = Path(
         "benchmarks.yaml"
     ),
 ) -> None:
-    """Write a suite to start from, with comments, of components that are installed."""
+    """Write a first suite, with comments, from the installed components."""
     known = registry()
     report(known)
     text = first_suite(file.stem, known)

@@ -36,7 +36,7 @@ def leaderboard(
     ] = None,
     format: Annotated[Format, typer.Option(help="of the output")] = Format.markdown,  # noqa: A002 (the option's name)
     output: Annotated[Path | None, typer.Option(help="write to this file", show_default="print")] = None,
-    by: Annotated[By, typer.Option(help="what is compared: what each row is")] = By.method,
+    by: Annotated[By, typer.Option(help="what the rows compare")] = By.method,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="only this column, evaluator or metric; may be repeated", show_default=False),

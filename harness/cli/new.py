@@ -25,7 +25,7 @@ def new(
     name: Annotated[str, typer.Argument(help="what suites will call it; the distribution is harness-NAME")],
     directory: Annotated[Path, typer.Option(help="where the folder harness-NAME is made")] = Path(),
 ) -> None:
-    """Write a plugin to start from: a small distribution that works and passes its own tests."""
+    """Write a new plugin: a small distribution that works and passes its own tests."""
     if kind not in NEW:
         raise UsageError(f"there is no kind '{kind}'.{nearest(kind, NEW)}")
     folder = create(kind, name, directory, registry())

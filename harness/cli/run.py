@@ -107,7 +107,7 @@ def run(
         str,
         typer.Option(
             metavar="STATUS[,STATUS]",
-            help="run cells again that ended so before: failed, timeout, oom, killed, interrupted; all or none",
+            help="run cells again that ended with this status: failed, timeout, oom, killed, interrupted; all or none",
         ),
     ] = "all",
     checkpoint_every: Annotated[
@@ -129,7 +129,9 @@ def run(
     executor_option: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=VALUE", help="an option of the executor, over the suite's; repeatable", show_default=False
+            metavar="KEY=VALUE",
+            help="an option of the executor, instead of the suite's; repeatable",
+            show_default=False,
         ),
     ] = None,
     detach: Annotated[
@@ -139,7 +141,7 @@ def run(
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
     ] = None,
 ) -> None:
-    """Train and score what is left of a suite, then write and show its leaderboard."""
+    """Train and score the unfinished cells of a suite, then write and show its leaderboard."""
     use(plugin)
     started = time.monotonic()
     known = registry()

@@ -43,7 +43,7 @@ def score(
         str,
         typer.Option(
             metavar="NAME[,NAME]",
-            help="evaluators, parted by commas; few-shot episodes are written '5-way 1-shot'",
+            help="evaluators, separated by commas; few-shot episodes are written '5-way 1-shot'",
             autocompletion=complete.evaluators,
         ),
     ] = EVALUATORS,
@@ -63,7 +63,7 @@ def score(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N", autocompletion=complete.devices)] = "auto",
 ) -> None:
-    """Score encoders that exist: files of weights, and pretrained models of libraries. No suite is needed."""
+    """Score existing encoders: files of weights, and pretrained models of libraries. No suite is needed."""
     started = time.monotonic()
     known = registry()
     report(known)

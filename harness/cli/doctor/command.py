@@ -24,7 +24,7 @@ def doctor(
     results: Annotated[Path, typer.Option(help="where runs put their results")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Look for what is wrong with environment, devices, plugins, data and storage, and say what to do."""
+    """Check environment, devices, plugins, data and storage, and say what to do about problems."""
     findings = list(examine(registry(), results))
     wrong = sum(bool(each.advice) for each in findings)
     if as_json:
