@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.base.slugs import middle, shortened
+from harness.base.slugs import middle, shorten
 from harness.plugins.registry import registry
 from harness.reporting import leaderboard
 from harness.reporting.leaderboard.tables import build
@@ -37,7 +37,7 @@ def test_a_name_is_cut_in_the_middle() -> None:
 
 def test_names_with_equal_ends_show_what_differs() -> None:
     names = [f"{START}{each}{END}" for each in ("train", "test", "validation-of-2026")]
-    found = shortened(names, 40)
+    found = shorten(names, 40)
     assert max(map(len, found)) <= 40
     assert all(part in short for part, short in zip(("train", "test", "validation"), found, strict=True))
 
@@ -52,7 +52,7 @@ def test_names_with_equal_ends_show_what_differs() -> None:
 )
 def test_different_names_stay_different(parts: list[tuple[str, str, str]], limit: int) -> None:
     names = ["".join(each) for each in parts]
-    found = shortened(names, limit)
+    found = shorten(names, limit)
     assert len(set(found)) == len(set(names))
     assert len(set(zip(names, found, strict=True))) == len(set(names))
     assert all(len(short) <= limit + len(" #6") for short in found)

@@ -31,7 +31,7 @@ from harness import (
 from harness.learning import components
 from harness.learning.data import images as images_module
 from harness.learning.data.batches import Source
-from harness.learning.data.streaming import AHEAD, picked
+from harness.learning.data.streaming import AHEAD, read_batches
 from harness.testing.problem import image_data
 from tests.parts import queries_by_part
 
@@ -151,7 +151,7 @@ def test_what_nobody_asks_for_is_forgotten() -> None:
 
 def test_the_next_images_are_read_meanwhile() -> None:
     read = Counting()
-    parts = picked(streamed(read), torch.arange(90).split(9))
+    parts = read_batches(streamed(read), torch.arange(90).split(9))
     next(parts)
     wanted = set(range(9 * (1 + AHEAD)))
     deadline = time.monotonic() + 20

@@ -30,7 +30,7 @@ def middle(name: str, limit: int) -> str:
     return name if len(name) <= limit else f"{name[: limit - end - 1]}…{name[-end:]}"
 
 
-def shortened(names: Sequence[str], limit: int) -> list[str]:
+def shorten(names: Sequence[str], limit: int) -> list[str]:
     """Names to be shown together, each about `limit` long. Names that differ still do, where it can be by the part in
     which they differ."""
     short = {name: middle(name, limit) for name in names}

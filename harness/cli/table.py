@@ -49,7 +49,7 @@ def lines(
         [(clean(cell[0]), cell[1]) if isinstance(cell, tuple) else (clean(cell), "") for cell in row] for row in rows
     ]
     longest = [max([len(column.title), *(len(row[i][0]) for row in cells)]) for i, column in enumerate(columns)]
-    widths = _fitted(longest, [column.wraps for column in columns], width - len(columns) + 1)
+    widths = _fit_widths(longest, [column.wraps for column in columns], width - len(columns) + 1)
     for row in ([(column.title, "bold") for column in columns], *cells):
         parts = [wrap(text, widths[i]) or [""] if len(text) > widths[i] else [text] for i, (text, _) in enumerate(row)]
         for number in range(max(map(len, parts))):
@@ -66,7 +66,7 @@ def clean(text: str) -> str:
     return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
-def _fitted(longest: Sequence[int], wraps: Sequence[bool], room: int) -> list[int]:
+def _fit_widths(longest: Sequence[int], wraps: Sequence[bool], room: int) -> list[int]:
     """The widths of columns in `room`: the widest of those that may wrap gives way."""
     widths = list(longest)
     while sum(widths) > room:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from harness.base.errors import UsageError
 from harness.learning.data.batches import Batches
 from harness.learning.data.splits import Data
-from harness.learning.data.streaming import Samples, at, picked
+from harness.learning.data.streaming import Samples, at, read_batches
 
 Classifier = Callable[[Tensor], Tensor]
 """A function from queries (E, Q, ...) to logits (E, Q, ways), as `Method.adapt` returns it for E episodes."""
@@ -416,7 +416,7 @@ class Trained:
         self.method.eval()
         order = self.data.modality.order(samples)
         places = torch.arange(len(samples)) if order is None else order.cpu()
-        parts = picked(samples, places.split(min(most, self._fitting(samples))))
+        parts = read_batches(samples, places.split(min(most, self._fitting(samples))))
         batches = (self.data.inputs(part) for part in parts)
         features = torch.cat([self.method.encode(batch).float() for batch in batches])
         if order is not None:

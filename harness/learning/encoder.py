@@ -114,7 +114,7 @@ def shape_of(modality: str, sides: Sequence[int] | None) -> Shape:
     return known[modality](*(sides or ()))
 
 
-def rebuilt(spec: Spec, config: Any, shape: Shape, weights: Path) -> nn.Module:
+def load_backbone(spec: Spec, config: Any, shape: Shape, weights: Path) -> nn.Module:
     """A new backbone with all weights of a file. Raises UsageError if the file has the weights of another network."""
     with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and nobody's draws should move by it
         backbone: nn.Module = spec.load()(config, shape)
@@ -149,7 +149,7 @@ def load_encoder(path: Path | str) -> Encoder:
         told = f"was exported with {saved['distribution']} {saved['version']}, and {spec.origin.version} is installed"
         warnings.warn(f"{folder} {told}.", UsageWarning, stacklevel=2)
     config: Any = parse(spec.config, saved["options"], lambda _: str(folder / DESCRIPTION), owner=saved["name"])
-    backbone = rebuilt(spec, config, shape_of(given["modality"], saved["shape"]), folder / WEIGHTS)
+    backbone = load_backbone(spec, config, shape_of(given["modality"], saved["shape"]), folder / WEIGHTS)
     return encoder(backbone, given).eval()
 
 

@@ -20,8 +20,8 @@ from harness.learning.data.modality import Modality, Shape
 from harness.learning.data.streaming import at
 from harness.learning.data.text import Text
 from harness.learning.data.vectors import Vectors
-from harness.learning.encoder import WEIGHTS, encoder, rebuilt, sizes
-from harness.learning.programs import ONNX, PROGRAM, TOLERANCE, apart, to_onnx, to_program
+from harness.learning.encoder import WEIGHTS, encoder, load_backbone, sizes
+from harness.learning.programs import ONNX, PROGRAM, TOLERANCE, difference, to_onnx, to_program
 from harness.learning.starting import load_trained
 from harness.suite.cell import Cell
 
@@ -48,16 +48,16 @@ def export(cell: Cell, model: Path, folder: Path, files: Collection[str]) -> Exp
     """
     data = load_data(cell.dataset, torch.device("cpu"))
     built_for = data.modality.shape
-    method, data = _trained(cell, model, build(_without_file(cell), data))
+    method, data = _load_trained(cell, model, build(_without_file(cell), data))
     split = data.splits.get("test", data.train)
     samples = at(split.samples, torch.arange(min(SAMPLES, len(split))))
     given, own = data.modality.exported(samples), _features(method.encode, data.inputs(samples))
     weights = folder / WEIGHTS
     write_bytes(weights, save(_state(method.backbone)))  # `save_file` would let nobody else read it
-    backbone = rebuilt(cell.backbone.spec, cell.backbone.config, built_for, weights).eval()
+    backbone = load_backbone(cell.backbone.spec, cell.backbone.config, built_for, weights).eval()
     described = _input(data.modality, given)
     network = encoder(backbone, described).eval()
-    if (far := apart(_features(network, given), own)) > TOLERANCE:
+    if (far := difference(_features(network, given), own)) > TOLERANCE:
         raise UsageError(
             f"{cell.name()}: its backbone alone does not give its features (the difference is {far:.2g}, above "
             f"{TOLERANCE:g}), as the `encode` of its method does more. Only a backbone can be exported."
@@ -82,7 +82,7 @@ def _without_file(cell: Cell) -> Cell:
     return replace(cell, backbone=replace(cell.backbone, weights=None))
 
 
-def _trained(cell: Cell, model: Path, built: Built) -> Built:
+def _load_trained(cell: Cell, model: Path, built: Built) -> Built:
     try:
         load_trained(built.method, model)
     except (SafetensorError, RuntimeError) as error:

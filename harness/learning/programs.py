@@ -22,7 +22,7 @@ TRACED = 2  # samples; the batch may be of any size
 Run = Callable[[Tensor], Tensor]
 
 
-def apart(features: Tensor, own: Tensor) -> float:
+def difference(features: Tensor, own: Tensor) -> float:
     """How far features are from what they should be: absolute, and relative where these are above 1."""
     if features.shape != own.shape:
         return float("inf")
@@ -36,7 +36,7 @@ def to_program(network: nn.Module, given: Tensor, own: Tensor, folder: Path) -> 
         torch.export.save(_program(network, given), file)
         return torch.export.load(file).module()
 
-    return _tried(write, given, own, folder / PROGRAM)
+    return _write_and_compare(write, given, own, folder / PROGRAM)
 
 
 def to_onnx(network: nn.Module, given: Tensor, own: Tensor, folder: Path) -> str:
@@ -57,7 +57,7 @@ def to_onnx(network: nn.Module, given: Tensor, own: Tensor, folder: Path) -> str
         [name] = [each.name for each in session.get_inputs()]
         return lambda samples: torch.from_numpy(session.run(None, {name: samples.numpy()})[0])
 
-    return _tried(write, given, own, folder / ONNX)
+    return _write_and_compare(write, given, own, folder / ONNX)
 
 
 def require_onnx() -> None:
@@ -76,12 +76,12 @@ def _program(network: nn.Module, given: Tensor) -> torch.export.ExportedProgram:
     return torch.export.export(network, (given[:TRACED],), dynamic_shapes=(batch,), strict=False)
 
 
-def _tried(write: Callable[[Path], Run], given: Tensor, own: Tensor, file: Path) -> str:
+def _write_and_compare(write: Callable[[Path], Run], given: Tensor, own: Tensor, file: Path) -> str:
     """Write a file, and keep it if it gives the features of all samples, and of the first alone; why not, or ""."""
     try:
-        with _quiet(), torch.no_grad():
+        with _silence(), torch.no_grad():
             run = write(file)
-            far = max(apart(run(given), own), apart(run(given[:1]), own[:1]))
+            far = max(difference(run(given), own), difference(run(given[:1]), own[:1]))
     except Exception as error:  # noqa: BLE001 (what a network does that a program cannot, it says in many ways)
         file.unlink(missing_ok=True)
         said = next((line for line in str(error).splitlines() if line.strip()), "")
@@ -93,7 +93,7 @@ def _tried(write: Callable[[Path], Run], given: Tensor, own: Tensor, file: Path)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _silence() -> Iterator[None]:
     """Exporters tell of their progress and of what they left out."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)

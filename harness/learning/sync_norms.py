@@ -43,14 +43,14 @@ def synchronise_norms(network: nn.Module) -> None:
     if getattr(network, "keeps_norms", False):
         return
     if type(network) in PLAIN:
-        network.forward = MethodType(_synchronised, network)
+        network.forward = MethodType(_forward_synchronised, network)
     elif isinstance(network, _BatchNorm):
         raise UsageError(f"{type(network).__name__} cannot be synchronised over devices: take another backbone.")
     for child in network.children():
         synchronise_norms(child)
 
 
-def _synchronised(norm: _BatchNorm, inputs: Tensor) -> Tensor:
+def _forward_synchronised(norm: _BatchNorm, inputs: Tensor) -> Tensor:
     """The forward pass of a synchronised batch norm, (N, C, ...) -> (N, C, ...); every rank has as many samples."""
     if not norm.training:
         return type(norm).forward(norm, inputs)

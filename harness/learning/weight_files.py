@@ -57,7 +57,7 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(file: Path) -> Iterator[Opened]:
+def open_weights(file: Path) -> Iterator[Opened]:
     """Raises UsageError for a file that holds something else than tensors, or is damaged."""
     with file.open("rb") as start:
         head = start.read(512)
@@ -107,11 +107,11 @@ def _check_archive(file: Path) -> None:
         raise UsageError(f"{file} is a TorchScript program, not its weights alone. {SAVE}")
     if "data.pkl" not in names or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise UsageError(f"{file} is an archive that torch.save did not write.")
-    if damaged := per_file(_damaged, [file], f"checksums of {file.absolute()}", "files checked")[0]:
+    if damaged := per_file(_find_damaged_part, [file], f"checksums of {file.absolute()}", "files checked")[0]:
         raise UsageError(f"{file} is damaged: '{damaged}' in it does not have its checksum.")
 
 
-def _damaged(file: Path) -> str:
+def _find_damaged_part(file: Path) -> str:
     """The name of a part that is another than its checksum says, or "": torch does not look."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -194,7 +194,9 @@ def _walk(value: Mapping[Any, Any], path: tuple[str, ...], found: dict[str, dict
     """Into `found`. A mapping may hold itself, or one other many times: each is looked at once."""
     seen.add(id(value))
     tensors = {
-        name: _stored(each) for name, each in value.items() if isinstance(name, str) and isinstance(each, Tensor)
+        name: _describe_tensor(each)
+        for name, each in value.items()
+        if isinstance(name, str) and isinstance(each, Tensor)
     }
     if tensors:
         found[".".join(path)] = tensors
@@ -203,7 +205,7 @@ def _walk(value: Mapping[Any, Any], path: tuple[str, ...], found: dict[str, dict
             _walk(each, (*path, str(name)), found, seen)
 
 
-def _stored(tensor: Tensor) -> Stored:
+def _describe_tensor(tensor: Tensor) -> Stored:
     kind = str(tensor.dtype).removeprefix("torch.")
     if tensor.layout != torch.strided or tensor.is_meta:
         kind = "sparse" if tensor.layout != torch.strided else "nothing"

@@ -82,11 +82,11 @@ class Wanted:
         return not self.missing(found) and not self.misshapen(found)
 
 
-def further(state: Mapping[str, Stored], found: Candidate) -> list[str]:
+def further_tensors(state: Mapping[str, Stored], found: Candidate) -> list[str]:
     """What a file has beside the tensors of a place in the same parts of the network, such as layer1: it is of a
     deeper one. A head, such as fc, is a part of its own."""
     inside = {
-        name: _unwrapped(name).removeprefix(found.prefix) for name in state if _unwrapped(name).startswith(found.prefix)
+        name: _unwrap(name).removeprefix(found.prefix) for name in state if _unwrap(name).startswith(found.prefix)
     }
     parts = {inside[source].partition(".")[0] for source in found.sources if "." in inside[source]}
     return [
@@ -119,8 +119,8 @@ def candidates(file: Opened, wanted: Wanted, key: str | None, prefix: str | None
 
 
 def _places(key: str, state: Mapping[str, Stored], wanted: Wanted, prefix: str | None) -> Iterator[Candidate]:
-    names = {_unwrapped(name): name for name in state}
-    fixed = None if prefix is None else _unwrapped(prefix)
+    names = {_unwrap(name): name for name in state}
+    fixed = None if prefix is None else _unwrap(prefix)
     for number, layout in enumerate([_same, *wanted.layouts]):
         here = {layout(name): name for name in wanted.tensors}
         found: dict[str, dict[str, str]] = {}
@@ -137,7 +137,7 @@ def _same(name: str) -> str:
     return name
 
 
-def _unwrapped(name: str) -> str:
+def _unwrap(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in WRAPPERS)
 
 
@@ -149,7 +149,7 @@ def _splits(name: str) -> Iterator[tuple[str, str]]:
             yield name[: at + 1], name[at + 1 :]
 
 
-def preferred(found: Sequence[Candidate], wanted: Wanted, *, of_cell: bool) -> tuple[Candidate, list[Candidate]]:
+def choose_candidate(found: Sequence[Candidate], wanted: Wanted, *, of_cell: bool) -> tuple[Candidate, list[Candidate]]:
     """Of several places that serve as well, the one that is evaluated, and the others. Raises UsageError if no rule
     says which."""
     left = list(found)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from harness.base.errors import UsageError
-from harness.learning.weight_files import Opened, opened
-from harness.learning.weight_search import Candidate, Wanted, candidates, further, preferred
+from harness.learning.weight_files import Opened, open_weights
+from harness.learning.weight_search import Candidate, Wanted, candidates, choose_candidate, further_tensors
 from harness.suite.weights import Weights, digest_of
 
 LISTED = 3  # names in a message or a record, of what may be thousands
@@ -30,7 +30,7 @@ def start_from(backbone: nn.Module, weights: Weights) -> dict[str, Any]:
                 f"{file} has changed since the suite was read: its SHA-256 was {weights.digest[:12]}, and is "
                 f"{found[:12]}. Run again."
             )
-        with opened(file) as content:
+        with open_weights(file) as content:
             return _start(backbone, weights, content)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror or error}.") from error
@@ -61,7 +61,9 @@ def _choose(wanted: Wanted, weights: Weights, content: Opened) -> tuple[Candidat
     if not found:
         raise UsageError(_nothing(wanted, weights, content))
     complete = [each for each in found if wanted.complete(each)]
-    deeper = {each: rest for each in complete if weights.strict and (rest := further(content.states[each.key], each))}
+    deeper = {
+        each: rest for each in complete if weights.strict and (rest := further_tensors(content.states[each.key], each))
+    }
     whole = [each for each in complete if each not in deeper]
     if not whole and deeper:
         best, rest = next(iter(deeper.items()))
@@ -70,7 +72,7 @@ def _choose(wanted: Wanted, weights: Weights, content: Opened) -> tuple[Candidat
             f"({_first_names(rest)}). This is {best.title()}. 'strict: false' takes what fits."
         )
     if whole:
-        chosen, others = preferred(whole, wanted, of_cell=content.of_cell)
+        chosen, others = choose_candidate(whole, wanted, of_cell=content.of_cell)
         if weights.strict and (other := wanted.unreadable(chosen)):
             kinds = [f"{name} is {chosen.tensors[name].kind}, not {_kind(wanted.tensors[name])}" for name in other]
             raise UsageError(
@@ -81,7 +83,9 @@ def _choose(wanted: Wanted, weights: Weights, content: Opened) -> tuple[Candidat
     most = len(wanted.fitting(found[0]))
     if weights.strict or not most:
         raise UsageError(_misfit(wanted, content, found[0]))
-    return preferred([each for each in found if len(wanted.fitting(each)) == most], wanted, of_cell=content.of_cell)
+    return choose_candidate(
+        [each for each in found if len(wanted.fitting(each)) == most], wanted, of_cell=content.of_cell
+    )
 
 
 def _number(name: str, wanted: Wanted, chosen: Candidate) -> Tensor:

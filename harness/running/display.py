@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.base.errors import printable
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.running.progress import Progress, last_step
 from harness.running.scheduler import Display
 from harness.suite.cell import Cell
@@ -122,7 +122,7 @@ class LiveDisplay(PlainDisplay):
         running.add_column(no_wrap=True)
         doings = [doing(progress, id_) for id_ in progress.begun]
         room = max(NARROWEST, self.console.width - 4 - max(map(len, doings), default=0))
-        names = shortened([printable(progress.plan.cells[id_].name()) for id_ in progress.begun], room)
+        names = shorten([printable(progress.plan.cells[id_].name()) for id_ in progress.begun], room)
         for name, each in zip(names, doings, strict=True):
             running.add_row(Text(f"  {name}"), each)
         bar = Table.grid()  # a bar alone would not end its line

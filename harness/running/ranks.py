@@ -87,7 +87,7 @@ def together(job: CellJob) -> Iterator[None]:
             join(folder, 0, number, device)
             yield
         except Exception as error:
-            if died := _died(started):
+            if died := _find_dead_rank(started):
                 raise died from error
             raise
         finally:
@@ -136,7 +136,7 @@ def _await(started: Sequence[Rank], folder: Path) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _died(started: Sequence[Rank]) -> RankError | None:
+def _find_dead_rank(started: Sequence[Rank]) -> RankError | None:
     """The error of a rank that has ended by itself; waits a little for one to show."""
     deadline = time.monotonic() + NOTICE_SECONDS
     while time.monotonic() < deadline:

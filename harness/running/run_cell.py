@@ -66,13 +66,13 @@ def _run(job: CellJob) -> list[Exception]:
         installed_plugins().notify("cell_started", CellStarted(job.cell.as_json(), job.folder.folder))
         name = torch.cuda.get_device_name(job.device) if job.device.type == "cuda" else "cpu"
         origin = provenance(name, job.threads)
-        trained = _trained(job, origin)
+        trained = _train_or_load(job, origin)
     except Exception as error:  # noqa: BLE001 (promise: a cell that raises becomes a record that says so)
         return [error]
     return _evaluate_missing(job, trained, origin)
 
 
-def _trained(job: CellJob, origin: dict[str, Any]) -> Trained:
+def _train_or_load(job: CellJob, origin: dict[str, Any]) -> Trained:
     """The cell's method, trained now or before."""
     begins: dict[str, Any] = {}
 

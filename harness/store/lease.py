@@ -164,7 +164,7 @@ def bury(path: Path, content: bytes) -> bool:
 
     Under a lock: between looking and removing, another may have buried it and a third may have claimed the cell anew.
     """
-    with _locked(path.parent / ".lock"):
+    with _lock(path.parent / ".lock"):
         found = signs(path)
         if found is None or found.content != content:
             return False
@@ -173,7 +173,7 @@ def bury(path: Path, content: bytes) -> bool:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
     """One process at a time; the system unlocks for one that dies."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

@@ -15,7 +15,7 @@ def keep_steps(path: Path, last: int) -> None:
     if not path.exists():
         return
     lines = path.read_bytes().splitlines(keepends=True)
-    kept = (line for line in lines if (parsed := _parsed(line)) is not None and parsed["step"] <= last)
+    kept = (line for line in lines if (parsed := _parse_line(line)) is not None and parsed["step"] <= last)
     write_bytes(path, b"".join(kept))
 
 
@@ -25,10 +25,10 @@ def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError:
         return
-    yield from (parsed for line in lines if (parsed := _parsed(line)) is not None)
+    yield from (parsed for line in lines if (parsed := _parse_line(line)) is not None)
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parse_line(line: bytes) -> dict[str, Any] | None:
     """None if it is not whole, or has no step."""
     try:
         parsed = json.loads(line) if line.endswith(b"}\n") else None

@@ -110,7 +110,7 @@ def read_text(text: str, file: Path, budget: str | None = None) -> Document:
         raise UsageError(f"{file}: not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
         raise UsageError(f"{file}:1: a suite is a mapping of names to values.")
-    document = _chosen(Document(file, text_keys(values), lines), budget)
+    document = _choose_budget(Document(file, text_keys(values), lines), budget)
     return Document(file, resolve(document.values, document.where), document.lines) if "${" in text else document
 
 
@@ -123,7 +123,7 @@ def scalar(text: str, where: str) -> Any:
         raise UsageError(f"{where}: not valid YAML: {problem} (quote it).") from error
 
 
-def _chosen(document: Document, budget: str | None) -> Document:
+def _choose_budget(document: Document, budget: str | None) -> Document:
     try:
         values = named_budgets.choose(document.values, budget)
     except UsageError as error:

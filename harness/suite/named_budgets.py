@@ -18,7 +18,7 @@ def choose(values: Mapping[str, Any], name: str | None) -> dict[str, Any]:
     Raises UsageError without a place, as the place of a key is known to whoever has read the file.
     """
     rest = {key: value for key, value in values.items() if key != SECTION}
-    budgets = _checked(values.get(SECTION))
+    budgets = _check_budgets(values.get(SECTION))
     if name is None:
         return rest
     if name not in budgets:
@@ -26,7 +26,7 @@ def choose(values: Mapping[str, Any], name: str | None) -> dict[str, Any]:
     return _over(rest, budgets[name])
 
 
-def _checked(budgets: Any) -> dict[str, dict[str, Any]]:
+def _check_budgets(budgets: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(budgets, dict | None):
         raise UsageError(f"{SECTION} must be a mapping of names to what they change, not {budgets!r}.")
     for name, changes in (budgets or {}).items():

@@ -19,7 +19,7 @@ from harness.base.errors import UsageError
 from harness.learning.data.augmentation import Augmentation
 from harness.learning.data.modality import Modality
 from harness.learning.data.splits import Data, Split
-from harness.learning.data.streaming import Streamed, picked
+from harness.learning.data.streaming import Streamed, read_batches
 from harness.learning.datasets import Dataset, ImageDataset
 from harness.learning.training import seed_all
 from harness.suite.cell import Component
@@ -214,7 +214,7 @@ def labels_mean_the_same_in_train_and_test(subject: DatasetSubject) -> None:
 def _sample(split: Split, number: int) -> tuple[Tensor, Tensor]:
     """Images of a split, small and flat, with their labels; the same each time."""
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0))[:number]
-    parts = (part.float() for part in picked(split.samples, order.split(256)))
+    parts = (part.float() for part in read_batches(split.samples, order.split(256)))
     small = [F.adaptive_avg_pool2d(part, SMALL).flatten(1) if part.ndim == 4 else part.flatten(1) for part in parts]
     return torch.cat(small), split.labels[order]
 
@@ -301,7 +301,7 @@ def _whole(split: Split) -> str:
 def _parts(split: Split) -> Iterator[Part]:
     if not isinstance(split.samples, Tensor | Streamed):
         return iter([list(split.samples)])
-    return picked(split.samples, torch.arange(len(split)).split(256))
+    return read_batches(split.samples, torch.arange(len(split)).split(256))
 
 
 def _digest(split: Split, parts: Iterable[Part]) -> str:

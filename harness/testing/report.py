@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from harness.testing.world import preserved
+from harness.testing.world import preserve_state
 
 S = TypeVar("S")
 
@@ -71,7 +71,7 @@ def conform(
 def _failure(check: Callable[[S], None], subject: S) -> Failure | None:
     name = check.__name__.replace("_", " ")
     try:
-        with preserved():
+        with preserve_state():
             check(subject)
     except Fault as fault:
         return Failure(name, fault.seen, fault.change)

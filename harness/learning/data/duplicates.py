@@ -35,12 +35,12 @@ def shared_with(trained: Data, other: Data) -> dict[str, int]:
         return {}
     known, counts = digests(train), {}
     for name, split in other.splits.items():
-        if name != "train" and not isinstance(split.samples, Streamed) and _alike(train, split.samples):
+        if name != "train" and not isinstance(split.samples, Streamed) and _can_be_equal(train, split.samples):
             counts[name] = int(torch.isin(digests(split.samples), known).sum())
     return {name: count for name, count in counts.items() if count}
 
 
-def _alike(one: Tensor | Sequence[str], other: Tensor | Sequence[str]) -> bool:
+def _can_be_equal(one: Tensor | Sequence[str], other: Tensor | Sequence[str]) -> bool:
     """Whether samples may be equal."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         return one.dtype == other.dtype and one.shape[1:] == other.shape[1:]

@@ -77,7 +77,7 @@ def draw_episodes(
     keys = keys.masked_fill(torch.arange(padded.shape[1]) >= sizes[classes][..., None], 2.0)  # never a padded place
     picks = padded[classes].gather(2, _some_of_each_row(keys, need))
     labels = torch.arange(ways).repeat_interleave
-    order = torch.rand(episodes, ways * queries, generator=_derived(generator)).argsort(1)
+    order = torch.rand(episodes, ways * queries, generator=_derive_generator(generator)).argsort(1)
     return EpisodeIndices(
         picks[:, :, :shots].flatten(1),
         labels(shots).expand(episodes, -1),
@@ -112,7 +112,7 @@ def _some_of_each_row(keys: Tensor, number: int) -> Tensor:
     return keys.topk(number, dim=-1, largest=False, sorted=True).indices
 
 
-def _derived(generator: torch.Generator) -> torch.Generator:
+def _derive_generator(generator: torch.Generator) -> torch.Generator:
     """Another generator, seeded by the state of this one, which it leaves as it is."""
     copy = torch.Generator()
     copy.set_state(generator.get_state())

@@ -14,7 +14,7 @@ from harness.learning.data import colour
 from harness.learning.data.augmentation import Augmentation
 from harness.learning.data.draw import Draw
 from harness.learning.data.modality import Modality
-from harness.learning.data.streaming import Samples, Streamed, StreamedImages, picked
+from harness.learning.data.streaming import Samples, Streamed, StreamedImages, read_batches
 from harness.learning.data.transforms import augment_with, boxes
 
 MEASURED_WHOLE = 2**30  # values; of larger splits, the moments are those of a sample
@@ -105,13 +105,13 @@ class Images(Modality):
             UsageError: The samples are not uint8 (N, C, H, W).
         """
         if not isinstance(train, Tensor | Streamed) or train.ndim != 4 or train.dtype != torch.uint8:
-            raise UsageError(f"images must be uint8 (N, C, H, W), not {_described(train)}.")
+            raise UsageError(f"images must be uint8 (N, C, H, W), not {_describe(train)}.")
         channels, height, width = train.shape[1:]
         return cls(ImageShape(channels, height, width), augmentation, *_moments(train))
 
     def check(self, samples: Samples) -> None:
         if not isinstance(samples, Tensor | Streamed) or samples.ndim != 4 or samples.dtype != torch.uint8:
-            raise UsageError(f"images must be uint8 (N, C, H, W), not {_described(samples)}.")
+            raise UsageError(f"images must be uint8 (N, C, H, W), not {_describe(samples)}.")
         if tuple(samples.shape[1:]) != (self.given or self.shape):
             raise UsageError(
                 f"all splits must have images of one shape: {tuple(samples.shape[1:])} is not "
@@ -126,7 +126,7 @@ class Images(Modality):
         pixels = images.float() / 255
         if self.given is None and resize is None:
             return pixels
-        return _resized(pixels, self.shape, self.interpolation, resize)
+        return _resize(pixels, self.shape, self.interpolation, resize)
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Normalise pixels in [0, 1], float (..., C, H, W), by `mean` and `std`."""
@@ -235,7 +235,7 @@ def _contiguous(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return images.flatten(1).unflatten(1, images.shape[1:]), *others
 
 
-def _resized(pixels: Tensor, shape: ImageShape, interpolation: str, resize: Resize) -> Tensor:
+def _resize(pixels: Tensor, shape: ImageShape, interpolation: str, resize: Resize) -> Tensor:
     """float (..., C, H, W) in [0, 1] -> (..., *shape): the centre of the picture as `resize` says, or the whole."""
     batch = pixels.flatten(0, -4)
     if batch.shape[1] == 3 and shape.channels == 1:
@@ -265,7 +265,7 @@ def _centre(batch: Tensor, shape: ImageShape) -> Tensor:
     return F.pad(batch, (left, added[1] - left, top, added[0] - top)) if any(added) else batch
 
 
-def _described(samples: Samples) -> str:
+def _describe(samples: Samples) -> str:
     if isinstance(samples, Tensor | Streamed):
         return f"{samples.dtype} {tuple(samples.shape)}"
     return f"a {type(samples).__name__}"
@@ -281,7 +281,7 @@ def _moments(images: Tensor | Streamed) -> tuple[Tensor, Tensor]:
     if images.shape.numel() > MEASURED_WHOLE:
         index = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:MEASURED].sort().values
     counts = torch.zeros(images.shape[1], 256, dtype=torch.float64)
-    for part in picked(images, index.split(256)):
+    for part in read_batches(images, index.split(256)):
         counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in part.unbind(1)])
     values = torch.arange(256, dtype=torch.float64) / 255
     shares = counts / counts.sum(1, keepdim=True)

@@ -216,7 +216,7 @@ def at(samples: Samples, index: Tensor) -> Tensor:
     raise UsageError("the samples are texts, but this backbone has no `tokenize` to convert them to tokens.")
 
 
-def picked(samples: Samples, indices: Sequence[Tensor]) -> Iterator[Tensor]:
+def read_batches(samples: Samples, indices: Sequence[Tensor]) -> Iterator[Tensor]:
     """The samples at each of `indices` in turn; the next ones are read meanwhile."""
     for number, index in enumerate(indices):
         read_ahead(samples, indices[number : number + 1 + AHEAD])

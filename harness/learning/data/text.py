@@ -86,9 +86,9 @@ class Text(Modality):
         pad = self._known_pad()
         special = torch.tensor(self.special, dtype=torch.int64, device=samples.device)
         inner = (samples != pad) & ~torch.isin(samples, special)
-        kept = cropped if self.augmentation.view == "crop" else thinned
+        kept = crop_mask if self.augmentation.view == "crop" else deletion_mask
         keep = kept(inner, self.augmentation.rate or 0.0, draw) | (samples != pad) & ~inner
-        return _pushed_left(samples, keep, pad)[:, :length]
+        return _push_left(samples, keep, pad)[:, :length]
 
     @property
     def augments(self) -> bool:
@@ -129,7 +129,7 @@ class Text(Modality):
         return self.pad
 
 
-def cropped(inner: Tensor, rate: float, draw: Draw) -> Tensor:
+def crop_mask(inner: Tensor, rate: float, draw: Draw) -> Tensor:
     """Mask (N, L) of the `inner` tokens that a crop keeps: consecutive ones, at least one, at a random position.
 
     Of n tokens, n (1 - rate) are kept, rounded up or down at random so that the mean is exact.
@@ -141,7 +141,7 @@ def cropped(inner: Tensor, rate: float, draw: Draw) -> Tensor:
     return inner & (place >= first[:, None]) & (place < (first + kept)[:, None])
 
 
-def thinned(inner: Tensor, rate: float, draw: Draw) -> Tensor:
+def deletion_mask(inner: Tensor, rate: float, draw: Draw) -> Tensor:
     """Mask (N, L) of the `inner` tokens that stay if each is deleted with probability `rate`.
 
     The token with the largest random number always stays, so that no text becomes empty.
@@ -151,7 +151,7 @@ def thinned(inner: Tensor, rate: float, draw: Draw) -> Tensor:
     return inner & ((chance >= rate) | torch.zeros_like(inner).scatter(1, last, True))
 
 
-def _pushed_left(tokens: Tensor, keep: Tensor, pad: int) -> Tensor:
+def _push_left(tokens: Tensor, keep: Tensor, pad: int) -> Tensor:
     """Move the kept tokens of each text to the left, in their order, and fill up with padding."""
     order = (~keep).byte().argsort(dim=1, stable=True)
     return tokens.gather(1, order).masked_fill(~keep.gather(1, order), pad)

@@ -11,7 +11,7 @@ from torch import Tensor
 from harness.base.errors import UsageError
 from harness.learning.data.draw import Draw
 from harness.learning.data.modality import Modality
-from harness.learning.data.streaming import Samples, Streamed, picked
+from harness.learning.data.streaming import Samples, Streamed, read_batches
 
 MEASURED = 65_536  # rows of a larger split that mean and deviation are taken from
 MARGINALS = 4096  # rows that values of views are drawn from
@@ -70,7 +70,7 @@ class Vectors(Modality):
         """
         _check(train)
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
-        some = torch.cat(list(picked(train, order[:MEASURED].sort().values.split(4096))))
+        some = torch.cat(list(read_batches(train, order[:MEASURED].sort().values.split(4096))))
         if not some.isfinite().all():
             raise UsageError("vectors must be finite; some hold NaN or infinity.")
         mean, std = some.double().mean(0), some.double().std(0, correction=0)

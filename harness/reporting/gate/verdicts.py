@@ -28,11 +28,14 @@ def compare(before: Snapshot, after: Snapshot, gate: Gate, *, everything: bool =
     found: list[Row | Measured] = []
     for key, group in before.groups.items():
         if now := after.groups.get(key):
-            found += [*_failed(key, _untold(group, now)), *_scores(key, group, now, gate, everything)]
+            found += [
+                *_failure_rows(key, _unreported_failures(group, now)),
+                *_scores(key, group, now, gate, everything),
+            ]
             found += _costs(key, before, after, gate)
         else:
             found += _gone(key, group)
-    rows = _judged(found, gate)
+    rows = _judge(found, gate)
     added = (key for key in after.groups if key not in before.groups)
     rows += [row for key in added for row in _new(key, after.groups[key])]
     return [_within_bound(row, before, after) for row in rows]
@@ -62,7 +65,7 @@ def _names(group: Group) -> Iterator[tuple[str, str]]:
     return ((label, metric) for label, metric, _ in _each(group))
 
 
-def _judged(found: list[Row | Measured], gate: Gate) -> list[Row]:
+def _judge(found: list[Row | Measured], gate: Gate) -> list[Row]:
     """Regressed: worse by more than the tolerance, and not by chance; with one seed the tolerance has to do.
     Suspicious: better by more than the ceiling, and not by chance."""
     tested = [each for each in found if isinstance(each, Measured) and each.test]
@@ -95,18 +98,18 @@ def _gone(key: Key, group: Group) -> Iterator[Row]:
 
 
 def _new(key: Key, group: Group) -> Iterator[Row]:
-    yield from _failed(key, group.failures)
+    yield from _failure_rows(key, group.failures)
     yield from (_row(key, *each, "new") for each in _each(group))
 
 
-def _failed(key: Key, failures: Mapping[int, str]) -> Iterator[Row]:
+def _failure_rows(key: Key, failures: Mapping[int, str]) -> Iterator[Row]:
     """A group that failed is said to be so, whether or not it has been there before."""
     more = f"; and {len(failures) - 1} more" if len(failures) > 1 else ""
     for seed, why in list(failures.items())[:1]:
         yield Row(key, "", "", "failed", f"seed {seed} {why}{more}")
 
 
-def _untold(was: Group, now: Group) -> dict[int, str]:
+def _unreported_failures(was: Group, now: Group) -> dict[int, str]:
     """The failures that no row of a metric tells: of seeds that are new, or still have the scores of an earlier run."""
     told = {
         seed

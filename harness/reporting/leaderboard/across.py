@@ -13,7 +13,7 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.reporting.leaderboard.friedman import ALPHA, average_ranks, critical_difference, friedman
 from harness.reporting.leaderboard.identity import identity
 from harness.reporting.leaderboard.tables import ROW, Column, Table
@@ -63,7 +63,7 @@ def ranking(tables: Iterable[Table], column: Column) -> Ranking | None:
         datasets.setdefault(key, []).append(dataset)
         scores.setdefault(key, []).append(own)
         labels |= {row.key: row.full for row in reversed(table.rows) if row.key in own and row.key not in labels}
-    labels = dict(zip(labels, shortened(list(labels.values()), ROW), strict=True))
+    labels = dict(zip(labels, shorten(list(labels.values()), ROW), strict=True))
     everywhere = sorted(
         (key for key in labels if all(key in own for group in scores.values() for own in group)),
         key=lambda key: natural(labels[key]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.reporting.leaderboard.grids import Cell, Grid, score_cell
 from harness.reporting.leaderboard.tables import ROW, Column, Row, Score, Table
 from harness.reporting.leaderboard.text import MISSING, natural
@@ -69,7 +69,7 @@ def _pivot(places: Sequence[Place]) -> Pivot:
                 found[row.key, number] = (row, score, place.column)
     rows = [
         (full, label, tuple(found.get((key, number)) for number in range(len(places))))
-        for (key, full), label in zip(labels.items(), shortened(list(labels.values()), ROW), strict=True)
+        for (key, full), label in zip(labels.items(), shorten(list(labels.values()), ROW), strict=True)
     ]
     rows.sort(key=lambda row: (mean_rank(row[2]) or float("inf"), natural(row[0])))
     columns = [place.column for place in places]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.reporting.comparisons import Rank
 from harness.reporting.leaderboard.identity import OTHER, comparable, contestant, everywhere, grouped, identity
 from harness.reporting.leaderboard.places import Place, places
@@ -123,7 +123,7 @@ def build(records: Iterable[CellRecord], view: View = View()) -> list[Table]:
     )
     tables = [
         _table(key, (title, whole), group, view)
-        for (key, group), title, whole in zip(groups.items(), shortened(full, TITLE), full, strict=True)
+        for (key, group), title, whole in zip(groups.items(), shorten(full, TITLE), full, strict=True)
     ]
     if view.metrics:
         check(view.metrics, sorted({name for group in groups.values() for name in _names(group)}))
@@ -152,7 +152,7 @@ def _table(key: str, titles: tuple[str, str], records: Sequence[CellRecord], vie
     by_column = [_scores(column, cells, keys) for column in columns]
     rows = [
         Row(label, whole, key, group, tuple(column[i] for column in by_column))
-        for i, (label, whole, key, group) in enumerate(zip(shortened(full, ROW), full, keys, cells, strict=True))
+        for i, (label, whole, key, group) in enumerate(zip(shorten(full, ROW), full, keys, cells, strict=True))
     ]
     rows.sort(key=lambda row: (float("inf") if row.mean_rank is None else row.mean_rank, natural(row.full)))
     seeds = tuple(sorted({record.cell["seed"] for record in records}))
@@ -197,7 +197,7 @@ def _columns(cells: Iterable[CellRecord], asked: Sequence[str]) -> list[Column]:
         [identity(found[key][0][0].get("evaluator", {})) for key in keys],
     )
     columns = []
-    for key, label, title, whole in zip(keys, labels, shortened(full, COLUMN), full, strict=True):
+    for key, label, title, whole in zip(keys, labels, shorten(full, COLUMN), full, strict=True):
         metrics = [metric for _, metric in found[key]]
         if matches((title, whole, label, key[1]), asked):
             said = metrics[0].get("higher_is_better", True), _usual_protocol(metrics)

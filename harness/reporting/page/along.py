@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.reporting.leaderboard.tables import Column, Row, Table
 from harness.reporting.leaderboard.text import clean
 from harness.reporting.page.figures import Sketchbook, axis, points
@@ -83,7 +83,7 @@ def _picture(column: Column, lines: Sequence[Line], cost: Cost, book: Sketchbook
         return factor * float(point["metrics"][metric]["value"])
 
     def draw(figure: Figure, axes: Axes) -> None:
-        labels = shortened([line.row.full for line in lines], LEGEND)
+        labels = shorten([line.row.full for line in lines], LEGEND)
         for line, label in zip(lines, labels, strict=True):
             drawn = look(line.number)
             places = [fmean(point[cost] for point in step) for step in line.steps]

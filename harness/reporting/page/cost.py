@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.reporting.leaderboard.tables import Column, Table
 from harness.reporting.page.figures import Point, Sketchbook, axis, points, seeds_said
 from harness.reporting.page.style import LEGEND, MOST, SOFT, Picture, legend, look
@@ -54,7 +54,7 @@ def _picture(table: Table, column: Column, book: Sketchbook) -> Picture | None:
                 *zip(*best, strict=True), where="post", color=SOFT, linewidth=1.3, linestyle="--",
                 label="best for its cost",
             )  # fmt: skip
-        labels = shortened([point.row.full for _, point in found], LEGEND)
+        labels = shorten([point.row.full for _, point in found], LEGEND)
         for (seconds, point), label in zip(found, labels, strict=True):
             drawn = look(point.number)
             axes.errorbar(

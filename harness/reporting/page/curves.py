@@ -34,7 +34,7 @@ def read(path: Path) -> dict[str, list[tuple[int, float]]]:
         return {}
     found: dict[str, list[tuple[int, float]]] = {}
     for line in lines:
-        values = _parsed(line)
+        values = _parse_line(line)
         step = values.get("step")
         if isinstance(step, int) and abs(step) <= LARGEST:
             for name, value in values.items():
@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
-def _parsed(line: bytes) -> Mapping[str, Any]:
+def _parse_line(line: bytes) -> Mapping[str, Any]:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):

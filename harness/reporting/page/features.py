@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from harness.base.errors import UsageError
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.learning.building import build, load_data
 from harness.learning.data.splits import Data, Split
 from harness.learning.data.streaming import at
@@ -41,7 +41,7 @@ def features(table: Table, folder: Path, book: Sketchbook) -> tuple[list[Picture
             data = data or load_data(cell.dataset, torch.device("cpu"))
             split = data.split("test")
             samples = torch.cat([indices[:SAMPLES] for indices in _classes(split)])
-            found = _encoded(cell, model, data, samples)
+            found = _encode_samples(cell, model, data, samples)
             pictures.append(_picture(row.label, cell.seed, found, split.labels[samples], split.classes, book))
         except (UsageError, SafetensorError, RuntimeError, OSError) as error:
             missing.append(f"No features of {row.label}: {clean(error, 200)}")
@@ -73,7 +73,7 @@ def _classes(split: Split) -> Iterable[Tensor]:
 
 
 @torch.no_grad()
-def _encoded(cell: Cell, model: Path, data: Data, samples: Tensor) -> Tensor:
+def _encode_samples(cell: Cell, model: Path, data: Data, samples: Tensor) -> Tensor:
     method, data = build(cell, data)
     load_trained(method, model)
     found = method.encode(data.inputs(at(data.split("test").samples, samples))).float()
@@ -89,7 +89,7 @@ def _picture(
 
     def draw(figure: Figure, axes: Axes) -> None:
         present = labels.unique(sorted=True).tolist()
-        names = shortened([clean(classes[each]) for each in present], LEGEND)
+        names = shorten([clean(classes[each]) for each in present], LEGEND)
         for number, (each, name) in enumerate(zip(present, names, strict=True)):
             own = points[labels == each]
             axes.plot(

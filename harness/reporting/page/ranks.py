@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.reporting.leaderboard.across import Ranking
 from harness.reporting.page.figures import Sketchbook
 from harness.reporting.page.style import INK, SOFT, TICK, Picture, look
@@ -31,7 +31,7 @@ def diagram(found: Ranking, book: Sketchbook) -> Picture:
         axes.text(1 + found.difference / 2, -1.6, f"CD = {found.difference:.2f}", ha="center", va="bottom", fontsize=9)
         axes.set_yticks(
             range(count),
-            [f"{label}  {rank:.2f}" for label, rank in zip(shortened(found.labels, TICK), found.ranks, strict=True)],
+            [f"{label}  {rank:.2f}" for label, rank in zip(shorten(found.labels, TICK), found.ranks, strict=True)],
         )
         axes.set_ylim(count - 0.2 + BAR * len(found.groups), -2.6)
         axes.set_xlim(0.8, max(count, 1 + found.difference) + 0.2)

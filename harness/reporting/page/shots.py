@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.reporting.leaderboard.identity import identity
 from harness.reporting.leaderboard.tables import Column, Table
 from harness.reporting.leaderboard.text import canonical, clean, settings
@@ -47,7 +47,7 @@ def _picture(
         return None
 
     def draw(figure: Figure, axes: Axes) -> None:
-        labels = shortened([table.rows[row].full for row in lines], LEGEND)
+        labels = shorten([table.rows[row].full for row in lines], LEGEND)
         for (row, places), label in zip(lines.items(), labels, strict=True):
             drawn = look(row)
             axes.errorbar(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.base.slugs import shortened
+from harness.base.slugs import shorten
 from harness.reporting.leaderboard.tables import Column, Table
 from harness.reporting.leaderboard.text import clean
 from harness.reporting.page.figures import Point, Sketchbook, axis, npz_of, points, seed_values, seeds_said
@@ -89,6 +89,6 @@ def _units(table: Table, column: Column, folder: Path, book: Sketchbook) -> Pict
 
 
 def _names(axes: Axes, found: list[Point]) -> None:
-    axes.set_yticks(range(len(found)), shortened([point.row.full for point in found], TICK))
+    axes.set_yticks(range(len(found)), shorten([point.row.full for point in found], TICK))
     axes.set_ylim(len(found) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")

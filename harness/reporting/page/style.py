@@ -29,7 +29,7 @@ VARIABLES = {INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--paper"} | {
 MARKERS = "osD^vPX*"
 DASHES = ("-", "--", ":", "-.")
 WIDTH = 380  # of a figure, in CSS pixels: it fits a phone
-LEGEND, TICK = 28, 26  # letters of a name; see `harness.base.slugs.shortened`
+LEGEND, TICK = 28, 26  # letters of a name; see `harness.base.slugs.shorten`
 MOST = 14  # rows of a table that figures show: the first ones
 RC = {
     "axes.edgecolor": SOFT,
