@@ -25,7 +25,7 @@ TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)\.tmp")
 
 
 class DamagedError(UsageError):
-    """A file that holds something else than what was written."""
+    """The content of a file is not what was written."""
 
     def __init__(self, path: Path | str, reason: str, then: str = "sets it aside and runs its cell again") -> None:
         super().__init__(f"{path}: is damaged ({reason}); 'harness run' {then}.")
@@ -57,13 +57,15 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Look before: to look costs less than to try, as a file system on a network may know without asking its server."""
+    """Make a folder if it does not exist. Looking first is cheaper: a network file system may answer without its
+    server.
+    """
     if not path.exists():
         path.mkdir(parents=True, exist_ok=True)
 
 
 def sync(path: Path) -> None:
-    """Have the system write all that it holds of a file or folder, whoever wrote it."""
+    """Write everything that the system buffers of a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -78,7 +80,9 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any], *, durable: bool = True, indent: int | None = 1) -> None:
-    """Write an object with its format and a checksum: a flipped bit may leave valid JSON with another score."""
+    """Write an object with its format and a checksum, as JSON with a flipped bit may still be valid but hold another
+    score.
+    """
     text = json.dumps({"format": FORMAT, **value}, indent=indent, ensure_ascii=False).removesuffix("}").rstrip("\n")
     body = text.encode(errors="backslashreplace")  # a file name that is no UTF-8 becomes an escape of JSON
     write_bytes(path, body + CHECK + f'{zlib.crc32(body):08x}"\n}}'.encode(), durable=durable)
@@ -145,7 +149,7 @@ def check_format(path: Path | str, version: Any) -> None:
 
 
 def seal(path: Path) -> dict[str, Any]:
-    """Size and checksum of a file that is too large or too foreign to hold its own."""
+    """Size and checksum of a file that cannot hold its own checksum."""
     check = 0
     with path.open("rb") as file:
         while block := file.read(1 << 20):

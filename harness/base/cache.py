@@ -26,7 +26,9 @@ def cache_root() -> Path:
 
 
 def _without_home() -> Path:
-    """Raises UsageError if it is another user's: what lies there would be believed."""
+    """The cache folder of a user without a home. Raises UsageError if it belongs to another user, whose files must not
+    be trusted.
+    """
     folder = Path(tempfile.gettempdir(), f"rep-harness-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():

@@ -24,10 +24,14 @@ LAST_BYTES = 1 << 16  # of a log, in which its last words are: a crash's traceba
 
 @dataclass(frozen=True)
 class Outcome:
-    """failed: it raised. timeout, oom: it took more time or memory than there was. killed: a signal ended it, while its
-    run lived. interrupted: its run was told to stop, or died.
+    """How an attempt at a cell ended.
 
-    `signal` is the one that ended its process, if one did; `exit_code` is as a shell gives it.
+    Attributes:
+        status: "ok"; "failed", it raised; "timeout" or "oom", it exceeded its time or memory; "killed", a signal ended
+            it while its run was alive; "interrupted", its run was stopped or died.
+        message: The error, in words.
+        signal: The signal that ended its process, if one did.
+        exit_code: The exit code, as a shell gives it.
     """
 
     status: Status
@@ -42,8 +46,10 @@ class Outcome:
 
 
 def by_exit(code: int, words: str = "", stage: str = "") -> Outcome:
-    """Of a process that said nothing: what its exit code tells, as `subprocess` or a shell gives it. `words`: its last;
-    `stage`: what it did, such as "while training"."""
+    """The outcome of a process that left no record, from its exit code as `subprocess` or a shell gives it.
+
+    `words` is the last line of its log; `stage` is what it did, such as "while training".
+    """
     number = -code if code < 0 else code - 128
     try:
         name = signal.Signals(number).name

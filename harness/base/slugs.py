@@ -25,14 +25,13 @@ def default_results(suite: str) -> Path:
 
 
 def middle(name: str, limit: int) -> str:
-    """At most `limit` long; cut in the middle, as the end of a path or of a label with options tells more."""
+    """Shorten a name to `limit` characters by cutting its middle, as the end of a path or of a label tells more."""
     end = limit // 2
     return name if len(name) <= limit else f"{name[: limit - end - 1]}…{name[-end:]}"
 
 
 def shorten(names: Sequence[str], limit: int) -> list[str]:
-    """Names to be shown together, each about `limit` long. Names that differ still do, where it can be by the part in
-    which they differ."""
+    """Shorten names that are shown together to about `limit` characters, keeping the parts in which they differ."""
     short = {name: middle(name, limit) for name in names}
     for name, alike in [(name, [each for each in short if short[each] == short[name]]) for name in short]:
         if len(alike) > 1:

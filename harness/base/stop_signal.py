@@ -33,14 +33,14 @@ def listen() -> int:
 
 
 def _forget() -> None:
-    """What is meant for a process that the job starts is not meant for the job."""
+    """Reset signal handling in processes that the job starts: signals for them are not for the job."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def ignore() -> None:
-    """The job is over: it is too late to stop it."""
+    """Ignore further signals: the job is over."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
@@ -55,7 +55,7 @@ def _handle(_number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def delay_stop() -> Iterator[None]:
-    """Nothing is raised inside; whoever is inside looks at `stop_requested()` now and then."""
+    """Inside this context nothing is raised; the code inside must look at `stop_requested()` regularly."""
     _Stop.postponed = True
     try:
         yield

@@ -106,7 +106,7 @@ def check(
 
 
 def _nothing_missing(found: Report, baseline: Path) -> None:
-    """Raises UsageError if the baseline has what this run has not: nobody would see it go."""
+    """Raises UsageError if the baseline has rows that this run lacks, as an update would silently drop them."""
     missing = [row.name for row in found.rows if row.verdict == "missing"]
     if missing:
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -117,7 +117,7 @@ def _nothing_missing(found: Report, baseline: Path) -> None:
 
 
 def _baseline(path: Path) -> Snapshot:
-    """Leaves with exit code 3 if it is damaged: whether anything got worse cannot be told."""
+    """Read the baseline. Leaves with exit code 3 if it is damaged, because then nothing can be compared."""
     from harness.reporting.gate.baseline import load
     from harness.reporting.gate.report import UNKNOWN
 

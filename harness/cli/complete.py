@@ -28,7 +28,7 @@ def new_kinds(incomplete: str) -> list[str]:
 
 
 def names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Of the components of the kind that was given before."""
+    """Names of the components of the kind that was given before."""
     given: Kind | None = next((each for each in KINDS if ctx.params.get("kind") in (each, f"{each}s")), None)
     return beginning(incomplete, registry().named(given) if given else ())
 
@@ -38,12 +38,12 @@ def backbones(incomplete: str) -> list[str]:
 
 
 def datasets(incomplete: str) -> list[str]:
-    """The shell knows files and folders."""
+    """Names of data sets; the shell completes files and folders itself."""
     return beginning(incomplete, registry().named("dataset"))
 
 
 def evaluators(incomplete: str) -> list[str]:
-    """The last of a list that commas part."""
+    """Completions of the last name in a list separated by commas."""
     before, comma, last = incomplete.rpartition(",")
     return [f"{before}{comma}{each}" for each in beginning(last, registry().named("evaluator"))]
 

@@ -76,7 +76,7 @@ def leaderboard(
 
 
 def _print(text: str) -> None:
-    """Raises UsageError where the output has not all letters: a file with others in their place would look whole."""
+    """Print the text. Raises UsageError if the output's encoding lacks a character, rather than print replacements."""
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError as error:

@@ -44,7 +44,7 @@ def table_width() -> int:
 def lines(
     columns: Sequence[Column], rows: Iterable[Sequence[str | tuple[str, str]]], width: int, *, colour: bool
 ) -> Iterator[str]:
-    """A line of titles and the rows; a cell is text, or text with a style that wins over its column's."""
+    """The titles and rows of a table as lines. A cell is text, or text with a style that overrides its column's."""
     cells = [
         [(clean(cell[0]), cell[1]) if isinstance(cell, tuple) else (clean(cell), "") for cell in row] for row in rows
     ]
@@ -67,7 +67,7 @@ def clean(text: str) -> str:
 
 
 def _fit_widths(longest: Sequence[int], wraps: Sequence[bool], room: int) -> list[int]:
-    """The widths of columns in `room`: the widest of those that may wrap gives way."""
+    """Fit the widths of columns into `room` by narrowing the widest of those that may wrap."""
     widths = list(longest)
     while sum(widths) > room:
         widest = max((i for i in range(len(widths)) if wraps[i]), key=lambda i: widths[i])

@@ -70,7 +70,7 @@ def build(cell: Cell, data: Data, start: Path | None = None) -> Built:
 
 
 class PlacedError(UsageError):
-    """A mistake whose message names its place in the suite."""
+    """A mistake whose message already names its place in the suite."""
 
 
 def _backbone(cell: Cell, data: Data) -> Any:
@@ -113,7 +113,7 @@ def _fit_tokenizer(backbone: nn.Module, component: Component, data: Data) -> Non
 
 
 def start_of(cell: Cell, method: Method) -> str:
-    """What the backbone of a cell begins with, in words; "" for random weights."""
+    """What the backbone of a cell starts from, in words; "" for random weights."""
     if cell.start is not None:
         return f"the cell '{cell.start.name()}'"
     started = method.started_from or {}
@@ -121,7 +121,7 @@ def start_of(cell: Cell, method: Method) -> str:
 
 
 def as_taken(backbone: nn.Module, data: Data) -> Data:
-    """The data as a backbone takes them: of texts, its tokens."""
+    """The data as a backbone takes them: texts are replaced by its tokens."""
     tokenize = getattr(backbone, "tokenize", None)
     return data if tokenize is None else data.tokenized(tokenize)
 
@@ -136,9 +136,9 @@ def source_of(cell: Cell, data: Data, rank: int = 0) -> Source:
 
 
 def given_to(method: Method, own: Data, data: Data) -> Data:
-    """Another data set as an encoder takes it that was made for `own`: its samples made to fit, its texts as tokens.
+    """Prepare another data set for an encoder that was made for `own`: convert its samples and tokenize its texts.
 
-    Raises UsageError if that cannot be.
+    Raises UsageError if this is not possible.
     """
     return as_taken(method.backbone, replace(data, modality=own.modality.fitted(data.modality)))
 
@@ -212,7 +212,7 @@ def check_start(cell: Cell, start: Cell, taken: Shapes, given: Shapes) -> None:
 
 @contextmanager
 def usage_warnings(where: str, told: list[str]) -> Iterator[None]:
-    """Adds what is warned of with UsageWarning inside; other warnings go their way."""
+    """Collect the UsageWarnings that are raised inside; other warnings are not affected."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UsageWarning)
         yield

@@ -37,7 +37,7 @@ class Checkpointer:
 
     @contextlib.contextmanager
     def apart(self, device: torch.device) -> Iterator[None]:
-        """What is done inside is no part of the training: its time does not count."""
+        """Exclude the time of what is done inside from the time of the training."""
         if device.type == "cuda":
             torch.cuda.synchronize(device)  # what the training has begun is its own
         started = time.monotonic()
@@ -110,7 +110,7 @@ class Stateful(Protocol):
 
 @contextlib.contextmanager
 def unchanged_by_failure(*holders: Stateful) -> Iterator[None]:
-    """If what is inside fails, put the states back: loading writes what fits before it says what does not."""
+    """Restore the states if the code inside fails, because loading writes what fits before it reports what does not."""
     before = copy.deepcopy([holder.state_dict() for holder in holders])
     try:
         yield

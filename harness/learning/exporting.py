@@ -78,7 +78,7 @@ def export(cell: Cell, model: Path, folder: Path, files: Collection[str]) -> Exp
 
 
 def _without_file(cell: Cell) -> Cell:
-    """The file that its backbone started from may be gone, and the trained weights take its place."""
+    """The cell without the file that its backbone started from, which may be gone; the trained weights replace it."""
     return replace(cell, backbone=replace(cell.backbone, weights=None))
 
 
@@ -100,7 +100,7 @@ def _features(encode: Any, inputs: Tensor) -> Tensor:
 
 
 def _state(backbone: nn.Module) -> dict[str, Tensor]:
-    """By the names of its library. Each tensor is of its own, as a file of safetensors has them."""
+    """The state of the backbone, by the names of its library. Tensors are copied: safetensors may not share memory."""
     state = backbone.state_dict()
     if strange := [name for name, each in state.items() if not isinstance(each, Tensor)]:
         raise UsageError(f"the backbone's '{strange[0]}' is not a tensor, so it cannot be written as safetensors.")

@@ -23,14 +23,14 @@ Run = Callable[[Tensor], Tensor]
 
 
 def difference(features: Tensor, own: Tensor) -> float:
-    """How far features are from what they should be: absolute, and relative where these are above 1."""
+    """The largest difference of features: absolute, and relative where they are above 1."""
     if features.shape != own.shape:
         return float("inf")
     return float(((features - own).abs() / own.abs().clamp_min(1)).max())
 
 
 def to_program(network: nn.Module, given: Tensor, own: Tensor, folder: Path) -> str:
-    """Write encoder.pt2; why not, or ""."""
+    """Write encoder.pt2; return why it failed, or ""."""
 
     def write(file: Path) -> Run:
         torch.export.save(_program(network, given), file)
@@ -40,7 +40,7 @@ def to_program(network: nn.Module, given: Tensor, own: Tensor, folder: Path) -> 
 
 
 def to_onnx(network: nn.Module, given: Tensor, own: Tensor, folder: Path) -> str:
-    """Write encoder.onnx; why not, or ""."""
+    """Write encoder.onnx; return why it failed, or ""."""
     import onnxruntime
 
     def write(file: Path) -> Run:
@@ -77,7 +77,9 @@ def _program(network: nn.Module, given: Tensor) -> torch.export.ExportedProgram:
 
 
 def _write_and_compare(write: Callable[[Path], Run], given: Tensor, own: Tensor, file: Path) -> str:
-    """Write a file, and keep it if it gives the features of all samples, and of the first alone; why not, or ""."""
+    """Write a file, and keep it if it gives the right features for all samples and for a single one; return why not, or
+    "".
+    """
     try:
         with _silence(), torch.no_grad():
             run = write(file)
@@ -94,7 +96,7 @@ def _write_and_compare(write: Callable[[Path], Run], given: Tensor, own: Tensor,
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Exporters tell of their progress and of what they left out."""
+    """Suppress the output of exporters."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

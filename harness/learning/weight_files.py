@@ -112,7 +112,7 @@ def _check_archive(file: Path) -> None:
 
 
 def _find_damaged_part(file: Path) -> str:
-    """The name of a part that is another than its checksum says, or "": torch does not look."""
+    """The name of a part whose content does not have its checksum, or ""; torch does not check this."""
     try:
         with zipfile.ZipFile(file) as archive:
             return archive.testzip() or ""
@@ -152,7 +152,7 @@ def _load(file: Path, *, mmap: bool) -> Any:
 
 
 def _why(file: Path, error: Exception) -> str:
-    """Why torch did not read a file, in words."""
+    """The reason why torch did not read a file, in words."""
     said = str(error)
     if "legacy .tar format" in said:
         return f"is in the .tar format of torch 0.1, which cannot be read without running what it says. {SAVE}"
@@ -168,7 +168,7 @@ def _why(file: Path, error: Exception) -> str:
 
 
 def _code(file: Path, said: str) -> list[str]:
-    """The names of what is not plain in a pickle, found without running it."""
+    """The names in a pickle that are not plain data, found without running it."""
     names: set[str] = set(re.findall(r"GLOBAL ([\w.]+)", said))
     if names:
         with contextlib.suppress(Exception):  # of old formats, and of damaged files, only the first is known

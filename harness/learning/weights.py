@@ -130,7 +130,7 @@ def _misfit(wanted: Wanted, content: Opened, best: Candidate) -> str:
 
 
 def left_over(content: Opened, chosen: Candidate) -> list[str]:
-    """What is not taken of the same mapping, first what stands beside it."""
+    """The names that are not taken from the same mapping; those beside the backbone come first."""
     others = [name for name in content.states[chosen.key] if name not in chosen.sources]
     return sorted(others, key=lambda name: not name.startswith(chosen.prefix))
 

@@ -21,9 +21,9 @@ PLUGIN_FILES = "HARNESS_PLUGIN_FILES"  # a JSON list of absolute paths
 
 
 def use(files: Sequence[Path] | None) -> None:
-    """Let this process, and the jobs that it starts, see `files`; before plugins are looked for.
+    """Make plugin files known to this process and the jobs that it starts; call it before plugins are looked for.
 
-    Raises UsageError for one that is not there or that cannot be a module, and for two that would be one module.
+    Raises UsageError for a file that does not exist or cannot be a module, and for two that would be the same module.
     """
     chosen: dict[str, Path] = {}
     for file in files or ():
@@ -42,7 +42,7 @@ def use(files: Sequence[Path] | None) -> None:
 
 
 def given() -> list[str]:
-    """The paths of the files. Raises UsageError if what the environment says is none of our making."""
+    """The paths of the files. Raises UsageError if the environment variable is malformed."""
     text = os.environ.get(PLUGIN_FILES) or "[]"
     try:
         files = json.loads(text)

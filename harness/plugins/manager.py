@@ -175,7 +175,7 @@ def installed_plugins() -> Plugins:
 
 
 def found() -> list[EntryPoint]:
-    """All entry points of plugins, by distribution and name; one that is found twice on the path, once."""
+    """All entry points of plugins, by distribution and name, without repetitions of the search path."""
     named = {(distribution(entry), entry.name): entry for entry in reversed(list(entry_points(group=GROUP)))}
     return [entry for _, entry in sorted(named.items())]
 

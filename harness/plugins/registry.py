@@ -180,7 +180,7 @@ class Registry:
 
 
 def owner(specs: Sequence[Spec]) -> Spec | None:
-    """Whose a name is that these have registered: the only one's, or else the bundled one's."""
+    """The spec that a plain name refers to among those registered under it: the only one, or else the bundled one."""
     if len(specs) == 1:
         return specs[0]
     return next((spec for spec in specs if spec.origin.distribution in bundled()), None)

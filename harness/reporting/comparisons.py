@@ -96,8 +96,11 @@ def compare(scores: Sequence[Sequence[float]], grid: float = 0.0, alpha: float =
 
 
 def usual(variances: Matrix, freedom: float) -> float:
-    """The geometric mean of `variances` (K,), which a few noisy rows hardly move, without its bias: the logarithm of a
-    variance that is estimated with `freedom` is less by log(freedom / 2) - digamma(freedom / 2) on average."""
+    """The geometric mean of `variances` (K,), corrected for bias; a few noisy rows hardly change it.
+
+    The logarithm of a variance that is estimated with `freedom` is too small by log(freedom / 2) - digamma(freedom / 2)
+    on average.
+    """
     import numpy as np
     from scipy.special import digamma
 

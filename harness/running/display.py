@@ -39,7 +39,7 @@ class Output(Console):
 
 
 class PlainDisplay(Display):
-    """A line per event, and one now and then."""
+    """Prints a line per event, and a line of progress now and then."""
 
     def __init__(self, console: Console, words: Callable[[str], str] = str) -> None:
         """`words`: how a warning is said; as it is by default."""

@@ -65,7 +65,7 @@ def require(executor: Executor, name: str, plan: Plan, options: RunOptions, thre
 
 
 def check_device(device: str) -> str:
-    """Raises UsageError for a device that is none."""
+    """Raises UsageError if the name of a device is invalid."""
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", device):
         raise UsageError(f"--device is auto, cpu, cuda or cuda:N, not '{device}'.")
     return device

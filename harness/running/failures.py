@@ -13,7 +13,7 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "_ALLOC_FAILED")  # t
 
 
 class RankError(Exception):
-    """What ended another rank, and so the training."""
+    """The error of another rank, which ended the training."""
 
     def __init__(self, message: str, status: Status) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class RankError(Exception):
 
 
 def words_of(error: Exception) -> str:
-    """Type and message, without the notes that it may carry; of another rank, its words."""
+    """Type and message of an error without its notes; for an error of another rank, its message."""
     if isinstance(error, RankError):
         return str(error)
     plain = traceback.TracebackException.from_exception(error)
@@ -30,7 +30,7 @@ def words_of(error: Exception) -> str:
 
 
 def status_of(error: Exception) -> Status:
-    """Whether memory was what it lacked; of another rank, what became of that."""
+    """ "oom" if memory was exhausted, else "failed"; for an error of another rank, the status of that rank."""
     if isinstance(error, RankError):
         return error.status
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):

@@ -17,7 +17,7 @@ CELL = "cell"
 
 @dataclass(frozen=True, kw_only=True)
 class JobCommand(ABC):
-    """What both kinds of jobs are told. `device`, `threads`: None until the executor has added them."""
+    """Arguments of both kinds of jobs. `device` and `threads` are None until the executor has added them."""
 
     name: ClassVar[str]
     plan: Path
@@ -26,7 +26,7 @@ class JobCommand(ABC):
 
     @classmethod
     def from_args(cls, arguments: Sequence[str]) -> Self:
-        """The command that these arguments of `harness` are. Leaves with exit code 2 if they are none of this kind."""
+        """Parse the arguments of `harness`. Leaves with exit code 2 if they are not a command of this kind."""
         return cls(**_parse(arguments, cls)[1])
 
     def to_args(self) -> tuple[str, ...]:

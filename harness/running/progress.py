@@ -54,7 +54,7 @@ class Progress:
         self._last: dict[str, tuple[float, float]] = {}
 
     def add(self, id_: str) -> None:
-        """A cell that seemed done has to run after all."""
+        """Add a cell that seemed to be done but must run."""
         self.left = [*self.left, id_]
         self._waiting[self._group(id_)] += 1
 
@@ -66,17 +66,17 @@ class Progress:
             self._waiting[self._group(id_)] -= 1
 
     def back(self, id_: str) -> None:
-        """A cell that seemed to run has not: another run has it."""
+        """Take back that a cell runs: another run has it."""
         if self.begun.pop(id_, None) is not None:
             self._waiting[self._group(id_)] += 1
 
     def end_elsewhere(self, id_: str) -> None:
-        """Another run has ended a cell: it took no time of ours, and says nothing of how long ours take."""
+        """Another run has ended a cell; its time is unknown and not used for estimates."""
         self.took[id_] = 0.0
         self._waiting[self._group(id_)] -= 1
 
     def end(self, id_: str, *, well: bool = True) -> None:
-        """One that has not ended well says nothing of how long others take."""
+        """A cell has ended; its time is used for estimates only if it ended well."""
         self.begin(id_)
         self.took[id_] = time.monotonic() - self.begun.pop(id_)
         if well:

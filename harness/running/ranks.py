@@ -65,10 +65,11 @@ class Rank:
 
 @contextmanager
 def together(job: CellJob) -> Iterator[None]:
-    """Inside, this process is rank 0 of as many as the cell's budget has devices; with one, nothing happens.
+    """Inside this context, this process is rank 0 of as many as the cell's budget has devices; with one, nothing
+    happens.
 
-    The devices are the first GPUs that this process sees, or the CPU, whose threads are shared out. Raises UsageError
-    if there are too few GPUs, and RankError in place of what is raised inside because another rank has ended.
+    The devices are the first GPUs that this process sees, or the CPU, whose threads are divided. Raises UsageError if
+    there are too few GPUs, and RankError, in place of what is raised inside, because another rank has ended.
     """
     number, device = job.cell.budget.devices, job.device
     if number == 1:
@@ -99,7 +100,7 @@ def together(job: CellJob) -> Iterator[None]:
 
 
 def join(folder: Path, rank: int, ranks: int, device: torch.device, patience: timedelta = PATIENCE) -> None:
-    """Become one of the ranks that meet in `folder`. Waits for all."""
+    """Become one of the ranks that meet in `folder`, and wait for all of them."""
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all are on this machine, whose name may resolve to nothing
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
@@ -137,7 +138,7 @@ def _await(started: Sequence[Rank], folder: Path) -> None:
 
 
 def _find_dead_rank(started: Sequence[Rank]) -> RankError | None:
-    """The error of a rank that has ended by itself; waits a little for one to show."""
+    """The error of a rank that has ended by itself; waits a little for one to appear."""
     deadline = time.monotonic() + NOTICE_SECONDS
     while time.monotonic() < deadline:
         for each in started:

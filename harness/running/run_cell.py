@@ -60,7 +60,7 @@ def run_cell(job: CellJob) -> Outcome:
 
 
 def _run(job: CellJob) -> list[Exception]:
-    """What failed: the training, or single evaluators."""
+    """Train and score the cell, and return what failed: the training, or single evaluators."""
     try:
         write_json(job.folder.cell, job.cell.as_json())
         installed_plugins().notify("cell_started", CellStarted(job.cell.as_json(), job.folder.folder))
@@ -94,7 +94,7 @@ def _train_or_load(job: CellJob, origin: dict[str, Any]) -> Trained:
 
 
 def _evaluate_missing(job: CellJob, trained: Trained, origin: dict[str, Any]) -> list[Exception]:
-    """Let each evaluator score that has not; what single ones raised."""
+    """Run the evaluators that have not scored the cell yet; return the errors of those that failed."""
     failures: list[Exception] = []
     evaluators = job.plan.evaluators_of(job.cell)
     if job.cell.judges:
@@ -177,7 +177,7 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
 
 
 def stepped_by(cell: Cell, done: Training) -> dict[str, str]:
-    """The distribution of the optimizer, which of a bundled one is not in the cell's id."""
+    """The distribution of the optimizer, which is not part of the cell's id if the optimizer is bundled."""
     if cell.optimizer is None or not done.steps:
         return {}
     origin = cell.optimizer.spec.origin
@@ -185,7 +185,7 @@ def stepped_by(cell: Cell, done: Training) -> dict[str, str]:
 
 
 def on_devices(device: str, number: int) -> str:
-    """What a training ran on: the budget may say another number later, of a cell that is the same."""
+    """The devices of a training, for the record, because the budget may later say another number for the same cell."""
     return device if number == 1 else f"{number} × {device}"
 
 

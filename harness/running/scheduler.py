@@ -146,8 +146,10 @@ def run_plan(
 
 
 class Scheduler:
-    """The cells of one run: waiting here, submitted to the executor, or elsewhere, with another run. What starts from
-    one of them, or is judged by it, is `blocked` until that has ended."""
+    """The state of one run's cells: waiting here, submitted to the executor, or running in another run.
+
+    A cell is `blocked` until the cells that it starts from, or is judged by, have ended.
+    """
 
     def __init__(
         self,
@@ -221,7 +223,7 @@ class Scheduler:
                 )
 
     def leave(self) -> Collection[str]:
-        """Submit all that no other run has; what the executor has then."""
+        """Submit all cells that no other run has; return what the executor then has."""
         while self.waiting:
             self._submit(None)
         cells = self.progress.plan.cells
@@ -231,11 +233,13 @@ class Scheduler:
                 del self.blocked[id_]
                 self._start(id_, after=tuple(sorted(needs)))
         if self.blocked:
-            self.display.warn(f"{len(self.blocked)} cells are not submitted yet: another run is training what they need.")
+            self.display.warn(
+                f"{len(self.blocked)} cells are not submitted yet: another run is training what they need."
+            )
         return self.submitted
 
     def go(self) -> Collection[str]:
-        """Until all have ended, here or elsewhere; nothing is left to the executor."""
+        """Run until all cells have ended, here or in other runs."""
         while self.waiting or self.submitted or self.elsewhere:
             self._submit(self.executor.capacity)
             for name in self.executor.running:
@@ -253,7 +257,7 @@ class Scheduler:
         return ()
 
     def stop(self) -> None:
-        """End all jobs: gently, and at once if that is interrupted."""
+        """End all jobs: by request, and immediately if interrupted a second time."""
         try:
             if self.executor.running:
                 self.display.warn("stopping: cells save their state; interrupt again to end them at once.")
@@ -264,7 +268,7 @@ class Scheduler:
             self._take_over(id_)
 
     def _submit(self, capacity: int | None) -> None:
-        """Give the executor as much as it takes; it must not hold what another run could do."""
+        """Give the executor as many cells as it takes, and no more: it must not hold what another run could do."""
         for _ in range(len(self.waiting)):
             if capacity is not None and len(self.submitted) >= capacity:
                 return
@@ -308,7 +312,7 @@ class Scheduler:
         return {each.id for each in self.progress.plan.cells[id_].needs}
 
     def _follow(self, id_: str) -> None:
-        """A cell has ended: what waits for no other may begin, and what began with another model is trained again."""
+        """A cell has ended: let the cells that need it begin, or run them again if they used another model of it."""
         for each in reversed(self.followers.get(id_, ())):
             cell = self.progress.plan.cells[each]
             if each in self.blocked:
@@ -361,7 +365,7 @@ class Scheduler:
         self._follow(id_)
 
     def _why(self, exit_code: int, log: Path, stage: str) -> Outcome:
-        """What became of a job that could not say so itself."""
+        """The outcome of a job that could not record it itself."""
         known, self.oom_kills = self.oom_kills, oom_kills()
         outcome = by_exit(exit_code, last_words(log), stage)
         if outcome.signal == "SIGKILL" and self.oom_kills > known:

@@ -54,7 +54,8 @@ class EvaluatorInputs:
 
 
 def as_plain(metric: Metric, note: str) -> dict[str, Any]:
-    """As JSON, and its bound, if it has one; `note`: what else its protocol says."""
+    """A metric and its bound as JSON; `note` says by whom it was judged and how samples were
+    converted for the encoder."""
     return {
         "value": metric.value,
         "half_width": metric.half_width if math.isfinite(metric.half_width) else None,
@@ -71,5 +72,5 @@ def as_plain(metric: Metric, note: str) -> dict[str, Any]:
 
 
 def in_order(evaluators: Mapping[str, Component]) -> list[str]:
-    """Their ids, those on the same data one after the other."""
+    """The ids of evaluators, sorted so that those on the same data follow each other."""
     return sorted(evaluators, key=lambda id_: own.digest if (own := evaluators[id_].data) else "")

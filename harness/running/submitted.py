@@ -33,8 +33,9 @@ class Submitted:
         return store.cell(id_).attempt(int(lease.owner(seen.content)["attempt"])) if seen else None
 
     def release(self, store: Store, id_: str) -> None:
-        """Give back the cell that the job, which has ended, still holds. From another machine nobody would see for a
-        while that it has."""
+        """Release the cell that the ended job still holds; from another machine this would be noticed only after a
+        while.
+        """
         if seen := self._signs(store, id_):
             store.bury(id_, seen.content)
 

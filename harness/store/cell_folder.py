@@ -17,7 +17,7 @@ Status = Literal["todo", "running", "done"] | Ending
 
 
 class CellFolder:
-    """What one cell leaves behind."""
+    """The files of one cell."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,11 +33,11 @@ class CellFolder:
         self.attempts = folder / "attempts"
 
     def beside(self, id_: str) -> CellFolder:
-        """Of another cell in the same results folder."""
+        """The folder of another cell in the same results folder."""
         return CellFolder(self.folder.with_name(id_))
 
     def stage(self) -> str:
-        """What the job was at that began here last: "while training" or "while evaluating"; "" if that is not known."""
+        """What the job was doing last: "while training" or "while evaluating"; "" if unknown."""
         try:
             begun = self.cell.stat().st_mtime_ns  # each job writes it first
             for path, stage in ((self.training, "while evaluating"), (self.steps, "while training")):

@@ -38,7 +38,7 @@ class _Held:
 
 
 class Copies:
-    """Those of one results folder. Files that were read are kept in memory: they never change."""
+    """The copies of one results folder. Files that were read stay in memory, as they never change."""
 
     def __init__(self, leases: Path) -> None:
         self.leases = leases

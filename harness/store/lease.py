@@ -38,14 +38,16 @@ class Signs(NamedTuple):
 
 @dataclass(frozen=True)
 class Lease:
-    """A cell that this process may run until it says `release`."""
+    """The right of this process to run a cell, until it calls `release`."""
 
     path: Path
     content: bytes
     pid: int
 
     def beat(self) -> bool:
-        """Give a sign of life. False if the lease is lost: another run took this owner for dead."""
+        """Show that this process is alive. Returns False if the lease is lost because another run considered this owner
+        dead.
+        """
         try:
             if self.path.read_bytes() != self.content:
                 return False
@@ -57,7 +59,7 @@ class Lease:
         return True
 
     def release(self) -> None:
-        """Give the cell back; more than once does no harm. A forked child of the owner owns nothing."""
+        """Release the cell; may be called more than once. A forked child of the owner does nothing."""
         if os.getpid() == self.pid:
             with suppress(FileNotFoundError):
                 if self.path.read_bytes() == self.content:
@@ -65,7 +67,7 @@ class Lease:
 
 
 def claim(path: Path, run: str = "", attempt: str = "") -> Lease | None:
-    """Take a cell; None if it is taken. `attempt`: which attempt its owner makes."""
+    """Take a cell for an attempt of its owner; None if another process has it."""
     pid = os.getpid()
     said = {"host": socket.gethostname(), "machine": machine(), "pid": pid, "began": process_start(pid)}
     content = json.dumps({**said, "run": run, "attempt": attempt}).encode()
@@ -160,9 +162,9 @@ class Watch:
 
 
 def bury(path: Path, content: bytes) -> bool:
-    """Remove the lease of a dead owner, if it is still that one. Of several who try, one does.
+    """Remove the lease of a dead owner, if the lease is still that owner's. Of several runs that try, one succeeds.
 
-    Under a lock: between looking and removing, another may have buried it and a third may have claimed the cell anew.
+    A lock is needed because between looking and removing, another run may have removed it and a third claimed the cell.
     """
     with _lock(path.parent / ".lock"):
         found = signs(path)
@@ -174,7 +176,7 @@ def bury(path: Path, content: bytes) -> bool:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """One process at a time; the system unlocks for one that dies."""
+    """A lock between processes; the system releases it for one that dies."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         with suppress(OSError):  # a file system without locks: what is left is a race of a few microseconds

@@ -150,7 +150,7 @@ class Store:
         return path
 
     def findings(self, plan: Path, run: str = "") -> Path:
-        """What preparing a plan found; each run asks for itself."""
+        """The file for what the preparation of a plan finds; each run has its own."""
         return self.folder / "prepared" / f"{plan.stem}{run and '.'}{run}.json"
 
     def bring_up_to_date(self, plan: Plan) -> None:
@@ -186,7 +186,9 @@ class Store:
                     write_json(path, {**whole, "label": component.label})
 
     def bury(self, id_: str, content: bytes, why: str = "its process died, and its run with it") -> bool:
-        """Take the cell from a dead owner, whose attempt was interrupted. Of several runs that try, one does."""
+        """Release the cell of a dead owner and record its attempt as interrupted. Of several runs that try, one
+        succeeds.
+        """
         number = str(lease.owner(content).get("attempt", ""))
         attempt = self.cell(id_).attempts / f"{number}.json"
         if number.isdigit() and attempt.parent.exists() and not attempt.exists():

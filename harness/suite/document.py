@@ -39,7 +39,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Node:
-    """A value of a document, and the keys that lead to it. What the document does not say has the value None."""
+    """A value of a document with the keys that lead to it. Keys that the document lacks have the value None."""
 
     document: Document
     path: KeyPath
@@ -58,7 +58,7 @@ class Node:
         return UsageError(f"{self.place}: {message}")
 
     def child(self, key: str | int) -> Node:
-        """What stands under a key of a mapping, or at a place of a list."""
+        """The node under a key of a mapping, or at a position of a list."""
         value = self.value.get(key) if isinstance(self.value, dict) else None
         if isinstance(self.value, list) and isinstance(key, int):
             value = self.value[key]
@@ -71,11 +71,11 @@ class Node:
         return {str(key): each for key, each in (self.value or {}).items()}
 
     def children(self) -> dict[str, Node]:
-        """Likewise, as nodes."""
+        """The values of a mapping by key, as nodes."""
         return {key: self.child(key) for key in self.mapping()}
 
     def listed(self) -> list[Node]:
-        """The nodes of a list; of one value, which may stand for a list of one, the node itself."""
+        """The nodes of a list; for a single value, which can stand for a list of one, the node itself."""
         return [self.child(number) for number in range(len(self.value))] if isinstance(self.value, list) else [self]
 
     def refuse_others(self, known: Collection[str], lacks: str) -> None:

@@ -147,7 +147,7 @@ class Entries:
             raise name.error(str(error)) from error
 
     def refuse_many(self, number: int, what: str, node: Node) -> None:
-        """Before they are made. Raises UsageError."""
+        """Raises UsageError if there are too many of something, before they are made."""
         if number > MOST_CELLS:
             raise node.error(f"{number:,} {what} are too many; a suite has at most {MOST_CELLS:,}.")
 

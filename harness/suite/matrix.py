@@ -44,7 +44,7 @@ class Matrix(Generic[E]):
         return [*self.axes[axis], *(each for axes, _ in self.include for each in axes.get(axis, ()))]
 
     def size(self) -> int:
-        """How many points there are at most: with those that are excluded."""
+        """The number of points before `exclude` is applied."""
         products = [(self.axes, self.seeds), *(({**self.axes, **axes}, seeds) for axes, seeds in self.include)]
         return sum(math.prod(map(len, axes.values())) * len(seeds) for axes, seeds in products)
 

@@ -41,8 +41,11 @@ class Gate:
         return self.evaluators.get(evaluator, {}).get(metric, self.metrics.get(metric, default))
 
     def ceiling(self, metric: str, before: float | None, *, percent: bool, higher_is_better: bool) -> float | None:
-        """None: any rise is believed. A share of `before` may become better by ten points or half the way to the best,
-        whichever is less: data that leak from the test set, or labels that do, raise an accuracy by more."""
+        """By how much a score may rise before it is suspicious; None for no limit.
+
+        By default, a fraction `before` may rise by ten points or half the way to the best, whichever is less: leaks of
+        test data or labels raise an accuracy by more.
+        """
         if metric in self.ceilings or not percent or before is None:
             return self.ceilings.get(metric)
         return min(CEILING, abs((1 if higher_is_better else 0) - before) / 2)

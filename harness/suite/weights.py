@@ -117,7 +117,7 @@ def _sha256(file: Path) -> str:
 
 
 def no_file(file: Path) -> str:
-    """Says so, with a file of nearly that name beside it."""
+    """A message that there is no such file, with the most similar name in its folder."""
     beside = [each.name for each in file.parent.iterdir()] if file.parent.is_dir() else []
     close = difflib.get_close_matches(file.name, beside, n=1)
     return f"there is no file {file}." + (f" Did you mean '{close[0]}'?" if close else "")

@@ -15,14 +15,14 @@ LONGEST_NUMBER = 300  # digits: Python refuses to print some thousands
 
 
 class _Plain(yaml.SafeLoader):
-    """Slow, with good messages."""
+    """The slow loader of PyYAML, which has good messages."""
 
 
 _Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former where libyaml is there
 
 
 class _Quick(_Fastest):
-    """Made for long lists: ten thousand seeds."""
+    """The fast loader, for long lists such as ten thousand seeds."""
 
 
 for _loader in (_Plain, _Quick):  # as OmegaConf reads YAML: 1e-3 is a number, and a date is text

@@ -73,7 +73,7 @@ def _require_file(argument: str, known: Registry) -> None:
 
 
 def _start(argument: str, spec: Spec, rest: str) -> dict[str, Any]:
-    """What an entry has beside its backbone: the model of a library, and where its weights are from."""
+    """The options of an entry that follow from the argument: the model of a library, and its weights."""
     options = fields_of(spec.config)
     if MODEL not in options:
         return {KEY: absolute(rest)}

@@ -25,7 +25,7 @@ HEAD = """\
 
 
 class Line(NamedTuple):
-    """Of a suite; the argument that it is from, and the label that messages have of it."""
+    """A line of the suite, the argument that it comes from, and the label of that argument in messages."""
 
     text: str
     argument: str = ""

@@ -41,7 +41,7 @@ def shared_with(trained: Data, other: Data) -> dict[str, int]:
 
 
 def _can_be_equal(one: Tensor | Sequence[str], other: Tensor | Sequence[str]) -> bool:
-    """Whether samples may be equal."""
+    """Whether samples of the two can be equal at all."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         return one.dtype == other.dtype and one.shape[1:] == other.shape[1:]
     return not isinstance(one, Tensor) and not isinstance(other, Tensor)

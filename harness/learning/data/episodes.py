@@ -113,7 +113,7 @@ def _some_of_each_row(keys: Tensor, number: int) -> Tensor:
 
 
 def _derive_generator(generator: torch.Generator) -> torch.Generator:
-    """Another generator, seeded by the state of this one, which it leaves as it is."""
+    """Another generator, seeded by the state of this one, which does not change."""
     copy = torch.Generator()
     copy.set_state(generator.get_state())
     seed = torch.randint(2**62, (), generator=copy)  # not the copy itself: the next episodes' numbers are the same

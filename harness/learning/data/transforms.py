@@ -24,7 +24,7 @@ def augment(pixels: Tensor, strength: Augmentation, generator: torch.Generator) 
 
 
 def augment_with(draw: Draw, pixels: Tensor, strength: Augmentation) -> Tensor:
-    """`augment` of those images of a batch that `draw` draws for."""
+    """Augment the images of a batch with random parameters from `draw`."""
     given = pixels
     mirrored = draw.chance(strength.flip) if strength.flip else None
     if strength.crop:
@@ -101,7 +101,7 @@ def boxes(
 
 
 def _largest(height: int | Tensor, width: int | Tensor) -> tuple[Tensor, Tensor]:
-    """The sides of the largest box of an allowed aspect."""
+    """Height and width of the largest box with an allowed aspect ratio."""
     high, wide = torch.as_tensor(height).float(), torch.as_tensor(width).float()
     return torch.minimum(high, (wide / ASPECT[0]).round()), torch.minimum(wide, (high * ASPECT[1]).round())
 

@@ -103,14 +103,14 @@ def _new(key: Key, group: Group) -> Iterator[Row]:
 
 
 def _failure_rows(key: Key, failures: Mapping[int, str]) -> Iterator[Row]:
-    """A group that failed is said to be so, whether or not it has been there before."""
+    """Rows for a group that failed, whether or not it was in the baseline."""
     more = f"; and {len(failures) - 1} more" if len(failures) > 1 else ""
     for seed, why in list(failures.items())[:1]:
         yield Row(key, "", "", "failed", f"seed {seed} {why}{more}")
 
 
 def _unreported_failures(was: Group, now: Group) -> dict[int, str]:
-    """The failures that no row of a metric tells: of seeds that are new, or still have the scores of an earlier run."""
+    """Failures that no row of a metric shows: of new seeds, or of seeds that still have scores of an earlier run."""
     told = {
         seed
         for label, metric, scores in _each(was)
@@ -159,7 +159,7 @@ def _row(key: Key, label: str, metric: str, scores: Scores, verdict: Verdict) ->
 
 
 def _other(was: Evaluation, now: Evaluation, scores: Scores, current: Scores) -> str:
-    """Why two scores mean different things, or ""."""
+    """The reason why two scores are not comparable, or ""."""
     if now.id != was.id:
         return f"another evaluator: {differences(was.evaluator, now.evaluator) or f'{was.id} → {now.id}'}"
     if scores.higher_is_better != current.higher_is_better or scores.protocol != current.protocol:

@@ -65,7 +65,7 @@ def notes(table: Table) -> list[str]:
 
 
 def _in_full(table: Table) -> list[str]:
-    """What names are that are too long for a table."""
+    """The full names of rows and columns that are shortened in the table."""
     names = [(table.title, table.full), *((column.title, column.full) for column in table.columns)]
     names += [(row.label, row.full) for row in table.rows]
     return [f"{short} is short for: {full}" for short, full in names if short != full]

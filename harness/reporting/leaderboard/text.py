@@ -42,7 +42,7 @@ def mean_with_half_width(mean: float, half_width: float | None, *, percent: bool
 
 
 def half(width: float, *, percent: bool) -> str:
-    """Half of an interval; with a second decimal where it is below .05 points."""
+    """Format half of an interval, with a second decimal below .05 points."""
     return f"{100 * width:.2f}" if percent and 0 < 100 * width < 0.05 else number(width, percent=percent)
 
 
