@@ -38,7 +38,7 @@ def test_in_a_file_a_row_of_a_plan_is_a_line(harness: Harness, suite: Callable[[
 def test_an_encoding_without_a_letter_is_a_mistake(harness: Harness, suite: Callable[[str], Path]) -> None:
     harness("run", suite(SUITE))
     done = harness("leaderboard", "results/toy", env={"PYTHONIOENCODING": "ascii"}, code=2)
-    assert "the output's encoding, ascii, has no" in done.stderr
+    assert "the output's encoding, ascii, cannot write" in done.stderr
     assert done.stdout == ""
     assert "±" in harness("leaderboard", "results/toy", env={"PYTHONIOENCODING": "utf-8"}).stdout
     harness("leaderboard", "results/toy", "--output", "all.md", env={"PYTHONIOENCODING": "ascii"})
