@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         Evaluator,
         Group,
         Method,
-        Metric,
         Trained,
         class_means,
     )
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from harness.learning.data.vectors import Vectors, VectorShape
     from harness.learning.datasets import Dataset, ImageDataset, TextDataset, VectorDataset
     from harness.learning.encoder import load_encoder
+    from harness.learning.metric import Metric
     from harness.learning.sync_norms import scale_and_shift
     from harness.plugins.compatibility import CONTRACT
     from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
@@ -69,9 +69,10 @@ _LAZY = {
     "Budget": "harness.suite.budget",
     **dict.fromkeys(("leaderboard", "scores"), "harness.reporting.leaderboard.frames"),
     **dict.fromkeys(
-        ("Backbone", "Classifier", "Evaluator", "Group", "Method", "Metric", "Trained", "class_means"),
+        ("Backbone", "Classifier", "Evaluator", "Group", "Method", "Trained", "class_means"),
         "harness.learning.components",
     ),
+    "Metric": "harness.learning.metric",
     "CONTRACT": "harness.plugins.compatibility",
     "counted": "harness.base.counting",
     **dict.fromkeys(("Augmentation", "TextView"), "harness.learning.data.augmentation"),

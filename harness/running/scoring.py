@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from harness.learning import building
-from harness.learning.components import Metric, Trained
+from harness.learning.components import Trained
 from harness.learning.data.duplicates import shared_with, shared_with_train
+from harness.learning.metric import Metric
 from harness.suite.cell import Component
 
 

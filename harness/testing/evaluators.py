@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from harness.base.errors import UsageError, UsageWarning
-from harness.learning.components import Estimate, Evaluator, Method, Metric, Shown, Trained
+from harness.learning.components import Evaluator, Method, Trained
 from harness.learning.data.splits import Data, Split
+from harness.learning.metric import Estimate, Metric, Shown
 from harness.learning.training import seed_all
 from harness.store.records import PER_SAMPLE
 from harness.suite.cell import Component
