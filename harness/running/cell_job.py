@@ -15,7 +15,7 @@ from harness.learning.components import Trained
 from harness.learning.starting import load_trained
 from harness.learning.training import CHECKPOINT_EVERY, use_precision
 from harness.store.cell_folder import CellFolder
-from harness.store.starts import seen_by
+from harness.store.judging import seen_by
 from harness.suite.cell import Cell, Component
 from harness.suite.judges import judge_of
 from harness.suite.planfile import PlanFile

@@ -33,9 +33,10 @@ from harness.running.provenance import provenance
 from harness.running.ranks import together
 from harness.running.scores_along import ScoresAlong
 from harness.running.scoring import EvaluatorInputs, as_plain, in_order
+from harness.store.judging import by_former_judges, remove_scores
 from harness.store.lines import keep_steps
 from harness.store.results_folder import CellFolder
-from harness.store.starts import begin, begun_with, by_former_judges, remove_scores, unmet_need
+from harness.store.starts import begin, begun_with, unmet_need
 from harness.suite.cell import Cell, Component
 
 

@@ -21,6 +21,7 @@ from harness.base.version import FORMAT
 from harness.store import lease
 from harness.store.cell_folder import CellFolder, Status
 from harness.store.compaction import Copies
+from harness.store.judging import by_former_judges
 from harness.store.records import CellRecord
 from harness.store.schemas import (
     ATTEMPT,
@@ -33,7 +34,6 @@ from harness.store.schemas import (
     read_record,
     warn,
 )
-from harness.store.starts import by_former_judges
 from harness.suite import planfile
 from harness.suite.cell import Cell, Component
 from harness.suite.plan import Plan

@@ -1,13 +1,11 @@
 """Checks the trained model that a cell starts from, in the results folder.
 
 cells/<id>/start.json   the model that a training which has not ended began with; then training.json says it
-
-and what a cell is judged by, likewise: the record of a score says of which model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.base.atomic_files import DamagedError, broken, read_json, write_json
@@ -81,27 +79,3 @@ def _model(folder: CellFolder) -> Any:
         return (read_json(folder.start, START) or {}).get("model")
     except DamagedError:
         return None
-
-
-def seen_by(judge: Cell, folder: CellFolder) -> dict[str, Any]:
-    """What the record of a score says of its judge: its id, and the seal of the model that it is now. `folder`: the
-    judge's."""
-    return {"id": judge.id, "model": (read_json(folder.training) or {}).get("model")}
-
-
-def by_former_judges(
-    evaluations: Mapping[str, Mapping[str, Any]], training: Callable[[str], Mapping[str, Any]]
-) -> list[str]:
-    """The evaluators whose judge is another model now than the one that their record names. `training`: the record of
-    a cell's, by its id; empty if it is not trained."""
-    judges = {id_: each["judge"] for id_, each in evaluations.items() if each.get("judge")}
-    now = {id_: training(judge["id"]).get("model") for id_, judge in judges.items()}
-    return [id_ for id_, judge in judges.items() if now[id_] and now[id_] != judge["model"]]
-
-
-def remove_scores(folder: CellFolder, evaluators: Iterable[str]) -> None:
-    """Remove these scores of a cell, which its process must hold."""
-    for each in evaluators:
-        path = folder.evaluation(each)
-        for part in (path, path.with_suffix(".npz")):
-            part.unlink(missing_ok=True)
