@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from harness.learning.data.text import Text, TextShape
     from harness.learning.data.vectors import Vectors, VectorShape
     from harness.learning.datasets import Dataset, ImageDataset, TextDataset, VectorDataset
+    from harness.learning.displays import Pictures, Series
     from harness.learning.encoder import load_encoder
     from harness.learning.metric import Metric
     from harness.learning.sync_norms import scale_and_shift
@@ -89,6 +90,7 @@ _LAZY = {
     **dict.fromkeys(("Text", "TextShape"), "harness.learning.data.text"),
     **dict.fromkeys(("VectorShape", "Vectors"), "harness.learning.data.vectors"),
     **dict.fromkeys(("Dataset", "ImageDataset", "TextDataset", "VectorDataset"), "harness.learning.datasets"),
+    **dict.fromkeys(("Pictures", "Series"), "harness.learning.displays"),
     "load_encoder": "harness.learning.encoder",
     **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.learning.collectives"),
     **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
@@ -129,12 +131,14 @@ __all__ = [
     "Metric",
     "Modality",
     "NoOptions",
+    "Pictures",
     "Preprocessing",
     "Published",
     "Register",
     "RunFinished",
     "RunOptions",
     "Samples",
+    "Series",
     "Shape",
     "Source",
     "Split",

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from harness.learning.displays import Pictures, Series
+
 Z = 1.96  # the quantile of the normal distribution for an interval of 95 %
 Shown = Literal["percent", "plain"]
 Estimate = Literal["mean", "jackknife", "interval"]
@@ -34,6 +36,8 @@ class Metric:
         shown: "percent" for values that are read times 100, such as accuracies; else "plain".
         estimate: Where the uncertainty comes from: "mean", "jackknife" or "interval".
         interval: Ends of the 95 % interval, if `estimate` is "interval".
+        series: The values along an axis, which the report draws; add it with `dataclasses.replace`.
+        pictures: Pictures that the report shows; likewise.
     """
 
     value: float
@@ -46,6 +50,8 @@ class Metric:
     shown: Shown = "plain"
     estimate: Estimate = "mean"
     interval: tuple[float, float] | None = None
+    series: Series | None = None
+    pictures: Pictures | None = None
 
     @classmethod
     def mean(

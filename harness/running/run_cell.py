@@ -32,7 +32,7 @@ from harness.running.failures import status_of, words_of
 from harness.running.provenance import provenance
 from harness.running.ranks import together
 from harness.running.scores_along import ScoresAlong
-from harness.running.scoring import EvaluatorInputs, as_plain, in_order
+from harness.running.scoring import EvaluatorInputs, as_arrays, as_plain, in_order
 from harness.store.judging import by_former_judges, remove_scores
 from harness.store.lines import keep_steps
 from harness.store.results_folder import CellFolder
@@ -199,7 +199,7 @@ def _evaluate(component: Component, id_: str, inputs: EvaluatorInputs, job: Cell
     metrics = building.build_evaluator(component).evaluate(trained)
     path = job.folder.evaluation(id_)
     units = path.with_suffix(".npz")
-    write_bytes(units, npz({name: metric.units for name, metric in metrics.items()}))
+    write_bytes(units, npz(as_arrays(metrics)))
     write_json(
         path,
         {

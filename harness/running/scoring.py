@@ -69,7 +69,19 @@ def as_plain(metric: Metric, note: str) -> dict[str, Any]:
         **({"interval": list(metric.interval)} if metric.interval else {}),
         **({"bound": as_plain(metric.bound, note)} if metric.bound else {}),
         **({"details": dict(metric.details)} if metric.details else {}),
+        **({"series": metric.series.axis} if metric.series else {}),
+        **({"pictures": sorted(metric.pictures.boxes)} if metric.pictures else {}),
     }
+
+
+def as_arrays(metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """What is stored beside the record: of each metric its units, and what the report draws of it."""
+    arrays: dict[str, Any] = {name: metric.units for name, metric in metrics.items()}
+    for name, metric in metrics.items():
+        for kind, shown in (("series", metric.series), ("pictures", metric.pictures)):
+            if shown:
+                arrays |= {f"{kind}/{name}/{part}": array for part, array in shown.arrays().items()}
+    return arrays
 
 
 def in_order(evaluators: Mapping[str, Component]) -> list[str]:

@@ -28,6 +28,7 @@ from harness.reporting.page.figures import Sketchbook
 from harness.reporting.page.learning import learning
 from harness.reporting.page.ranks import diagram
 from harness.reporting.page.shots import shots
+from harness.reporting.page.shown import shown
 from harness.reporting.page.spread import over_seeds, over_units
 from harness.reporting.page.style import MOST, Picture
 from harness.store.records import CellRecord
@@ -127,6 +128,7 @@ def _part(table: Table, folder: Path, published: Sequence[Published], book: Sket
     found, pairs = references(table, published), pairwise(table)
     groups = [
         Group("Scores against cost and shots", [*cost(table, book), *shots(table, book)]),
+        Group("Shown by evaluators", shown(table, folder, book)),
         Group("Scores while training", along(table, folder, book)),
         Group("Learning curves", *learning(table, folder, book)),
         Group("Over seeds", over_seeds(table, book)),

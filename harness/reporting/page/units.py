@@ -1,4 +1,4 @@
-"""Reads per-unit values, one per episode or image, from `evaluations/<id>.npz`."""
+"""Reads per-unit values, one per episode or image, and what evaluators show, from `evaluations/<id>.npz`."""
 
 from __future__ import annotations
 
@@ -20,3 +20,14 @@ def units(path: Path, metric: str) -> Any:
         return None
     values = values.astype(float)
     return values[np.isfinite(values)]
+
+
+def arrays(path: Path, prefix: str) -> dict[str, Any]:
+    """The arrays whose names begin so, by the rest of their names; empty if the file cannot be read."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name.removeprefix(prefix): stored[name] for name in stored.files if name.startswith(prefix)}
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        return {}

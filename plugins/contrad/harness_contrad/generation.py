@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
 
-from harness import Data, Evaluator, Method, Metric, Trained, UsageError
+from harness import Data, Evaluator, Method, Metric, Pictures, Trained, UsageError
 from harness_contrad import GenerationConfig
 
 GROUPS = 20  # of samples, each left out once for the intervals
+SHOWN = 32  # samples in the report
 CHUNK = 250  # samples that are made at a time
 
 
@@ -37,15 +39,19 @@ class Generation(Evaluator):
         number, split, judge = self.config.samples, self.config.split, cast(Trained, trained.judge)
         real = judge.features(split)[chosen(trained.data, split, number)].double()
         seen = judge.features("train")[chosen(trained.data, "train", number)].double()
-        made = judge.encode(self.made(trained.method, number)).double()
+        samples = self.made(trained.method, number)
+        made = judge.encode(samples).double()
         protocol = f"{number} made and {number} of {split}"
-        return {
+        metrics = {
             name: Metric.jackknife(
                 *distance(made, real), "group", higher_is_better=False, protocol=protocol,
                 details={"of as many of train": distance(seen, real)[0]},
             )
             for name, distance in (("FID", fid), ("KID", kid))
         }  # fmt: skip
+        if is_pictures(samples):
+            metrics["FID"] = replace(metrics["FID"], pictures=Pictures(samples[:SHOWN].cpu().numpy()))
+        return metrics
 
     @torch.no_grad()
     def made(self, method: Method, number: int) -> Tensor:
@@ -53,6 +59,11 @@ class Generation(Evaluator):
         method.eval()
         sizes = [len(part) for part in torch.arange(number).split(CHUNK)]
         return torch.cat([method.sample(size, generator) for size in sizes])
+
+
+def is_pictures(samples: Tensor) -> bool:
+    """Whether the report can show them."""
+    return samples.ndim == 4 and samples.dtype == torch.uint8 and samples.shape[1] in (1, 3)
 
 
 def chosen(data: Data, split: str, number: int) -> Tensor:

@@ -152,6 +152,9 @@ def test_its_scores_are_those_of_the_judges_features(ran: tuple[Path, str]) -> N
         sets = [methods["supervised"].encode(own.inputs(each)) for each in (pictures, test[chosen(own, "test", 120)])]
     metrics = _scored(folder)["generation"]["metrics"]
     assert metrics["FID"]["value"] == pytest.approx(fid(*(each.double() for each in sets))[0], rel=1e-3)
+    stored = (folder / "results" / "cells" / cells["contrad"].id / "evaluations").glob("*.npz")
+    [shown] = [each for each in map(np.load, stored) if "pictures/FID/pixels" in each.files]
+    assert (shown["pictures/FID/pixels"] == pictures[:32].numpy()).all()  # what the report shows
 
 
 def test_a_judge_with_other_weights_scores_again_and_trains_nobody_again(ran: tuple[Path, str], tmp_path: Path) -> None:
