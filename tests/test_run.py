@@ -208,7 +208,8 @@ def test_only_and_fresh(harness: Harness, suite: Write, tmp_path: Path) -> None:
     harness("run", suite(SUITE.replace("32", "4096")), "--fresh", code=2)
     assert training.stat().st_mtime_ns == written  # nothing is forgotten for a command that cannot run
     suite(SUITE)
-    harness("run", path, "--only", "method=idle", "--only", "seed=1", "--fresh")
+    again = harness("run", path, "--only", "method=idle", "--only", "seed=1", "--fresh")
+    assert "1 cells, 0 already done" in again.stdout
     assert training.stat().st_mtime_ns > written
     assert (
         "no method 'idel' in this suite. Did you mean 'idle'?"

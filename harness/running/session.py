@@ -92,7 +92,8 @@ def run(
     try:
         require(engine, name, plan, options, threads)
         before = store.statuses(plan)
-        display.starting(suite.name, before, store.folder)
+        again = before.keys() - plan.along if options.fresh else ()
+        display.starting(suite.name, {**before, **dict.fromkeys(again, "todo")}, store.folder)
         statuses = run_plan(plan, store, engine, display, options)
         if options.detach:
             left = True

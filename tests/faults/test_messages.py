@@ -14,7 +14,7 @@ from tests.faults.meeting import Fault, meet
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-QUICK = 60.0  # seconds: a bomb takes longer, or all of the memory
+QUICK = 60.0  # seconds of this process on a core, which others do not lengthen: a bomb takes more, or all of the memory
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +34,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("fault", list(all_faults()), ids=lambda fault: fault.title)
 def test_a_fault_ends_as_the_page_says(fault: Fault, tmp_path: Path, render: ModuleType) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     outcome = meet(fault, tmp_path)
     assert outcome.code == fault.code, outcome.output
     assert fault.says in outcome.message
     assert "Traceback" not in outcome.output
     assert not list(tmp_path.rglob("exploited"))
     assert not Path("exploited").exists()
-    assert time.monotonic() - started < QUICK
+    assert time.process_time() - started < QUICK
     assert render.row(fault.title, outcome) in PAGE.splitlines()
 
 

@@ -1,6 +1,7 @@
 """A training that is killed and goes on equals one that was never stopped, bit for bit: weights, metrics, log of steps.
 
-Each cell of one suite is killed twice by SIGKILL, at steps of its own, and run again by the same command.
+Each cell of one suite is killed by SIGKILL, at a step of its own, and run again by the same command. (Cells of
+test_curve_resume.py are killed twice.)
 """
 
 from __future__ import annotations
@@ -132,15 +133,15 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dic
     command = [*HARNESS, "run", str(suite(folder)), "--device", "cpu", "--workers", "2"]
     calm = [*command, "--results", "calm"]
     stormy = [*command, "--results", "stormy", "--checkpoint-every", "2steps"]
-    codes = [run(calm, folder, {}), *(run(stormy, folder, {"HARNESS_WITNESS_KILLS": str(kills)}) for _ in range(3))]
-    assert codes == [0, 1, 1, 0]
-    assert len(list(kills.iterdir())) == 2 * len(LABELS)
+    deadly = {"HARNESS_WITNESS_KILLS": str(kills), "HARNESS_WITNESS_DEATHS": "1"}
+    assert [run(calm, folder, {}), run(stormy, folder, deadly), run(stormy, folder, deadly)] == [0, 1, 0]
+    assert len(list(kills.iterdir())) == len(LABELS)
     return by_method(folder / "calm"), by_method(folder / "stormy")
 
 
 def run(command: list[str], folder: Path, more: dict[str, str]) -> int:
     done = subprocess.run(
-        command, cwd=folder, env=environment(more), capture_output=True, text=True, timeout=240, check=False
+        command, cwd=folder, env=environment(more), capture_output=True, text=True, timeout=900, check=False
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode
@@ -161,11 +162,11 @@ def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(
     assert "ok" not in attempts[:-1]
     left = {path.name for path in stormy.rglob("*") if path.is_file()} - {path.name for path in calm.rglob("*")}
     assert left <= {f"{number:03}{suffix}" for number in range(9) for suffix in (".json", ".log")}  # attempts alone
-    assert len(attempts) == 3
+    assert len(attempts) == 2
     assert json.loads((calm / "training.json").read_text())["resumed_at"] is None
     if label not in ("untrained", "pretrained"):
         training = json.loads((stormy / "training.json").read_text())
-        assert training["resumed_at"] in (6, 8, 10)  # the last of the even steps before the second death
+        assert training["resumed_at"] in (6, 8, 10)  # the last of the even steps before the death
         assert training["seconds"] > 0
 
 

@@ -1,8 +1,9 @@
 """A plugin for the tests of faults: it writes what it sees into a file outside of the results, and kills on order.
 
 HARNESS_WITNESS: the file, a line of JSON per event.
-HARNESS_WITNESS_KILLS: a folder. Each cell is killed `DEATHS` times, at a step that depends on the cell and on how often
-it has died, so that each attempt gets further; what is in the folder counts the deaths.
+HARNESS_WITNESS_KILLS: a folder. Each cell is killed twice, at a step that depends on the cell and on how often it has
+died: first in the first half of its training, then in the second; what is in the folder counts the deaths.
+HARNESS_WITNESS_DEATHS: 1 for the second death alone.
 """
 
 import json
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from harness import hookimpl
 
-DEATHS = 2
+DEATHS = int(os.environ.get("HARNESS_WITNESS_DEATHS", "2"))
 
 
 def name_of(cell):
@@ -63,6 +64,6 @@ def die(cell, step, steps):
 
 
 def moment(name, deaths, steps):
-    """The step of this death: somewhere in its own part of the training."""
-    part = steps / DEATHS
-    return random.Random(f"{name} {deaths}").randint(1 + int(deaths * part), max(1, int((deaths + 1) * part)))
+    """The step of this death: somewhere in its own half of the training."""
+    half = deaths + 2 - DEATHS
+    return random.Random(f"{name} {deaths}").randint(1 + half * steps // 2, max(1, (half + 1) * steps // 2))
