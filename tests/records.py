@@ -10,6 +10,7 @@ from rich.console import Console
 
 from harness.reporting.leaderboard import show
 from harness.reporting.leaderboard.tables import build
+from harness.reporting.leaderboard.view import View
 from harness.store.records import CellRecord
 
 MACHINE = {
@@ -120,9 +121,9 @@ def quickstart() -> list[CellRecord]:
     return found
 
 
-def terminal(records: list[CellRecord], width: int) -> str:
+def terminal(records: list[CellRecord], width: int, view: View = View()) -> str:
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    show(build(records), console)
+    show(build(records, view), console, view=view)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

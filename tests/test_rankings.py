@@ -15,8 +15,9 @@ from harness.reporting.leaderboard import Format, render
 from harness.reporting.leaderboard.across import rankings, said
 from harness.reporting.leaderboard.diagram import text_diagram
 from harness.reporting.leaderboard.notes import notes
-from harness.reporting.leaderboard.pairwise import pairwise, reading
+from harness.reporting.leaderboard.pairwise import pairwise
 from harness.reporting.leaderboard.places import Place
+from harness.reporting.leaderboard.reading import pairs
 from harness.reporting.leaderboard.tables import Row, build
 from harness.reporting.leaderboard.text import letters
 from harness.reporting.leaderboard.view import View
@@ -268,9 +269,9 @@ def test_an_evaluator_named_as_a_column_of_the_table_does_not_double_it(label: s
 
 
 def test_one_metric_is_not_said_to_be_several() -> None:
-    assert "over the metric above in which" in reading(build(on("x", **FOUR))[0])
+    assert "over the metric above in which" in pairs(build(on("x", **FOUR))[0])
     both = [record("a", 0, {"knn": 0.5, "linear": 0.6})]
-    assert "over the 2 metrics above in which" in reading(build(both)[0])
+    assert "over the 2 metrics above in which" in pairs(build(both)[0])
 
 
 def test_a_table_of_backbones() -> None:

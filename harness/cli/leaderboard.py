@@ -5,20 +5,25 @@ from __future__ import annotations
 import gc
 import shlex
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from harness.base.atomic_files import write_bytes
 from harness.base.errors import UsageError, printable
+from harness.plugins.published import Published
 from harness.plugins.registry import registry
 from harness.reporting.leaderboard.view import View
+from harness.running.display import Output
+from harness.store.records import CellRecord
 from harness.store.results_folder import Store
 
 
 class Format(StrEnum):
+    terminal = "terminal"
     markdown = "markdown"
     csv = "csv"
     html = "html"
@@ -34,7 +39,9 @@ def leaderboard(
         Path | None,
         typer.Argument(metavar="DIR", help="a results folder", show_default="the only one in results/"),
     ] = None,
-    format: Annotated[Format, typer.Option(help="of the output")] = Format.markdown,  # noqa: A002 (the option's name)
+    format: Annotated[  # noqa: A002 (the option's name)
+        Format | None, typer.Option(help="of the output", show_default="terminal in a terminal, else markdown")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="write to this file", show_default="print")] = None,
     by: Annotated[By, typer.Option(help="what the rows compare")] = By.method,
     metric: Annotated[
@@ -42,6 +49,10 @@ def leaderboard(
         typer.Option(help="only this column, evaluator or metric; may be repeated", show_default=False),
     ] = None,
     pivot: Annotated[bool, typer.Option("--pivot", help="a table per metric, with a column per data set")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="only the tables of scores, without notes")] = False,
+    costs: Annotated[
+        bool, typer.Option("--costs", help="tables of costs as well, where they are left out: terminal, --brief")
+    ] = False,
     inject: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="renew the marked leaderboards of this document", show_default=False),
@@ -55,9 +66,9 @@ def leaderboard(
     from harness.reporting import leaderboard as tables  # pandas and scipy load slowly
 
     gc.disable()  # records hold no cycles, and to look for some among millions of values takes a third of the time
-    view = View(by.value, tuple(metric or ()), pivot)
+    view = View(by.value, tuple(metric or ()), pivot, brief, costs)
     if inject:
-        if output or view != View() or format != Format.markdown:
+        if output or view != View() or format:
             raise UsageError(
                 "--inject: give these options in the marker of the document, not on the command line; see --help."
             )
@@ -65,14 +76,41 @@ def leaderboard(
         return
     if verify and not output:
         raise UsageError("--verify: which file? Name it by --output FILE or --inject FILE.")
-    records = Store(folder or only_results()).records()
-    text = tables.render(records, format.value, registry().published(), view)
+    if format is None:
+        format = Format.terminal if sys.stdout.isatty() and not output else Format.markdown  # noqa: A001
+    if problem := _contradiction(format, output, view):
+        raise UsageError(problem)
+    records, published = Store(folder or only_results()).records(), registry().published()
+    if format == Format.terminal:
+        _print(_on_terminal(records, published, view))
+        return
+    text = tables.render(records, cast("tables.Format", format.value), published, view)
     if output is None:
         _print(text)
     elif verify:
         _verify({output: text.encode()})
     else:
         write(output, text.encode())
+
+
+def _contradiction(form: Format, output: Path | None, view: View) -> str:
+    """What is wrong with options that exclude each other."""
+    if form == Format.terminal and output:
+        return "--output: a file is written as markdown, csv or html; leave out --format terminal."
+    if form == Format.csv and (view.brief or view.costs):
+        return "--format csv: has a line for each cell, with its costs; leave out --brief and --costs."
+    return ""
+
+
+def _on_terminal(records: list[CellRecord], published: Sequence[Published], view: View) -> str:
+    """As `harness run` shows it: as wide as the terminal, in colour if it is one."""
+    from harness.reporting.leaderboard import show
+    from harness.reporting.leaderboard.tables import build
+
+    console = Output()
+    with console.capture() as shown:
+        show(build(records, view), console, published, view)
+    return shown.get()
 
 
 def _print(text: str) -> None:

@@ -239,7 +239,8 @@ def publish(tables: Sequence[Table], store: Store, console: Console) -> None:
     published, path = registry().published(), store.folder / "leaderboard.md"
     write_bytes(path, leaderboard.render_tables(tables, "markdown", published).encode())
     leaderboard.show(tables, console, published)
-    console.print(f"Leaderboard: {path}", soft_wrap=True)
+    costs = f"harness leaderboard {shlex.quote(str(store.folder))} --costs"
+    console.print(f"Leaderboard: {path}; with costs in the terminal: {costs}", soft_wrap=True)
 
 
 def show_leaderboard(store: Store, plan: Plan, console: Console, forgets: str) -> None:

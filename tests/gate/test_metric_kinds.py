@@ -157,7 +157,7 @@ def test_the_leaderboard_ranks_both_and_says_what_they_are(ran: Path, quick: Har
             mean = factor * sum(float(row["value"]) for row in mine) / 3
             shown = next(line for line in lines if method in line).split("|")[1 + column]
             assert shown.strip(" *").startswith(f"{mean:{digits}} ±")
-    assert "Times 100, as accuracies are: whole correlation." in table
+    assert "Times 100: whole correlation." in table
     assert "by the jackknife (Tukey 1958): whole correlation over 24 groups (± " in table
     assert "the 95 % interval that its evaluator gives within one seed: whole size (± 0.5)." in table
     assert "is itself a mean" not in table

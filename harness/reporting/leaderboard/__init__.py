@@ -32,24 +32,23 @@ def render(
     """
     from harness.reporting.leaderboard.tables import build
 
-    return render_tables(build(records, view), format, published, pivot=view.pivot)
+    return render_tables(build(records, view), format, published, view)
 
 
 def render_tables(
     tables: Sequence[Table],
     format: Format = "markdown",  # noqa: A002 (as the command's option)
     published: Sequence[Published] = (),
-    *,
-    pivot: bool = False,
+    view: View = View(),
 ) -> str:
     """As `render`, of tables that have been made."""
     if format == "csv":
         from harness.reporting.leaderboard.tidy import to_csv
 
-        return to_csv(tables, published, pivot=pivot)
-    from harness.reporting.leaderboard.sections import sections
+        return to_csv(tables, published, pivot=view.pivot)
+    from harness.reporting.leaderboard.sections import board
 
-    found = sections(tables, published, pivot=pivot)
+    found = board(tables, published, view)
     if format == "html":
         from harness.reporting.leaderboard.html import to_html
 
@@ -59,9 +58,10 @@ def render_tables(
     return to_markdown(found)
 
 
-def show(tables: Sequence[Table], console: Console, published: Sequence[Published] = ()) -> None:
-    """Print all tables, split by columns where the console is too narrow; provenance is left to `render`."""
-    from harness.reporting.leaderboard.sections import sections
+def show(tables: Sequence[Table], console: Console, published: Sequence[Published] = (), view: View = View()) -> None:
+    """Print all tables, split by columns where the console is too narrow; provenance is left to `render`, and costs
+    unless the view asks for them."""
+    from harness.reporting.leaderboard.sections import board
     from harness.reporting.leaderboard.terminal import to_console
 
-    to_console(sections(tables, published, terminal=True), console)
+    to_console(board(tables, published, view, terminal=True), console)

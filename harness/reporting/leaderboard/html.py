@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.resources import files
 
-from harness.reporting.leaderboard.notes import NOTHING, READING, TIES
-from harness.reporting.leaderboard.sections import Section
+from harness.reporting.leaderboard.reading import HEADING, NOTHING
+from harness.reporting.leaderboard.sections import Board
 
 
-def to_html(sections: Sequence[Section]) -> str:
+def to_html(board: Board) -> str:
     import jinja2  # the other formats need it not
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string((files(__package__) / "leaderboard.html").read_text(encoding="utf-8"))
-    return template.render(reading=f"{READING} {TIES}" if sections else NOTHING, sections=sections)
+    return template.render(heading=HEADING, nothing=NOTHING, board=board)

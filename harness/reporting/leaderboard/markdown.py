@@ -7,14 +7,18 @@ import re
 from collections.abc import Sequence
 
 from harness.reporting.leaderboard.grids import Grid
-from harness.reporting.leaderboard.notes import NOTHING, READING, TIES
-from harness.reporting.leaderboard.sections import Detail, Section
+from harness.reporting.leaderboard.reading import HEADING, NOTHING
+from harness.reporting.leaderboard.sections import Board, Detail
 
 
-def to_markdown(sections: Sequence[Section]) -> str:
-    parts = ["# Leaderboard", f"{READING} {TIES}" if sections else NOTHING]
-    for section in sections:
-        parts += [f"## {escape(section.title)}", *map(_grid, section.grids)]
+def to_markdown(board: Board) -> str:
+    """A brief one, which stands within other text, has no headings."""
+    parts = [] if board.brief else ["# Leaderboard"]
+    parts += [] if board.sections else [NOTHING]
+    parts += [HEADING, _bullets(board.reading)] if board.reading else []
+    for section in board.sections:
+        title = escape(section.title)
+        parts += [f"**{title}**" if board.brief else f"## {title}", *map(_grid, section.grids)]
         parts += [f"<pre>\n{html.escape(section.diagram)}\n</pre>"] if section.diagram else []
         parts += [_bullets(section.notes)] if section.notes else []
         parts += ["Failed:", _bullets(section.failed)] if section.failed else []

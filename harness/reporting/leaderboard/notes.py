@@ -1,4 +1,4 @@
-"""The notes of a table: how to read it, what its numbers are based on, and what failed."""
+"""The notes of a table: what its numbers are based on, and what failed. `reading` says how to read them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,7 @@ from harness.reporting.leaderboard.tables import Column, Score, Table
 from harness.reporting.leaderboard.text import clean, half, joined, natural
 from harness.store.records import CellRecord
 
-READING = (
-    "How to read: accuracies in %, mean over n seeds ± half the width of its 95 % interval over seeds. Which rows "
-    "differ is not read from the ±: it is tested on the differences of shared seeds (t-tests), with an error rate "
-    "of 5 % for all pairs of a column together; not significant does not mean equal. In brackets are the ranks that "
-    "a row can have: (3-5) is third to fifth. Bold: no row of the column is significantly better. Rows are sorted "
-    "by mean rank, for which the middle of these ranks counts."
-)
-TIES = "Letters: two rows of a column that share one do not differ significantly, all other ranked pairs do."
-NOTHING = "No results yet."
+COSTS = "Costs are means over seeds; evaluation is the sum of the evaluators shown."
 MADE_OF = {
     "mean": (
         "A seed's score is itself a mean",
@@ -55,13 +47,17 @@ def notes(table: Table) -> list[str]:
         *_details(table),
         *_weights(table),
         *_methods(table),
-        "Costs are means over seeds; evaluation is the sum of the evaluators shown.",
         *starts(table),
         *_shared(table),
         *_mixed(table),
         *_unfinished(table),
     ]
     return [clean(line) for line in lines]
+
+
+def marks(table: Table) -> list[str]:
+    """What stands in the cells of the table itself and cannot be guessed: signs of other protocols, arrows."""
+    return [clean(line) for line in (*_protocols(table), *_directions(table))]
 
 
 def _in_full(table: Table) -> list[str]:
@@ -148,9 +144,9 @@ def _directions(table: Table) -> list[str]:
 
 
 def _percent(table: Table) -> list[str]:
-    """What is shown times 100 beside accuracies, of which the table's heading says it."""
+    """What is shown times 100 beside accuracies, of which the lines on reading say it."""
     also = [column.title for column in table.columns if column.percent and "accuracy" not in column.key[1]]
-    return [f"Times 100, as accuracies are: {joined(also)}."] if also else []
+    return [f"Times 100: {joined(also)}."] if also else []
 
 
 def _units(table: Table) -> list[str]:

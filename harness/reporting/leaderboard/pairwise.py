@@ -42,13 +42,3 @@ def grid(found: Pairwise) -> Grid:
         for a in size
     ]
     return Grid(("row against column", *found.labels), tuple(rows))
-
-
-def reading(table: Table) -> str:
-    number = len(table.columns)
-    over = "metric above" if number == 1 else f"{number} metrics above"
-    return (
-        f"Of the row against the column, over the {over} in which both are ranked. A win is a significant "
-        "difference, by the test of the ranks; its error rate holds for each metric, not for all of them together. "
-        "With few seeds only large and steady differences are found: a tie is no evidence that two are equal."
-    )

@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from textwrap import fill
 from typing import TYPE_CHECKING, Literal
 
 from harness.reporting.leaderboard.grids import Grid
-from harness.reporting.leaderboard.notes import NOTHING, READING
-from harness.reporting.leaderboard.sections import Section
+from harness.reporting.leaderboard.reading import HEADING, NOTHING
+from harness.reporting.leaderboard.sections import Board
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _LABEL_WIDTH = 28
+_PROSE_WIDTH = 100  # longer lines are hard to read
 
 
-def to_console(sections: Sequence[Section], console: Console) -> None:
+def to_console(board: Board, console: Console) -> None:
     from rich.text import Text
 
     def line(text: str, style: str) -> None:
         console.print(Text(text, style=style))
 
-    if not sections:
+    if not board.sections:
         line(NOTHING, "")
         return
-    for section in sections:
+
+    def bullet(text: str) -> None:
+        width = min(console.width, _PROSE_WIDTH)
+        line(fill(text, width, initial_indent="- ", subsequent_indent="  "), "dim")
+
+    for section in board.sections:
         console.print()
         line(section.title, "bold")
         for grid in section.grids:
             _print(grid, console)
         if section.diagram:
             console.print(Text(section.diagram), soft_wrap=True)
-        for note in section.notes:
-            line(note, "dim")
         for failed in section.failed:
             line(f"Failed: {failed}", "red")
-    console.print()
-    line(READING, "dim")
+        for note in section.notes:
+            bullet(note)
+    if board.reading:
+        console.print()
+        line(HEADING, "dim")
+    for each in board.reading:
+        bullet(each)
 
 
 def _print(grid: Grid, console: Console) -> None:

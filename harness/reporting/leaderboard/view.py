@@ -1,4 +1,4 @@
-"""The options of a leaderboard: which rows compete, which metrics are shown, and whether tables are pivoted."""
+"""The options of a leaderboard: which rows compete, which metrics are shown, and how much beside them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ By = Literal["method", "backbone"]
 @dataclass(frozen=True)
 class View:
     """by: what a table's rows are. metrics: names of columns, of evaluators or of metrics; none for all.
-    pivot: a table per metric with a column per data set, instead of a table per data set with a column per metric."""
+    pivot: a table per metric with a column per data set, instead of a table per data set with a column per metric.
+    brief: the tables of scores alone. costs: the tables of costs where they are left out, briefly or on a terminal."""
 
     by: By = "method"
     metrics: tuple[str, ...] = ()
     pivot: bool = False
+    brief: bool = False
+    costs: bool = False
 
 
 def parse(words: Sequence[str], where: str) -> tuple[str, View]:
@@ -33,9 +36,10 @@ def parse(words: Sequence[str], where: str) -> tuple[str, View]:
     parser.add_argument("folder")
     parser.add_argument("--by", choices=get_args(By), default="method")
     parser.add_argument("--metric", action="append", default=[])
-    parser.add_argument("--pivot", action="store_true")
+    for switch in ("--pivot", "--brief", "--costs"):
+        parser.add_argument(switch, action="store_true")
     found = parser.parse_args(list(words))
-    return found.folder, View(found.by, tuple(found.metric), found.pivot)
+    return found.folder, View(found.by, tuple(found.metric), found.pivot, found.brief, found.costs)
 
 
 def matches(names: Iterable[str], asked: Sequence[str]) -> bool:

@@ -14,9 +14,11 @@ from markupsafe import Markup
 from harness.plugins.published import Published
 from harness.reporting.leaderboard.across import rankings, said
 from harness.reporting.leaderboard.grids import Grid, costs, scores
-from harness.reporting.leaderboard.notes import READING, TIES, has_failed, notes
-from harness.reporting.leaderboard.pairwise import TITLE, grid, pairwise, reading
+from harness.reporting.leaderboard.notes import COSTS, has_failed, notes
+from harness.reporting.leaderboard.pairwise import TITLE, grid, pairwise
 from harness.reporting.leaderboard.provenance import provenance
+from harness.reporting.leaderboard.reading import HEADING, how_to_read
+from harness.reporting.leaderboard.reading import pairs as pairs_reading
 from harness.reporting.leaderboard.references import grid as reference_grid
 from harness.reporting.leaderboard.references import references, sources
 from harness.reporting.leaderboard.tables import Table, build
@@ -83,7 +85,8 @@ def page(records: Sequence[CellRecord], folder: Path, published: Sequence[Publis
     return environment.get_template("page.html").render(
         name=clean(folder.resolve().name),
         facts=_facts(records, tables),
-        reading=f"{READING} {TIES}",
+        heading=HEADING,
+        how_to_read=how_to_read(tables),
         across=across,
         parts=[_part(table, folder, published, book, features) for table in tables],
         failed=[failed for table in tables for failed in _failed(table)],
@@ -141,11 +144,11 @@ def _part(table: Table, folder: Path, published: Sequence[Published], book: Sket
     return Part(
         table.title,
         _beside(scores(table), costs(table)),
-        [*notes(table), *sources(found)],
+        [*notes(table), COSTS, *sources(found)],
         reference_grid(found) if found else None,
         [group for group in groups if group.pictures or group.notes],
         grid(pairs) if pairs else None,
-        reading(table),
+        pairs_reading(table),
         provenance(table),
         [(row.label, command(row), suite(table, row)) for row in table.rows],
     )
