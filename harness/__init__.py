@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from harness.learning.displays import Pictures, Series
     from harness.learning.encoder import load_encoder
     from harness.learning.metric import Metric
+    from harness.learning.online import Online, RunningMeans
     from harness.learning.sync_norms import scale_and_shift
     from harness.plugins.compatibility import CONTRACT
     from harness.plugins.events import CellFinished, CellStarted, RunFinished, StepLogged
@@ -96,6 +97,7 @@ _LAZY = {
     **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.plugins.events"),
     **dict.fromkeys(("Register", "hookimpl"), "harness.plugins.hookspecs"),
+    **dict.fromkeys(("Online", "RunningMeans"), "harness.learning.online"),
     "scale_and_shift": "harness.learning.sync_norms",
     **dict.fromkeys(("NoOptions", "option"), "harness.plugins.options"),
     "per_file": "harness.base.per_file",
@@ -131,12 +133,14 @@ __all__ = [
     "Metric",
     "Modality",
     "NoOptions",
+    "Online",
     "Pictures",
     "Preprocessing",
     "Published",
     "Register",
     "RunFinished",
     "RunOptions",
+    "RunningMeans",
     "Samples",
     "Series",
     "Shape",

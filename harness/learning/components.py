@@ -15,6 +15,7 @@ from harness.learning.data.batches import Batches
 from harness.learning.data.splits import Data
 from harness.learning.data.streaming import Samples, at, read_batches
 from harness.learning.metric import Metric
+from harness.learning.online import Online, RunningMeans
 
 Classifier = Callable[[Tensor], Tensor]
 """A function from queries (E, Q, ...) to logits (E, Q, ways), as `Method.adapt` returns it for E episodes."""
@@ -145,6 +146,19 @@ class Method(nn.Module):
         """
         centroids = F.normalize(class_means(F.normalize(support, dim=-1), labels, ways), dim=-1)
         return lambda query: F.normalize(query, dim=-1) @ centroids.mT
+
+    def online(self, ways: int) -> Online:
+        """Begin to learn from streams of samples, of which none is kept.
+
+        By default, a query belongs to the class whose running mean feature is nearest by cosine, as in `adapt`.
+
+        Args:
+            ways: Number of classes of each stream.
+
+        Returns:
+            A classifier that has learned nothing yet; it is updated with features and asked about features.
+        """
+        return RunningMeans(ways)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:  # noqa: ARG002 (part of the contract)
         """`n` samples that it makes up, as the training split has them (uint8 pictures, say), by numbers of `generator`

@@ -1,0 +1,75 @@
+"""Registers the evaluator `continual`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from harness import Register, hookimpl, option
+
+Learner = Literal["ncm", "slda", "softmax", "replay", "joint", "own"]
+Scenario = Literal["class", "task", "domain"]
+
+
+@dataclass(frozen=True)
+class ContinualConfig:
+    """Options of learning from a stream on frozen features."""
+
+    learner: Learner = option(
+        "ncm",
+        "ncm: nearest class mean; slda: streaming linear discriminant analysis; softmax: one Adam step per sample; "
+        "replay: softmax with a memory; joint: softmax on all samples at once, the ceiling; own: the method's `online`",
+    )
+    scenario: Scenario = option(
+        "class",
+        "class: among all classes seen; task: among the classes of the sample's task, which is told; domain: each "
+        "task has the same labels for other classes",
+    )
+    classes: int = option(100, "classes of a stream")
+    task_classes: int = option(1, "classes that arrive together, as a task; their samples are shuffled")
+    shots: int = option(15, "samples of each class to learn from, each seen once")
+    test: int = option(5, "samples of each class to classify")
+    orders: int = option(10, "number of streams: random classes in a random order")
+    memory: int = option(200, "samples that `replay` keeps (reservoir sampling)")
+    replayed: int = option(10, "samples of the memory that `replay` learns again with each new one")
+    learning_rates: tuple[float, ...] = option(
+        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+        "candidates for Adam of softmax, replay and joint; streams of the validation classes choose",
+    )
+    split: str = option("novel", "split that streams are drawn from")
+    validation: str = option("validation", "split of other classes, whose streams choose the learning rate")
+    seed: int = option(0, "decides the streams and what is replayed; every method and cell seed meets the same streams")
+
+    def __post_init__(self) -> None:
+        if min(self.task_classes, self.shots, self.test, self.orders, self.memory, self.replayed) < 1:
+            raise ValueError("task_classes, shots, test, orders, memory and replayed must be at least 1")
+        if self.scenario != "class" and self.task_classes < 2:
+            raise ValueError(
+                f"task_classes must be at least 2 in the scenario {self.scenario}: with 1, nothing is asked"
+            )
+        if self.classes % self.task_classes or self.tasks < 2:
+            raise ValueError(
+                f"classes must be two or more tasks of {self.task_classes} (task_classes), not {self.classes}"
+            )
+        if not self.learning_rates or min(self.learning_rates) <= 0:
+            raise ValueError(f"learning_rates must be positive, and at least one, not {list(self.learning_rates)}")
+
+    @property
+    def tasks(self) -> int:
+        return self.classes // self.task_classes
+
+    @property
+    def ways(self) -> int:
+        """Labels of a stream."""
+        return self.task_classes if self.scenario == "domain" else self.classes
+
+
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    register(
+        "continual",
+        "harness_continual.evaluator:Continual",
+        ContinualConfig,
+        summary="Streams of unseen classes, learned in one pass on frozen features",
+        paper="Javed and White 2019, arXiv:1905.12588 (streams); Hayes and Kanan 2020, arXiv:1909.01520 (slda)",
+    )

@@ -1,0 +1,97 @@
+"""Linear softmax classifiers that learn by Adam: sample by sample, with a memory, or from all samples at once."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PASSES, BATCH = 10, 50  # of `Joint`
+
+
+class Softmax:
+    """Each sample makes one step of Adam, once. All weights start at 0."""
+
+    def __init__(self, ways: int, rate: float, seed: int) -> None:
+        self.ways, self.rate = ways, rate
+        self.draw = torch.Generator().manual_seed(seed)
+        self.weights: tuple[Tensor, Tensor] | None = None  # (E, ways, D), (E, 1, ways)
+
+    def step(self, features: Tensor, labels: Tensor) -> None:
+        """A step on the mean cross-entropy of some samples of each stream: (E, S, D), (E, S)."""
+        if self.weights is None:
+            streams, _, width = features.shape
+            self.weights = features.new_zeros(streams, self.ways, width), features.new_zeros(streams, 1, self.ways)
+            self.optimizer = torch.optim.Adam([each.requires_grad_() for each in self.weights], self.rate)
+        with torch.enable_grad():
+            logits = self.logits(features).flatten(0, 1)
+            # summed over streams: each has weights of its own
+            loss = F.cross_entropy(logits, labels.flatten(), reduction="sum") / labels.shape[1]
+            self.optimizer.zero_grad()
+            loss.backward()
+        self.optimizer.step()
+
+    def logits(self, features: Tensor) -> Tensor:
+        if self.weights is None:
+            raise RuntimeError("no sample was learned yet: call `update` first")
+        weight, bias = self.weights
+        return features @ weight.mT + bias
+
+    def update(self, features: Tensor, labels: Tensor) -> None:
+        for place in range(labels.shape[1]):
+            self.step(features[:, place : place + 1], labels[:, place : place + 1])
+
+    @torch.no_grad()
+    def predict(self, features: Tensor) -> Tensor:
+        return self.logits(features)
+
+
+class Replay(Softmax):
+    """Each step is on a new sample and on `replayed` random ones of a memory, which is a uniform sample of all before
+    (Chaudhry et al. 2019, arXiv:1902.10486, with reservoir sampling)."""
+
+    def __init__(self, ways: int, rate: float, seed: int, memory: int, replayed: int) -> None:
+        super().__init__(ways, rate, seed)
+        self.size, self.replayed = memory, replayed
+        self.memory: tuple[Tensor, Tensor] | None = None  # (E, memory, D), (E, memory)
+        self.count = 0
+
+    def update(self, features: Tensor, labels: Tensor) -> None:
+        if self.memory is None:
+            streams, _, width = features.shape
+            self.memory = features.new_zeros(streams, self.size, width), labels.new_zeros(streams, self.size)
+        for place in range(labels.shape[1]):
+            new = features[:, place : place + 1], labels[:, place : place + 1]
+            self.step(*(torch.cat(pair, 1) for pair in zip(new, self._replays(), strict=True)))
+            self._keep(features[:, place], labels[:, place])
+
+    def _replays(self) -> tuple[Tensor, Tensor]:
+        """Random samples of the memory (E, R, D) with labels (E, R): none of an empty one."""
+        assert self.memory is not None
+        features, labels = self.memory
+        filled = min(self.count, self.size)
+        number = self.replayed if filled else 0
+        picks = torch.randint(max(1, filled), (len(labels), number), generator=self.draw).to(labels.device)
+        each = torch.arange(len(labels), device=labels.device)[:, None]
+        return features[each, picks], labels[each, picks]
+
+    def _keep(self, features: Tensor, labels: Tensor) -> None:
+        """The memory holds each of the samples so far with the same probability."""
+        assert self.memory is not None
+        places = torch.randint(self.count + 1, labels.shape, generator=self.draw).to(labels.device)
+        if self.count < self.size:
+            places = torch.full_like(labels, self.count)
+        (kept,) = (places < self.size).nonzero(as_tuple=True)
+        self.memory[0][kept, places[kept]] = features[kept]
+        self.memory[1][kept, places[kept]] = labels[kept]
+        self.count += 1
+
+
+class Joint(Softmax):
+    """Several passes over all samples of an update in random batches."""
+
+    def update(self, features: Tensor, labels: Tensor) -> None:
+        for _ in range(PASSES):
+            for batch in torch.randperm(labels.shape[1], generator=self.draw).split(BATCH):
+                chosen = batch.to(labels.device)
+                self.step(features[:, chosen], labels[:, chosen])
