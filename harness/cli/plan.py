@@ -35,7 +35,10 @@ def plan(
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
     ] = None,
 ) -> None:
-    """List the cells of a suite: id, what they start from, status (todo, running, done, or how it failed)."""
+    """List the cells of a suite: id, what they start from or are judged by, and status.
+
+    The status is todo, running, done, or how it failed.
+    """
     use(plugin)
     known = registry()
     report(known)
@@ -47,8 +50,10 @@ def plan(
         print(json.dumps({"suite": loaded.name, "cells": cells}, indent=1, ensure_ascii=False))
         return
     starts = any(cell.start for cell in planned.cells.values())
-    names = ("id", *AXES, *(("starts from",) if starts else ()), "status")
-    columns = [Column(name, wraps=name not in ("id", "starts from", "status")) for name in names]
+    judges = any(cell.judges for cell in planned.cells.values())
+    others = (*(("starts from",) if starts else ()), *(("judged by",) if judges else ()))
+    names = ("id", *AXES, *others, "status")
+    columns = [Column(name, wraps=name not in ("id", *others, "status")) for name in names]
     rows = [
         (
             id_,
@@ -57,6 +62,7 @@ def plan(
             cell.dataset.label,
             str(cell.seed),
             *((cell.start.id if cell.start else "",) if starts else ()),
+            *((" ".join(judge.id for judge in cell.judges),) if judges else ()),
             (_shown(statuses[id_], cell), STATUS_STYLES.get(statuses[id_], "red")),
         )
         for id_, cell in planned.cells.items()
@@ -65,7 +71,10 @@ def plan(
     counts = Counter(statuses.values())
     print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
     if waiting := sum(_waits(cell, statuses) for cell in planned.cells.values()):
-        print("1 cell waits for its start." if waiting == 1 else f"{waiting} cells wait for their starts.")
+        if judges:
+            print(f"{waiting} cell{'' if waiting == 1 else 's'} cannot begin before others are trained.")
+        else:
+            print("1 cell waits for its start." if waiting == 1 else f"{waiting} cells wait for their starts.")
 
 
 def _shown(status: str, cell: Cell) -> str:
@@ -73,4 +82,4 @@ def _shown(status: str, cell: Cell) -> str:
 
 
 def _waits(cell: Cell, statuses: Mapping[str, str]) -> bool:
-    return cell.start is not None and statuses[cell.id] != "done" and statuses[cell.start.id] != "done"
+    return statuses[cell.id] != "done" and any(statuses[each.id] != "done" for each in cell.needs)

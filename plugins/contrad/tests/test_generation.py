@@ -131,6 +131,15 @@ def test_a_judge_is_trained_first_and_stands_in_the_protocol(ran: tuple[Path, st
     assert found["evaluator"]["judge"]["method"]["name"] == "supervised"
 
 
+def test_the_plan_names_the_judge(ran: tuple[Path, str]) -> None:
+    command = [sys.executable, "-m", "harness", "plan", "benchmarks.yaml", "--results", "none"]
+    planned = subprocess.run(command, cwd=ran[0], capture_output=True, text=True, check=True).stdout
+    cells = {line.split()[1]: line.split() for line in planned.splitlines() if "digits" in line}
+    assert "judged by" in planned
+    assert cells["supervised"][0] in cells["contrad"]
+    assert "1 cell cannot begin before others are trained." in planned
+
+
 def test_its_scores_are_those_of_the_judges_features(ran: tuple[Path, str]) -> None:
     """By hand, from the two models of the folder."""
     from harness_contrad.generation import chosen

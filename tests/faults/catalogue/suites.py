@@ -45,6 +45,16 @@ SUITES = (
         suite("idle]", "{use: idle, start: {method: classify, dataset: digits}}]"),
         RUN,
     ),
+    Fault(
+        "a judge that is no method of the suite",
+        "judge: no method 'clasify' in this suite. Did you mean 'classify'?",
+        suite("nearest: {}", "nearest: {judge: clasify}"),
+    ),
+    Fault(
+        "a judge for an evaluator with data of its own",
+        "an evaluator with data of its own has no judge",
+        suite("nearest: {}", "nearest: {judge: classify, data: digits}"),
+    ),
     Fault("a curve of no points", "points must be at least 1, not 0", suite("nearest: {}", "nearest: {curve: 0}")),
     Fault("a curve that is no number", "a number of points, or", suite("nearest: {}", "nearest: {curve: yes}")),
     Fault(
