@@ -1,11 +1,14 @@
-"""Renews the leaderboards of committed records in documents: `uv run python docs/update_tables.py`.
+"""Renews what documents show of committed records and of plugins/: `uv run python docs/update_tables.py`.
 
-The same as `harness leaderboard --inject README.md --inject docs/reproduction.md`, and the leaderboard.md of each
-reference besides.
+The same as `harness leaderboard --inject README.md --inject docs/reproduction.md`, and besides: the leaderboard.md of
+each reference, the picture of the quickstart, and README's list of plugins.
 """
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 from harness.plugins.registry import registry
@@ -14,17 +17,28 @@ from harness.reporting.leaderboard.inject import as_written, updated
 from harness.store.results_folder import Store
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "reproduction.md"]
+README = ROOT / "README.md"
+DOCUMENTS = [README, ROOT / "docs" / "reproduction.md"]
 REFERENCES = ROOT / "results" / "reference"
+LISTED = re.compile(r"(<!-- plugins -->).*?(<!-- end of plugins -->)", re.DOTALL)
 
 
 def main() -> None:
     published = registry().published()
+    README.write_text(with_plugins(README.read_text(encoding="utf-8")), encoding="utf-8")
     for document in DOCUMENTS:
         document.write_bytes(as_written(document, updated(document, published)))
     for reference in sorted(REFERENCES.iterdir()):
         table = leaderboard.render(Store(reference).records(), "markdown", published)
         (reference / "leaderboard.md").write_text(table, encoding="utf-8")
+    subprocess.run([sys.executable, ROOT / "docs" / "terminal.py"], check=True)
+
+
+def with_plugins(text: str) -> str:
+    """The text with a link to each plugin of this repository between its markers."""
+    names = sorted(path.parent.name for path in ROOT.glob("plugins/*/README.md"))
+    listed = ", ".join(f"[{name}](plugins/{name}/README.md)" for name in names)
+    return LISTED.sub(rf"\g<1>{listed}\g<2>", text)
 
 
 if __name__ == "__main__":

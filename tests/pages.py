@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 DOCS = Path(__file__).parent.parent / "docs"
 # "... `folder/file.py`:" or "`file.py`, whole:", an empty line, and the file's content in a block
@@ -39,3 +42,14 @@ def place(shown: dict[str, str], site: Path) -> None:
             (info / "METADATA").write_text(head)
             entries = project["entry-points"]["harness"].items()
             (info / "entry_points.txt").write_text("[harness]\n" + "".join(f"{a} = {b}\n" for a, b in entries))
+
+
+def script(name: str) -> ModuleType:
+    """A file of docs/, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,13 +55,17 @@ def test_the_documented_matrices_and_starts_are_valid(tmp_path: Path) -> None:
         assert len(Plan.of(load_suite(path, registry())).cells) > 1
 
 
-def test_the_readmes_suites_are_valid(tmp_path: Path) -> None:
-    for name in ("my-arrays.npz", "my-table.csv"):
-        (tmp_path / name).write_bytes(b"content")
-    path = tmp_path / "suite.yaml"
-    for number, cells in enumerate((15, 3)):
-        path.write_text(blocks(README, "yaml")[number])
-        assert len(Plan.of(load_suite(path, registry())).cells) == cells
+def test_the_readme_is_short_and_begins_with_a_picture() -> None:
+    assert len(README.split()) <= 900
+    assert README.index("](docs/quickstart.svg)") < README.index("\n## ")
+
+
+def test_the_readmes_suite_is_valid(tmp_path: Path) -> None:
+    (tmp_path / "my-arrays.npz").write_bytes(b"content")
+    path = tmp_path / "mine.yaml"
+    [text] = blocks(README, "yaml")
+    path.write_text(text)
+    assert len(Plan.of(load_suite(path, registry())).cells) == 18
 
 
 @pytest.mark.parametrize(
@@ -76,45 +82,36 @@ def test_the_bundled_suites_are_valid(file: Path, tmp_path: Path) -> None:
     assert Plan.of(load_suite(tmp_path / file.name, registry())).cells
 
 
-def test_commands_of_the_readme_exist(harness: Harness) -> None:
-    usage = {
-        name: harness(name, "--help").stdout
-        for name in (
-            "run",
-            "score",
-            "init",
-            "plan",
-            "list",
-            "plugins",
-            "doctor",
-            "show",
-            "leaderboard",
-            "report",
-            "export",
-        )
-    }
-    for line in re.findall(r"^(?:uv run )?harness (\w.*)$", README, re.MULTILINE):
-        name, *rest = line.split("#")[0].split()
-        for option in [word for word in rest if word.startswith("--")]:
-            assert option in usage[name], f"harness {name} has no {option}"
-
-
-def test_the_readmes_plugin_installs_and_runs(harness: Harness, suite: Callable[[str], Path], tmp_path: Path) -> None:
-    [pyproject] = blocks(README, "toml")
-    registration, method = blocks(README, "python")
-    assert sum(bool(line.strip()) for line in f"{registration}{method}".splitlines()) <= 32
-    (tmp_path / "harness_align.py").write_text(registration)
-    (tmp_path / "harness_align_method.py").write_text(method)
-    info = tmp_path / "harness_align-0.1.0.dist-info"  # what pip would write
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-align\nVersion: 0.1.0\n")
-    entry = re.search(r"\[project.entry-points.harness\]\n(.*?)\n", pyproject)
-    assert entry
-    (info / "entry_points.txt").write_text(f"[harness]\n{entry[1].replace(chr(34), '')}\n")
-    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
-    assert "alignment and uniformity" in harness("show", "method", "align", env=env).stdout
+def test_the_readmes_method_runs_as_it_says(harness: Harness, suite: Callable[[str], Path], tmp_path: Path) -> None:
+    [method] = blocks(README, "python")
+    assert sum(bool(line.strip()) for line in method.splitlines()) <= 25
+    (tmp_path / "align.py").write_text(method)
     text = SUITE.replace("classify, idle", "align, idle").replace("[0, 1]", "[0]").replace("lr: 0.1", "lr: 0.02")
-    assert "2 of 2 cells done" in harness("run", suite(text), env=env).stdout
+    suite(text).rename(tmp_path / "mine.yaml")
+    [command] = re.findall(r"`uv run harness (run .* --plugin .*?)`", README)
+    assert "2 of 2 cells done" in harness(*command.split()).stdout
+    [command] = re.findall(r"`harness (new method .*?)`", README)
+    harness(*command.split())
+
+
+def test_the_readme_lists_every_plugin() -> None:
+    assert pages.script("update_tables").with_plugins(README) == README, "run docs/update_tables.py"
+
+
+def test_plain_pip_installs_what_the_extra_all_does() -> None:
+    recipe = "".join(pages.blocks("install.md", "sh"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    every = {each.removeprefix("rep-harness-") for each in project["optional-dependencies"]["all"]}
+    assert set(re.findall(r"-e plugins/(\w+)", recipe)) == every - {"rep-harness[report]"}
+
+
+def test_the_picture_of_the_quickstart_is_made_from_its_records() -> None:
+    drawn = (ROOT / "docs" / "quickstart.svg").read_text(encoding="utf-8")
+    again = pages.script("terminal").picture()
+    words = [html.unescape(each) for each in re.findall(r"<text [^>]*>(.*?)</text>", drawn)]
+    assert words == [html.unescape(each) for each in re.findall(r"<text [^>]*>(.*?)</text>", again)]
+    assert any("89.7±0.5" in each for each in words)
+    assert "url(http" not in drawn
 
 
 def test_tables_in_documents_are_made_from_records() -> None:

@@ -133,7 +133,7 @@ def test_the_pages_commands_do_what_it_says(harness: Harness, tmp_path: Path) ->
     [marked] = pages.blocks("leaderboards.md", "markdown")
     (tmp_path / "README.md").write_text(marked)
     made = [line.split("#")[0] for block in pages.blocks("leaderboards.md", "bash") for line in block.splitlines()]
-    assert len(made) == 8
+    assert len(made) == 10
     for line in made:
         command, *arguments = shlex.split(line)
         assert command == "harness"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,19 +21,8 @@ ROOT = pages.DOCS.parent
 EVERY = sorted(path.relative_to(pages.DOCS).as_posix() for path in pages.DOCS.rglob("*.md"))
 
 
-def script(name: str) -> ModuleType:
-    """A file of docs/, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"docs_{name}", pages.DOCS / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module  # dataclasses look for it there
-    spec.loader.exec_module(module)
-    return module
-
-
-commands = script("commands")
-hooks = script("site_hooks")
+commands = pages.script("commands")
+hooks = pages.script("site_hooks")
 
 
 def test_the_table_that_is_explained_is_the_quickstarts() -> None:

@@ -33,8 +33,8 @@ MADE_OF = {
 }  # by `estimate`, what is said before its columns and after them
 
 
-def notes(table: Table) -> list[str]:
-    """One line each, in plain text."""
+def notes(table: Table, *, costs: bool = True) -> list[str]:
+    """One line each, in plain text. costs: whether they are shown with the scores."""
     lines = [
         *_in_full(table),
         *_intervals(table),
@@ -47,7 +47,8 @@ def notes(table: Table) -> list[str]:
         *_details(table),
         *_weights(table),
         *_methods(table),
-        *starts(table),
+        *([COSTS] if costs else []),
+        *starts(table, costs=costs),
         *_shared(table),
         *_mixed(table),
         *_unfinished(table),

@@ -64,16 +64,15 @@ def board(
 
 
 def _section(table: Table, published: Sequence[Published], view: View, terminal: bool) -> Section:
-    grids = [scores(table, ties=not terminal)]
-    if view.costs or not (terminal or view.brief):
-        grids.append(costs(table))
+    with_costs = view.costs or not (terminal or view.brief)
+    grids = (scores(table, ties=not terminal), *([costs(table)] if with_costs else []))
     if view.brief:
-        return Section(table.title, tuple(grids), notes=tuple(marks(table)))
+        return Section(table.title, grids, notes=tuple(marks(table)))
     found = references(table, published)
     return Section(
         table.title,
         (*grids, *([reference_grid(found)] if found else [])),
-        notes=(*notes(table), *([COSTS] if len(grids) > 1 else []), *sources(found)),
+        notes=(*notes(table, costs=with_costs), *sources(found)),
         failed=tuple(failures(table)),
         details=() if terminal else (*_gaps(table), *_pairs(table), _provenance(table)),
     )
@@ -107,7 +106,7 @@ def _origin(table: Table, view: View, terminal: bool) -> Section:
     return Section(
         table.title,
         (costs(table),) if with_costs else (),
-        notes=(*notes(table), *([COSTS] if with_costs else [])),
+        notes=tuple(notes(table, costs=with_costs)),
         failed=tuple(failures(table)),
         details=() if terminal else (*_gaps(table), *_pairs(table), _provenance(table)),
     )

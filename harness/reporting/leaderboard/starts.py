@@ -12,13 +12,14 @@ from harness.store.records import CellRecord
 Fits = Callable[[CellRecord, Mapping[str, Any]], bool]
 
 
-def starts(table: Table) -> list[str]:
-    """One line each; none of a table whose rows all start from random weights."""
-    return [*_chains(table), *_counted_again(table), *_labelled(table), *_elsewhere(table)]
+def starts(table: Table, *, costs: bool = True) -> list[str]:
+    """One line each; none of a table whose rows all start from random weights. costs: whether they are shown."""
+    again = _counted_again(table) if costs else ()
+    return [*_chains(table, costs), *again, *_labelled(table), *_elsewhere(table)]
 
 
-def _chains(table: Table) -> Iterator[str]:
-    """What the costs of a row hold besides its own training."""
+def _chains(table: Table, costs: bool) -> Iterator[str]:
+    """What a row starts from, and that its costs hold that besides its own training."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for row in table.rows:
         if before := _before(row.cells[0]):
@@ -26,7 +27,8 @@ def _chains(table: Table) -> Iterator[str]:
     for names, labels in rows.items():
         start, whose = ("starts", "its") if len(labels) == 1 else ("start", "their")
         chain = ", which starts from ".join(names)
-        yield f"{joined(labels)} {start} from {chain}: {whose} train s and samples and views seen count that, too."
+        counted = f": {whose} train s and samples and views seen count that, too" if costs else ""
+        yield f"{joined(labels)} {start} from {chain}{counted}."
 
 
 def _counted_again(table: Table) -> Iterator[str]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from harness.plugins.published import Published
 from harness.reporting.leaderboard.across import rankings, said
 from harness.reporting.leaderboard.grids import Grid, costs, scores
-from harness.reporting.leaderboard.notes import COSTS, has_failed, notes
+from harness.reporting.leaderboard.notes import has_failed, notes
 from harness.reporting.leaderboard.pairwise import TITLE, grid, pairwise
 from harness.reporting.leaderboard.provenance import provenance
 from harness.reporting.leaderboard.reading import HEADING, how_to_read
@@ -144,7 +144,7 @@ def _part(table: Table, folder: Path, published: Sequence[Published], book: Sket
     return Part(
         table.title,
         _beside(scores(table), costs(table)),
-        [*notes(table), COSTS, *sources(found)],
+        [*notes(table), *sources(found)],
         reference_grid(found) if found else None,
         [group for group in groups if group.pictures or group.notes],
         grid(pairs) if pairs else None,
