@@ -1,4 +1,4 @@
-"""Registers the evaluator `continual`."""
+"""Registers the evaluator `continual` and the method `oml`."""
 
 from __future__ import annotations
 
@@ -62,6 +62,32 @@ class ContinualConfig:
     def ways(self) -> int:
         """Labels of a stream."""
         return self.task_classes if self.scenario == "domain" else self.classes
+
+
+@dataclass(frozen=True)
+class OMLConfig:
+    """Options of OML. The number of random samples in a step is the budget's batch_size."""
+
+    classes: int = option(1, "classes of a step's stream, one after the other")
+    shots: int = option(15, "samples of each")
+    inner_lr: float = option(0.03, "learning rate of the head on a stream, in training and afterwards")
+
+    def __post_init__(self) -> None:
+        if min(self.classes, self.shots) < 1 or self.inner_lr <= 0:
+            raise ValueError("classes and shots must be at least 1, and inner_lr positive")
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    register(
+        "oml",
+        "harness_continual.oml:OML",
+        OMLConfig,
+        summary="Features on which a head learns a stream, sample by sample, and forgets no other class",
+        family="meta-learning",
+        paper="Javed and White 2019, arXiv:1905.12588",
+        budget={"optimizer": "adam", "lr": 1e-3},
+    )
 
 
 @hookimpl
