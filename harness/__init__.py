@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
     from harness.learning.data.images import Images, ImageShape, Preprocessing
     from harness.learning.data.modality import Modality, Shape
-    from harness.learning.data.splits import Data, Split, require_classes
+    from harness.learning.data.splits import ByClass, Data, Split, require_classes
     from harness.learning.data.streaming import Samples, Streamed, StreamedImages
     from harness.learning.data.text import Text, TextShape
     from harness.learning.data.vectors import Vectors, VectorShape
@@ -83,7 +83,7 @@ _LAZY = {
         "harness.learning.data.batches",
     ),
     **dict.fromkeys(("EpisodeIndices", "draw_episodes", "require_episodes"), "harness.learning.data.episodes"),
-    **dict.fromkeys(("Data", "Split", "require_classes"), "harness.learning.data.splits"),
+    **dict.fromkeys(("ByClass", "Data", "Split", "require_classes"), "harness.learning.data.splits"),
     "Draw": "harness.learning.data.draw",
     **dict.fromkeys(("Images", "ImageShape", "Preprocessing"), "harness.learning.data.images"),
     **dict.fromkeys(("Modality", "Shape"), "harness.learning.data.modality"),
@@ -110,6 +110,7 @@ __all__ = [
     "Backbone",
     "Batches",
     "Budget",
+    "ByClass",
     "CellFinished",
     "CellStarted",
     "Classifier",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness import Data, Episodes, Images, Split, UsageError, draw_episodes, require_episodes
 from harness.learning.data.batches import Source
+from harness.learning.data.episodes import draw_within
 from harness.learning.data.splits import Data as _Data
 from harness.testing.problem import image_data
 
@@ -124,3 +126,86 @@ def test_a_training_batch_holds_the_images_of_its_labels() -> None:
 
 def test_data_is_exported_once() -> None:
     assert Data is _Data
+
+
+def grouped() -> Split:
+    """Eight classes of ten: two of the category "few", six of "many"; no sample is of "none"."""
+    split = split_of([10] * 8)
+    kinds = (split.labels >= 2).long()
+    return Split(split.samples, split.labels, split.classes, {"kind": kinds}, {"kind": ("few", "many", "none")})
+
+
+def test_groups_are_the_classes_of_each_category() -> None:
+    groups = grouped().groups("kind")
+    assert list(groups) == ["few", "many"]
+    classes = {name: {grouped().labels[part].unique().item() for part in own} for name, own in groups.items()}
+    assert classes == {"few": {0, 1}, "many": {2, 3, 4, 5, 6, 7}}
+    assert sorted(torch.cat([part for own in groups.values() for part in own]).tolist()) == list(range(80))
+
+
+def test_a_class_of_several_categories_is_divided() -> None:
+    labels, column = torch.tensor([0, 0, 0, 1]), torch.tensor([1, 0, 1, 0])
+    split = Split(torch.zeros(4, 1), labels, "ab", {"site": column}, {"site": ("here", "there")})
+    found = {name: [part.tolist() for part in own] for name, own in split.groups("site").items()}
+    assert found == {"here": [[1], [3]], "there": [[0, 2]]}
+
+
+def test_categories_survive_what_is_done_with_a_split() -> None:
+    split = grouped()
+    for other in (split.with_samples(split.samples), split.share(0.5), split.to(torch.device("cpu"))):
+        assert list(other.groups("kind")) == ["few", "many"]
+
+
+def test_tasks_within_a_category_are_sound_and_categories_equally_likely() -> None:
+    data = image_data({"train": grouped()})
+    drawn = Episodes(2, 1, 3, tasks=1200, within="kind").indices(Source(data, 1, 0), 0)
+    kinds = data.train.column("kind")[drawn.samples]
+    assert (kinds == kinds[:, :1]).all()
+    assert abs(kinds[:, 0].float().mean().item() - 0.5) < 4 * (0.25 / 1200) ** 0.5
+    for samples in drawn.samples.tolist():
+        assert len(set(samples)) == 8
+    every = data.train.labels[drawn.support].flatten().bincount()  # within a category, classes are equally likely
+    assert every[:2].float().mean().item() == pytest.approx(every[2:].float().mean().item() * 3, rel=0.15)
+    assert drawn.support_labels.unique(dim=0).tolist() == [[0, 1]]
+
+
+def test_tasks_of_one_category_or_of_no_column_are_those_of_the_classes_alone() -> None:
+    split = grouped()
+    generator = torch.Generator().manual_seed(3)
+    for groups in (split.by_class, split.groups("kind")["many"]):
+        plain = draw_episodes(groups, 2, 1, 3, 20, generator.manual_seed(3))
+        drawn = draw_within([groups], 2, 1, 3, 20, generator.manual_seed(3))
+        assert all(torch.equal(one, other) for one, other in zip(plain, drawn, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("episodes", "message"),
+    [
+        (Episodes(3, 1, 3, within="kind"), "the kind 'few' of the split 'train' has 2 such classes of 2"),
+        (Episodes(3, 1, 3, within="site"), "the split has no column 'site'; it has kind"),
+        (Episodes(3, 1, 3, within="kind", only="mny"), "there is no kind 'mny'. Did you mean 'many'"),
+        (Episodes(3, 1, 3, only="many"), "'only' is 'many', but 'within' names no column"),
+    ],
+)
+def test_tasks_that_no_category_has_are_refused(episodes: Episodes, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        episodes.check(Source(image_data({"train": grouped()}), 1, 0))
+    Episodes(3, 1, 3, within="kind", only="many").check(Source(image_data({"train": grouped()}), 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (torch.tensor([0.0, 1.0]), "the column 'kind' has named values, so it must be int64"),
+        (torch.tensor([0, 2]), "the column 'kind' must be in 0 .. 1: it has 2 names"),
+    ],
+)
+def test_a_column_of_categories_is_checked(column: torch.Tensor, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        Split(torch.zeros(2, 1), torch.tensor([0, 1]), "ab", {"kind": column}, {"kind": ("x", "y")})
+
+
+def test_a_column_without_names_divides_no_classes() -> None:
+    split = Split(torch.zeros(2, 1), torch.tensor([0, 1]), "ab", {"score": torch.tensor([0.5, 1.0])})
+    with pytest.raises(UsageError, match="the values of the column 'score' have no names"):
+        split.groups("score")

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from harness_toy import BlobsConfig, CentroidConfig, FlatConfig
 
+from harness import option
 from harness.plugins.manager import Origin
+from harness.plugins.options import identity_of
 from harness.plugins.registry import Kind, Spec, registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component, evaluator_id
@@ -103,3 +105,28 @@ def test_every_bundled_component_can_be_identified() -> None:
             ]
             if not required:
                 assert len(evaluator_id(Component(spec, spec.config(), spec.name))) == 16
+
+
+def test_an_option_that_came_later_is_in_ids_unless_it_has_its_default() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Later(CentroidConfig):
+        groups: str | None = option(None, "came later", identity="unless default")
+
+    before, same, other = CentroidConfig(), Later(), Later(groups="domain")
+    ids = [evaluator_id(component("evaluator", "classify", each)) for each in (before, same, other)]
+    assert ids[0] == ids[1]
+    assert ids[2] != ids[0]
+    assert component("evaluator", "classify", other).as_json()["decides"] == ["groups", "mode", "sizes", "temperature"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"),
+    [
+        ("evaluator", "fewshot", {"ways", "shots", "queries", "episodes", "split", "seed"}),
+        ("method", "protonet", {"ways", "shots", "queries"}),
+    ],
+)
+def test_ids_of_components_that_got_an_option_later_stay(kind: Kind, name: str, expected: set[str]) -> None:
+    config = registry().get(kind, name).config
+    assert identity_of(config()).keys() == expected
+    assert identity_of(config(within="domain")).keys() == {*expected, "within"}

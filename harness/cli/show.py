@@ -18,7 +18,7 @@ from harness.cli.listing import report
 from harness.plugins.local_files import use
 from harness.plugins.options import fields_of, has_default, type_name
 from harness.plugins.published import Published
-from harness.plugins.registry import KINDS, OTHER, registry
+from harness.plugins.registry import KINDS, OF, OTHER, registry
 from harness.suite.entries import starts_from_file
 
 STARTS = "random, or from a file of trained weights: 'weights: FILE' in its entry in a suite"
@@ -49,6 +49,7 @@ def show(
         "paper:": spec.paper,
         "family:": "" if spec.family == OTHER else spec.family,
         {"dataset": "gives:", "backbone": "takes:"}.get(spec.kind, ""): spec.modality,
+        "made of:": f"data sets by name, under the key '{OF}' of its entry" if spec.combines else "",
         "starts:": STARTS if starts_from_file(spec) else "",
         "from:": f"{spec.origin.distribution} {spec.origin.version}, {spec.target}",
         "recipe:": ", ".join(f"{key} {value}" for key, value in spec.budget.items()),

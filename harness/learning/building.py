@@ -31,7 +31,7 @@ from harness.suite.curve import Curve
 
 def load_data(component: Component, device: torch.device) -> Data:
     """Load a data set onto `device`. Raises UsageError for the user's mistakes."""
-    dataset: Dataset = component.spec.load()(component.config, cache_folder(component.spec.unique))
+    dataset = make_dataset(component)
     try:
         splits = dataset.load()
     except OSError as error:
@@ -44,6 +44,20 @@ def load_data(component: Component, device: torch.device) -> Data:
         said = f"is registered to give {component.spec.modality}, and gives {modality.name}"
         raise UsageError(f"the data set of {component.spec.origin} {said}.")
     return Data.of(splits, modality, device, tuple(dataset.notes))
+
+
+def make_dataset(component: Component) -> Dataset:
+    """A data set before it loads; those that it is made of are loaded. Raises UsageError, with their names."""
+    dataset: Dataset = component.spec.load()(component.config, cache_folder(component.spec.unique))
+    dataset.parts = {name: _load_part(name, part) for name, part in component.parts.items()}
+    return dataset
+
+
+def _load_part(name: str, component: Component) -> Data:
+    try:
+        return load_data(component, torch.device("cpu"))
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from error
 
 
 class Built(NamedTuple):

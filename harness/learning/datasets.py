@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.learning.data.augmentation import Augmentation, TextView
 from harness.learning.data.images import Images
 from harness.learning.data.modality import Modality
-from harness.learning.data.splits import Split, require_train
+from harness.learning.data.splits import Data, Split, require_train
 from harness.learning.data.text import RECOMMENDED, Text
 from harness.learning.data.vectors import Vectors
 
@@ -25,8 +26,10 @@ class Dataset:
 
     Attributes:
         notes: What `load` did that a user should see, beside the number of samples.
+        parts: The data sets that it is made of, by name, on the CPU; empty unless it is registered with `combines`.
     """
 
+    parts: Mapping[str, Data] = MappingProxyType({})
     notes: tuple[str, ...] = ()  # what `load` did that a user should see, beside the number of samples
 
     def __init__(self, config: Any, folder: Path) -> None:

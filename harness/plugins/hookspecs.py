@@ -36,6 +36,7 @@ class Register(Protocol):
         modality: str = "",
         reads: Sequence[str] = (),
         family: str = "other",
+        combines: bool = False,
     ) -> None:
         """Register a component.
 
@@ -50,6 +51,8 @@ class Register(Protocol):
             modality: For data sets and backbones, which must give it: the name of what samples are, such as "images".
             reads: For data sets with an option `path`: what it can be, "/" for a folder, or endings such as ".csv".
             family: Group in which `harness list` shows it, such as "contrastive".
+            combines: For data sets: whether it is made of others. Its entry in a suite then names them under the key
+                `of`, and they are loaded as its attribute `parts`.
         """
 
 

@@ -22,13 +22,18 @@ class NoOptions:
     """The `Config` of a component without options."""
 
 
-def option(default: Any = dataclasses.MISSING, help: str = "", *, identity: bool = True) -> Any:  # noqa: A002 (argparse's own name)
+Identity = bool | Literal["unless default"]
+
+
+def option(default: Any = dataclasses.MISSING, help: str = "", *, identity: Identity = True) -> Any:  # noqa: A002 (argparse's own name)
     """Declare an option: a field of a `Config` dataclass.
 
     Args:
         default: Its default; without one, the user must set it.
         help: One line for `harness show`.
         identity: Whether it decides the result, and so is part of a cell's id. False for a path or the size of a cache.
+            "unless default" for an option that was added to a component later and whose default changes nothing: ids
+            from before stay the same.
 
     Returns:
         A dataclass field.
@@ -86,9 +91,12 @@ def as_plain(config: Any) -> dict[str, Any]:
 def identity_of(config: Any) -> dict[str, Any]:
     """The options that are part of ids, in types that JSON has."""
     plain = as_plain(config)
-    return {
-        field.name: plain[field.name] for field in dataclasses.fields(config) if field.metadata.get("identity", True)
-    }
+    return {field.name: plain[field.name] for field in dataclasses.fields(config) if _decides(field, config)}
+
+
+def _decides(field: dataclasses.Field[Any], config: Any) -> bool:
+    identity: Identity = field.metadata.get("identity", True)
+    return getattr(config, field.name) != field.default if identity == "unless default" else identity
 
 
 def accepts_list(kind: Any) -> bool:

@@ -17,6 +17,7 @@ from harness.plugins.published import Published, misstated
 Kind = Literal["method", "backbone", "dataset", "evaluator", "optimizer", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 OTHER = "other"  # the family of what says none, as the hook has it
+OF = "of"  # in a suite, the data sets that a data set is made of
 FOLDER = "/"  # in what a data set reads
 SUITE_KEYS: Mapping[Kind, tuple[str, ...]] = {  # of an entry in a suite, which so cannot be options of its component
     "method": ("use", "label", "budget", "start"),
@@ -45,6 +46,7 @@ class Spec:
     modality: str = ""  # that a data set gives, or a backbone takes
     reads: tuple[str, ...] = ()  # of a data set: what its option `path` may be, FOLDER or endings of files
     family: str = OTHER  # what it is listed with; any words
+    combines: bool = False  # of a data set: whether it is made of others, which its entry in a suite names
 
     @property
     def qualified(self) -> str:
@@ -153,11 +155,13 @@ class Registry:
             modality: str = "",
             reads: Sequence[str] = (),
             family: str = OTHER,
+            combines: bool = False,
         ) -> None:
             texts = {"name": name, "summary": summary, "paper": paper, "modality": modality, "family": family}
             mistake = (
                 misregistered(texts, target, config)
-                or with_keys_of_suites(kind, config)
+                or with_keys_of_suites(kind, config, (OF,) if combines else ())
+                or combining(kind, combines)
                 or without_modality(kind, modality)
                 or unreadable(kind, config, reads)
                 or misstated(published)
@@ -167,7 +171,7 @@ class Registry:
                 self.plugins.problems.append(Problem(origin, f"{kind} '{name}' {mistake}"))
                 return
             recipe = dict(budget or {})
-            stated = (tuple(published), modality, tuple(reads), family or OTHER)
+            stated = (tuple(published), modality, tuple(reads), family or OTHER, combines)
             spec = Spec(kind, name, target, config, origin, summary, paper, recipe, *stated)
             self._specs[kind].setdefault(name, []).append(spec)
 
@@ -204,10 +208,15 @@ def misregistered(texts: Mapping[str, Any], target: Any, config: Any) -> str:
     return ""
 
 
-def with_keys_of_suites(kind: Kind, config: type) -> str:
+def with_keys_of_suites(kind: Kind, config: type, further: tuple[str, ...] = ()) -> str:
     """What is wrong with the names of a component's options, or ""."""
-    kept = [name for name in fields_of(config) if name in SUITE_KEYS[kind]]
+    kept = [name for name in fields_of(config) if name in (*SUITE_KEYS[kind], *further)]
     return f"has the option '{kept[0]}', which in a suite means something else: call it by another name" if kept else ""
+
+
+def combining(kind: Kind, combines: Any) -> str:
+    """What is wrong with saying that a component is made of others, or ""."""
+    return "is registered with combines, which only data sets have" if combines and kind != "dataset" else ""
 
 
 def without_modality(kind: Kind, modality: str) -> str:

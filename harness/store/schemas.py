@@ -16,7 +16,7 @@ from harness.store.records import FORMER, CellRecord, with_todays_names
 Report = Callable[[DamagedError], None]
 
 NUMBER, OPTIONAL = (int, float, NoneType), (dict, NoneType)
-COMPONENT = {"name": str, "options": dict, "decides": list, "weights": OPTIONAL}
+COMPONENT = {"name": str, "options": dict, "decides": list, "weights": OPTIONAL, "of": OPTIONAL}
 LABELLED = {**COMPONENT, "label": str}
 BUDGET = {"steps": NUMBER, "epochs": NUMBER}
 BEFORE = {"id": str, "name": str, "method": LABELLED, "dataset": LABELLED, "budget": BUDGET}

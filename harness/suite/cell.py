@@ -12,7 +12,7 @@ from typing import Any
 from harness.base.version import FORMAT, own_version
 from harness.plugins.manager import bundled
 from harness.plugins.options import as_plain, identity_of
-from harness.plugins.registry import Spec
+from harness.plugins.registry import OF, Spec
 from harness.suite.budget import Budget, said
 from harness.suite.weights import Weights
 
@@ -28,6 +28,7 @@ class Component:
     data: Component | None = None  # of an evaluator: the data set that it scores on, if not the cell's
     weights: Weights | None = None  # of a backbone that starts from a file
     judge: Mapping[str, Any] | None = None  # of an evaluator: the method by whose trained cell it judges (judges.py)
+    parts: Mapping[str, Component] = field(default_factory=dict)  # of a data set that is made of others
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -47,6 +48,7 @@ class Component:
             **identity,
             **content,
             **({"data": self.data.identity} if self.data else {}),
+            **({OF: {name: part.identity for name, part in self.parts.items()}} if self.parts else {}),
             **({"judge": judge} if judge else {}),
         }
 
@@ -81,6 +83,7 @@ class Component:
             "label": self.label,
             "where": self.where,
             **({"data": self.data.as_json()} if self.data else {}),
+            **({OF: {name: part.as_json() for name, part in self.parts.items()}} if self.parts else {}),
             **({"judge": self.judge} if self.judge else {}),
             **(self.weights.as_json() if self.weights else {}),
         }

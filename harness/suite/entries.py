@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UsageError
 from harness.plugins.options import KeyPath, fields_of, parse
-from harness.plugins.registry import SUITE_KEYS, Kind, Registry, Spec
+from harness.plugins.registry import OF, SUITE_KEYS, Kind, Registry, Spec
 from harness.suite import sweep, weights
 from harness.suite.budget import merge
 from harness.suite.cell import Component
@@ -79,6 +79,8 @@ class Entries:
         def where(key: KeyPath) -> str:
             return node.where(key) if not key or key[0] in own else section.where(key)
 
+        of = both.pop(OF, None) if spec.combines else None
+        parts = self.parts(spec, of, (node if OF in own else section).child(OF), node) if spec.combines else {}
         file = {weights.KEY: both.pop(weights.KEY)} if starts_from_file(spec) and weights.KEY in both else {}
         number = sweep.number(spec.config, both) * sweep.number(Starting, file)
         self.refuse_many(number, f"combinations of options of {spec.name}", node)
@@ -90,7 +92,27 @@ class Entries:
                 shown = told if "label" in given else {**own, **begun, **swept, **from_file}
                 label = sweep.label(given.get("label", name), shown)
                 component = self.component(spec, options, where, label, node.place, loaded)
+                component = replace(component, parts=parts) if parts else component
                 yield Entry(component, budget, node, section, begins)
+
+    def parts(self, spec: Spec, given: Any, node: Node, entry: Node) -> dict[str, Component]:
+        """The data sets that one is made of, by name. Names are sorted, so that the order in a suite changes no id."""
+        if not given or not isinstance(given, dict):
+            example = f"{{use: {spec.name}, {OF}: {{glyphs: {{}}, mine: {{use: image_folder, path: pictures}}}}}}"
+            raise (node if given else entry).error(f"{spec.name} needs '{OF}', data sets by name, such as {example}.")
+        found = {}
+        for name, child in sorted(node.children().items(), key=lambda each: str(each[0])):
+            values = {"use": child.value} if isinstance(child.value, str) else child.value or {}
+            filled = replace(child, value={"use": name, **values} if isinstance(values, dict) else values)
+            components = [each.component for each in self.entry("dataset", filled)]
+            if len(components) > 1:
+                raise child.error("it names one data set: list each option's values as data sets of their own.")
+            if components[0].spec.modality != spec.modality:
+                raise child.error(
+                    f"{components[0].spec.name} gives {components[0].spec.modality}, not {spec.modality}."
+                )
+            found[str(name)] = components[0]
+        return found
 
     def weights(self, given: Any, where: Callable[[KeyPath], str]) -> tuple[Weights | None, dict[str, Any]]:
         """The file that a backbone starts from, and what of it a label shows."""
@@ -137,7 +159,7 @@ class Entries:
     def known_options(self, spec: Spec, options: Node) -> None:
         """Options of a component that the matrix may not even use; their values are checked where it does."""
         known = {*fields_of(spec.config), *(("budget",) if spec.kind == "method" else ())}
-        known |= {weights.KEY} if starts_from_file(spec) else set()
+        known |= {weights.KEY} if starts_from_file(spec) else {OF} if spec.combines else set()
         options.refuse_others(known, f"{spec.name} has no option")
 
     def spec(self, kind: Kind, name: Node) -> Spec:

@@ -8,7 +8,7 @@ from typing import Any
 from harness.base.errors import UsageError
 from harness.base.version import own_version
 from harness.plugins.options import parse
-from harness.plugins.registry import Kind, Registry
+from harness.plugins.registry import OF, Kind, Registry
 from harness.suite.budget import Budget
 from harness.suite.cell import Cell, Component
 from harness.suite.weights import weights_of
@@ -67,9 +67,9 @@ def component(registry: Registry, kind: Kind, saved: Mapping[str, Any]) -> Compo
     spec, where = registry.get(kind, f"{saved['distribution']}:{saved['name']}"), saved.get("where", "")
     config: Any = parse(spec.config, saved["options"], lambda _: where, owner=saved["name"])
     data = component(registry, "dataset", saved["data"]) if "data" in saved else None
-    return Component(
-        spec, config, saved.get("label", saved["name"]), where, data, weights_of(saved), saved.get("judge")
-    )
+    parts = {name: component(registry, "dataset", each) for name, each in sorted(saved.get(OF, {}).items())}
+    label = saved.get("label", saved["name"])
+    return Component(spec, config, label, where, data, weights_of(saved), saved.get("judge"), parts)
 
 
 def _moved(described: Mapping[str, Any], registry: Registry) -> Iterator[str]:

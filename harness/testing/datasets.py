@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.base.cache import cache_folder
 from harness.base.errors import UsageError
+from harness.learning.building import make_dataset
 from harness.learning.data.augmentation import Augmentation
 from harness.learning.data.modality import Modality
 from harness.learning.data.splits import Data, Split
@@ -40,7 +40,7 @@ def check_dataset(name: str, /, **options: Any) -> None:
 
     Args:
         name: Registered name of the data set.
-        **options: Options of its `Config`.
+        **options: Options of its `Config`. Of a data set that is made of others, `of` names them as in a suite.
 
     Raises:
         ConformanceError: Checks failed; the message lists all of them.
@@ -76,9 +76,7 @@ class DatasetSubject:
     component: Component
 
     def make(self) -> Dataset:
-        spec = self.component.spec
-        made: Dataset = spec.load()(self.component.config, cache_folder(spec.unique))
-        return made
+        return make_dataset(self.component)
 
     @cached_property
     def first(self) -> tuple[Mapping[str, Split], Dataset]:

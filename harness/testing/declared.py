@@ -12,7 +12,7 @@ from harness.base.errors import UsageError
 from harness.base.python import environment, python
 from harness.plugins.manager import GROUP, Origin
 from harness.plugins.options import as_plain, parse
-from harness.plugins.registry import Kind, registry
+from harness.plugins.registry import OF, Kind, registry
 from harness.suite.cell import Component
 from harness.testing.report import Fault
 
@@ -29,7 +29,12 @@ class Subject(Protocol):
 def component(kind: Kind, name: str, options: dict[str, Any]) -> Component:
     """A registered component with options. Raises UsageError if there is none, or if it refuses the options."""
     spec = registry().get(kind, name)
-    return Component(spec, spec.config(**options), name)
+    of = dict(options.pop(OF, {})) if spec.combines else {}
+    parts = {
+        each: component(kind, own.get("use", each), {key: value for key, value in own.items() if key != "use"})
+        for each, own in sorted(of.items())
+    }
+    return Component(spec, spec.config(**options), name, parts=parts)
 
 
 def options_have_help(subject: Subject) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.base.errors import UsageError
 from harness.learning.data.draw import Draw
-from harness.learning.data.episodes import EpisodeIndices, draw_episodes, require_episodes
+from harness.learning.data.episodes import EpisodeIndices, draw_within, groups_of, require_episodes
 from harness.learning.data.splits import Data, require_classes
 from harness.learning.data.streaming import AHEAD, Samples, Streamed, at, on, read_ahead
 
@@ -316,6 +316,9 @@ class Episodes:
         queries: Query samples of each class.
         tasks: Tasks in a batch.
         divided: What several devices share: the "tasks", or the "classes" of each task.
+        within: Column of categories, such as "domain": the classes of a task are of one of them, drawn uniformly. None
+            for tasks of all classes.
+        only: The one category that tasks are drawn from; None for all.
     """
 
     ways: int
@@ -323,13 +326,15 @@ class Episodes:
     queries: int
     tasks: int = 1
     divided: Literal["tasks", "classes"] = "tasks"
+    within: str | None = None
+    only: str | None = None
 
     def check(self, source: Source) -> None:
         if self.divided == "tasks":
             _require_parts(source, self.tasks, f"{self.tasks} tasks")
         else:
             _require_parts(source, self.ways, f"{self.ways} classes of a task")
-        require_episodes(source.data.train, "train", self.ways, self.shots, self.queries)
+        require_episodes(source.data.train, "train", self.ways, self.shots, self.queries, self.within, self.only)
 
     def samples_per_step(self, source: Source) -> int:  # noqa: ARG002 (the interface of all batches)
         return self.tasks * self.ways * (self.shots + self.queries)
@@ -339,8 +344,8 @@ class Episodes:
 
     def indices(self, source: Source, step: int) -> EpisodeIndices:
         generator = source.generator("episodes", step, torch.device("cpu"))
-        by_class = source.data.train.by_class
-        drawn = draw_episodes(by_class, self.ways, self.shots, self.queries, self.tasks, generator)
+        groups = list(groups_of(source.data.train, self.within, self.only).values())
+        drawn = draw_within(groups, self.ways, self.shots, self.queries, self.tasks, generator)
         if source.ranks == 1:
             return drawn
         if self.divided == "tasks":

@@ -5,12 +5,13 @@ They are drawn from a seed; support and query sets share no sample, and queries 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from harness.base.errors import UsageError
+from harness.base.errors import UsageError, nearest
 from harness.learning.data.splits import ByClass, Split
 
 
@@ -86,7 +87,66 @@ def draw_episodes(
     )
 
 
-def require_episodes(split: Split, name: str, ways: int, shots: int, queries: int) -> None:
+def draw_within(
+    groups: Sequence[ByClass], ways: int, shots: int, queries: int, episodes: int, generator: torch.Generator
+) -> EpisodeIndices:
+    """Draw few-shot episodes whose classes are of one group each, such as a domain. Groups are equally likely.
+
+    Args:
+        groups: Sample indices of the classes of each group (`Split.groups`).
+        ways: Classes of each episode.
+        shots: Support samples of each class.
+        queries: Query samples of each class.
+        episodes: Number of episodes E.
+        generator: Source of random numbers, on the CPU.
+
+    Returns:
+        Indices and labels of the episodes.
+    """
+    if len(groups) == 1:
+        return draw_episodes(groups[0], ways, shots, queries, episodes, generator)
+    choice = torch.randint(len(groups), (episodes,), generator=generator)
+    places, drawn = [], []
+    for number in choice.unique().tolist():
+        places.append((choice == number).nonzero()[:, 0])
+        drawn.append(draw_episodes(groups[number], ways, shots, queries, len(places[-1]), generator))
+    order = torch.cat(places).argsort()
+    return EpisodeIndices(*(torch.cat(parts)[order] for parts in zip(*drawn, strict=True)))
+
+
+def groups_of(split: Split, within: str | None, only: str | None = None) -> Mapping[str, ByClass]:
+    """Find the groups of classes that an episode is drawn from one of.
+
+    Args:
+        split: The split.
+        within: Column of categories, such as a domain; None for one group of all classes.
+        only: The one category that episodes are drawn from; None for all.
+
+    Returns:
+        For each category, by name, the sample indices of its classes.
+
+    Raises:
+        UsageError: There is no such column or category.
+    """
+    if within is None:
+        if only is not None:
+            raise UsageError(f"'only' is '{only}', but 'within' names no column whose value that is.")
+        return {"": split.by_class}
+    groups = split.groups(within)
+    if only is not None and only not in groups:
+        raise UsageError(f"there is no {within} '{only}'.{nearest(only, groups)}")
+    return groups if only is None else {only: groups[only]}
+
+
+def require_episodes(
+    split: Split,
+    name: str,
+    ways: int,
+    shots: int,
+    queries: int,
+    within: str | None = None,
+    only: str | None = None,
+) -> None:
     """Check that a split has enough classes and samples for episodes.
 
     Args:
@@ -95,16 +155,21 @@ def require_episodes(split: Split, name: str, ways: int, shots: int, queries: in
         ways: Classes of each episode.
         shots: Support samples of each class.
         queries: Query samples of each class.
+        within: Column of categories, such as a domain, each of which must have enough; None for all classes together.
+        only: The one category that they are drawn from; None for all.
 
     Raises:
-        UsageError: The split has fewer than `ways` classes with `shots` + `queries` samples.
+        UsageError: The split, or a category, has fewer than `ways` classes with `shots` + `queries` samples; or there
+            is no such column.
     """
-    enough = sum(len(members) >= shots + queries for members in split.by_class)
-    if enough < ways:
-        raise UsageError(
-            f"{ways}-way {shots}-shot episodes with {queries} queries need {ways} classes of at least "
-            f"{shots + queries} samples; the split '{name}' has {enough} such classes of {len(split.classes)}."
-        )
+    for group, classes in groups_of(split, within, only).items():
+        where = f"the {within} '{group}' of the split '{name}'" if within else f"the split '{name}'"
+        enough = sum(len(members) >= shots + queries for members in classes)
+        if enough < ways:
+            raise UsageError(
+                f"{ways}-way {shots}-shot episodes with {queries} queries need {ways} classes of at least "
+                f"{shots + queries} samples; {where} has {enough} such classes of {len(classes)}."
+            )
 
 
 def _some_of_each_row(keys: Tensor, number: int) -> Tensor:

@@ -44,6 +44,7 @@ class Split:
         labels: Indices into `classes`, int64 (N,); None if the samples have no labels.
         classes: Names of the classes.
         columns: Further tensors (N, ...) by name, such as a domain, a score or boxes.
+        values: For columns of categories, int64 (N,), the name of each category: the column indexes into them.
 
     Raises:
         UsageError: Shapes, types or labels do not fit together.
@@ -55,11 +56,14 @@ class Split:
         labels: Tensor | None = None,
         classes: Sequence[str] = (),
         columns: Mapping[str, Tensor] | None = None,
+        values: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.samples = samples
         self.classes = tuple(classes)
         self.columns = dict(columns or {})
+        self.values = {name: tuple(names) for name, names in (values or {}).items()}
         self._labels = labels
+        self._groups: dict[str, dict[str, ByClass]] = {}
         if not len(samples):
             raise UsageError("a split has no samples.")
         if labels is not None:
@@ -67,6 +71,8 @@ class Split:
         for name, column in self.columns.items():
             if not isinstance(column, Tensor) or len(column) != len(samples):
                 raise UsageError(f"the column '{name}' must be a tensor of {len(samples)} rows, one for each sample.")
+        for name, names in self.values.items():
+            _check_category(name, self.column(name), names)
 
     def _check_labels(self, labels: Tensor) -> None:
         if labels.dtype != torch.int64 or labels.shape != (len(self),):
@@ -96,6 +102,31 @@ class Split:
         order = torch.argsort(labels, stable=True)
         return ByClass(order.split(torch.bincount(labels, minlength=len(self.classes)).tolist()))
 
+    def groups(self, name: str) -> Mapping[str, ByClass]:
+        """Divide the classes by a column of categories, such as a domain.
+
+        Args:
+            name: Name of the column.
+
+        Returns:
+            For each category that has samples, by its name, the indices of its samples by class, on the CPU. A class
+            with samples of several categories is divided.
+
+        Raises:
+            UsageError: There are no labels, there is no such column, or its categories have no names.
+        """
+        column = self.column(name)
+        if name not in self.values:
+            raise UsageError(f"the values of the column '{name}' have no names, so they divide no classes.")
+        if name not in self._groups:
+            own = column.cpu()
+            divided = {
+                value: ByClass(part for members in self.by_class if len(part := members[own[members] == number]))
+                for number, value in enumerate(self.values[name])
+            }
+            self._groups[name] = {value: classes for value, classes in divided.items() if classes}
+        return self._groups[name]
+
     def column(self, name: str) -> Tensor:
         """Return a column.
 
@@ -121,7 +152,7 @@ class Split:
         Returns:
             The new split.
         """
-        return Split(samples, self._labels, self.classes, self.columns)
+        return Split(samples, self._labels, self.classes, self.columns, self.values)
 
     def share(self, share: float) -> Split:
         """Select a fraction of the samples, the same ones each time, stratified by class.
@@ -151,20 +182,27 @@ class Split:
             samples = [self.samples[number] for number in index.tolist()]
         labels = None if self._labels is None else self._labels[index.to(self._labels.device)]
         columns = {name: column[index.to(column.device)] for name, column in self.columns.items()}
-        return Split(samples, labels, self.classes, columns)
+        return Split(samples, labels, self.classes, columns, self.values)
 
     def to(self, device: torch.device) -> Split:
         samples = self.samples.to(device) if isinstance(self.samples, Tensor | Streamed) else self.samples
         labels = None if self._labels is None else self._labels.to(device)
         columns = {name: column.to(device) for name, column in self.columns.items()}
-        return Split(samples, labels, self.classes, columns)
+        return Split(samples, labels, self.classes, columns, self.values)
+
+
+def _check_category(name: str, column: Tensor, names: Sequence[str]) -> None:
+    if column.dtype != torch.int64 or column.ndim != 1:
+        raise UsageError(f"the column '{name}' has named values, so it must be int64 (N,), not {column.dtype}.")
+    if int(column.min()) < 0 or int(column.max()) >= len(names):
+        raise UsageError(f"the column '{name}' must be in 0 .. {len(names) - 1}: it has {len(names)} names.")
 
 
 class WatchedSplit(Split):
     """A split that records whether its labels were used."""
 
     def __init__(self, split: Split) -> None:
-        super().__init__(split.samples, split._labels, split.classes, split.columns)
+        super().__init__(split.samples, split._labels, split.classes, split.columns, split.values)
         self.asked = False
 
     @property

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from harness.base.errors import UsageError
+from harness.plugins.registry import OF
 from harness.reporting.leaderboard.text import clean, natural
 from harness.store.records import CellRecord, display_of, scored_records, step
 
@@ -138,7 +139,8 @@ def component(described: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("name", "distribution", "version", "fingerprint", "weights")
     named = {key: described[key] for key in keys if key in described}
     own = {"data": component(described["data"])} if described.get("data") else {}  # of an evaluator
-    return {**named, **own, "options": options}
+    parts = {OF: {name: component(each) for name, each in described[OF].items()}} if described.get(OF) else {}
+    return {**named, **own, **parts, "options": options}
 
 
 def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> None:

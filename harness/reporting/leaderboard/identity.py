@@ -7,6 +7,7 @@ from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
+from harness.plugins.registry import OF
 from harness.reporting.leaderboard.text import canonical
 from harness.reporting.leaderboard.view import By
 from harness.store.records import CellRecord
@@ -71,7 +72,14 @@ def identity(component: Mapping[str, Any]) -> dict[str, Any]:
     named = {key: component.get(key) for key in ("name", "distribution", "version", "fingerprint")}
     start = {"weights": component["weights"]} if component.get("weights") else {}
     own = {"data": identity(component["data"])} if component.get("data") else {}  # of an evaluator
-    return {**named, **start, **own, "options": {key: value for key, value in options.items() if key in decides}}
+    parts = {OF: {name: identity(each) for name, each in component[OF].items()}} if component.get(OF) else {}
+    return {
+        **named,
+        **start,
+        **own,
+        **parts,
+        "options": {key: value for key, value in options.items() if key in decides},
+    }
 
 
 def _decides(budget: Mapping[str, Any]) -> dict[str, Any]:

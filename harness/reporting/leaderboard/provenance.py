@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from harness.plugins.registry import OF
 from harness.reporting.leaderboard.identity import OTHER, own_budget
 from harness.reporting.leaderboard.tables import Table
 from harness.reporting.leaderboard.text import clean, joined, natural, settings
@@ -50,6 +51,7 @@ def _component(component: Mapping[str, Any]) -> str:
         details |= {"weights": name, **{f"weights.{key}": value for key, value in component["weights"].items()}}
     if component.get("data"):
         details["data"] = _component(component["data"])
+    details |= {f"{OF}.{name}": _component(each) for name, each in component.get(OF, {}).items()}
     listed = settings(details)
     name = str(component.get("name"))
     return f"{name} ({listed})" if listed else name

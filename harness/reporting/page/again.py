@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.plugins.manager import bundled
+from harness.plugins.registry import OF
 from harness.reporting.leaderboard.tables import Row, Table
 from harness.suite.weights import KEY, weights_of
 
@@ -83,7 +84,9 @@ def _data(evaluator: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _labelled(component: Mapping[str, Any]) -> dict[str, Any]:
-    return {"use": _use(component), "label": str(component["label"]), **_options(component), **_start(component)}
+    parts = {OF: {name: _labelled(each) for name, each in component[OF].items()}} if component.get(OF) else {}
+    named = {"use": _use(component), "label": str(component["label"])}
+    return {**named, **_options(component), **parts, **_start(component)}
 
 
 def _start(component: Mapping[str, Any]) -> dict[str, Any]:

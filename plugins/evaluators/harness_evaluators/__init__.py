@@ -56,6 +56,12 @@ class FewShotConfig:
         "is one, and else `test`",
     )
     seed: int = option(0, "decides the episodes; nothing else does, so every method and cell seed meets the same ones")
+    within: str | None = option(
+        None,
+        "column of categories, such as `domain`, that an episode's classes share: as many episodes of each category, a "
+        "metric for each, and the mean over categories",
+        identity="unless default",
+    )
 
     def __post_init__(self) -> None:
         if self.ways < 2:

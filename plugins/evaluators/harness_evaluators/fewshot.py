@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from harness import (
+    ByClass,
     Classifier,
     Data,
     EpisodeBatch,
@@ -52,59 +54,80 @@ class FewShot(Evaluator):
         config = self.config
         name = self.split_of(data)
         split = data.split(name)
-        require_episodes(split, name, config.ways, config.shots, config.queries)
+        require_episodes(split, name, config.ways, config.shots, config.queries, config.within)
         method.check_ways(config.ways)
-        taking = self.classes_taking_part(split)
-        if taking < FEW * config.ways:
-            warnings.warn(
-                f"{config.ways}-way episodes are drawn from {taking} of the {len(split.classes)} classes of the split "
-                f"'{name}': all episodes have nearly the same classes.",
-                UsageWarning,
-                stacklevel=2,
-            )
+        for group, classes in self.groups(split).items():
+            taking = self.classes_taking_part(classes)
+            if taking < FEW * config.ways:
+                where = f"{config.within} '{group}' of the split" if group else "split"
+                warnings.warn(
+                    f"{config.ways}-way episodes are drawn from {taking} of the {len(classes)} classes of the {where} "
+                    f"'{name}': all episodes have nearly the same classes.",
+                    UsageWarning,
+                    stacklevel=2,
+                )
 
     def split_of(self, data: Data) -> str:
         """The name of the split that episodes are drawn from."""
         return self.config.split or (NOVEL if NOVEL in data.splits else TEST)
 
-    def classes_taking_part(self, split: Split) -> int:
+    def groups(self, split: Split) -> Mapping[str, ByClass]:
+        """The classes that an episode is drawn from: by category, or all as one group without a name."""
+        return {"": split.by_class} if self.config.within is None else split.groups(self.config.within)
+
+    def classes_taking_part(self, classes: Sequence[Tensor]) -> int:
         """Those with enough samples for an episode; the others are never drawn."""
         need = self.config.shots + self.config.queries
-        return sum(len(members) >= need for members in split.by_class)
+        return sum(len(members) >= need for members in classes)
+
+    def evaluate(self, trained: Trained) -> dict[str, Metric]:
+        name, within = self.split_of(trained.data), self.config.within
+        groups = self.groups(trained.data.split(name))
+        accuracies = {group: self.accuracies(trained, name, group) for group in groups}
+        protocol = self.protocol(trained.method)
+        found = {group: self.metric(units, name, groups[group], protocol) for group, units in accuracies.items()}
+        if within is None:
+            return {"accuracy": found[""]}
+        mean = torch.stack(list(accuracies.values())).mean(0)  # a unit is an episode of each category
+        every = [members for classes in groups.values() for members in classes]
+        protocol += f", the mean of {len(groups)} {within}s, each with {self.config.episodes} episodes"
+        return {f"mean over {within}s": self.metric(mean, name, every, protocol), **found}
+
+    def metric(self, units: Tensor, split: str, classes: Sequence[Tensor], protocol: str) -> Metric:
+        """The mean accuracy of episodes (episodes,) of some classes."""
+        taking = self.classes_taking_part(classes)
+        if taking < len(classes):
+            protocol += f", {taking} of {len(classes)} classes"
+        details = {"split": split} if self.config.split is None else {}
+        return Metric.mean(units, "episode", protocol=protocol, details=details, shown="percent")
 
     @torch.no_grad()
-    def evaluate(self, trained: Trained) -> dict[str, Metric]:
+    def accuracies(self, trained: Trained, name: str, group: str) -> Tensor:
+        """Of each episode of a group of classes of the split `name`: (episodes,)."""
         method = trained.method.eval()
         accuracies = []
-        size = IN_MEMORY[self.adapts_on(method)]
-        name = self.split_of(trained.data)
-        split = trained.data.split(name)
-        for drawn in self.episodes(split, size):
+        for drawn in self.episodes(trained.data.split(name), IN_MEMORY[self.adapts_on(method)], group):
             batch = self._inputs(trained, name, drawn)
             logits = self.learned(method, batch)(batch.query)
             if not logits.isfinite().all():
                 raise FloatingPointError("the logits of an episode are not finite")  # argmax would score them as chance
             hits = logits.argmax(-1) == batch.query_labels
             accuracies.append(hits.float().mean(-1))
-        taking = self.classes_taking_part(split)
-        protocol = self.protocol(method)
-        if taking < len(split.classes):
-            protocol += f", {taking} of {len(split.classes)} classes"
-        details = {"split": name} if self.config.split is None else {}
-        every = torch.cat(accuracies)
-        return {"accuracy": Metric.mean(every, "episode", protocol=protocol, details=details, shown="percent")}
+        return torch.cat(accuracies)
 
     def evaluate_share(self, trained: Trained, share: float) -> dict[str, Metric]:
         """Fewer episodes of the same samples: the mean is that of all, but for chance."""
         episodes = math.ceil(share * self.config.episodes)
         return type(self)(replace(self.config, episodes=episodes)).evaluate(trained)
 
-    def episodes(self, split: Split, size: int = DRAWN) -> Iterator[EpisodeIndices]:
-        """The episodes, up to `size` at a time: a function of the split and this evaluator's options alone."""
+    def episodes(self, split: Split, size: int = DRAWN, group: str = "") -> Iterator[EpisodeIndices]:
+        """The episodes of a group of classes, up to `size` at a time: a function of its classes and this evaluator's
+        options alone, so that a category's episodes are those of a data set that it is on its own."""
+        classes = self.groups(split)[group]
         config, generator = self.config, torch.Generator().manual_seed(self.config.seed)
         for start in range(0, config.episodes, DRAWN):
             number = min(DRAWN, config.episodes - start)
-            drawn = draw_episodes(split.by_class, config.ways, config.shots, config.queries, number, generator)
+            drawn = draw_episodes(classes, config.ways, config.shots, config.queries, number, generator)
             yield from map(EpisodeIndices._make, zip(*(part.split(size) for part in drawn), strict=True))
 
     def _inputs(self, trained: Trained, split: str, drawn: EpisodeIndices) -> EpisodeBatch:

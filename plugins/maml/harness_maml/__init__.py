@@ -47,13 +47,27 @@ class MAMLConfig(ANILConfig):
     )
 
 
+@dataclass(frozen=True)
+class TasksConfig(MAMLConfig):
+    """Options of MAML whose tasks are of labelled classes."""
+
+    within: str | None = option(
+        None,
+        "column of categories, such as `domain`, that the classes of a training task share, each equally likely",
+        identity="unless default",
+    )
+    only: str | None = option(
+        None, "the one category of the column `within` that training tasks are from", identity="unless default"
+    )
+
+
 @hookimpl
 def register_methods(register: Register) -> None:
     budget = {"optimizer": "adam", "lr": 1e-3}
     register(
         "maml",
         "harness_maml.maml:MAML",
-        MAMLConfig,
+        TasksConfig,
         summary="Learns an initialisation from which a few gradient steps solve a new task",
         family="optimisation-based",
         paper="Finn et al. 2017, arXiv:1703.03400",

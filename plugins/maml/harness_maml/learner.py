@@ -7,7 +7,7 @@ from typing import ClassVar, cast
 from torch import nn
 
 from harness import Backbone, Data, Episodes, Method, UsageError
-from harness_maml import ANILConfig
+from harness_maml import ANILConfig, TasksConfig
 
 
 class MetaLearner(Method):
@@ -21,7 +21,8 @@ class MetaLearner(Method):
     def __init__(self, backbone: nn.Module, config: ANILConfig, data: Data) -> None:
         super().__init__(backbone, config, data)
         self.head = nn.Linear(cast(Backbone, backbone).feature_dim, config.ways)
-        self.batches = Episodes(config.ways, config.shots, config.queries, config.tasks)
+        within, only = (config.within, config.only) if isinstance(config, TasksConfig) else (None, None)
+        self.batches = Episodes(config.ways, config.shots, config.queries, config.tasks, within=within, only=only)
 
     def check_ways(self, ways: int) -> None:
         if ways > self.config.ways:

@@ -15,6 +15,14 @@ class Config:
     ways: int = option(20, "classes of a training episode; more than in the evaluation helps")
     shots: int = option(5, "support samples of each class")
     queries: int = option(5, "query samples of each class")
+    within: str | None = option(
+        None,
+        "column of categories, such as `domain`, that the classes of a training episode share, each equally likely",
+        identity="unless default",
+    )
+    only: str | None = option(
+        None, "the one category of the column `within` that training episodes are from", identity="unless default"
+    )
 
     def __post_init__(self) -> None:
         if self.ways < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -20,7 +21,8 @@ class ProtoNet(Method):
 
     def __init__(self, backbone: nn.Module, config: Config, data: Data) -> None:
         super().__init__(backbone, config, data)
-        self.batches = Episodes(config.ways, config.shots, config.queries, divided="classes")
+        tasks = Episodes(config.ways, config.shots, config.queries, divided="classes")
+        self.batches = replace(tasks, within=config.within, only=config.only)
 
     def loss(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """Cross-entropy of the queries of one episode, and their accuracy."""

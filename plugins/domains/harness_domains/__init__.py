@@ -1,0 +1,72 @@
+"""Registers what makes, mixes and learns many domains. Imports neither torch nor the components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Literal
+
+from harness import Augmentation, Register, hookimpl, option
+
+TEXTURES, POLYGONS = 1, 1  # raise one with every change to what its data set draws
+
+
+@dataclass(frozen=True)
+class TexturesConfig:
+    """Options of `textures`: none."""
+
+    def fingerprint(self) -> str:
+        return f"{TEXTURES}"
+
+
+@dataclass(frozen=True)
+class PolygonsConfig:
+    """Options of `polygons`: none."""
+
+    def fingerprint(self) -> str:
+        return f"{POLYGONS}, pillow {version('pillow')}"
+
+
+@dataclass(frozen=True)
+class MixtureConfig:
+    """Options of `mixture`. The data sets that it is made of are no option, but the key `of` of its entry."""
+
+    size: int | None = option(None, "height and width of all pictures, in pixels; none: of the largest data set")
+    channels: Literal[1, 3] | None = option(None, "1: all grey; 3: all in colour; none: 3 if any data set has colour")
+    moments: Literal["pooled", "domain"] = option(
+        "pooled",
+        "by which mean and deviation pictures are normalised: those of all training pictures, or of their own domain's",
+    )
+    augmentation: Augmentation = option(
+        Augmentation(), "what differs from the default, which is that of photos for colour and of characters for grey"
+    )
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 1:
+            raise ValueError(f"size must be at least 1 pixel, not {self.size}")
+
+
+@hookimpl
+def register_datasets(register: Register) -> None:
+    register(
+        "textures",
+        "harness_domains.textures:Textures",
+        TexturesConfig,
+        modality="images",
+        summary="190 kinds of wave patterns, 28x28 grey, computed; a class is known by its directions and frequencies",
+    )
+    register(
+        "polygons",
+        "harness_domains.polygons:Polygons",
+        PolygonsConfig,
+        modality="images",
+        summary="190 filled shapes of 5 to 9 corners, 28x28 grey, computed; a class is known by its outline",
+    )
+    register(
+        "mixture",
+        "harness_domains.mixture:Mixture",
+        MixtureConfig,
+        modality="images",
+        summary="several data sets of pictures as the domains of one",
+        combines=True,
+    )
