@@ -21,6 +21,7 @@ from harness.suite.plan import Plan
 from harness.suite.suite import load_suite
 from tests import pages
 from tests.conftest import SUITE, Harness
+from tests.pictures import few_shot_folder
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -76,7 +77,10 @@ def test_the_bundled_suites_are_valid(file: Path, tmp_path: Path) -> None:
     for needed in {
         *re.findall(r"(?:path|train): ([^\s,}]+)", text)
     }:  # the user's own data: anything may stand in for it here
-        (tmp_path / Path(needed).name).write_bytes(b"content")
+        if Path(needed).suffix:
+            (tmp_path / Path(needed).name).write_bytes(b"content")
+        else:
+            few_shot_folder(tmp_path / Path(needed).name, side=4)
         text = text.replace(needed, Path(needed).name)
     (tmp_path / file.name).write_text(text)
     assert Plan.of(load_suite(tmp_path / file.name, registry())).cells

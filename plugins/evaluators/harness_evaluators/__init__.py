@@ -43,7 +43,7 @@ class LinearConfig:
 
 
 @dataclass(frozen=True)
-class FewShotConfig:
+class EpisodesConfig:
     """Options of few-shot episodes."""
 
     ways: int = option(5, "classes of an episode")
@@ -71,7 +71,19 @@ class FewShotConfig:
 
 
 @dataclass(frozen=True)
-class HeadConfig(FewShotConfig):
+class FewShotConfig(EpisodesConfig):
+    """Options of few-shot episodes that the method adapts to, or SimpleShot instead of it."""
+
+    simpleshot: Literal["un", "l2n", "cl2n"] | None = option(
+        None,
+        "none: the method's own adaptation; else that of SimpleShot, the nearest mean of a class, of features as they "
+        "are (un), of length 1 (l2n), or less the mean of `train` and then of length 1 (cl2n)",
+        identity="unless default",
+    )
+
+
+@dataclass(frozen=True)
+class HeadConfig(EpisodesConfig):
     """Options of few-shot episodes for which a head is trained."""
 
     head: Literal["cosine", "linear"] = option("cosine", "cosine: Baseline++ of the paper; linear: its Baseline")

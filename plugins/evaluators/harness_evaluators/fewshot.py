@@ -1,4 +1,4 @@
-"""Few-shot classification: episodes of unseen classes, learned by the method's own `adapt`."""
+"""Few-shot classification: episodes of unseen classes, learned by the method's own `adapt` or by SimpleShot."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from harness import (
@@ -22,11 +23,12 @@ from harness import (
     Split,
     Trained,
     UsageWarning,
+    class_means,
     draw_episodes,
     gather_episodes,
     require_episodes,
 )
-from harness_evaluators import FewShotConfig
+from harness_evaluators import EpisodesConfig, FewShotConfig
 
 NOVEL, TEST = "novel", "test"
 FEW = 2  # times as many classes as ways, or more, should take part
@@ -34,28 +36,31 @@ DRAWN = 100  # episodes drawn at a time; another number would be other episodes
 IN_MEMORY = {"features": DRAWN, "inputs": 4}  # episodes adapted at a time
 
 
-class FewShot(Evaluator):
-    """Mean accuracy over seeded episodes, each learned from its support set alone."""
+class EpisodesEvaluator(Evaluator):
+    """Mean accuracy over seeded episodes, each learned from its support set alone. A subclass says how: `learned`."""
 
-    config: FewShotConfig
+    config: EpisodesConfig
 
-    def adapts_on(self, method: Method) -> str:
+    def adapts_on(self, method: Method) -> str:  # noqa: ARG002 (for subclasses)
         """What an episode is learned from, "features" or "inputs"."""
-        return method.adapts_on
+        return "features"
 
     def learned(self, method: Method, batch: EpisodeBatch) -> Classifier:
         """What the support sets teach."""
-        return method.adapt(batch.support, batch.support_labels, self.config.ways)
+        raise NotImplementedError(f"{type(self).__name__} learns nothing of an episode")
 
-    def protocol(self, method: Method) -> str:
-        return "transductive BN" if method.transductive else "inductive"
+    def protocol(self, method: Method) -> str:  # noqa: ARG002 (for subclasses)
+        return "inductive"
 
-    def check(self, method: Method, data: Data) -> None:
+    def features(self, trained: Trained, split: str) -> Tensor:
+        """Those that episodes of a split are learned from, (N, D)."""
+        return trained.features(split)
+
+    def check(self, method: Method, data: Data) -> None:  # noqa: ARG002 (for subclasses)
         config = self.config
         name = self.split_of(data)
         split = data.split(name)
         require_episodes(split, name, config.ways, config.shots, config.queries, config.within)
-        method.check_ways(config.ways)
         for group, classes in self.groups(split).items():
             taking = self.classes_taking_part(classes)
             if taking < FEW * config.ways:
@@ -106,8 +111,10 @@ class FewShot(Evaluator):
         """Of each episode of a group of classes of the split `name`: (episodes,)."""
         method = trained.method.eval()
         accuracies = []
-        for drawn in self.episodes(trained.data.split(name), IN_MEMORY[self.adapts_on(method)], group):
-            batch = self._inputs(trained, name, drawn)
+        split = trained.data.split(name)
+        features = self.features(trained, name) if self.adapts_on(method) == "features" else None
+        for drawn in self.episodes(split, IN_MEMORY[self.adapts_on(method)], group):
+            batch = _inputs(trained.data, split, features, drawn)
             logits = self.learned(method, batch)(batch.query)
             if not logits.isfinite().all():
                 raise FloatingPointError("the logits of an episode are not finite")  # argmax would score them as chance
@@ -130,10 +137,43 @@ class FewShot(Evaluator):
             drawn = draw_episodes(classes, config.ways, config.shots, config.queries, number, generator)
             yield from map(EpisodeIndices._make, zip(*(part.split(size) for part in drawn), strict=True))
 
-    def _inputs(self, trained: Trained, split: str, drawn: EpisodeIndices) -> EpisodeBatch:
-        """What `adapt` sees: cached features, or inputs."""
-        if self.adapts_on(trained.method) == "inputs":
-            return gather_episodes(trained.data, trained.data.split(split).samples, drawn)
-        features = trained.features(split)
-        support, support_labels, query, query_labels = (part.to(features.device) for part in drawn)
-        return EpisodeBatch(features[support], support_labels, features[query], query_labels)
+
+class FewShot(EpisodesEvaluator):
+    """Episodes that are learned by the method's own `adapt`, or by SimpleShot (Wang et al. 2019, arXiv:1911.04623): the
+    nearest mean of a class, of features that section 3 of the paper changes."""
+
+    config: FewShotConfig
+
+    def check(self, method: Method, data: Data) -> None:
+        super().check(method, data)
+        if not self.config.simpleshot:
+            method.check_ways(self.config.ways)
+
+    def adapts_on(self, method: Method) -> str:
+        return "features" if self.config.simpleshot else method.adapts_on
+
+    def learned(self, method: Method, batch: EpisodeBatch) -> Classifier:
+        if not self.config.simpleshot:
+            return method.adapt(batch.support, batch.support_labels, self.config.ways)
+        means = class_means(batch.support, batch.support_labels, self.config.ways)
+        exact = "donot_use_mm_for_euclid_dist"  # the quicker way loses far-off features to cancellation
+        return lambda query: -torch.cdist(query, means, compute_mode=exact)
+
+    def protocol(self, method: Method) -> str:
+        if self.config.simpleshot:
+            return f"inductive, SimpleShot {self.config.simpleshot.upper()}"
+        return "transductive BN" if method.transductive else "inductive"
+
+    def features(self, trained: Trained, split: str) -> Tensor:
+        features, kind = trained.features(split), self.config.simpleshot
+        if kind == "cl2n":
+            features = features - trained.features("train").mean(0)
+        return F.normalize(features, dim=1) if kind in ("l2n", "cl2n") else features
+
+
+def _inputs(data: Data, split: Split, features: Tensor | None, drawn: EpisodeIndices) -> EpisodeBatch:
+    """What `adapt` sees: cached features, if it takes them, or inputs."""
+    if features is None:
+        return gather_episodes(data, split.samples, drawn)
+    support, support_labels, query, query_labels = (part.to(features.device) for part in drawn)
+    return EpisodeBatch(features[support], support_labels, features[query], query_labels)

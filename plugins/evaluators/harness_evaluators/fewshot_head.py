@@ -8,23 +8,17 @@ from torch import Tensor
 
 from harness import Classifier, EpisodeBatch, Method
 from harness_evaluators import HeadConfig
-from harness_evaluators.fewshot import FewShot
+from harness_evaluators.fewshot import EpisodesEvaluator
 
 SCALE = 10.0  # of the cosines of Baseline++ before the softmax
 MOMENTUM, DECAY = 0.9, 0.001  # of the authors' code
 
 
-class FewShotHead(FewShot):
+class FewShotHead(EpisodesEvaluator):
     """As `fewshot`, but whatever the method, each episode is learned by a new classifier on the encoder's features
     (Chen et al. 2019, arXiv:1904.04232). The heads of many episodes are trained at once."""
 
     config: HeadConfig
-
-    def adapts_on(self, method: Method) -> str:  # noqa: ARG002 (whatever the method adapts on itself)
-        return "features"
-
-    def protocol(self, method: Method) -> str:  # noqa: ARG002 (whatever the method does with queries)
-        return "inductive"
 
     def learned(self, method: Method, batch: EpisodeBatch) -> Classifier:  # noqa: ARG002 (the method has no part)
         cosine = self.config.head == "cosine"

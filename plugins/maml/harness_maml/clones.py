@@ -1,8 +1,11 @@
-"""MAML's inner loop by learn2learn: a clone of the network for each task."""
+"""Inner loops by learn2learn: for each task a clone of what it calls an algorithm, a network that can `adapt`.
+
+Methods of other distributions may import all of it from here."""
 
 from __future__ import annotations
 
-import learn2learn
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,20 +15,10 @@ from harness_maml.norm import channels_last, use_task_statistics
 
 
 class Learner:
-    """A clone of `network` that learns one task, `support` (S, C, H, W) with `labels` (S,)."""
+    """A clone that learns one task, `support` (S, C, H, W) with `labels` (S,)."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        lr: float,
-        support: Tensor,
-        labels: Tensor,
-        ways: int,
-        *,
-        first_order: bool,
-        transductive: bool,
-    ) -> None:
-        self.clone = learn2learn.algorithms.MAML(network, lr, first_order=first_order).clone()
+    def __init__(self, clone: nn.Module, support: Tensor, labels: Tensor, ways: int, *, transductive: bool) -> None:
+        self.clone = clone
         self.transductive = transductive
         use_task_statistics(self.clone, None if transductive else len(support))
         self.support, self.labels, self.ways = channels_last(support), labels, ways
@@ -43,12 +36,12 @@ class Learner:
 
 
 def meta_loss(
-    network: nn.Module, lr: float, ways: int, batch: EpisodeBatch, steps: int, *, first_order: bool, transductive: bool
+    clone: Callable[[], nn.Module], ways: int, batch: EpisodeBatch, steps: int, *, transductive: bool
 ) -> dict[str, Tensor]:
-    """Mean loss and accuracy of the queries over the tasks of a batch."""
+    """Mean loss and accuracy of the queries over the tasks of a batch, each learned by a clone of its own."""
     losses, accuracies = [], []
     for support, labels, query, targets in zip(*batch, strict=True):
-        learner = Learner(network, lr, support, labels, ways, first_order=first_order, transductive=transductive)
+        learner = Learner(clone(), support, labels, ways, transductive=transductive)
         learner.adapt(steps)
         logits = learner.classify(query)
         losses.append(F.cross_entropy(logits, targets))
@@ -57,13 +50,12 @@ def meta_loss(
 
 
 def adapted(
-    network: nn.Module, lr: float, ways: int, support: Tensor, labels: Tensor, steps: int, *, transductive: bool
+    clone: Callable[[], nn.Module], ways: int, support: Tensor, labels: Tensor, steps: int, *, transductive: bool
 ) -> Classifier:
-    """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` first-order steps."""
+    """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` steps of clones."""
     with torch.enable_grad():
         learners = [
-            Learner(network, lr, *task, ways, first_order=True, transductive=transductive)
-            for task in zip(support, labels, strict=True)
+            Learner(clone(), *task, ways, transductive=transductive) for task in zip(support, labels, strict=True)
         ]
         for learner in learners:
             learner.adapt(steps)

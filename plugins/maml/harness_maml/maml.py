@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
+import learn2learn
 import torch
 from torch import Tensor, nn
 
@@ -34,15 +36,8 @@ class MAML(MetaLearner):
         config, steps = self.config, self.config.inner_steps
         self.track(batch.support.flatten(0, 1))
         if config.engine == "learn2learn":
-            return clones.meta_loss(
-                self.network,
-                config.inner_lr,
-                config.ways,
-                batch,
-                steps,
-                first_order=config.first_order,
-                transductive=self.transductive,
-            )
+            clone = self.cloning(config.first_order)
+            return clones.meta_loss(clone, config.ways, batch, steps, transductive=self.transductive)
         inner = self.inner_loop(config.ways, batch.support.shape[1], self.training)
         return functional.meta_loss(inner, self.weights, batch, steps, config.first_order, config.engine)
 
@@ -55,11 +50,15 @@ class MAML(MetaLearner):
         """`support` (E, S, C, H, W): each episode takes `test_steps` gradient steps from the initialisation."""
         config, steps = self.config, self.config.test_steps
         if config.engine == "learn2learn":
-            return clones.adapted(
-                self.network, config.inner_lr, ways, support, labels, steps, transductive=self.transductive
-            )
+            clone = self.cloning(first_order=True)
+            return clones.adapted(clone, ways, support, labels, steps, transductive=self.transductive)
         inner = self.inner_loop(ways, support.shape[1], self.training)
         return functional.adapted(inner, self.weights, support, labels, steps, config.engine)
+
+    def cloning(self, first_order: bool) -> Callable[[], nn.Module]:
+        """What makes a clone for each task."""
+        learner = learn2learn.algorithms.MAML(self.network, self.config.inner_lr, first_order=first_order)
+        return cast("Callable[[], nn.Module]", learner.clone)
 
     @property
     def network(self) -> nn.Module:

@@ -57,7 +57,7 @@ def require_plain_norms(backbone: nn.Module) -> None:
     for module in backbone.modules():
         if isinstance(module, _BatchNorm) and type(module) not in PLAIN:
             raise UsageError(
-                f"maml cannot use a task's own statistics in {type(module).__name__}: take another backbone."
+                f"a task's own statistics cannot take the place of {type(module).__name__}'s: take another backbone."
             )
 
 

@@ -1,0 +1,47 @@
+"""What MAML's relatives share that differ in how the inner loop makes a step of a gradient, through learn2learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import torch
+from harness_maml.clones import adapted, meta_loss
+from harness_maml.learner import MetaLearner
+from harness_maml.norm import channels_last, require_plain_norms
+from torch import Tensor, nn
+
+from harness import Classifier, Data, EpisodeBatch
+from harness_fewshot import GradientConfig
+
+
+class GradientLearner(MetaLearner):
+    """MAML with clones of another kind; a subclass implements `cloning` alone."""
+
+    config: GradientConfig
+    adapts_on: ClassVar[Literal["features", "inputs"]] = "inputs"
+
+    def __init__(self, backbone: nn.Module, config: GradientConfig, data: Data) -> None:
+        super().__init__(backbone, config, data)
+        require_plain_norms(backbone)
+        self.transductive = config.batch_norm == "transductive"
+
+    def cloning(self, first_order: bool) -> Callable[[], nn.Module]:
+        """What makes a clone of the network for each task, which learn2learn lets `adapt` to a loss."""
+        raise NotImplementedError(f"{type(self).__name__} has no clones")
+
+    def loss(self, batch: EpisodeBatch) -> dict[str, Tensor]:
+        """Mean over the tasks of the queries' cross-entropy after adaptation, and their accuracy."""
+        with torch.no_grad():  # running statistics of the initialisation, which `encode` needs
+            self.backbone(channels_last(batch.support.flatten(0, 1)))
+        clone, steps = self.cloning(first_order=False), self.config.inner_steps
+        return meta_loss(clone, self.config.ways, batch, steps, transductive=self.transductive)
+
+    def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
+        """`support` (E, S, ...): each episode takes `test_steps` steps from the initialisation."""
+        clone, steps = self.cloning(first_order=True), self.config.test_steps
+        return adapted(clone, ways, support, labels, steps, transductive=self.transductive)
+
+    @property
+    def network(self) -> nn.Module:
+        return nn.Sequential(self.backbone, self.head)
