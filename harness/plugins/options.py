@@ -38,7 +38,7 @@ def option(default: Any = dataclasses.MISSING, help: str = "", *, identity: Iden
     Returns:
         A dataclass field.
     """
-    metadata = {"help": help, "identity": identity, "added": added}
+    metadata = {"help": help, "identity": identity}
     if dataclasses.is_dataclass(default) and not isinstance(default, type):
         return dataclasses.field(default_factory=lambda: default, metadata=metadata, kw_only=True)
     return dataclasses.field(default=default, metadata=metadata, kw_only=True)

@@ -5,6 +5,7 @@ Methods of other distributions may import all of it from here."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ class Learner:
     """A clone that learns one task, `support` (S, C, H, W) with `labels` (S,)."""
 
     def __init__(self, clone: nn.Module, support: Tensor, labels: Tensor, ways: int, *, transductive: bool) -> None:
-        self.clone = clone
+        self.clone: Any = clone  # which has `adapt`, unlike other modules
         self.transductive = transductive
         use_task_statistics(self.clone, None if transductive else len(support))
         self.support, self.labels, self.ways = channels_last(support), labels, ways

@@ -19,7 +19,7 @@ class Supervised(Method):
     def __init__(self, backbone: nn.Module, config: Config, data: Data) -> None:
         super().__init__(backbone, config, data)
         self.batches = Labelled(config.augment)
-        self.classifier = nn.Linear(cast(Backbone, backbone).feature_dim, len(data.train.classes))
+        self.classifier: nn.Module = nn.Linear(cast(Backbone, backbone).feature_dim, len(data.train.classes))
 
     def loss(self, batch: LabelledBatch) -> dict[str, Tensor]:
         """Mean cross-entropy, and the share of the batch that was classified rightly."""
