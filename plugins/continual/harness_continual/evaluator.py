@@ -32,6 +32,9 @@ CHOOSING = 3  # streams of the validation classes, at most, that choose a learni
 WITH_RATE = ("softmax", "replay", "joint")
 
 
+Maker = Callable[[int, float | Tensor], Online]  # of the number of labels and a learning rate, or that of each stream
+
+
 class Chosen(NamedTuple):
     """A learning rate, and what the record says of it."""
 
@@ -115,15 +118,15 @@ class Continual(Evaluator):
         name = self.config.validation
         config = shortened(self.config, trained.data.split(name), CHOOSING)
         given = self.drawn(trained, name, config)
+        each = torch.tensor(rates).repeat_interleave(config.orders)
         make = self.maker(trained.method, learner)
-        qualities = [at_the_end(make(config.ways, rate), given).mean().item() for rate in rates]
-        best = qualities.index(max(qualities))
+        accuracies = at_the_end(make(config.ways, each), given.repeated(len(rates)))
+        best = int(accuracies.unflatten(0, (len(rates), -1)).mean((1, 2)).argmax())
         return Chosen(rates[best], at_the_edge=best in (0, len(rates) - 1))
 
-    def maker(self, method: Method, learner: str) -> Callable[[int, float], Online]:
-        """A function from the number of labels and a learning rate to a learner."""
+    def maker(self, method: Method, learner: str) -> Maker:
         config = self.config
-        makers: dict[str, Callable[[int, float], Online]] = {
+        makers: dict[str, Maker] = {
             "ncm": lambda ways, _: RunningMeans(ways),
             "slda": lambda ways, _: SLDA(ways),
             "softmax": lambda ways, rate: Softmax(ways, rate, config.seed),

@@ -10,47 +10,51 @@ PASSES, BATCH = 10, 50  # of `Joint`
 
 
 class Softmax:
-    """Each sample makes one step of Adam, once. All weights start at 0."""
+    """Each sample makes one step of Adam, once. All weights start at 0.
 
-    def __init__(self, ways: int, rate: float, seed: int) -> None:
-        self.ways, self.rate = ways, rate
+    rate: one learning rate, or that of each stream (E,): the streams of all candidates learn side by side.
+    """
+
+    def __init__(self, ways: int, rate: float | Tensor, seed: int) -> None:
+        self.ways, self.rate = ways, torch.as_tensor(rate)
         self.draw = torch.Generator().manual_seed(seed)
-        self.weights: tuple[Tensor, Tensor] | None = None  # (E, ways, D), (E, 1, ways)
+        self.moved: list[Tensor] = []  # (E, ways, D), (E, 1, ways): the weights divided by the learning rate
+
+    @property
+    def weights(self) -> list[Tensor]:
+        if not self.moved:
+            raise RuntimeError("no sample was learned yet: call `update` first")
+        return [self.rate.to(each).view(-1, 1, 1) * each for each in self.moved]
 
     def step(self, features: Tensor, labels: Tensor) -> None:
         """A step on the mean cross-entropy of some samples of each stream: (E, S, D), (E, S)."""
-        if self.weights is None:
+        if not self.moved:
             streams, _, width = features.shape
-            self.weights = features.new_zeros(streams, self.ways, width), features.new_zeros(streams, 1, self.ways)
-            self.optimizer = torch.optim.Adam([each.requires_grad_() for each in self.weights], self.rate)
+            self.moved = [features.new_zeros(streams, self.ways, width), features.new_zeros(streams, 1, self.ways)]
+            self.optimizer = torch.optim.Adam(self.moved, lr=1.0)
+        weight, bias = (each.requires_grad_() for each in self.weights)
         with torch.enable_grad():
-            logits = self.logits(features).flatten(0, 1)
+            logits = (features @ weight.mT + bias).flatten(0, 1)
             # summed over streams: each has weights of its own
             loss = F.cross_entropy(logits, labels.flatten(), reduction="sum") / labels.shape[1]
-            self.optimizer.zero_grad()
-            loss.backward()
+            # the gradient by the weights: with it, a step of 1 is one of the rate on the weights
+            self.moved[0].grad, self.moved[1].grad = torch.autograd.grad(loss, (weight, bias))
         self.optimizer.step()
-
-    def logits(self, features: Tensor) -> Tensor:
-        if self.weights is None:
-            raise RuntimeError("no sample was learned yet: call `update` first")
-        weight, bias = self.weights
-        return features @ weight.mT + bias
 
     def update(self, features: Tensor, labels: Tensor) -> None:
         for place in range(labels.shape[1]):
             self.step(features[:, place : place + 1], labels[:, place : place + 1])
 
-    @torch.no_grad()
     def predict(self, features: Tensor) -> Tensor:
-        return self.logits(features)
+        weight, bias = self.weights
+        return features @ weight.mT + bias
 
 
 class Replay(Softmax):
     """Each step is on a new sample and on `replayed` random ones of a memory, which is a uniform sample of all before
     (Chaudhry et al. 2019, arXiv:1902.10486, with reservoir sampling)."""
 
-    def __init__(self, ways: int, rate: float, seed: int, memory: int, replayed: int) -> None:
+    def __init__(self, ways: int, rate: float | Tensor, seed: int, memory: int, replayed: int) -> None:
         super().__init__(ways, rate, seed)
         self.size, self.replayed = memory, replayed
         self.memory: tuple[Tensor, Tensor] | None = None  # (E, memory, D), (E, memory)

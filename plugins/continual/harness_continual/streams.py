@@ -31,6 +31,11 @@ class Streams:
     query_tasks: Tensor
     config: ContinualConfig
 
+    def repeated(self, times: int) -> Streams:
+        """All streams, `times` times."""
+        parts = self.features, self.labels, self.query, self.query_labels, self.query_tasks
+        return Streams(*(each.repeat(times, *[1] * (each.ndim - 1)) for each in parts), self.config)
+
 
 def draw_order(split: Split, config: ContinualConfig) -> EpisodeIndices:
     """Streams as indices: random classes in a random order, the samples of a task shuffled, labels in the order of

@@ -106,6 +106,15 @@ def test_each_stream_has_a_softmax_of_its_own() -> None:
         torch.testing.assert_close(learner.predict(query)[stream], plainly(steps, 0.05)(query[stream]).detach())
 
 
+def test_each_stream_may_have_a_rate_of_its_own() -> None:
+    features, labels, query = drawn()
+    learner = Softmax(WAYS, torch.tensor([0.001, 0.05, 0.5]), 0)
+    learner.update(features, labels)
+    for stream, rate in enumerate((0.001, 0.05, 0.5)):
+        steps = [(features[stream, i : i + 1], labels[stream, i : i + 1]) for i in range(SAMPLES)]
+        torch.testing.assert_close(learner.predict(query)[stream], plainly(steps, rate)(query[stream]).detach())
+
+
 def test_joint_passes_over_all_samples_in_random_batches() -> None:
     features, labels, query = drawn()
     features, labels = features.repeat(1, 3, 1), labels.repeat(1, 3)
