@@ -33,7 +33,8 @@ class Backbone(Protocol):
     - `pad`: the token that fills up short texts. `special`: tokens that every view keeps.
     - `fit_tokenizer(texts, folder)`: called once with the training texts before `tokenize`. It must do nothing if the
       vocabulary was loaded together with weights.
-    - `maps(inputs)`: feature maps, a list of tensors (N, C, H, W), the finest first.
+    - `maps(inputs)`: feature maps, a list of tensors (N, C, H, W), the finest first. `strides`: with it, how many
+      pixels of an image one place of each map is wide.
     - `started_from`: set if the backbone loads weights itself. A mapping for the record; "name" is what messages call
       the weights, "notes" are remarks for readers of the scores.
     - `preprocessing`: a `Preprocessing`, if pictures must be prepared as they were in the training of these weights.
@@ -299,6 +300,7 @@ class Evaluator:
     """
 
     has_judge: ClassVar[bool] = False  # whether it judges by another cell of the suite, `Trained.judge`
+    fits_samples: ClassVar[bool] = True  # whether samples are made to fit the encoder, as `Data.inputs` does
 
     def __init__(self, config: Any) -> None:
         self.config = config

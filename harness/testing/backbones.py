@@ -199,6 +199,25 @@ def maps_are_of_each_image(subject: BackboneSubject) -> None:
         raise Fault(f"maps have {sizes} places, in this order", "give the finest first")
 
 
+def strides_are_those_of_the_maps(subject: BackboneSubject) -> None:
+    """`strides`, beside `maps`: by how much each map is coarser than the image, rounded up or down."""
+    network, shape = subject.build().eval(), subject.shapes[0]
+    if getattr(network, "maps", None) is None or not isinstance(shape, ImageShape):
+        return
+    with torch.no_grad():
+        sides = [tuple(each.shape[2:]) for each in network.maps(subject.inputs())]  # type: ignore[operator]
+    strides: Any = getattr(network, "strides", None)
+    whole = isinstance(strides, list | tuple) and all(isinstance(each, int) and each > 0 for each in strides)
+    if not whole or len(strides) != len(sides):
+        raise Fault(f"`strides` is {strides!r}, and there are {len(sides)} maps", "give a whole number for each map")
+    for stride, found in zip(strides, sides, strict=True):
+        if any(own not in (side // stride, -(-side // stride)) for own, side in zip(found, shape[1:], strict=True)):
+            raise Fault(
+                f"a map of stride {stride} is {found[0]}x{found[1]} for images of {shape.height}x{shape.width}",
+                "give pixels of the image per place of the map",
+            )
+
+
 def images_are_left_as_they_are(subject: BackboneSubject) -> None:
     """A pass, in training or not, changes nothing in its input."""
     network = subject.build()
@@ -286,6 +305,7 @@ CHECKS = (
     all_of_an_image_is_seen,
     texts_are_tokenized_apart,
     maps_are_of_each_image,
+    strides_are_those_of_the_maps,
     images_are_left_as_they_are,
     gradients_reach_every_parameter,
     building_repeats_itself,

@@ -71,6 +71,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "all of an image is seen": "FirstChannel Cropped",
         "texts are tokenized apart": "Padded",
         "maps are of each image": "CoarseFirst",
+        "strides are those of the maps": "OtherStrides",
         "images are left as they are": "Clipping",
         "gradients reach every parameter": "Unused",
         "building repeats itself": "Unseeded",

@@ -22,18 +22,28 @@ class Conv4(nn.Module):
         channels, height, width = shape
         strided = config.variant == "stride"
         layers: list[nn.Module] = []
+        strides = [1]
         for inputs in (channels, *[config.width] * 3):
             pools = not strided and min(height, width) >= 2
             layers.append(_layer(inputs, config.width, stride=2 if strided else 1, pools=pools))
             if pools:
                 height, width = height // 2, width // 2
+            strides.append(strides[-1] * (2 if strided or pools else 1))
         self.layers = nn.Sequential(*layers)
+        self.strides = tuple(strides[1:])
         self.strided = strided
         self.feature_dim = config.width if strided else config.width * height * width
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.layers(images)
         return maps.mean((2, 3)) if self.strided else maps.flatten(1)
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The output of each layer, (N, width, H / stride, W / stride), for images of any size."""
+        maps = [images]
+        for layer in self.layers:
+            maps.append(layer(maps[-1]))
+        return maps[1:]
 
 
 def _layer(inputs: int, outputs: int, stride: int, pools: bool) -> nn.Sequential:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import resnet
 
 from harness import ImageShape
@@ -16,18 +16,34 @@ SMALL = 64  # px; the ImageNet stem would leave 2x2 maps or less of anything sma
 
 def resnet18(config: ResNetConfig, shape: ImageShape) -> nn.Module:
     """Float images (N, C, H, W) to features (N, 512)."""
-    return _headless(resnet.resnet18, config, shape)
+    return _headless(resnet.resnet18, resnet.BasicBlock, (2, 2, 2, 2), config, shape)
 
 
 def resnet50(config: ResNetConfig, shape: ImageShape) -> nn.Module:
     """Float images (N, C, H, W) to features (N, 2048)."""
-    return _headless(resnet.resnet50, config, shape)
+    return _headless(resnet.resnet50, resnet.Bottleneck, (3, 4, 6, 3), config, shape)
 
 
-def _headless(build: Callable[..., Any], config: ResNetConfig, shape: ImageShape) -> nn.Module:
-    """The network with its stem made for `shape`, its pooled features instead of class scores."""
+class Headless(resnet.ResNet):
+    """torchvision's network with further attributes of a backbone."""
+
+    strides: tuple[int, ...]
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The output of each of the four stages, (N, C, H / stride, W / stride), for images of any size."""
+        maps = [self.maxpool(self.relu(self.bn1(self.conv1(images))))]
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            maps.append(stage(maps[-1]))
+        return maps[1:]
+
+
+def _headless(
+    build: Callable[..., Any], block: type[nn.Module], depths: tuple[int, ...], config: ResNetConfig, shape: ImageShape
+) -> nn.Module:
+    """The network that `build` makes of these blocks, with its stem made for `shape`, its pooled features instead of
+    class scores."""
     channels, height, width = shape
-    network = build(weights=None)
+    network = Headless(block, list(depths))
     small = config.stem == "small" or (config.stem == "auto" and min(height, width) < SMALL)
     # SimCLR's stem for CIFAR-10 (appendix B.9)
     kernel, stride, padding = (3, 1, 1) if small else (7, 2, 3)
@@ -35,6 +51,7 @@ def _headless(build: Callable[..., Any], config: ResNetConfig, shape: ImageShape
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
     if small:
         network.maxpool = nn.Identity()
+    network.strides = (1, 2, 4, 8) if small else (4, 8, 16, 32)
     network.feature_dim = network.fc.in_features
     network.fc = nn.Identity()
     network.weight_names = (as_children, as_lightly)

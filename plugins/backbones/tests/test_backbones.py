@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -102,3 +104,25 @@ def test_the_perceptron_is_its_layers_one_after_the_other() -> None:
     torch.testing.assert_close(network(given).double(), expected, atol=1e-6, rtol=1e-5)
     assert network.feature_dim == 4
     assert len(MLP(MLPConfig(depth=1), VectorShape(3)).layers) == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "strides"),
+    [
+        (Conv4(Conv4Config(width=4), (1, 28, 28)), (2, 4, 8, 16)),
+        (Conv4(Conv4Config(width=4), (1, 8, 8)), (2, 4, 8, 8)),
+        (Conv4(Conv4Config(width=4, variant="stride"), (1, 28, 28)), (2, 4, 8, 16)),
+        (resnet18(ResNetConfig(), (1, 32, 32)), (1, 2, 4, 8)),
+        (resnet18(ResNetConfig(stem="imagenet"), (1, 32, 32)), (4, 8, 16, 32)),
+    ],
+)
+def test_maps_end_in_the_features_and_are_of_images_of_any_size(network: Any, strides: tuple[int, ...]) -> None:
+    network.eval()
+    with torch.no_grad():
+        maps = network.maps(torch.randn(2, 1, 64, 96))
+        own = torch.randn(2, 1, 8, 8)
+        features, last = network(own), network.maps(own)[-1]
+    assert network.strides == strides
+    assert [(each.shape[2], each.shape[3]) for each in maps] == [(64 // each, 96 // each) for each in strides]
+    pooled = last.flatten(1) if features.shape[1] == last.flatten(1).shape[1] else last.mean((2, 3))
+    torch.testing.assert_close(pooled, features)

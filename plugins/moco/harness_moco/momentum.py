@@ -55,6 +55,13 @@ class SplitNorm(nn.Module):
         if norm.momentum is not None:
             norm.momentum = 1 - (1 - norm.momentum) ** (1 / splits)  # the parts together weigh what one batch did
 
+    def unwrapped(self) -> nn.modules.batchnorm._BatchNorm:
+        """The norm itself, with its momentum as it was, for whoever trains the network further in whole batches. Call
+        it on a copy of the network: the norm is the same object."""
+        if self.norm.momentum is not None:
+            self.norm.momentum = 1 - (1 - self.norm.momentum) ** self.splits
+        return self.norm
+
     def state_dict(self, *args: Any, **options: Any) -> Any:
         """As the norm's own, so that a network with other splits, or none, takes it."""
         return self.norm.state_dict(*args, **options)

@@ -189,6 +189,12 @@ def test_split_norm_is_plain_batch_norm_in_eval_mode() -> None:
     assert torch.equal(SplitNorm(plain, 4).eval()(images), expected)
 
 
+def test_a_split_norm_gives_its_norm_back_with_its_momentum() -> None:
+    norm = nn.BatchNorm2d(3)
+    assert SplitNorm(norm, 8).unwrapped() is norm
+    assert norm.momentum == pytest.approx(0.1)
+
+
 def test_split_norms_wraps_nested_norms_once() -> None:
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Sequential(nn.BatchNorm2d(2), nn.ReLU()), nn.BatchNorm2d(2))
     split_norms(network, 4)

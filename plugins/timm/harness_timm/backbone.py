@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import Any
 
 import timm
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness import ImageShape, UsageError, nearest
 from harness_timm import Config
@@ -34,7 +35,22 @@ def backbone(config: Config, shape: ImageShape) -> nn.Module:
         raise UsageError(f"timm's '{config.model}' gives {tuple(features.shape[1:])}, not a feature vector.")
     network.feature_dim = features.shape[1]  # timm's num_features leaves out heads that widen (MobileNetV3, VGG)
     network.channels_last = config.channels_last
+    _give_maps(network)
     return network
+
+
+def _give_maps(network: Any) -> None:
+    """`maps` and `strides` of a network that tells its stages, as timm's `features_only` has them. Of several stages
+    of one stride, such as the blocks of a ViT, the last is taken."""
+    if not hasattr(network, "forward_intermediates") or not getattr(network, "feature_info", None):
+        return
+    last = {each["reduction"]: number for number, each in enumerate(network.feature_info)}
+    network.strides, stages = tuple(sorted(last)), sorted(last.values())
+
+    def maps(self: Any, images: Tensor) -> list[Tensor]:
+        return list(self.forward_intermediates(images, indices=stages, intermediates_only=True))
+
+    network.maps = MethodType(maps, network)  # a copy of the network gets one of its own
 
 
 def _create(model: str, shape: ImageShape) -> Any:

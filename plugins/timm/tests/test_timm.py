@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -30,6 +31,23 @@ def test_features_have_the_announced_width(model: str, shape: tuple[int, int, in
     features = network(torch.randn(2, *shape))
     assert features.shape == (2, network.feature_dim)
     assert features.requires_grad
+
+
+@pytest.mark.parametrize(("model", "strides"), [("test_resnet", (2, 4, 8, 16, 32)), ("test_vit", (16,))])
+def test_maps_of_a_copy_are_its_own(model: str, strides: tuple[int, ...]) -> None:
+    """One for each stride; what changes the copy changes nothing of the network that was copied."""
+    network: Any = backbone(Config(model=model), ImageShape(3, 64, 64)).eval()
+    copied: Any = copy.deepcopy(network)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        maps = network.maps(images)
+        for weight in copied.parameters():
+            weight.zero_()
+        changed, same = copied.maps(images), network.maps(images)
+    assert network.strides == strides
+    assert [tuple(each.shape[2:]) for each in maps] == [(64 // each, 64 // each) for each in strides]
+    assert all(torch.equal(*pair) for pair in zip(maps, same, strict=True))
+    assert not torch.equal(maps[-1], changed[-1])
 
 
 def test_building_leaves_batch_norm_and_mode_alone() -> None:

@@ -179,6 +179,17 @@ class Padded(Words):
 class CoarseFirst(Good):
     """gives its coarsest map first"""
 
+    strides = (2, 1)
+
     def maps(self, images):
         fine = self.norm(self.convolution(images))
         return [nn.functional.avg_pool2d(fine, 2), fine]
+
+
+class OtherStrides(Good):
+    """says that a map at half the resolution has stride 4"""
+
+    strides = (4,)
+
+    def maps(self, images):
+        return [nn.functional.avg_pool2d(self.norm(self.convolution(images)), 2)]

@@ -91,7 +91,7 @@ METHODS = (
 )
 BACKBONES = (
     "Good NoWidth OtherWidth Whole Centred Unused Unseeded Plain Threads Reseeding Drawing OnTheCpu "
-    "NoRunningStatistics FirstChannel Cropped Clipping CoarseFirst"
+    "NoRunningStatistics FirstChannel Cropped Clipping CoarseFirst OtherStrides"
 )
 TEXT_BACKBONES = "Words Padded"
 DATASETS = (

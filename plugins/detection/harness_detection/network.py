@@ -1,0 +1,146 @@
+"""A detector on a copy of an encoder: torchvision's parts, without what they do to pictures and norms unasked."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.ops import MultiScaleRoIAlign
+
+from harness import Method, UsageError
+from harness_detection import DetectionConfig
+
+REGION = 7  # places of a side of what the head sees of a region
+
+
+class Body(nn.Module):
+    """One map of a copy of a method's backbone.
+
+    The method's own backbone stays as it is, because others score it as well. Modules that stand for others while a
+    method trains, such as MoCo's split norms, are replaced by those.
+    """
+
+    def __init__(self, method: Method, config: DetectionConfig) -> None:
+        super().__init__()
+        self.network = unwrapped(copy.deepcopy(method.backbone))
+        self.place, self.stride = chosen(self.network, config.stride)
+        self.frozen = config.freeze == "backbone"
+        self.norms_stand = self.frozen or config.norm == "frozen"
+        for weight in self.network.parameters():
+            weight.requires_grad_(not self.frozen)
+        if self.norms_stand:
+            for norm in self.norms():
+                norm.requires_grad_(False)
+        self.out_channels = 0  # torchvision's name; known once a picture was seen
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps: list[Tensor] = self.network.maps(images)  # type: ignore[operator]
+        return maps[self.place].contiguous()
+
+    def train(self, mode: bool = True) -> Body:
+        """What is frozen stays in eval mode."""
+        super().train(mode and not self.frozen)
+        if self.norms_stand:
+            for norm in self.norms():
+                norm.eval()
+        return self
+
+    def norms(self) -> Iterable[_BatchNorm]:
+        return (module for module in self.network.modules() if isinstance(module, _BatchNorm))
+
+    @torch.no_grad()
+    def measure(self, batches: Iterable[Tensor]) -> None:
+        """Norms that will stand get the statistics of these pictures, whatever they had before. Those of a random
+        network have seen nothing, and those of a trained one other pictures: this treats them alike."""
+        norms = [norm for norm in self.norms() if norm.track_running_stats]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over batches
+            norm.train()
+        for images in batches:
+            self.network.maps(images)  # type: ignore[operator]
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            norm.eval()
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network with each module that has `unwrapped()` replaced by what that gives, in place."""
+    for name, child in network.named_children():
+        within: Any = getattr(child, "unwrapped", None)
+        setattr(network, name, within() if within else unwrapped(child))
+    return network
+
+
+def chosen(backbone: nn.Module, stride: int) -> tuple[int, int]:
+    """Which of a backbone's maps is the coarsest whose stride is at most `stride`, and its stride.
+
+    Raises UsageError if it has none.
+    """
+    strides: tuple[int, ...] = getattr(backbone, "strides", ())
+    if not hasattr(backbone, "maps") or not strides:
+        raise UsageError(
+            "the backbone has no `maps`, which object detection needs: conv4, resnet18, resnet50 and timm have them."
+        )
+    fitting = [number for number, each in enumerate(strides) if each <= stride]
+    if not fitting:
+        raise UsageError(f"the finest map of the backbone has stride {strides[0]}: set 'stride' to that at least.")
+    return fitting[-1], strides[fitting[-1]]
+
+
+class AsTheyAre(nn.Module):
+    """In place of torchvision's transform, which normalises again and resizes: pictures are inputs already."""
+
+    def forward(self, images: Tensor, targets: Any = None) -> tuple[ImageList, Any]:
+        return ImageList(images, [tuple(images.shape[2:])] * len(images)), targets
+
+    def postprocess(self, found: Any, *_: Any) -> Any:
+        """Boxes are in pixels of the pictures already."""
+        return found
+
+
+def faster_rcnn(
+    body: Body, sides: tuple[float, ...], ratios: tuple[float, ...], classes: int, config: DetectionConfig
+) -> nn.Module:
+    """Faster R-CNN (Ren et al. 2015) on one map, with torchvision's settings but for the options of `config`.
+
+    `sides`, `ratios`: of its anchors, in pixels and height by width. Its classes are 1 .. `classes`: 0 is background.
+    """
+    generator = AnchorGenerator((sides,), (ratios,))
+    kept = {"training": config.proposals, "testing": config.proposals}
+    proposals = RegionProposalNetwork(
+        generator,
+        RPNHead(body.out_channels, len(sides) * len(ratios)),
+        fg_iou_thresh=0.7,
+        bg_iou_thresh=0.3,
+        batch_size_per_image=256,
+        positive_fraction=0.5,
+        pre_nms_top_n={"training": 10 * config.proposals, "testing": 10 * config.proposals},
+        post_nms_top_n=kept,
+        nms_thresh=0.7,
+    )
+    heads = RoIHeads(
+        MultiScaleRoIAlign(["0"], REGION, sampling_ratio=2),
+        TwoMLPHead(body.out_channels * REGION**2, config.width),
+        FastRCNNPredictor(config.width, classes + 1),
+        fg_iou_thresh=0.5,
+        bg_iou_thresh=0.5,
+        batch_size_per_image=config.sampled,
+        positive_fraction=0.25,
+        bbox_reg_weights=None,
+        score_thresh=0.05,
+        nms_thresh=0.5,
+        detections_per_img=100,
+    )
+    return GeneralizedRCNN(body, proposals, heads, AsTheyAre())

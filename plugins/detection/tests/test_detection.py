@@ -1,0 +1,304 @@
+"""The evaluator: it learns, does what its options say, and leaves alone what is not its own."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from harness_backbones import Conv4Config
+from harness_backbones.conv4 import Conv4
+from harness_detection import DetectionConfig
+from harness_detection.boxes import Objects, columns
+from harness_detection.evaluator import Detection, scores
+from harness_detection.fitting import batches, build, find, fit, in_own_size, inputs, share_of_rate, targets
+from harness_detection.network import AsTheyAre, Body, chosen, unwrapped
+from harness_detection.precision import Found, Truth
+from harness_moco.momentum import SplitNorm, split_norms
+from torch import nn
+from torchvision.ops.misc import FrozenBatchNorm2d
+
+from harness import Augmentation, Data, Images, ImageShape, Method, NoOptions, Split, Trained, UsageError
+
+SIDE = 32
+
+
+def squares(number: int, seed: int, most: int = 2) -> Split:
+    """Bright squares of class 0 and dark ones of class 1 on grey, up to `most` in a picture; every fourth is empty."""
+    generator = np.random.default_rng(seed)
+    pictures, found = [], []
+    for place in range(number):
+        picture = generator.normal(128, 8, (SIDE, SIDE))
+        boxes, labels = [], []
+        for corner in range(0 if place % 4 == 3 else int(generator.integers(1, most, endpoint=True))):
+            size, label = int(generator.integers(8, 13)), int(generator.integers(2))
+            x, y = (int(generator.integers(0, 16 - size, endpoint=True)) if size < 16 else 0 for _ in range(2))
+            x += 16 * corner
+            picture[y : y + size, x : x + size] = (240, 16)[label]
+            boxes.append((x, y, x + size, y + size))
+            labels.append(label)
+        pictures.append(torch.from_numpy(picture.clip(0, 255)).to(torch.uint8)[None])
+        found.append(
+            Objects(
+                torch.tensor(boxes).float().reshape(-1, 4),
+                torch.tensor(labels, dtype=torch.int64),
+                torch.zeros(len(labels), dtype=torch.bool),
+            )
+        )
+    return Split(torch.stack(pictures), None, ("bright", "dark"), columns(found))
+
+
+@pytest.fixture(scope="module")
+def data() -> Data:
+    splits = {"train": squares(32, 0), "test": squares(24, 1)}
+    return Data.of(splits, Images.of(splits["train"].samples, Augmentation()), torch.device("cpu"))
+
+
+def method(data: Data, width: int = 16) -> Method:
+    """A random Conv4 that was made for pictures of another size."""
+    torch.manual_seed(0)
+    return Method(Conv4(Conv4Config(width=width), ImageShape(1, 28, 28)), NoOptions(), data).eval()
+
+
+def config(**options: Any) -> DetectionConfig:
+    return DetectionConfig(**{"width": 32, "proposals": 20, "sampled": 16, "steps": 2, "stride": 4, **options})
+
+
+def test_it_learns_to_find_and_to_name_squares(data: Data) -> None:
+    """More than the same training at a rate near zero gives."""
+    learned, still = (
+        Detection(config(steps=60, lr=lr)).evaluate(Trained(method(data), data))["ap50"].value for lr in (3e-3, 3e-9)
+    )
+    assert learned > still + 0.3
+
+
+def test_the_encoder_and_the_global_generator_stay_as_they_are(data: Data) -> None:
+    encoder = method(data)
+    before = copy.deepcopy(encoder.state_dict())
+    modes = [module.training for module in encoder.modules()]
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    Detection(config()).check(encoder, data)
+    Detection(config()).evaluate(Trained(encoder, data))
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(before[name], now) for name, now in encoder.state_dict().items())
+    assert modes == [module.training for module in encoder.modules()]
+    assert all(weight.requires_grad and weight.grad is None for weight in encoder.parameters())
+
+
+def test_a_score_depends_on_the_seed_of_the_evaluator_alone(data: Data) -> None:
+    def scored(seed: int, outside: int) -> Any:
+        torch.manual_seed(outside)
+        found = Detection(config(steps=3, lr=3e-3, seed=seed)).evaluate(Trained(method_of[0], data))
+        return found["ap"].value, found["ap"].units.tolist()
+
+    method_of = [method(data)]
+    assert scored(0, 1) == scored(0, 2)
+    assert scored(0, 1) != scored(1, 1)
+
+
+def test_pictures_are_neither_resized_nor_normalised_again(data: Data) -> None:
+    """By torchvision, whose default is ImageNet's moments and 800 pixels; nor to the encoder's 28 pixels."""
+    detector = build(method(data), data, config())
+    seen: list[torch.Tensor] = []
+    detector.backbone.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    split = data.split("test")
+    find(detector, data, split)
+    assert isinstance(detector.transform, AsTheyAre)
+    expected = cast(Images, data.modality).inputs(cast(torch.Tensor, split.samples))
+    torch.testing.assert_close(torch.cat(seen), expected)
+
+
+def test_pictures_of_other_data_have_their_own_size_and_the_encoders_channels(data: Data) -> None:
+    fitted = cast(Images, data.modality)
+    of_28 = replace(fitted, shape=ImageShape(3, 28, 28), given=fitted.shape, foreign=True, mean=torch.full((3,), 0.5))
+    of_28 = replace(of_28, std=torch.full((3,), 0.25))
+    other = replace(data, modality=of_28)
+    split = data.split("test")
+    found = inputs(other, split, torch.arange(2))
+    grey = (cast(torch.Tensor, split.samples)[:2].float() / 255 - 0.5) / 0.25
+    assert in_own_size(other, split).shape == (3, SIDE, SIDE)
+    torch.testing.assert_close(found, grey.expand(-1, 3, -1, -1))
+
+
+def test_labels_begin_at_1_for_torchvision_and_at_0_for_us(data: Data) -> None:
+    split = data.train
+    given = targets(split, torch.tensor([0, 3]))
+    assert (
+        given[0]["labels"].tolist() == (split.column("box_labels")[0][split.column("box_labels")[0] >= 0] + 1).tolist()
+    )
+    assert (given[1]["boxes"].shape, given[1]["labels"].shape) == ((0, 4), (0,))
+    detector = build(method(data), data, config())
+
+    class Fixed(nn.Module):
+        def forward(self, images: torch.Tensor) -> Any:
+            found = {
+                "boxes": torch.tensor([[0.0, 0, 1, 1]]),
+                "labels": torch.tensor([2]),
+                "scores": torch.tensor([0.5]),
+            }
+            return [found] * len(images)
+
+    assert find(Fixed(), data, split)[0].labels.tolist() == [1]
+    assert detector.roi_heads.box_predictor.cls_score.out_features == 3
+
+
+def test_ignored_objects_are_no_targets() -> None:
+    marked = Objects(torch.tensor([[0.0, 0, 4, 4], [5, 5, 9, 9]]), torch.tensor([0, 1]), torch.tensor([True, False]))
+    split = Split(torch.zeros(1, 1, 16, 16, dtype=torch.uint8), None, ("a", "b"), columns([marked]))
+    assert targets(split, torch.tensor([0]))[0]["labels"].tolist() == [2]
+
+
+def test_a_step_of_empty_pictures_can_be_learned_from(data: Data) -> None:
+    empty = torch.arange(3, 32, 4)
+    samples = cast(torch.Tensor, data.train.samples)[empty]
+    rows = {name: column[empty] for name, column in data.train.columns.items()}
+    few = replace(data, splits={**data.splits, "train": Split(samples, None, data.train.classes, rows)})
+    detector = build(method(data), data, config())
+    fit(detector, few, config(batch_size=4))
+    assert all(weight.isfinite().all() for weight in detector.parameters())
+
+
+def norms_of(detector: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in detector.backbone.modules() if isinstance(module, nn.BatchNorm2d)]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("options", "learns", "norms"),
+    [({}, True, True), ({"norm": "frozen"}, True, False), ({"freeze": "backbone"}, False, False)],
+)
+def test_what_learns_is_what_the_options_say(data: Data, options: Any, learns: bool, norms: bool) -> None:
+    detector = build(method(data), data, config(**options))
+    before = copy.deepcopy(detector.backbone.state_dict())
+    fit(detector, data, config(**options))
+    after = detector.backbone.state_dict()
+    kernel, scale, mean = (f"network.layers.0.{name}" for name in ("0.weight", "1.weight", "1.running_mean"))
+    assert (not torch.equal(before[kernel], after[kernel])) == learns
+    assert (not torch.equal(before[scale], after[scale])) == norms
+    assert not torch.equal(before[mean], after[mean])  # they learned, or were measured
+    assert not any(isinstance(module, FrozenBatchNorm2d) for module in detector.modules())
+    assert [norm.training for norm in norms_of(detector.train())] == [norms] * 4
+
+
+def test_norms_that_stand_are_measured_on_training_pictures(data: Data) -> None:
+    """All encoders alike: what a norm knew before does not count."""
+    options = config(freeze="backbone", lr=1e-9)
+    first, second = (build(method(data), data, options) for _ in range(2))
+    with torch.no_grad():
+        norms_of(second)[0].running_mean.fill_(9)  # type: ignore[union-attr]
+    for detector in (first, second):
+        fit(detector, data, options)
+    body = cast(Any, first.backbone)
+    maps = body.network.layers[0][0](inputs(data, data.train, torch.arange(32)))
+    norm = norms_of(first)[0]
+    torch.testing.assert_close(norm.running_mean, maps.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(norm.running_var, maps.var((0, 2, 3)), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(norms_of(second)[0].running_mean, norm.running_mean)
+    assert norm.momentum == 0.1
+
+
+def test_split_norms_of_moco_are_taken_out_of_the_copy(data: Data) -> None:
+    encoder = method(data)
+    plain = [norm.momentum for norm in encoder.modules() if isinstance(norm, nn.BatchNorm2d)]
+    split_norms(encoder.backbone, 4)
+    body = Body(encoder, config())
+    assert not any(isinstance(module, SplitNorm) for module in body.modules())
+    assert [norm.momentum for norm in body.norms()] == pytest.approx(plain)
+    assert sum(isinstance(module, SplitNorm) for module in encoder.modules()) == 4
+    assert isinstance(unwrapped(nn.Sequential(nn.Sequential(SplitNorm(nn.BatchNorm2d(2), 2))))[0][0], nn.BatchNorm2d)
+
+
+def test_the_map_is_the_coarsest_that_is_fine_enough(data: Data) -> None:
+    backbone = method(data).backbone
+    assert [chosen(backbone, stride) for stride in (2, 5, 8, 100)] == [(0, 2), (1, 4), (2, 8), (3, 16)]
+    with pytest.raises(UsageError, match="finest map of the backbone has stride 2"):
+        chosen(backbone, 1)
+    with pytest.raises(UsageError, match=r"no `maps`.*conv4"):
+        chosen(nn.Flatten(), 8)
+
+
+def test_the_detector_sees_one_map_of_that_stride(data: Data) -> None:
+    detector = build(method(data), data, config(stride=8))
+    assert detector.backbone(torch.zeros(2, 1, SIDE, SIDE)).shape == (2, 16, 4, 4)
+
+
+def test_what_cannot_be_scored_is_refused_before_anything_trains(data: Data) -> None:
+    plain = Split(data.train.samples)
+    with pytest.raises(UsageError, match="'train' has no column 'boxes'"):
+        Detection(config()).check(method(data), replace(data, splits={**data.splits, "train": plain}))
+    other = Split(data.train.samples, None, ("dark", "bright"), data.train.columns)
+    with pytest.raises(UsageError, match="do not hold the same classes"):
+        Detection(config()).check(method(data), replace(data, splits={**data.splits, "train": other}))
+
+    class OneSize(Conv4):
+        def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+            raise AssertionError(f"Input height ({images.shape[2]}) doesn't match model (28).")
+
+    fixed = Method(OneSize(Conv4Config(width=4), ImageShape(1, 28, 28)), NoOptions(), data)
+    with pytest.raises(UsageError, match=r"no maps of pictures of 32x32: Input height"):
+        Detection(config()).check(fixed, data)
+
+
+def test_a_loss_that_is_not_finite_ends_it(data: Data) -> None:
+    with pytest.raises(FloatingPointError, match="not finite at step"):
+        Detection(config(steps=30, lr=1e30, optimizer="sgd")).evaluate(Trained(method(data), data))
+
+
+@pytest.mark.parametrize("option", [{"steps": 0}, {"lr": 0.0}, {"weight_decay": -1.0}, {"proposals": 0}])
+def test_options_out_of_range_are_refused(option: Any) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        DetectionConfig(**option)
+
+
+def test_batches_are_all_pictures_again_and_again() -> None:
+    indices = list(batches(10, config(steps=7, batch_size=3)))
+    assert [len(each) for each in indices] == [3] * 7
+    for epoch in (indices[:3], indices[3:6]):
+        assert len(set(torch.cat(epoch).tolist())) == 9
+    assert [len(each) for each in batches(2, config(steps=3, batch_size=8))] == [2] * 3
+
+
+def test_the_rate_rises_over_a_tenth_and_falls_to_nearly_nothing() -> None:
+    shares = [share_of_rate(step, 100) for step in range(100)]
+    assert shares[:10] == pytest.approx([each / 10 for each in range(1, 11)])
+    assert shares[9:] == sorted(shares[9:], reverse=True)
+    assert shares[55] == pytest.approx(0.5)
+    assert shares[-1] < 0.001
+
+
+def test_metrics_are_means_over_thresholds_and_classes_with_objects() -> None:
+    """One of two objects of class 0 is found in each of 40 pictures, with an overlap of .7; none of class 1."""
+    generator = np.random.default_rng(0)
+    box, other = np.array([[0.0, 0, 10, 10], [20, 20, 30, 30]]), np.array([[0.0, 0, 10, 7]])
+    real = [Truth(box, np.zeros(2, int), np.zeros(2, bool)) for _ in range(40)]
+    found = [Found(other, np.zeros(1, int), generator.random(1)) for _ in range(40)]
+    made = scores(real, found, ("a", "b"), config(metric="voc07"), "as said")
+    assert made["ap50"].value == pytest.approx(6 / 11)
+    assert made["ap75"].value == 0
+    assert made["ap"].value == pytest.approx(6 / 11 * 4 / 10)  # found above .5, .55, .6 and .65
+    assert made["ap"].details == {"of a": pytest.approx(21.8)}
+    assert made["ap50"].half_width < 0.02
+    assert {each.protocol for each in made.values()} == {"as said"}
+    with pytest.raises(UsageError, match="no object of the test split counts"):
+        scores([Truth(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0, bool))], found[:1], ("a",), config(), "")
+
+
+def test_the_interval_is_about_as_wide_as_that_of_other_samples_of_pictures() -> None:
+    """Each picture has one object, found or not with even odds: the standard error over samples of 40 pictures."""
+
+    def sample(seed: int) -> Any:
+        generator = np.random.default_rng(seed)
+        box = np.array([[0.0, 0, 10, 10]])
+        real = [Truth(box, np.zeros(1, int), np.zeros(1, bool))] * 40
+        hits = generator.random(40) < 0.5
+        found = [Found(box + (0 if hit else 50), np.zeros(1, int), generator.random(1)) for hit in hits]
+        return scores(real, found, ("a",), config(metric="voc07"), "")["ap50"]
+
+    made = [sample(seed) for seed in range(12)]
+    spread = float(np.std([each.value for each in made], ddof=1))
+    mean = float(np.mean([each.half_width for each in made])) / 1.96
+    assert 0.5 < mean / spread < 2
