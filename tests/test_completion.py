@@ -61,7 +61,7 @@ EXPECTED = {
     "harness show ": list(KINDS),
     "harness list e": ["evaluator", "executor"],
     "harness new ": list(NEW),
-    "harness show method s": ["simclr", "simcse", "simcse_supervised", "simsiam", "supcon", "supervised"],
+    "harness show method s": ["sac", "simclr", "simcse", "simcse_supervised", "simsiam", "supcon", "supervised"],
     "harness show backbones fl": ["flat"],
     "harness show metod s": [],
     "harness run b": ["benchmarks.yaml", "benchmarks/long.yaml"],
@@ -75,6 +75,7 @@ EXPECTED = {
     "harness score a.pth --evaluators knn,rank": ["knn,rankme"],
     "harness --no-plugins=harness-t": ["harness-toy"],
     "harness --no-plugins=toy show method s": [
+        "sac",
         "simclr",
         "simcse",
         "simcse_supervised",

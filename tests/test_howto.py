@@ -56,6 +56,12 @@ def test_few_shot(harness: Harness, tmp_path: Path) -> None:
     assert re.search(r"method +1-shot +5-shot +baseline\+\+", run)
 
 
+def test_meta_reinforcement_learning(harness: Harness, tmp_path: Path) -> None:
+    [run] = play("meta-rl.md", harness, tmp_path)
+    assert "3 of 3 cells done" in run
+    assert "return episode 5" in run
+
+
 def test_resuming_and_the_format_of_results(harness: Harness, tmp_path: Path) -> None:
     first, planned, rest, retried, fresh, listed, removed = play("resuming.md", harness, tmp_path)
     assert "2 of 2 cells done" in first

@@ -15,7 +15,7 @@ from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED, small_net
 from harness.testing.ranks import two_devices_learn_what_one_does
 from harness.testing.report import Fault, conform
-from harness.testing.subjects import BATCH, MethodSubject, adaptation, scalar
+from harness.testing.subjects import BATCH, MethodSubject, scalar
 from harness.testing.unchanged import network_kept, never_seeds, random_states_kept, settings_kept
 
 
@@ -26,7 +26,8 @@ def check_method(
 
     Args:
         name: Registered name of the method.
-        data: For methods that need other samples: a registered data set with the splits train and test.
+        data: For methods that need other samples: a registered data set with the splits train and test. Without a
+            labelled test split, nothing that needs classes is checked: `adapt`, and whether accuracy rises.
         backbone: A registered backbone for `data`; give both or neither.
         start: For methods that need a trained backbone: a registered method that trains it for a short time before.
         **options: Options of its `Config`.
@@ -41,7 +42,8 @@ def check_method(
     network = small_net() if backbone is None else component("backbone", backbone, {})
     begins = None if start is None else MethodSubject(component("method", start, {}), dataset, network)
     subject = MethodSubject(component("method", name, options), dataset, network, begins)
-    conform(f"method '{name}'", subject, CHECKS, NEEDED)
+    checks = CHECKS if subject.classified else tuple(check for check in CHECKS if check not in OF_CLASSES)
+    conform(f"method '{name}'", subject, checks, NEEDED)
 
 
 def it_can_be_built(subject: MethodSubject) -> None:
@@ -96,6 +98,8 @@ def samples_are_encoded_apart(subject: MethodSubject) -> None:
 
 def no_label_reaches_a_loss_of_views(subject: MethodSubject) -> None:
     """A method of Views has the same loss on data whose labels are permuted."""
+    if not subject.data.train.labelled:
+        return
     losses = []
     for data in (subject.data, subject.relabelled):
         method = subject.build(data=data).train()
@@ -132,8 +136,9 @@ def global_generators_are_not_seeded(subject: MethodSubject) -> None:
 def encoding_draws_no_random_numbers(subject: MethodSubject) -> None:
     """`encode` and `adapt` leave the global random states alone."""
     method = subject.build().eval()
-    with random_states_kept("encoding or adapting"):
-        adaptation(method, subject.data, episodes=2).logits(method)
+    with random_states_kept("encoding or adapting"), torch.no_grad():
+        method.encode(subject.inputs())
+        subject.adapts(method)
 
 
 def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
@@ -141,7 +146,7 @@ def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
     method, images = subject.build().eval(), subject.inputs()
     with network_kept(method, "encoding or adapting"):
         encoders.check_input_kept(method.encode, images)
-        adaptation(method, subject.data, episodes=2).logits(method)
+        subject.adapts(method)
 
 
 def it_runs_on_a_gpu(subject: MethodSubject) -> None:
@@ -164,6 +169,7 @@ def _use(subject: MethodSubject, method: Method, device: torch.device | None = N
 
 
 NEEDED = (it_can_be_built, the_loss_is_a_scalar)
+OF_CLASSES = (*adapting.CHECKS, learning.it_learns)  # what needs a labelled test split
 CHECKS = (
     *declared.EVERY,
     content.the_fingerprint_identifies_the_content,

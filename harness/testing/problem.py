@@ -93,3 +93,14 @@ def tested_elsewhere(data: Data) -> Data:
     other = 255 - samples if samples.dtype == torch.uint8 else at(train.samples, len(train) - 1 - picked % len(train))
     changed = Split(other, test.labels[picked], test.classes)
     return replace(data, splits={**data.splits, "test": changed})
+
+
+def scored_elsewhere(data: Data) -> Data:
+    """The same `train`; the samples of every other split are some of its samples."""
+    train = data.train
+    others = {
+        name: Split(at(train.samples, torch.arange(len(train)).flip(0)[: max(1, len(train) // 2)]))
+        for name in data.splits
+        if name != "train"
+    }
+    return replace(data, splits={**data.splits, **others})

@@ -9,7 +9,7 @@ from harness.base.errors import UsageError
 from harness.learning.components import Method
 from harness.testing import encoders
 from harness.testing.report import Fault
-from harness.testing.subjects import MethodSubject, adaptation
+from harness.testing.subjects import MethodSubject
 from harness.testing.unchanged import random_states_kept
 
 FEW = 3  # steps
@@ -22,9 +22,10 @@ def what_ends_a_training_changes_no_score(subject: MethodSubject) -> None:
     """`after_training` leaves features and `adapt` as they are, and what is saved then can be loaded."""
     method, fresh = subject.trained(FEW).eval(), subject.build(seed=1).eval()
 
-    def used(method: Method) -> tuple[Tensor, Tensor]:
+    def used(method: Method) -> tuple[Tensor, ...]:
         with torch.no_grad():
-            return method.encode(subject.inputs()), adaptation(method, subject.data, episodes=2).logits(method)
+            logits = subject.adapts(method)
+            return method.encode(subject.inputs()), *(() if logits is None else (logits,))
 
     before = used(method)
     method.after_training()
@@ -34,7 +35,7 @@ def what_ends_a_training_changes_no_score(subject: MethodSubject) -> None:
             "after `after_training`, its features or what `adapt` gives are others",
             "remove only what `loss` alone needs",
         )
-    encoders.check_saved(method, fresh, lambda each: used(each)[1], "result of `adapt`")  # type: ignore[arg-type]
+    encoders.check_saved(method, fresh, lambda each: used(each)[-1], "result of `adapt`")  # type: ignore[arg-type]
 
 
 def samples_are_made_apart(subject: MethodSubject) -> None:

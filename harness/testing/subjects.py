@@ -26,7 +26,7 @@ from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component
 from harness.suite.optimizer import name_and_options
 from harness.testing.declared import component
-from harness.testing.problem import gratings, relabelled, small_net, tested_elsewhere
+from harness.testing.problem import gratings, relabelled, scored_elsewhere, small_net, tested_elsewhere
 
 BATCH = 64
 EPISODES, SHOTS, QUERIES = 20, 5, 15
@@ -58,10 +58,16 @@ class MethodSubject:
         """The same images in the same order, with labels that belong to others of them."""
         return relabelled(self.data)
 
+    @property
+    def classified(self) -> bool:
+        """Whether there is a labelled test split. Without one, no accuracy can be measured, and `adapt` is not used."""
+        return "test" in self.data.splits and self.data.split("test").labelled
+
     @cached_property
     def tested_elsewhere(self) -> Data:
-        """The same `train`; in `test` other images, and of each label another number of them."""
-        return tested_elsewhere(self.data)
+        """The same `train`; in `test` other images, and of each label another number of them; without a labelled test
+        split, the samples of every other split are some of `train`."""
+        return tested_elsewhere(self.data) if self.classified else scored_elsewhere(self.data)
 
     def build(self, seed: int = 0, data: Data | None = None) -> Method:
         dataset = small_net()  # of a cell, only method, backbone and seed have a part in building
@@ -114,8 +120,13 @@ class MethodSubject:
         return batches.draw(Source(data or self.data, BATCH, 0), step)
 
     def inputs(self, number: int = 12) -> Tensor:
-        """What a network sees of some samples of the test split."""
-        return self.data.inputs(at(self.data.split("test").samples, torch.arange(number)))
+        """What a network sees of some samples of the test split, or of the training split if there is no other."""
+        split = self.data.splits.get("test", self.data.train)
+        return self.data.inputs(at(split.samples, torch.arange(number)))
+
+    def adapts(self, method: Method) -> Tensor | None:
+        """The logits of two few-shot episodes; None if there are no classes to tell apart."""
+        return adaptation(method, self.data, episodes=2).logits(method) if self.classified else None
 
 
 def scalar(method: Method, batch: Any, seed: int = 0) -> Tensor:

@@ -54,13 +54,22 @@ STARTED = {  # those that need trained weights, by label
 ENGINES = ("learn2learn", "functional", "vmap")
 OPTIMIZERS = ("sgd", "adam", "adamw", "lars")
 ON_TEXTS = ("simcse", "simcse_supervised")
+SHORT = {"width": 8, "transitions": 4, "first_episodes": 1, "collect_every": 3, "replay": 70}  # which goes round
+ON_TASKS: list[dict[str, Any]] = [
+    {"use": "pearl", "label": "pearl", **SHORT, "context": 4, "recent_episodes": 2},
+    {"use": "sac", "label": "sac", **SHORT},
+]
 TEXTS: list[dict[str, Any]] = [  # under dropout, for which the step's random state counts
     {"use": "simcse", "label": "simcse", "view": "crop"},
     {"use": "simcse_supervised", "label": "simcse_supervised"},
     {"use": "moco", "label": "moco on texts", "queue_size": 40, "projection_dim": 16},
 ]
 METHODS: list[dict[str, Any]] = [
-    *({"use": name, **SMALL.get(name, {})} for name in BUNDLED if name not in (*STARTED, *ON_TEXTS)),
+    *(
+        {"use": name, **SMALL.get(name, {})}
+        for name in BUNDLED
+        if name not in (*STARTED, *ON_TEXTS, *(method["use"] for method in ON_TASKS))
+    ),
     *(  # an engine does not decide a cell's id: something else must
         {"use": "maml", "label": f"maml {engine}", "engine": engine, "tasks": 2, "queries": 3 + number}
         for number, engine in enumerate(ENGINES)
@@ -79,6 +88,7 @@ LABELS = [str(method.get("label", method["use"])) for method in METHODS] + [
     "episodes of pictures",
     *(str(method["label"]) for method in TEXTS),
 ]
+TASKS = [str(method["label"]) for method in ON_TASKS]
 
 
 def suite(folder: Path) -> Path:
@@ -112,11 +122,13 @@ def suite(folder: Path) -> Path:
                 }
                 for method in TEXTS
             ),
+            *({"method": method, "backbone": "transition_mlp", "dataset": "point_robot"} for method in ON_TASKS),
         ],
         "budget": {"steps": 12, "batch_size": 16},
         "evaluators": {
-            "knn": {"k": 5},
-            "fewshot": {"split": "test", "ways": 3, "shots": 1, "queries": 2, "episodes": 6},
+            "knn": {"k": 5, "only": LABELS},
+            "fewshot": {"split": "test", "ways": 3, "shots": 1, "queries": 2, "episodes": 6, "only": LABELS},
+            "adaptation": {"episodes": 2, "repeats": 1, "only": TASKS},
         },
     }
     path = folder / "suite.yaml"
@@ -135,7 +147,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dic
     stormy = [*command, "--results", "stormy", "--checkpoint-every", "2steps"]
     deadly = {"HARNESS_WITNESS_KILLS": str(kills), "HARNESS_WITNESS_DEATHS": "1"}
     assert [run(calm, folder, {}), run(stormy, folder, deadly), run(stormy, folder, deadly)] == [0, 1, 0]
-    assert len(list(kills.iterdir())) == len(LABELS)
+    assert len(list(kills.iterdir())) == len(LABELS + TASKS)
     return by_method(folder / "calm"), by_method(folder / "stormy")
 
 
@@ -151,7 +163,7 @@ def by_method(results: Path) -> dict[str, Path]:
     return {name.split(" · ")[0].split(" (")[0]: folder for name, folder in cells(results).items()}
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", LABELS + TASKS)
 def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(
     label: str, both: tuple[dict[str, Path], dict[str, Path]]
 ) -> None:

@@ -1,0 +1,158 @@
+"""Registers tasks that are environments (`point_robot`), `transition_mlp`, `pearl`, `sac` and `adaptation`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from harness import Register, hookimpl, option
+
+
+def _at_least_one(config: Any) -> None:
+    """Whole numbers count something, but for seeds."""
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if isinstance(value, int) and not isinstance(value, bool) and value < 1 and each.name != "seed":
+            raise ValueError(f"{each.name} must be at least 1, not {value}")
+
+
+@dataclass(frozen=True)
+class PointRobotConfig:
+    """Options of the point robot."""
+
+    reward: Literal["dense", "sparse"] = option("dense", "the distance at every step, or only near the goal")
+    horizon: int = option(20, "steps of an episode")
+    train: int = option(80, "training tasks")
+    novel: int = option(100, "tasks that are scored")
+    seed: int = option(0, "of the goals")
+
+    def __post_init__(self) -> None:
+        _at_least_one(self)
+
+
+@dataclass(frozen=True)
+class TransitionMLPConfig:
+    """Options of the network over transitions."""
+
+    width: int = option(64, "width of layers and features; the authors' is 200")
+    layers: int = option(3, "layers")
+
+    def __post_init__(self) -> None:
+        _at_least_one(self)
+
+
+@dataclass(frozen=True)
+class OffPolicyConfig:
+    """Options of SAC over tasks."""
+
+    width: int = option(64, "width of policy, Q and value; the authors' is 300")
+    layers: int = option(2, "hidden layers of policy, Q and value; the authors have 3")
+    discount: float = option(0.99, "of the value of the next step")
+    reward_scale: float = option(100.0, "what rewards are multiplied by; 1 over the weight of the entropy")
+    target_rate: float = option(0.005, "share of the value network that its target takes over at each step")
+    transitions: int = option(256, "transitions of each task in a step")
+    collect_every: int = option(20, "steps between collections of episodes of all training tasks")
+    first_episodes: int = option(5, "collections before the first step")
+    replay: int = option(2000, "transitions of each task that are kept")
+
+    def __post_init__(self) -> None:
+        _at_least_one(self)
+        if not 0 <= self.discount < 1:
+            raise ValueError(f"discount must be at least 0 and below 1, not {self.discount}")
+        if self.reward_scale <= 0:
+            raise ValueError(f"reward_scale must be positive, not {self.reward_scale}")
+        if not 0 < self.target_rate <= 1:
+            raise ValueError(f"target_rate must be above 0 and at most 1, not {self.target_rate}")
+
+
+@dataclass(frozen=True)
+class SACConfig(OffPolicyConfig):
+    """Options of SAC without adaptation."""
+
+    goal: bool = option(False, "whether the policy is told the task: the ceiling of what adaptation can reach")
+
+
+@dataclass(frozen=True)
+class PEARLConfig(OffPolicyConfig):
+    """Options of PEARL."""
+
+    latent_dim: int = option(5, "numbers of the posterior over the task")
+    kl_weight: float = option(0.1, "weight of the divergence between posterior and prior, summed over tasks")
+    context: int = option(64, "transitions of a context in training, drawn from recent episodes")
+    recent_episodes: int = option(5, "latest episodes by the prior that contexts are drawn from")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kl_weight < 0:
+            raise ValueError(f"kl_weight must not be negative, but is {self.kl_weight}")
+
+
+@dataclass(frozen=True)
+class AdaptationConfig:
+    """Options of the return after adaptation."""
+
+    episodes: int = option(5, "episodes of each task")
+    repeats: int = option(4, "times that each task is begun anew, from other starts; its return is their mean")
+    split: str = option("novel", "split of the tasks")
+    seed: int = option(0, "of starts, and of the numbers that methods draw")
+
+    def __post_init__(self) -> None:
+        _at_least_one(self)
+
+
+ADAM = {"optimizer": "adam", "lr": 1e-3, "schedule": "constant", "batch_size": 16}  # the authors': 3e-4, 16 tasks
+
+
+@hookimpl
+def register_datasets(register: Register) -> None:
+    register(
+        "point_robot",
+        "harness_metarl.tasks:PointRobotTasks",
+        PointRobotConfig,
+        modality="task",
+        summary="A point that is to reach a goal it does not see: each goal is a task",
+        paper="Rakelly et al. 2019, arXiv:1903.08254",
+    )
+
+
+@hookimpl
+def register_backbones(register: Register) -> None:
+    register(
+        "transition_mlp",
+        "harness_metarl.networks:TransitionMLP",
+        TransitionMLPConfig,
+        modality="task",
+        summary="A perceptron over each transition (state, action, reward) of a context",
+    )
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    register(
+        "pearl",
+        "harness_metarl.pearl:PEARL",
+        PEARLConfig,
+        summary="Infers a latent of the task from transitions, which an off-policy agent conditions on",
+        family="meta-reinforcement learning",
+        paper="Rakelly et al. 2019, arXiv:1903.08254",
+        budget=ADAM,
+    )
+    register(
+        "sac",
+        "harness_metarl.sac:SAC",
+        SACConfig,
+        summary="One soft actor-critic for all tasks, which adapts to none; or one that is told the task",
+        family="meta-reinforcement learning",
+        paper="Haarnoja et al. 2018, arXiv:1801.01290",
+        budget=ADAM,
+    )
+
+
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    register(
+        "adaptation",
+        "harness_metarl.adaptation:Adaptation",
+        AdaptationConfig,
+        summary="The return of each of the first episodes in new environments, between which a method adapts",
+    )
