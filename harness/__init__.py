@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Trained,
         class_means,
     )
-    from harness.learning.data.augmentation import Augmentation, TextView
+    from harness.learning.data.augmentation import Augmentation, Crops, TextView
     from harness.learning.data.batches import (
         Batches,
         EpisodeBatch,
@@ -77,7 +77,7 @@ _LAZY = {
     "Metric": "harness.learning.metric",
     "CONTRACT": "harness.plugins.compatibility",
     "counted": "harness.base.counting",
-    **dict.fromkeys(("Augmentation", "TextView"), "harness.learning.data.augmentation"),
+    **dict.fromkeys(("Augmentation", "Crops", "TextView"), "harness.learning.data.augmentation"),
     **dict.fromkeys(
         ("Batches", "EpisodeBatch", "Episodes", "Labelled", "LabelledBatch", "Source", "Views", "gather_episodes"),
         "harness.learning.data.batches",
@@ -114,6 +114,7 @@ __all__ = [
     "CellFinished",
     "CellStarted",
     "Classifier",
+    "Crops",
     "Data",
     "Dataset",
     "Display",

@@ -13,7 +13,7 @@ from harness import Augmentation
 from harness.learning.data import colour, transforms
 from harness.learning.data.draw import Draw
 from harness.learning.data.geometry import affine, crop_resize, resize_matrix
-from harness.learning.data.transforms import augment, boxes, shakes
+from harness.learning.data.transforms import augment, augment_with, boxes, shakes
 
 IMAGES = torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 FACTORS = torch.tensor([0.0, 0.4, 0.9, 1.0, 1.3, 1.8])
@@ -61,6 +61,20 @@ def test_crop_and_flip() -> None:
     torch.testing.assert_close(crop_resize(IMAGES, BOXES), expected, atol=1e-5, rtol=0)
     expected[MIRRORED] = reference.horizontal_flip(expected[MIRRORED])
     torch.testing.assert_close(crop_resize(IMAGES, BOXES, MIRRORED), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("side", [1, 9, 40])
+def test_crops_of_another_size(side: int) -> None:
+    expected = torch.stack(
+        [
+            reference.resized_crop(image, *box.tolist(), size=[side, side], antialias=True)
+            for image, box in zip(IMAGES, BOXES, strict=True)
+        ]
+    )
+    torch.testing.assert_close(crop_resize(IMAGES, BOXES, side=side), expected, atol=1e-5, rtol=0)
+    whole = reference.resize(IMAGES, [side, side], antialias=True)
+    made = augment_with(Draw(len(IMAGES), torch.Generator()), IMAGES, Augmentation(), side)
+    torch.testing.assert_close(made, whole, atol=1e-5, rtol=0)
 
 
 @settings(deadline=None, max_examples=60)

@@ -54,6 +54,7 @@ ON_TEXTS: dict[str, dict[str, Any]] = {
     "protonet": {"ways": 6, "shots": 2, "queries": 3},
     "maml": EPISODES,
 }
+SWAV = {"prototypes": 6, "projection_dim": 8, "hidden_dim": 16, "queue_size": 24, "small_crops": 2}
 CASES = [
     Case("simclr", {"temperature": 0.2}),
     Case("moco", {"queue_size": 24, "bn_splits": 4}),
@@ -81,6 +82,7 @@ CASES = [
     Case("dclw", {"projection_dim": 8}),
     Case("supcon", {"projection_dim": 8}),
     Case("lejepa", {"projection_dim": 8, "hidden_dim": 16, "slices": 12}),
+    Case("swav", SWAV),
 ]
 BROKEN = [
     Case("simclr", {"temperature": 0.2}, broken="gradients stay on their rank"),
@@ -91,6 +93,7 @@ BROKEN = [
     Case("moco", {"queue_size": 24, "bn_splits": 4}, broken="each rank shuffles for itself"),
     Case("barlow_twins", {"projection_dim": 8}, broken="correlations of the own rank only"),
     Case("lejepa", {"projection_dim": 8, "hidden_dim": 16, "slices": 12}, broken="directions of the own rank"),
+    Case("swav", SWAV, broken="codes of the own rank only"),
 ]
 
 
@@ -198,6 +201,9 @@ def _without(what: str) -> Iterator[None]:
         "prototypes of the own rank only": mock.patch("harness_pseudotasks.protoclr.gather", own),
         "each rank shuffles for itself": mock.patch("harness_moco.method.same_on_all", own),
         "correlations of the own rank only": mock.patch("harness_joint.parts.gather", own),
+        "codes of the own rank only": mock.patch.multiple(
+            "harness_joint.swav", gather=own, own_part=lambda codes: codes
+        ),
         "directions of the own rank": mock.patch("harness_joint.lejepa.same_on_all", own),
     }
     if what not in patches:

@@ -40,6 +40,19 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Crops:
+    """Changes to how views of pictures are made, where the views have another size than the pictures.
+
+    Attributes:
+        augmentation: Changes to the data set's augmentation.
+        side: Height and width of the views, in pixels; 0: those of the pictures.
+    """
+
+    augmentation: Augmentation = Augmentation()
+    side: int = 0
+
+
+@dataclass(frozen=True)
 class TextView:
     """How a view of a text is made from its tokens. None takes the data set's recommendation."""
 

@@ -102,7 +102,7 @@ class Source:
         read_ahead(samples, (self.indices(each, where) for each in _from(step)))
         return at(samples, self.indices(step, where))
 
-    def views(self, step: int, number: int, changes: Any, plain: int = 0) -> list[Tensor]:
+    def views(self, step: int, number: int, changes: Any, plain: int = 0, name: str = "") -> list[Tensor]:
         """Return inputs and random views of the samples of a step.
 
         Of streamed samples, the modality may read only the parts that the random views show.
@@ -112,6 +112,8 @@ class Source:
             number: Number of random views of each sample. They are the same whatever `plain` is.
             changes: Changes to how the data set's views are made, such as an `Augmentation`; None for no changes.
             plain: Number of copies of the samples without augmentation, which come first.
+            name: Name of these views, where a batch has others of the same samples as well: views of different names
+                are drawn independently.
 
         Returns:
             `plain` + `number` tensors (N, ...), as a network receives them.
@@ -125,7 +127,7 @@ class Source:
         def shown(step: int) -> Tensor | None:
             if not isinstance(samples, Streamed):
                 return None
-            draw = Draw(self.batch_size, self.generator("parts", step, where), own)
+            draw = Draw(self.batch_size, self.generator(f"{name} parts".strip(), step, where), own)
             return modality.shown(samples, self.indices(step, where), draw, number)
 
         if isinstance(samples, Streamed):
@@ -135,7 +137,7 @@ class Source:
                 if plain and parts is not None:
                     samples.prefetch(self.indices(each, where))
         # one draw for all views: each goes on where the last one ended
-        draw = Draw(self.batch_size, self.generator("views", step), own)
+        draw = Draw(self.batch_size, self.generator(f"{name} views".strip(), step), own)
         return modality.views(samples, self.indices(step, where), draw, number, shown(step), plain)
 
 

@@ -7,29 +7,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def crop_resize(pixels: Tensor, boxes: Tensor, mirrored: Tensor | None = None) -> Tensor:
-    """Cut a box out of each image and resize it to the image's own size, bilinear and antialiased; then mirror some.
+def crop_resize(pixels: Tensor, boxes: Tensor, mirrored: Tensor | None = None, side: int = 0) -> Tensor:
+    """Cut a box out of each image and resize it to `side` x `side` pixels, or by default to the image's own size,
+    bilinear and antialiased; then mirror some.
 
     `pixels` float (N, C, H, W); `boxes` int64 (N, 4): top, left, height, width in pixels; `mirrored` bool (N,).
     Resizing is linear along each axis, so it is two products with small matrices, one pair per image.
     """
     height, width = pixels.shape[2:]
-    rows = resize_matrix(boxes[:, 0], boxes[:, 2], height)
-    columns = resize_matrix(boxes[:, 1], boxes[:, 3], width)
+    rows = resize_matrix(boxes[:, 0], boxes[:, 2], height, side)
+    columns = resize_matrix(boxes[:, 1], boxes[:, 3], width, side)
     if mirrored is not None:
         columns = torch.where(mirrored[:, None, None], columns.flip(1), columns)
     squeezed = pixels.flatten(1, 2) @ columns.mT  # (N, C * H, W): one product per image
     return rows[:, None] @ squeezed.unflatten(1, pixels.shape[1:3])
 
 
-def resize_matrix(start: Tensor, length: Tensor, size: int) -> Tensor:
-    """The weights (N, size, size) that resize `length` pixels from `start` on, both (N,), to `size` pixels.
+def resize_matrix(start: Tensor, length: Tensor, size: int, outputs: int = 0) -> Tensor:
+    """The weights (N, outputs, size) that resize `length` of `size` pixels from `start` on, both (N,), to `outputs`
+    pixels, by default to `size`.
 
-    Output pixel i looks at the point (i + 1/2) length / size of the cut with a triangle as wide as the reduction.
+    Output pixel i looks at the point (i + 1/2) length / outputs of the cut with a triangle as wide as the reduction.
     """
-    places = torch.arange(size, device=start.device) + 0.5
-    ratio = length[:, None] / size
-    distances = (places - start[:, None])[:, None, :] - (places * ratio)[:, :, None]  # (N, outputs, inputs)
+    outputs = outputs or size
+    places, wanted = (torch.arange(number, device=start.device) + 0.5 for number in (size, outputs))
+    ratio = length[:, None] / outputs
+    distances = (places - start[:, None])[:, None, :] - (wanted * ratio)[:, :, None]  # (N, outputs, inputs)
     weights = (1 - distances.abs() / ratio.clamp_min(1)[:, :, None]).clamp_min_(0)
     inside = (places > start[:, None]) & (places < (start + length)[:, None])
     weights *= inside[:, None]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harness.base.errors import UsageError
 from harness.learning.data import colour
-from harness.learning.data.augmentation import Augmentation
+from harness.learning.data.augmentation import Augmentation, Crops
 from harness.learning.data.draw import Draw
 from harness.learning.data.modality import Modality
 from harness.learning.data.streaming import Samples, Streamed, StreamedImages, read_batches
@@ -76,6 +76,7 @@ class Images(Modality):
         interpolation: Interpolation by which they are resized.
         resize: Size before the centre is cut out, as in `Preprocessing`.
         foreign: Whether the samples come from another data set than the one the network was made for.
+        side: Height and width of random views, in pixels; 0 if they are as large as inputs.
     """
 
     name: ClassVar[str] = "images"
@@ -89,6 +90,7 @@ class Images(Modality):
     interpolation: str = "bilinear"  # where they are
     resize: Resize = None  # before the centre is cut out; none: the whole picture is made to fit
     foreign: bool = False  # whether the samples are of another data set than the network was made for
+    side: int = 0  # of views that have another size than inputs
 
     @classmethod
     def of(cls, train: Samples, augmentation: Augmentation) -> Images:
@@ -150,10 +152,12 @@ class Images(Modality):
         return self.mean[:, None, None], self.std[:, None, None]
 
     def view(self, samples: Tensor, draw: Draw) -> Tensor:
-        """Make one random view of each sample: uint8 (N, C, H, W) -> normalised float (N, *shape)."""
+        """Make one random view of each sample: uint8 (N, C, H, W) -> normalised float (N, *shape), or (N, C, side,
+        side).
+        """
         resize = None if self.augmentation.crop else self.resize  # random crops are cut out of the whole picture
         pixels = self._fitted_pixels(samples, resize)
-        return self.normalize(augment_with(draw, pixels, self.augmentation))
+        return self.normalize(augment_with(draw, pixels, self.augmentation, self.side))
 
     def parts(self, samples: Samples, index: Tensor, draw: Draw) -> Tensor | None:
         """Draw random crops in the coordinates of the original files, if the samples can be read in parts."""
@@ -170,6 +174,8 @@ class Images(Modality):
         return self.augmentation != Augmentation()
 
     def augmented(self, changes: Any) -> Modality:
+        if isinstance(changes, Crops):
+            return replace(self, augmentation=changes.augmentation.over(self.augmentation), side=changes.side)
         if not isinstance(changes, Augmentation):
             return super().augmented(changes)
         return replace(self, augmentation=changes.over(self.augmentation))

@@ -112,7 +112,7 @@ class Streamed:
         """Start to read samples that will be asked for soon.
 
         If too many prefetched samples are never asked for, the oldest are dropped; whole samples and parts count
-        separately.
+        separately, as do different numbers of parts of a sample.
 
         Args:
             index: Indices of the samples, int64.
@@ -121,7 +121,9 @@ class Streamed:
         request = _Request(_places(index), None if parts is None else _parts(parts))
         if request.key in self._pending:
             return
-        alike = [key for key, reading in self._pending.items() if reading.whole == (parts is None)]
+        alike = [
+            key for key, reading in self._pending.items() if reading.samples.shape == (*request.shape, *self.stored)
+        ]
         for key in alike[: max(0, len(alike) - AHEAD)]:
             self._pending.pop(key).cancel()
         self._pending[request.key] = self._start(request)
@@ -141,7 +143,6 @@ class Streamed:
         return _Reading(
             samples,
             [self._pool.submit(_fill, out[at : at + TASK], read, given[at : at + TASK]) for at in tasks],
-            request.parts is None,
         )
 
     @cached_property
@@ -249,7 +250,6 @@ class _Reading(NamedTuple):
 
     samples: Tensor
     tasks: list[Future[None]]
-    whole: bool  # or parts of the samples
 
     def wait(self) -> Tensor:
         try:

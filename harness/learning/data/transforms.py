@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from harness.learning.data import colour
@@ -23,14 +24,17 @@ def augment(pixels: Tensor, strength: Augmentation, generator: torch.Generator) 
     return augment_with(Draw(len(pixels), generator), pixels, strength)
 
 
-def augment_with(draw: Draw, pixels: Tensor, strength: Augmentation) -> Tensor:
-    """Augment the images of a batch with random parameters from `draw`."""
+def augment_with(draw: Draw, pixels: Tensor, strength: Augmentation, side: int = 0) -> Tensor:
+    """Augment the images of a batch with random parameters from `draw`; then they have `side` x `side` pixels, or by
+    default as many as before."""
     given = pixels
     mirrored = draw.chance(strength.flip) if strength.flip else None
     if strength.crop:
-        pixels = crop_resize(pixels, boxes(draw, strength.crop, pixels.shape[2], pixels.shape[3]), mirrored)
+        pixels = crop_resize(pixels, boxes(draw, strength.crop, pixels.shape[2], pixels.shape[3]), mirrored, side)
     elif mirrored is not None:
         pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
+    if side and not strength.crop:
+        pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
     if strength.rotate or strength.translate or strength.scale or strength.shear:
         pixels = affine(pixels, *moves(draw, strength, pixels.shape[2], pixels.shape[3]))
     if pixels is given:

@@ -1,4 +1,4 @@
-"""Registers `byol`, `barlow_twins`, `vicreg`, `nnclr`, `dcl`, `dclw`, `supcon` and `lejepa`."""
+"""Registers `byol`, `barlow_twins`, `vicreg`, `nnclr`, `dcl`, `dclw`, `supcon`, `lejepa`, `swav` and `dino`."""
 
 from __future__ import annotations
 
@@ -118,6 +118,70 @@ class LeJEPAConfig(TwoViewsConfig):
             raise ValueError(f"sigreg_weight must be at most 1, not {self.sigreg_weight}")
 
 
+@dataclass(frozen=True)
+class MultiCropConfig(TwoViewsConfig):
+    """What methods of large and small crops have."""
+
+    small_crops: int = option(4, "small crops of each picture, beside two large ones; 0: none")
+    small_side: int = option(0, "height and width of small crops in pixels; 0: half of the picture's shorter side")
+    small_area: tuple[float, float] = option((0.05, 0.14), "least and greatest share of the picture in a small crop")
+    frozen_steps: int = option(0, "first steps in which the prototypes do not learn; in the papers, those of an epoch")
+
+    def __post_init__(self) -> None:
+        for name in ("small_crops", "small_side", "frozen_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+        if not 0 < self.small_area[0] <= self.small_area[1] <= 1:
+            raise ValueError(f"small_area must be two shares of the picture, the smaller first, not {self.small_area}")
+
+
+@dataclass(frozen=True)
+class SwAVConfig(MultiCropConfig):
+    """Options of SwAV."""
+
+    prototypes: int = option(512, "prototypes; the paper has 3000 for the 1000 classes of ImageNet")
+    temperature: float = option(0.1, "softmax temperature of predictions")
+    entropy: float = option(0.05, "epsilon of eq. 3: larger, a picture belongs to more prototypes")
+    queue_size: int = option(0, "projections of earlier batches that share the prototypes with the batch; 0: none")
+    projection_dim: int = option(128, "width of the projection")
+    hidden_dim: int = option(2048, "width of the projector's hidden layer")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _positive(self, "prototypes", "temperature", "entropy", "projection_dim", "hidden_dim")
+        if self.queue_size < 0:
+            raise ValueError(f"queue_size must be at least 0, not {self.queue_size}")
+
+
+@dataclass(frozen=True)
+class DINOConfig(MultiCropConfig):
+    """Options of DINO."""
+
+    small_area: tuple[float, float] = option((0.05, 0.4), "least and greatest share of the picture in a small crop")
+    prototypes: int = option(4096, "outputs that the networks choose among; the paper has 65,536")
+    student_temperature: float = option(0.1, "softmax temperature of the network that learns")
+    teacher_temperature: float = option(0.04, "softmax temperature of its teacher")
+    center_momentum: float = option(0.9, "share of the centre that a step keeps")
+    momentum: float = option(0.996, "share of the teacher that the first step keeps; rises to 1 along a cosine")
+    hidden_dim: int = option(2048, "width of the head's two hidden layers")
+    bottleneck_dim: int = option(256, "width of what is compared with the prototypes")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive = ("prototypes", "student_temperature", "teacher_temperature", "hidden_dim", "bottleneck_dim")
+        _positive(self, *positive)
+        for name in ("center_momentum", "momentum"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
+
+
+def _positive(config: object, *names: str) -> None:
+    """Raises ValueError for an option that is not."""
+    for name in names:
+        if getattr(config, name) <= 0:
+            raise ValueError(f"{name} must be positive, not {getattr(config, name)}")
+
+
 @hookimpl
 def register_methods(register: Register) -> None:
     register(
@@ -198,4 +262,14 @@ def register_methods(register: Register) -> None:
         family="redundancy reduction",
         paper="Balestriero and LeCun 2025, arXiv:2511.08544",
         budget={"optimizer": "adamw", "lr": 2e-3, "weight_decay": 5e-4, "schedule": "cosine", "warmup": 0.05},
+    )
+    register(
+        "swav",
+        "harness_joint.swav:SwAV",
+        SwAVConfig,
+        summary="Predicts from each crop to which of evenly used prototypes another crop of the image belongs",
+        family="clustering",
+        paper="Caron et al. 2020, arXiv:2006.09882",
+        budget={**ADAM, "lr": 3e-3},
+        published=published.SWAV,
     )

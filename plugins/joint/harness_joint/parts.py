@@ -18,6 +18,7 @@ __all__ = [
     "TwoViews",
     "enqueue",
     "follow",
+    "frozen_at_first",
     "frozen_copy",
     "mlp",
     "momentum_at",
@@ -26,6 +27,7 @@ __all__ = [
     "own_among_all",
     "products",
     "similarities",
+    "sinkhorn",
 ]
 
 
@@ -62,3 +64,20 @@ def products(one: Tensor, other: Tensor) -> Tensor:
 def off_diagonal(matrix: Tensor) -> Tensor:
     """The square matrix with zeros on its diagonal."""
     return matrix - matrix.diagonal().diag()
+
+
+def sinkhorn(similarities: Tensor, entropy: float, rounds: int) -> Tensor:
+    """The plan (N, M) that is large where the similarities (N, M) are, while all columns have about one sum, 1/M, and
+    all rows exactly 1/N (Cuturi 2013, arXiv:1306.0895): columns and rows are scaled in turn. On several devices, give
+    it the similarities of all."""
+    plan = (similarities / entropy).exp()
+    for _ in range(rounds):
+        plan = plan / (plan.sum(0) * plan.shape[1])
+        plan = plan / (plan.sum(1, keepdim=True) * len(plan))
+    return plan
+
+
+def frozen_at_first(weight: Tensor, steps: Tensor, frozen: int) -> Tensor:
+    """The weight, which gets a gradient of zeros until `steps`, a buffer that counts those taken, is `frozen`."""
+    learns = (steps >= frozen).to(weight.dtype)
+    return weight.detach() + learns * (weight - weight.detach())

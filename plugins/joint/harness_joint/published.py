@@ -7,6 +7,7 @@ from harness import Published
 _LIGHTLY = "lightly's benchmark table"
 _SOLO = "solo-learn's results table"
 _BEST = "there the best of all epochs on the test split, of one seed"
+_TWO_CROPS = f"{_BEST}, without small crops"
 _ALONG = "there the linear classifier learns along with the encoder"
 
 
@@ -20,9 +21,9 @@ def _cifar10(evaluator: str, epochs: int, batch: int, value: float, source: str,
     )
 
 
-def _knn(*values: tuple[int, int, float]) -> tuple[Published, ...]:
+def _knn(*values: tuple[int, int, float], note: str = _BEST) -> tuple[Published, ...]:
     """By epochs and batch size."""
-    return tuple(_cifar10("knn", *each, _LIGHTLY, _BEST) for each in values)
+    return tuple(_cifar10("knn", *each, _LIGHTLY, note) for each in values)
 
 
 def _linear(value: float) -> tuple[Published, ...]:
@@ -36,3 +37,4 @@ NNCLR = (*_knn((200, 128, 0.834), (200, 512, 0.815), (800, 512, 0.892)), *_linea
 DCL = _knn((200, 128, 0.844), (200, 512, 0.840), (800, 512, 0.874))
 DCLW = _knn((200, 128, 0.833), (200, 512, 0.824), (800, 512, 0.871))
 SUPCON = _linear(0.9382)
+SWAV = (*_knn((200, 128, 0.812), (200, 512, 0.842), (800, 512, 0.884), note=_TWO_CROPS), *_linear(0.8917))

@@ -17,6 +17,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "dclw": {"projection_dim": 32},
     "supcon": {"projection_dim": 32},
     "lejepa": {"projection_dim": 16, "hidden_dim": 64, "slices": 64},
+    "swav": {
+        **{"prototypes": 64, "projection_dim": 32, "hidden_dim": 128, "temperature": 0.2, "entropy": 0.03},
+        **{"queue_size": 128, "small_crops": 2, "small_side": 8, "small_area": (0.4, 0.8)},
+    },
 }
 
 

@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
+from harness_joint.parts import sinkhorn
 from harness_moco.method import MoCo, info_nce
 from harness_moco.v3 import mlp
 from torch import Tensor, nn
@@ -48,19 +49,10 @@ class PsCo(MoCo):
 
 @torch.no_grad()
 def assigned(keys: Tensor, queue: Tensor, shots: int) -> Tensor:
-    """The `shots` rows of the queue (M, D) that each key (N, D) is given most of: (N, shots)."""
+    """The `shots` rows of the queue (M, D) that each key (N, D) is given most of: (N, shots). By nearness alone, a few
+    rows would be the shots of many images."""
     with torch.autocast(keys.device.type, enabled=False):
-        return sinkhorn(keys @ queue.T).topk(shots, dim=1).indices
-
-
-def sinkhorn(similarities: Tensor) -> Tensor:
-    """The plan (N, M) that is large where similarities are, while all columns have about one sum, and all rows (Cuturi
-    2013, arXiv:1306.0895): without it, a few keys of the queue would be the shots of many images."""
-    plan = (similarities / ENTROPY).exp()
-    for _ in range(ROUNDS):
-        plan = plan / (plan.sum(0) * plan.shape[1])
-        plan = plan / (plan.sum(1, keepdim=True) * len(plan))
-    return plan
+        return sinkhorn(keys @ queue.T, ENTROPY, ROUNDS).topk(shots, dim=1).indices
 
 
 def task_loss(queries: Tensor, own: Tensor, support: Tensor, temperature: float) -> Tensor:

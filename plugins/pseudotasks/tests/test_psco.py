@@ -10,8 +10,9 @@ from unittest import mock
 import pytest
 import torch
 import torch.nn.functional as F
+from harness_joint.parts import sinkhorn
 from harness_pseudotasks import PsCoConfig
-from harness_pseudotasks.psco import PsCo, assigned, sinkhorn, task_loss
+from harness_pseudotasks.psco import ENTROPY, ROUNDS, PsCo, assigned, task_loss
 from torch import Tensor
 
 from harness import Data, UsageError
@@ -36,7 +37,7 @@ def plan(similarities: Tensor, rounds: int) -> list[list[float]]:
 
 def test_the_assignment_is_that_of_a_loop_and_shares_the_queue_out() -> None:
     keys, queue = unit(4, 5), unit(10, 5, seed=1)
-    found = sinkhorn(keys @ queue.T)
+    found = sinkhorn(keys @ queue.T, ENTROPY, ROUNDS)
     expected = plan(keys @ queue.T, rounds=3)
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
     torch.testing.assert_close(found.sum(1), torch.full((4,), 0.25, dtype=torch.float64))
