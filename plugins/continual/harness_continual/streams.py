@@ -33,8 +33,12 @@ class Streams:
 
     def repeated(self, times: int) -> Streams:
         """All streams, `times` times."""
-        parts = self.features, self.labels, self.query, self.query_labels, self.query_tasks
-        return Streams(*(each.repeat(times, *[1] * (each.ndim - 1)) for each in parts), self.config)
+
+        def again(part: Tensor) -> Tensor:
+            return part.repeat(times, *[1] * (part.ndim - 1))
+
+        samples, queries = (again(self.features), again(self.labels)), (again(self.query), again(self.query_labels))
+        return Streams(*samples, *queries, again(self.query_tasks), self.config)
 
 
 def draw_order(split: Split, config: ContinualConfig) -> EpisodeIndices:
