@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.reporting.leaderboard import View, render
-from harness.reporting.leaderboard.reading import BOLD, RANKED, TIES, how_to_read
+from harness.reporting.leaderboard.reading import BOLD, MEASURED, OVER, RANKED, TIES, WITHIN, how_to_read
 from harness.reporting.leaderboard.tables import build
 from harness.store.records import CellRecord
 from harness.store.results_folder import Store
@@ -79,17 +79,20 @@ def test_the_lines_on_reading_name_what_is_in_the_table() -> None:
     assert said.startswith("Accuracies in %, mean over seeds, ± half the width")
     [example] = re.findall(r"^\((\d+-\d+)\)", said, re.MULTILINE)
     assert f"({example})" in render(quickstart()).split("mean rank", 1)[1]
-    for line in (BOLD, RANKED, TIES):
+    for line in (MEASURED, BOLD, RANKED, TIES):
         assert line in said
+    assert WITHIN not in said
     assert TIES not in reading(quickstart(), ties=False)
 
 
 def test_the_lines_on_reading_name_nothing_else() -> None:
-    assert reading([record(scores={"knn": 0.5})]) == "Accuracies in %."  # one seed: its own note says what [±] is
-    assert reading(seeds("simclr", [0.5, 0.6])) == (
-        "Accuracies in %, mean over seeds, ± half the width of its 95 % interval over seeds."
+    alone = metric(0.5, half_width=None)
+    assert reading([record(scores={"knn": alone})]) == "Accuracies in %."
+    assert reading([record(scores={"knn": 0.5})]).splitlines() == ["Accuracies in %.", WITHIN, MEASURED]
+    assert (
+        reading([record("a", seed, {"knn": alone}) for seed in (0, 1)]) == f"Accuracies in %, mean over seeds, {OVER}."
     )
-    loss = metric(1.5, higher_is_better=False, shown="number")
+    loss = metric(1.5, half_width=None, higher_is_better=False, shown="number")
     losses = [
         record(evaluations={"a": {"label": "a", "metrics": {"loss": loss}, "seconds": 1.0, "evaluator": {}}}),
     ]

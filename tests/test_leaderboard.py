@@ -62,7 +62,8 @@ def test_one_seed_has_no_rank_and_shows_the_interval_within_it() -> None:
     markdown = render(records)
     assert re.search(r"\| simclr +\| +90\.0 \\\[± 0\.4\\\] \|", markdown)
     assert re.search(r"\| untrained +\| +40\.0 \|", markdown)
-    assert "One seed only, hence no rank: all methods. \\[± ...\\] is half of the 95 % interval within" in markdown
+    assert "- One seed only, hence no rank: all methods." in markdown
+    assert "\\[± ...\\]: half of the 95 % interval within the only seed" in markdown
     assert "**" not in markdown
 
 

@@ -16,21 +16,12 @@ from harness.store.records import CellRecord
 
 COSTS = "Costs are means over seeds; evaluation is the sum of the evaluators shown."
 MADE_OF = {
-    "mean": (
-        "A seed's score is itself a mean",
-        " In brackets: the median half of the 95 % interval within one seed, over the samples or episodes that all "
-        "seeds meet: another thing than the table's ±.",
-    ),
-    "jackknife": (
-        "No mean of units, but one number of them all, in brackets the median half of its 95 % interval within one "
-        "seed, by the jackknife (Tukey 1958)",
-        "",
-    ),
-    "interval": (
-        "Without units, in brackets the median half of the 95 % interval that its evaluator gives within one seed",
-        "",
-    ),
-}  # by `estimate`, what is said before its columns and after them
+    "mean": "A seed's score is itself a mean",
+    "jackknife": "No mean of units, but one number of them all, in brackets the median half of its 95 % interval "
+    "within one seed, by the jackknife (Tukey 1958)",
+    "interval": "Without units, in brackets the median half of the 95 % interval that its evaluator gives within "
+    "one seed",
+}  # by `estimate`, what is said before its columns
 
 
 def notes(table: Table, *, costs: bool = True) -> list[str]:
@@ -91,13 +82,10 @@ def _intervals(table: Table) -> list[str]:
     lines = []
     if counts:
         over = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        lines.append(f"± is over {over} seeds, and does not count how closely the score of one seed is measured.")
+        lines.append(f"± is over {over} seeds.")
     if single:
         who = ", ".join(single) if counts else f"all {table.by}s"
-        lines.append(
-            f"One seed only, hence no rank: {who}. [± ...] is half of the 95 % interval within that seed, over samples "
-            "or episodes: how closely one training was measured, not how another would do."
-        )
+        lines.append(f"One seed only, hence no rank: {who}.")
     return lines
 
 
@@ -156,7 +144,7 @@ def _units(table: Table) -> list[str]:
     each: dict[str, list[str]] = {}
     for column, scores in zip(table.columns, scored, strict=True):
         each.setdefault(column.estimate, []).append(_made_of(column, scores))
-    return [f"{said}: {'; '.join(each[kind])}.{more}" for kind, (said, more) in MADE_OF.items() if kind in each]
+    return [f"{said}: {'; '.join(each[kind])}." for kind, said in MADE_OF.items() if kind in each]
 
 
 def _details(table: Table) -> list[str]:

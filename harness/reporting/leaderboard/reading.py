@@ -8,6 +8,15 @@ from harness.reporting.leaderboard.tables import Row, Score, Table
 
 HEADING = "How to read:"
 NOTHING = "No results yet."
+OVER = "± half the width of the 95 % interval over seeds, which does not count how closely one seed's score is measured"
+WITHIN = (
+    "[± ...]: half of the 95 % interval within the only seed, over samples or episodes: how closely one training was "
+    "measured, not how another would do."
+)
+MEASURED = (
+    "(± ...) in the notes: the median half of the 95 % interval within one seed, over the samples or episodes that all "
+    "seeds meet."
+)
 BOLD = "Bold: no row of the column is significantly better."
 RANKED = "Rows are sorted by mean rank, for which the middle of these ranks counts."
 TIES = "Letters: two rows of a column that share one do not differ significantly, all other ranked pairs do."
@@ -46,15 +55,25 @@ def _rows(tables: Sequence[Table]) -> Iterator[Row]:
 
 
 def _numbers(tables: Sequence[Table], scores: Sequence[Score]) -> list[str]:
-    """What a number is, and what follows its ±. That of a row with one seed has a note of its own below the table."""
-    accuracies = any(column.percent and "accuracy" in column.key[1] for table in tables for column in table.columns)
-    parts = ["accuracies in %"] if accuracies else []
+    """What a number is, and what follows its ±."""
+    columns = [column for table in tables for column in table.columns]
+    parts = ["accuracies in %"] if any(each.percent and "accuracy" in each.key[1] for each in columns) else []
     if any(score.interval.n > 1 for score in scores):
         parts.append("mean over seeds")
     if any(score.interval.half_width is not None for score in scores):
-        parts.append("± half the width of its 95 % interval over seeds")
+        parts.append(OVER)
     said = ", ".join(parts)
-    return [f"{said[0].upper()}{said[1:]}."] if said else []
+    lines = [f"{said[0].upper()}{said[1:]}."] if said else []
+    if any(score.within is not None for score in scores):
+        lines.append(WITHIN)
+    if any(each.estimate == "mean" for each in columns) and any(_measured(score) for score in scores):
+        lines.append(MEASURED)
+    return lines
+
+
+def _measured(score: Score) -> bool:
+    """Whether it is known how closely the score of a seed is measured."""
+    return any(metric.get("half_width") is not None for metric in score.metrics)
 
 
 def _ranks(scores: Sequence[Score]) -> list[str]:
