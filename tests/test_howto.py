@@ -62,6 +62,21 @@ def test_meta_reinforcement_learning(harness: Harness, tmp_path: Path) -> None:
     assert "return episode 5" in run
 
 
+def test_continual(harness: Harness, tmp_path: Path) -> None:
+    run, table = play("continual.md", harness, tmp_path)
+    assert "3 of 3 cells done" in run
+    for learner in ("ncm", "softmax"):
+        assert f"{learner} accuracy" in table or re.search(rf"\| +{learner}\b", table)
+
+
+def test_the_suite_of_continual_learning(harness: Harness, tmp_path: Path) -> None:
+    suite = Path(__file__).parent.parent / "benchmarks" / "continual.yaml"
+    assert "2 of 2 cells done" in harness("run", suite, "--budget", "smoke").stdout
+    page = tmp_path / "results" / "continual-smoke" / "report.html"
+    harness("report", page.parent)
+    assert "classes seen" in page.read_text(encoding="utf-8")
+
+
 def test_resuming_and_the_format_of_results(harness: Harness, tmp_path: Path) -> None:
     first, planned, rest, retried, fresh, listed, removed = play("resuming.md", harness, tmp_path)
     assert "2 of 2 cells done" in first
