@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
+from harness_maml import ANILConfig
+
 from harness import Augmentation, Register, hookimpl, option
 
 TEXTURES, POLYGONS = 1, 1  # raise one with every change to what its data set draws
@@ -44,6 +46,62 @@ class MixtureConfig:
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
             raise ValueError(f"size must be at least 1 pixel, not {self.size}")
+
+
+@dataclass(frozen=True)
+class MTLConfig:
+    """Options of multi-task learning."""
+
+    within: str | None = option(
+        "domain", "column of categories, each a task with a classifier of its own; none: all classes are one task"
+    )
+    adaptation: Literal["ridge", "centroids"] = option(
+        "ridge", "what learns an episode: ridge regression to the classes, or the cosine to the mean of each class"
+    )
+    ridge: float = option(1.0, "penalty of the ridge regression, for features of length 1")
+    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")
+
+    def __post_init__(self) -> None:
+        if self.ridge <= 0:
+            raise ValueError(f"ridge must be positive, not {self.ridge}")
+
+
+@dataclass(frozen=True)
+class MMAMLConfig(ANILConfig):
+    """Options of MMAML: those of MAML's inner loop, and of its task encoder."""
+
+    first_order: bool = option(False, "leave out second derivatives")
+    hidden: int = option(64, "width of the layer between a task's embedding and its modulation")
+    within: str | None = option(
+        None, "column of categories, such as `domain`, that the classes of a training task share, each equally likely"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hidden < 1:
+            raise ValueError(f"hidden must be at least 1, not {self.hidden}")
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    register(
+        "mtl",
+        "harness_domains.mtl:MTL",
+        MTLConfig,
+        summary="One encoder for many tasks, a softmax over the classes of each; new tasks by ridge regression",
+        family="baselines",
+        paper="Wang et al. 2021, arXiv:2106.09017",
+        budget={"optimizer": "adam", "lr": 1e-3},
+    )
+    register(
+        "mmaml",
+        "harness_domains.mmaml:MMAML",
+        MMAMLConfig,
+        summary="MAML from an initialisation that a task encoder modulates for each task",
+        family="optimisation-based",
+        paper="Vuorio et al. 2019, arXiv:1910.13616",
+        budget={"optimizer": "adam", "lr": 1e-3},
+    )
 
 
 @hookimpl
