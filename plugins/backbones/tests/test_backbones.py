@@ -120,7 +120,7 @@ def test_maps_end_in_the_features_and_are_of_images_of_any_size(network: Any, st
     network.eval()
     with torch.no_grad():
         maps = network.maps(torch.randn(2, 1, 64, 96))
-        own = torch.randn(2, 1, 8, 8)
+        own = torch.randn(2, 1, 32, 32)
         features, last = network(own), network.maps(own)[-1]
     assert network.strides == strides
     assert [(each.shape[2], each.shape[3]) for each in maps] == [(64 // each, 96 // each) for each in strides]
