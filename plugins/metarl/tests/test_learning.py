@@ -13,6 +13,16 @@ from harness_metarl.adaptation import Adaptation
 from harness import Data, Method, Trained
 from harness.base.checkpoint_interval import Interval
 
+STEPS = 200
+FEW: dict[str, Any] = {
+    "width": 32,
+    "transitions": 64,
+    "discount": 0.9,
+    "collect_every": 20,
+    "replay": 1000,
+    "first_episodes": 5,
+}
+
 
 def returns(method: Method, data: Data) -> list[float]:
     metrics = Adaptation(AdaptationConfig(episodes=3)).evaluate(Trained(method.eval(), data))
@@ -69,3 +79,25 @@ def test_what_is_kept_after_a_training_acts_as_before(make: Any, robots: Data) -
     assert returns(method, robots) == before
     kept = {name.split(".")[0] for name in method.state_dict()}
     assert kept <= {"policy", "backbone", "head"}
+
+
+def gains(method: Any, still: Any, trained: Any, data: Data) -> list[float]:
+    """By how much a short training raises the return of each episode, over as long a one at a rate near zero."""
+    after, before = (returns(trained(each, data, STEPS, lr=lr), data) for each, lr in ((method, 3e-3), (still, 1e-8)))
+    return [one - other for one, other in zip(after, before, strict=True)]
+
+
+def test_pearl_learns_to_adapt(pearl: Any, trained: Any, point_robot: Any) -> None:
+    """Returns in new tasks rise, and more so after an episode than before the first."""
+    data = point_robot(train=60, novel=60)
+    one, other = (pearl(data, **FEW, context=20) for _ in range(2))
+    first, _, last = gains(one, other, trained, data)
+    assert last > 3
+    assert last > first + 1.5
+
+
+def test_sac_learns_what_it_is_told(sac: Any, trained: Any, point_robot: Any) -> None:
+    """Told the goal, it learns to go there."""
+    data = point_robot(train=60, novel=60)
+    one, other = (sac(data, **FEW, goal=True) for _ in range(2))
+    assert min(gains(one, other, trained, data)) > 6
