@@ -54,7 +54,7 @@ ON_TEXTS: dict[str, dict[str, Any]] = {
     "protonet": {"ways": 6, "shots": 2, "queries": 3},
     "maml": EPISODES,
 }
-SWAV = {"prototypes": 6, "projection_dim": 8, "hidden_dim": 16, "queue_size": 24, "small_crops": 2}
+SWAV = {"prototypes": 6, "projection_dim": 8, "hidden_dim": 16, "queue_size": 24, "small_crops": 2, "small_side": 16}
 CASES = [
     Case("simclr", {"temperature": 0.2}),
     Case("moco", {"queue_size": 24, "bn_splits": 4}),
