@@ -87,4 +87,4 @@ def test_ids_of_before_there_was_this_option_are_the_same() -> None:
 
 
 def test_it_conforms() -> None:
-    check_evaluator("fewshot", simpleshot="cl2n", ways=3, shots=5, queries=5, episodes=60, split="test")
+    check_evaluator("fewshot", simpleshot="cl2n", ways=3, shots=5, queries=5, episodes=60)

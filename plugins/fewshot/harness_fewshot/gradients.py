@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from harness_maml.clones import adapted, meta_loss
@@ -26,7 +26,7 @@ class GradientLearner(MetaLearner):
         require_plain_norms(backbone)
         self.transductive = config.batch_norm == "transductive"
 
-    def cloning(self, first_order: bool) -> Callable[[], nn.Module]:
+    def cloning(self, first_order: bool) -> Callable[[], Any]:
         """What makes a clone of the network for each task, which learn2learn lets `adapt` to a loss."""
         raise NotImplementedError(f"{type(self).__name__} has no clones")
 

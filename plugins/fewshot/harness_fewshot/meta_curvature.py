@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any
 
 from learn2learn.algorithms import GBML
 from learn2learn.optim import ParameterUpdate
@@ -33,12 +33,6 @@ class MetaCurvature(GradientLearner):
                 )
         self.curvature = ParameterUpdate(self.network.parameters(), MetaCurvatureTransform)
 
-    def cloning(self, first_order: bool) -> Callable[[], nn.Module]:
-        learner = GBML(
-            self.network,
-            MetaCurvatureTransform,
-            self.config.inner_lr,
-            first_order=first_order,
-            compute_update=self.curvature,
-        )
-        return cast("Callable[[], nn.Module]", learner.clone)
+    def cloning(self, first_order: bool) -> Callable[[], Any]:
+        lr, curvature = self.config.inner_lr, self.curvature
+        return GBML(self.network, None, lr, first_order=first_order, compute_update=curvature).clone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any
 
 import torch
 from learn2learn.algorithms import MetaSGD as Algorithm
@@ -26,6 +26,5 @@ class MetaSGD(GradientLearner):
         rates = [torch.full_like(weight, config.inner_lr) for weight in self.network.parameters()]
         self.rates = nn.ParameterList(map(nn.Parameter, rates))
 
-    def cloning(self, first_order: bool) -> Callable[[], nn.Module]:
-        learner = Algorithm(self.network, lrs=self.rates, first_order=first_order)
-        return cast("Callable[[], nn.Module]", learner.clone)
+    def cloning(self, first_order: bool) -> Callable[[], Any]:
+        return Algorithm(self.network, lrs=self.rates, first_order=first_order).clone

@@ -1,4 +1,5 @@
 """Inner loops by learn2learn: for each task a clone of what it calls an algorithm, a network that can `adapt`.
+learn2learn has no types, so a clone is Any.
 
 Methods of other distributions may import all of it from here."""
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness import Classifier, EpisodeBatch
 from harness_maml.norm import channels_last, use_task_statistics
@@ -18,8 +19,8 @@ from harness_maml.norm import channels_last, use_task_statistics
 class Learner:
     """A clone that learns one task, `support` (S, C, H, W) with `labels` (S,)."""
 
-    def __init__(self, clone: nn.Module, support: Tensor, labels: Tensor, ways: int, *, transductive: bool) -> None:
-        self.clone: Any = clone  # which has `adapt`, unlike other modules
+    def __init__(self, clone: Any, support: Tensor, labels: Tensor, ways: int, *, transductive: bool) -> None:
+        self.clone = clone
         self.transductive = transductive
         use_task_statistics(self.clone, None if transductive else len(support))
         self.support, self.labels, self.ways = channels_last(support), labels, ways
@@ -37,7 +38,7 @@ class Learner:
 
 
 def meta_loss(
-    clone: Callable[[], nn.Module], ways: int, batch: EpisodeBatch, steps: int, *, transductive: bool
+    clone: Callable[[], Any], ways: int, batch: EpisodeBatch, steps: int, *, transductive: bool
 ) -> dict[str, Tensor]:
     """Mean loss and accuracy of the queries over the tasks of a batch, each learned by a clone of its own."""
     losses, accuracies = [], []
@@ -51,7 +52,7 @@ def meta_loss(
 
 
 def adapted(
-    clone: Callable[[], nn.Module], ways: int, support: Tensor, labels: Tensor, steps: int, *, transductive: bool
+    clone: Callable[[], Any], ways: int, support: Tensor, labels: Tensor, steps: int, *, transductive: bool
 ) -> Classifier:
     """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` steps of clones."""
     with torch.enable_grad():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import learn2learn
 import torch
@@ -55,10 +55,9 @@ class MAML(MetaLearner):
         inner = self.inner_loop(ways, support.shape[1], self.training)
         return functional.adapted(inner, self.weights, support, labels, steps, config.engine)
 
-    def cloning(self, first_order: bool) -> Callable[[], nn.Module]:
+    def cloning(self, first_order: bool) -> Callable[[], Any]:
         """What makes a clone for each task."""
-        learner = learn2learn.algorithms.MAML(self.network, self.config.inner_lr, first_order=first_order)
-        return cast("Callable[[], nn.Module]", learner.clone)
+        return learn2learn.algorithms.MAML(self.network, self.config.inner_lr, first_order=first_order).clone
 
     @property
     def network(self) -> nn.Module:
