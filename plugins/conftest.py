@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import HealthCheck, settings
 
 from harness import Data, Method, NoOptions, class_means
 from harness.learning.data.batches import Source
 from harness.testing import problem
 from harness.testing.problem import CLASSES, SmallNet
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # a busy one takes longer, and finds no fault by it
 
 
 @pytest.fixture(scope="session", autouse=True)

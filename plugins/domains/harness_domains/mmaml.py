@@ -75,7 +75,8 @@ class MMAML(MetaLearner):
     def learn(self, inner: InnerLoop, support: Tensor, labels: Tensor, steps: int, second_order: bool) -> Weights:
         """The weights of a task, modulated, after `steps` gradient steps on its support set (S, ...). The steps change
         the weights; the modulation stays as the encoder made it."""
-        film, weights = self.modulation(support), dict(self.network.named_parameters())
+        film = self.modulation(support)
+        weights: Weights = dict(self.network.named_parameters())
         for _ in range(steps):
             loss = F.cross_entropy(inner.logits(self.modulated(weights, film), support), labels)
             slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=second_order, retain_graph=True)
