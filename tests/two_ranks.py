@@ -54,7 +54,15 @@ ON_TEXTS: dict[str, dict[str, Any]] = {
     "protonet": {"ways": 6, "shots": 2, "queries": 3},
     "maml": EPISODES,
 }
-SWAV = {"prototypes": 6, "projection_dim": 8, "hidden_dim": 16, "queue_size": 24, "small_crops": 2, "small_side": 16}
+SWAV = {
+    "prototypes": 6,
+    "projection_dim": 8,
+    "hidden_dim": 16,
+    "queue_size": 24,
+    "small_crops": 2,
+    "small_side": 16,
+}  # conv4 flattens maps
+DINO = {"prototypes": 6, "hidden_dim": 16, "bottleneck_dim": 8, "small_crops": 2, "small_side": 16}
 CASES = [
     Case("simclr", {"temperature": 0.2}),
     Case("moco", {"queue_size": 24, "bn_splits": 4}),
@@ -83,6 +91,7 @@ CASES = [
     Case("supcon", {"projection_dim": 8}),
     Case("lejepa", {"projection_dim": 8, "hidden_dim": 16, "slices": 12}),
     Case("swav", SWAV),
+    Case("dino", DINO),
 ]
 BROKEN = [
     Case("simclr", {"temperature": 0.2}, broken="gradients stay on their rank"),
@@ -94,6 +103,7 @@ BROKEN = [
     Case("barlow_twins", {"projection_dim": 8}, broken="correlations of the own rank only"),
     Case("lejepa", {"projection_dim": 8, "hidden_dim": 16, "slices": 12}, broken="directions of the own rank"),
     Case("swav", SWAV, broken="codes of the own rank only"),
+    Case("dino", DINO, broken="the centre of the own rank only"),
 ]
 
 
@@ -204,6 +214,7 @@ def _without(what: str) -> Iterator[None]:
         "codes of the own rank only": mock.patch.multiple(
             "harness_joint.swav", gather=own, own_part=lambda codes: codes
         ),
+        "the centre of the own rank only": mock.patch("harness_joint.dino.gather", own),
         "directions of the own rank": mock.patch("harness_joint.lejepa.same_on_all", own),
     }
     if what not in patches:

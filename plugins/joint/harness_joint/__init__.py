@@ -165,6 +165,7 @@ class DINOConfig(MultiCropConfig):
     momentum: float = option(0.996, "share of the teacher that the first step keeps; rises to 1 along a cosine")
     hidden_dim: int = option(2048, "width of the head's two hidden layers")
     bottleneck_dim: int = option(256, "width of what is compared with the prototypes")
+    batch_norm: bool = option(False, "batch norm in the head; steadier for small networks that have it themselves")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -272,4 +273,14 @@ def register_methods(register: Register) -> None:
         paper="Caron et al. 2020, arXiv:2006.09882",
         budget={**ADAM, "lr": 3e-3},
         published=published.SWAV,
+    )
+    register(
+        "dino",
+        "harness_joint.dino:DINO",
+        DINOConfig,
+        summary="Chooses among outputs from each crop as a slowly moving copy does from another crop of the image",
+        family="self-distillation",
+        paper="Caron et al. 2021, arXiv:2104.14294",
+        budget={**ADAM, "optimizer": "adamw", "lr": 3e-3, "weight_decay": 0.04, "clip": 3.0},
+        published=published.DINO,
     )
