@@ -44,6 +44,17 @@ SMALL = {
     "vicreg": {"projection_dim": 16},
     "nnclr": {"projection_dim": 16, "hidden_dim": 32, "predictor_dim": 32, "queue_size": 40},
     "lejepa": {"projection_dim": 16, "hidden_dim": 32, "slices": 16},
+    "swav": {"projection_dim": 16, "hidden_dim": 32, "prototypes": 20, "queue_size": 40},
+    "dino": {"hidden_dim": 32, "bottleneck_dim": 16, "prototypes": 20},
+    "oml": {"shots": 3},
+    "mtl": {"within": None},
+    "mmaml": {"tasks": 2, "queries": 2, "within": None},
+    "matching_networks": {"tasks": 2, "queries": 2},
+    "relation_networks": {"tasks": 2, "queries": 2},
+    "r2d2": {"tasks": 2, "queries": 2},
+    "reptile": {"tasks": 2, "shots": 4, "queries": 2},
+    "meta_sgd": {"tasks": 2, "queries": 2},
+    "meta_curvature": {"tasks": 2, "queries": 2},
 }
 CLUSTERS = {"clusters": 12, "partitions": 2, "queries": 2}
 STARTED = {  # those that need trained weights, by label
@@ -103,7 +114,12 @@ def suite(folder: Path) -> Path:
     streamed = {"use": "image_folder", "path": "pictures", "size": 16, "memory_gb": 0.0}
     document = {
         "name": "resume",
-        "matrix": {"method": METHODS, "backbone": [{"use": "conv4", "width": 8}], "dataset": ["digits"], "seed": [0]},
+        "matrix": {
+            "method": METHODS,
+            "backbone": [{"use": "conv4", "width": 8, "variant": "stride"}],  # which takes small crops
+            "dataset": ["digits"],
+            "seed": [0],
+        },
         "include": [
             *(
                 {"method": method, "backbone": {"use": "conv4", "width": 8, "weights": "start.pth"}}

@@ -22,7 +22,9 @@ class ProtoNet(Method):
     def __init__(self, backbone: nn.Module, config: Config, data: Data) -> None:
         super().__init__(backbone, config, data)
         tasks = Episodes(config.ways, config.shots, config.queries, divided="classes")
-        self.batches = replace(tasks, within=config.within, only=config.only)
+        if isinstance(config, Config):  # CACTUs has classes of its own, which have no category
+            tasks = replace(tasks, within=config.within, only=config.only)
+        self.batches = tasks
 
     def loss(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """Cross-entropy of the queries of one episode, and their accuracy."""
