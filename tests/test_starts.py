@@ -112,8 +112,9 @@ def test_costs_count_what_a_row_builds_on_and_unscored_cells_are_no_rows(ran: tu
         sum(seconds[f"{name} · blobs"] for name in ("classify", "second", "third"))
     )
     assert [shown[name][1] for name in ("second", "third", "own")] == [2 * 960, 3 * 960, 960 + 7 * 32]
-    words = " ".join(said.split())
-    assert "third starts from second on blobs, which starts from classify on blobs: its train s and samples" in words
+    chain = "third starts from second on blobs, which starts from classify on blobs"
+    assert f"- {chain}: its train s and samples" in (store.folder / "leaderboard.md").read_text(encoding="utf-8")
+    assert f"- {chain}." in " ".join(said.split())  # without costs
     assert {key[2] for key in snapshot(records.values(), "here").groups} == {"classify", "own", "second", "third"}
 
 
