@@ -1,6 +1,6 @@
 """Draws what `harness run` prints at its end as a picture: `uv run python docs/terminal.py` writes docs/quickstart.svg.
 
-It is made from the committed records of the quickstart, 80 columns wide, without the notes of the table.
+It is made from the committed records of the quickstart, 80 columns wide, without the notes of the table and the line that explains them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
+from harness.reporting.leaderboard.reading import MEASURED
 from harness.reporting.leaderboard.sections import board
 from harness.reporting.leaderboard.tables import build
 from harness.reporting.leaderboard.terminal import to_console
@@ -31,7 +32,10 @@ def picture() -> str:
     console.print(f"$ {COMMAND}", highlight=False, markup=False)
     console.print("...", style="dim", highlight=False)
     whole = board(build(Store(RECORDS).records()), terminal=True)
-    to_console(replace(whole, sections=tuple(replace(each, notes=()) for each in whole.sections)), console)
+    short = tuple(replace(each, notes=()) for each in whole.sections)
+    to_console(
+        replace(whole, sections=short, reading=tuple(each for each in whole.reading if each != MEASURED)), console
+    )
     return console.export_svg(title="harness", code_format=FORMAT, unique_id="quickstart")
 
 
