@@ -1,11 +1,13 @@
-"""Registers the evaluator `continual` and the method `oml`."""
+"""Registers the evaluator `continual` and the methods `oml`, `er`, `lwf`, `lump` and `cassle`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from harness import Register, hookimpl, option
+from harness_simclr import Config as SimCLRConfig
+
+from harness import Augmentation, Register, hookimpl, option
 
 Learner = Literal["ncm", "slda", "softmax", "replay", "joint", "own"]
 Scenario = Literal["class", "task", "domain"]
@@ -77,6 +79,78 @@ class OMLConfig:
             raise ValueError("classes and shots must be at least 1, and inner_lr positive")
 
 
+@dataclass(frozen=True)
+class TasksConfig:
+    """Options of a training along a stream of tasks."""
+
+    tasks: int = option(5, "groups of consecutive classes, where the data have no column `task`")
+    passes: int = option(1, "passes over a task before the next one; the last task goes on")
+    augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")
+
+    def __post_init__(self) -> None:
+        if min(self.tasks, self.passes) < 1:
+            raise ValueError("tasks and passes must be at least 1")
+
+
+@dataclass(frozen=True)
+class ERConfig(TasksConfig):
+    """Options of experience replay."""
+
+    memory: int = option(200, "samples of earlier tasks that are kept; 0: none, the floor")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.memory < 0:
+            raise ValueError(f"memory must be at least 0, not {self.memory}")
+
+
+@dataclass(frozen=True)
+class LwFConfig(TasksConfig):
+    """Options of learning without forgetting."""
+
+    weight: float = option(1.0, "what old logits count beside new labels")
+    temperature: float = option(2.0, "by which logits are divided before they are compared")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weight < 0 or self.temperature <= 0:
+            raise ValueError("weight must be at least 0, and temperature positive")
+
+
+@dataclass(frozen=True)
+class LUMPConfig(SimCLRConfig):
+    """Options of LUMP: those of SimCLR, and of the stream."""
+
+    tasks: int = option(5, "groups of consecutive classes, where the data have no column `task`")
+    passes: int = option(1, "passes over a task before the next one; the last task goes on")
+    memory: int = option(256, "samples of earlier tasks that are kept; 0: none, the floor")
+    alpha: float = option(0.4, "of the Beta distribution of the share of new samples in a mixture")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.tasks, self.passes) < 1 or self.memory < 0 or self.alpha <= 0:
+            raise ValueError("tasks and passes must be at least 1, memory at least 0, and alpha positive")
+
+
+@dataclass(frozen=True)
+class CaSSLeConfig(SimCLRConfig):
+    """Options of CaSSLe: those of SimCLR, and of the stream."""
+
+    tasks: int = option(5, "groups of consecutive classes, where the data have no column `task`")
+    passes: int = option(1, "passes over a task before the next one; the last task goes on")
+    weight: float = option(1.0, "what the projections before count beside the views")
+    predictor_dim: int = option(2048, "width of the predictor's hidden layer")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.tasks, self.passes, self.predictor_dim) < 1 or self.weight < 0:
+            raise ValueError("tasks, passes and predictor_dim must be at least 1, and weight at least 0")
+
+
+SUPERVISED = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "constant"}
+CONTRASTIVE = {**SUPERVISED, "lr": 0.06}  # for a batch of 128, as simclr; no task comes at a smaller rate than others
+
+
 @hookimpl
 def register_methods(register: Register) -> None:
     register(
@@ -87,6 +161,42 @@ def register_methods(register: Register) -> None:
         family="meta-learning",
         paper="Javed and White 2019, arXiv:1905.12588",
         budget={"optimizer": "adam", "lr": 1e-3},
+    )
+    register(
+        "er",
+        "harness_continual.along:ER",
+        ERConfig,
+        summary="Supervised training along a stream of tasks, with a memory of earlier ones",
+        family="continual",
+        paper="Chaudhry et al. 2019, arXiv:1902.10486",
+        budget=SUPERVISED,
+    )
+    register(
+        "lwf",
+        "harness_continual.along:LwF",
+        LwFConfig,
+        summary="Supervised training along a stream of tasks, which keeps the logits of earlier classes",
+        family="continual",
+        paper="Li and Hoiem 2016, arXiv:1606.09282",
+        budget=SUPERVISED,
+    )
+    register(
+        "lump",
+        "harness_continual.along:LUMP",
+        LUMPConfig,
+        summary="SimCLR along a stream of tasks, on mixtures with a memory of earlier ones",
+        family="continual",
+        paper="Madaan et al. 2022, arXiv:2110.06976",
+        budget=CONTRASTIVE,
+    )
+    register(
+        "cassle",
+        "harness_continual.along:CaSSLe",
+        CaSSLeConfig,
+        summary="SimCLR along a stream of tasks, whose projections predict those of the network before",
+        family="continual",
+        paper="Fini et al. 2022, arXiv:2112.04215",
+        budget=CONTRASTIVE,
     )
 
 
