@@ -35,7 +35,7 @@ class ContinualConfig:
     memory: int = option(200, "samples that `replay` keeps (reservoir sampling)")
     replayed: int = option(10, "samples of the memory that `replay` learns again with each new one")
     learning_rates: tuple[float, ...] = option(
-        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+        (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0),
         "candidates for Adam of softmax, replay and joint; streams of the validation classes choose",
     )
     split: str = option("novel", "split that streams are drawn from")

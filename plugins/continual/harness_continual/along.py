@@ -44,7 +44,7 @@ class WithPrevious(Method):
     task: Tensor
 
     def keep_previous(self, *networks: nn.Module) -> None:
-        self.previous = copy.deepcopy(nn.Sequential(*networks)).requires_grad_(False).eval()
+        self.previous = constant(nn.Sequential(*networks))
         self.register_buffer("task", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
@@ -141,14 +141,24 @@ class CaSSLe(WithPrevious, SimCLR):
         self.keep_previous(backbone, self.projector)
 
     def loss(self, batch: TaskBatch) -> dict[str, Tensor]:  # type: ignore[override]  # batches of its own
+        """In the first task, the predictor learns to give projections back, and nothing else learns from it."""
         later = self.begin(batch.task, self.backbone, self.projector)
         z = self.projected(batch.views)
-        learning, keeping = nt_xent(z, self.config.temperature), z.new_zeros(())
-        if later:
-            with torch.no_grad():
-                before = self.previous(batch.views.flatten(0, 1))
-            keeping = own_before(self.predictor(z), before, self.config.temperature)
+        with torch.no_grad():
+            before = self.previous(batch.views.flatten(0, 1)) if later else z
+        learning = nt_xent(z, self.config.temperature)
+        keeping = own_before(self.predictor(z if later else z.detach()), before.detach(), self.config.temperature)
         return {"loss": learning + self.config.weight * keeping, "learning": learning, "keeping": keeping}
+
+
+def constant(network: nn.Module) -> nn.Module:
+    """A copy in eval mode, whose weights are buffers: no optimizer sees them."""
+    made = copy.deepcopy(network).eval()
+    for module in list(made.modules()):
+        for name, weight in list(module.named_parameters(recurse=False)):
+            delattr(module, name)
+            module.register_buffer(name, weight.detach())
+    return made
 
 
 def distilled(logits: Tensor, before: Tensor, temperature: float) -> Tensor:

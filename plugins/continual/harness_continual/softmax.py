@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-PASSES, BATCH = 10, 50  # of `Joint`
+PASSES, BATCH = 30, 50  # of `Joint`
 
 
 class Softmax:
@@ -26,8 +26,9 @@ class Softmax:
             raise RuntimeError("no sample was learned yet: call `update` first")
         return [self.rate.to(each).view(-1, 1, 1) * each for each in self.moved]
 
-    def step(self, features: Tensor, labels: Tensor) -> None:
-        """A step on the mean cross-entropy of some samples of each stream: (E, S, D), (E, S)."""
+    def step(self, features: Tensor, labels: Tensor, share: float = 1.0) -> None:
+        """A step on the mean cross-entropy of some samples of each stream, (E, S, D) and (E, S), at a share of the
+        rate."""
         if not self.moved:
             streams, _, width = features.shape
             self.moved = [features.new_zeros(streams, self.ways, width), features.new_zeros(streams, 1, self.ways)]
@@ -39,6 +40,7 @@ class Softmax:
             loss = F.cross_entropy(logits, labels.flatten(), reduction="sum") / labels.shape[1]
             # the gradient by the weights: with it, a step of 1 is one of the rate on the weights
             self.moved[0].grad, self.moved[1].grad = torch.autograd.grad(loss, (weight, bias))
+        self.optimizer.param_groups[0]["lr"] = share
         self.optimizer.step()
 
     def update(self, features: Tensor, labels: Tensor) -> None:
@@ -92,10 +94,11 @@ class Replay(Softmax):
 
 
 class Joint(Softmax):
-    """Several passes over all samples of an update in random batches."""
+    """Several passes over all samples of an update in random batches, at a rate that falls linearly to 0."""
 
     def update(self, features: Tensor, labels: Tensor) -> None:
-        for _ in range(PASSES):
-            for batch in torch.randperm(labels.shape[1], generator=self.draw).split(BATCH):
-                chosen = batch.to(labels.device)
-                self.step(features[:, chosen], labels[:, chosen])
+        samples = labels.shape[1]
+        batches = [part for _ in range(PASSES) for part in torch.randperm(samples, generator=self.draw).split(BATCH)]
+        for number, batch in enumerate(batches):
+            chosen = batch.to(labels.device)
+            self.step(features[:, chosen], labels[:, chosen], 1 - number / len(batches))
