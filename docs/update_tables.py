@@ -1,7 +1,7 @@
 """Renews what documents show of committed records and of plugins/: `uv run python docs/update_tables.py`.
 
-The same as `harness leaderboard --inject README.md --inject docs/reproduction.md`, and besides: the leaderboard.md of
-each reference, the picture of the quickstart, and README's list of plugins.
+The same as `harness leaderboard` with `--inject` for each of DOCUMENTS, and besides: the leaderboard.md of each
+reference, the picture of the quickstart, and README's list of plugins.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from harness.store.results_folder import Store
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-DOCUMENTS = [README, ROOT / "docs" / "reproduction.md"]
+MARKED = re.compile(r"^<!-- leaderboard: (\.\./)?results/reference/", re.MULTILINE)
+DOCUMENTS = [each for each in (README, *sorted((ROOT / "docs").glob("*.md"))) if MARKED.search(each.read_text("utf-8"))]
 REFERENCES = ROOT / "results" / "reference"
 LISTED = re.compile(r"(<!-- plugins -->).*?(<!-- end of plugins -->)", re.DOTALL)
 
