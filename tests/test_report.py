@@ -329,7 +329,7 @@ def test_no_two_rows_look_the_same() -> None:
     assert len({(each.colour, each.marker) for each in map(look, range(56))}) == 56
 
 
-@pytest.mark.parametrize("file", ["benchmarks.yaml", "benchmarks/omniglot.yaml"])
+@pytest.mark.parametrize("file", ["benchmarks.yaml", "benchmarks/omniglot.yaml", "benchmarks/domains.yaml"])
 def test_the_suite_of_a_row_has_the_same_cells(file: str, tmp_path: Path) -> None:
     plan = Plan.of(load_suite(ROOT / file, registry()))
     records = []
