@@ -10,8 +10,8 @@ from PIL import Image
 
 
 def few_shot_folder(folder: Path, side: int = 32, classes: int = 6, per_class: int = 8) -> None:
-    """`train`, `validation` and `novel`, each with classes of its own: a colour under noise. A folder of another name has
-    other pictures."""
+    """`train`, `validation` and `novel`, each with classes of its own: a colour under noise. A folder of another name
+    has other pictures."""
     draw = np.random.default_rng(crc32(folder.name.encode()))
     for split in ("train", "validation", "novel"):
         for number in range(classes):
