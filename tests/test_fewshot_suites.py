@@ -15,10 +15,20 @@ from tests.pictures import few_shot_folder
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 LEARNERS = {
-    *("protonet", "matching_networks", "relation_networks", "r2d2", "meta_baseline", "maml", "anil", "meta_sgd"),
+    *(
+        "protonet",
+        "matching_networks",
+        "relation_networks",
+        "r2d2",
+        "metaoptnet",
+        "meta_baseline",
+        "maml",
+        "anil",
+        "meta_sgd",
+    ),
     *("meta_curvature", "reptile", "baseline", "baseline_pp"),
 }
-SUITES = {"fewshot": 14, "cifar_fs": 13, "mini_imagenet": 13, "cub": 18}  # cells of `smoke`
+SUITES = {"fewshot": 15, "cifar_fs": 14, "mini_imagenet": 14, "cub": 20}  # cells of `smoke`
 
 
 def on_generated(name: str, folder: Path) -> Path:

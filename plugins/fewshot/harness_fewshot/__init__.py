@@ -1,5 +1,5 @@
-"""Registers `matching_networks`, `relation_networks`, `r2d2`, `reptile`, `meta_sgd`, `meta_curvature`, `baseline` and
-`baseline_pp`."""
+"""Registers `matching_networks`, `relation_networks`, `r2d2`, `metaoptnet`, `reptile`, `meta_sgd`, `meta_curvature`,
+`baseline` and `baseline_pp`."""
 
 from __future__ import annotations
 
@@ -67,6 +67,19 @@ class R2D2Config(EpisodesConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         _positive(self, "ridge", "scale")
+
+
+@dataclass(frozen=True)
+class MetaOptNetConfig(EpisodesConfig):
+    """Options of MetaOptNet."""
+
+    c: float = option(0.1, "C of the support vector machine: what an error costs beside the norm of the weights")
+    steps: int = option(100, "steps of the solver of its dual problem")
+    scale: float = option(10.0, "what outputs are multiplied by before the softmax; learned from there")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _positive(self, "c", "steps", "scale")
 
 
 @dataclass(frozen=True)
@@ -164,6 +177,15 @@ def register_methods(register: Register) -> None:
         paper="Bertinetto et al. 2019, arXiv:1805.08136",
         budget=ADAM,
         published=published.R2D2,
+    )
+    register(
+        "metaoptnet",
+        "harness_fewshot.metaoptnet:MetaOptNet",
+        MetaOptNetConfig,
+        summary="Fits a support vector machine to each task, and learns features through its dual problem",
+        family="metric-based",
+        paper="Lee et al. 2019, arXiv:1904.03758",
+        budget=ADAM,
     )
     register(
         "reptile",

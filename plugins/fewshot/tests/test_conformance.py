@@ -12,6 +12,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "matching_networks": {"queries": 5},
     "relation_networks": {"queries": 5},
     "r2d2": {"queries": 5},
+    "metaoptnet": {"queries": 5},
     "reptile": {"shots": 4, "queries": 1, "tasks": 2, "inner_lr": 0.01, "inner_steps": 3, "test_steps": 3},
     "meta_sgd": {"queries": 5, "tasks": 2, "inner_lr": 1.0},
     "meta_curvature": {"queries": 5, "tasks": 2, "inner_lr": 0.4},

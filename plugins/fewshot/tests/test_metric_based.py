@@ -1,4 +1,5 @@
-"""Matching Networks, Relation Networks and R2D2 against plain loops and scikit-learn's ridge regression."""
+"""Matching Networks, Relation Networks, R2D2 and MetaOptNet against plain loops, and scikit-learn's ridge regression
+and support vector machine."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from harness_fewshot import MatchingConfig, R2D2Config, RelationConfig
+from harness_fewshot import MatchingConfig, MetaOptNetConfig, R2D2Config, RelationConfig
 from harness_fewshot.episodic import Episodic
 from harness_fewshot.matching import MatchingNetworks
+from harness_fewshot.metaoptnet import MetaOptNet, machine, on_simplex
 from harness_fewshot.r2d2 import R2D2, ridge_regression, with_one
 from harness_fewshot.relation import RelationNetworks
 from sklearn.linear_model import Ridge
+from sklearn.svm import LinearSVC
 from torch import Tensor, nn
 
 from harness import Data, EpisodeBatch
@@ -59,7 +62,19 @@ def regressed(method: Episodic, support: list[Row], labels: list[int], query: Ro
     ridge = Ridge(alpha=float(method.log_ridge.exp()), fit_intercept=False)  # type: ignore[operator,union-attr]
     targets = torch.eye(max(labels) + 1, dtype=torch.float64)[labels]
     ridge.fit([[*row, 1.0] for row in support], targets.numpy())
-    return [float(method.scale) * each for each in ridge.predict([[*query, 1.0]])[0].tolist()]  # type: ignore[arg-type]
+    return [method.scale.item() * each for each in ridge.predict([[*query, 1.0]])[0].tolist()]  # type: ignore[arg-type]
+
+
+def separated(method: Episodic, support: list[Row], labels: list[int], query: Row) -> Row:
+    """scikit-learn's machine of Crammer and Singer, without a bias."""
+    found = LinearSVC(
+        C=method.config.c,
+        multi_class="crammer_singer",
+        fit_intercept=False,
+        tol=1e-8,
+        max_iter=100_000,  # type: ignore[attr-defined]
+    ).fit(support, labels)
+    return [method.scale.item() * each for each in found.decision_function([query])[0].tolist()]  # type: ignore[arg-type]
 
 
 def negative_log_softmax(logits: Row, target: int) -> float:
@@ -74,6 +89,7 @@ CASES = [
     (MatchingNetworks, MatchingConfig(**EPISODE, scale=3.0), attended, negative_log_softmax),
     (RelationNetworks, RelationConfig(**EPISODE, hidden_dim=5), related, squared_error),
     (R2D2, R2D2Config(**EPISODE, ridge=0.7, scale=4.0), regressed, negative_log_softmax),
+    (MetaOptNet, MetaOptNetConfig(**EPISODE, c=0.3, steps=500, scale=2.0), separated, negative_log_softmax),
 ]
 
 
@@ -151,6 +167,43 @@ def test_the_ridge_regression_is_the_one_of_the_normal_equations(samples: int) -
     assert torch.autograd.gradcheck(ridge_regression, inputs)
 
 
+@pytest.mark.parametrize(("shots", "tolerance"), [(1, 0.002), (5, 0.06)])
+def test_the_default_steps_of_the_solver_are_nearly_all_of_the_way(shots: int, tolerance: float) -> None:
+    """On features without classes, which are the hardest, as they reach the bounds; in all queries' outputs."""
+    draw = torch.Generator().manual_seed(0)
+    samples, queries = (3 * torch.rand(5, n, 64, generator=draw, dtype=torch.float64) for n in (5 * shots, 75))
+    classes = torch.eye(5, dtype=torch.float64).repeat_interleave(shots, 0).expand(5, -1, -1)
+    expected = queries @ machine(samples, classes, 0.1, 2000)
+    found = queries @ machine(samples, classes, 0.1, MetaOptNetConfig().steps)
+    assert (found - expected).abs().mean() < tolerance * expected.abs().mean()
+
+
+def test_rows_are_projected_on_the_simplex() -> None:
+    """No other of many random points of the simplex is nearer."""
+    draw = torch.Generator().manual_seed(0)
+    rows = torch.randn(6, 4, generator=draw, dtype=torch.float64)
+    found = on_simplex(rows, 0.5)
+    assert (found >= 0).all()
+    torch.testing.assert_close(found.sum(1), torch.full((6,), 0.5, dtype=torch.float64))
+    others = 0.5 * torch.distributions.Dirichlet(torch.ones(4, dtype=torch.float64)).sample((5000,))
+    assert (torch.cdist(rows, others).amin(1) >= (rows - found).norm(dim=1)).all()
+    assert torch.autograd.gradcheck(lambda each: on_simplex(each, 0.5), (rows.requires_grad_(),))
+
+
+def test_the_gradient_of_the_machine_is_that_of_finite_differences() -> None:
+    samples = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    classes = torch.eye(3, dtype=torch.float64).repeat(2, 1).expand(2, -1, -1)
+
+    def fitted(each: Tensor) -> Tensor:
+        return machine(each, classes, 0.3, 1000)
+
+    slope = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    direction = torch.randn(samples.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    ends = [(fitted(samples + step * direction) * slope).sum() for step in (1e-5, -1e-5)]
+    (found,) = torch.autograd.grad((fitted(samples.requires_grad_()) * slope).sum(), samples)
+    assert float((found * direction).sum()) == pytest.approx(float(ends[0] - ends[1]) / 2e-5, rel=1e-3)
+
+
 def test_under_autocast_the_ridge_regression_is_solved_in_float32(gratings: Data, tiny_net: nn.Module) -> None:
     method = R2D2(tiny_net, R2D2Config(**EPISODE), gratings)
     support = torch.randn(1, 12, tiny_net.feature_dim, generator=torch.Generator().manual_seed(0))
@@ -176,6 +229,7 @@ def test_every_weight_learns_from_a_batch(kind: Any, config: Any, gratings: Data
         (RelationConfig, {"hidden_dim": 0}),
         (R2D2Config, {"ridge": -1.0}),
         (R2D2Config, {"queries": 0}),
+        (MetaOptNetConfig, {"c": 0.0}),
     ],
 )
 def test_impossible_options_are_refused(kind: Any, values: dict[str, Any]) -> None:
