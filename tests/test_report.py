@@ -205,6 +205,38 @@ def test_a_family_of_shots_without_a_finite_score_is_no_picture(number: float | 
     assert "figure" not in reader.tags
 
 
+def by_episode(method: str, numbers: Sequence[int], seeds: int = 3) -> list[CellRecord]:
+    """The return of each episode, which is no percentage."""
+    return [
+        record(
+            method,
+            seed,
+            evaluations={
+                "id": evaluation(
+                    "return",
+                    {
+                        f"episode {number}": {**metric(-20.0 + number + seed / 10, protocol="p"), "shown": "plain"}
+                        for number in numbers
+                    },
+                )
+            },
+        )
+        for seed in range(seeds)
+    ]
+
+
+def test_numbered_scores_of_one_evaluator_are_a_line_per_method(tmp_path: Path) -> None:
+    records = [*by_episode("pearl", (1, 2, 3, 10)), *by_episode("sac", (1, 2, 3, 10))]
+    page = render(records, tmp_path)
+    [figure] = [each for each in re.findall("<figure>.*?</figure>", page, re.DOTALL) if "return by episode" in each]
+    assert "means over 3 seeds; bars are 95 % t-intervals over seeds" in figure
+    assert "(%)" not in figure
+    for method in ("pearl", "sac"):
+        assert method in figure
+    few = render(by_episode("pearl", (1, 2)), tmp_path)
+    assert "return by episode" not in few
+
+
 def test_infinite_scores_of_two_methods(tmp_path: Path) -> None:
     records = small(["simclr", "moco", "maml"], 3)
     for each, number in zip(records, (float("inf"), 0.5, 0.5, 0.5, float("inf"), 0.5), strict=False):

@@ -28,6 +28,7 @@ from harness.reporting.page.along import along
 from harness.reporting.page.cost import cost
 from harness.reporting.page.figures import Sketchbook
 from harness.reporting.page.learning import learning
+from harness.reporting.page.numbered import numbered
 from harness.reporting.page.ranks import diagram
 from harness.reporting.page.shots import shots
 from harness.reporting.page.shown import shown
@@ -130,7 +131,7 @@ def _origins(record: CellRecord) -> list[dict[str, object]]:
 def _part(table: Table, folder: Path, published: Sequence[Published], book: Sketchbook, features: bool) -> Part:
     found, pairs = references(table, published), pairwise(table)
     groups = [
-        Group("Scores against cost and shots", [*cost(table, book), *shots(table, book)]),
+        Group("Scores against cost and shots", [*cost(table, book), *shots(table, book), *numbered(table, book)]),
         Group("Shown by evaluators", shown(table, folder, book)),
         Group("Scores while training", along(table, folder, book)),
         Group("Learning curves", *learning(table, folder, book)),

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harness.base.slugs import shorten
 from harness.reporting.leaderboard.identity import identity
 from harness.reporting.leaderboard.tables import Column, Table
 from harness.reporting.leaderboard.text import canonical, clean, settings
-from harness.reporting.page.figures import Sketchbook, axis, points, seeds_said
-from harness.reporting.page.style import LEGEND, MOST, Picture, legend, look
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from harness.reporting.page.figures import Sketchbook, axis
+from harness.reporting.page.lines import draw_lines, lines, means_said
+from harness.reporting.page.style import Picture
 
 
 def shots(table: Table, book: Sketchbook) -> list[Picture]:
@@ -39,32 +35,17 @@ def _picture(
 ) -> Picture | None:
     column = family[0][1]
     options = evaluators[column.key[0]]["options"]
-    lines: dict[int, list[tuple[int, Any]]] = {}
-    for number, each in family:
-        for point in points(table, each, MOST):
-            lines.setdefault(point.number, []).append((number, point))
-    if not lines:
+    found = lines(table, family)
+    if not found:
         return None
-
-    def draw(figure: Figure, axes: Axes) -> None:
-        labels = shorten([table.rows[row].full for row in lines], LEGEND)
-        for (row, places), label in zip(lines.items(), labels, strict=True):
-            drawn = look(row)
-            axes.errorbar(
-                [number for number, _ in places],
-                [point.mean for _, point in places],
-                yerr=[point.half or 0 for _, point in places],
-                color=drawn.colour, marker=drawn.marker, linestyle=drawn.dash, markersize=6, linewidth=1.5,
-                elinewidth=1, label=label,
-            )  # fmt: skip
-        axes.set_xticks(sorted({number for number, _ in family}))
-        axes.margins(x=0.1)
-        legend(figure, axes)
-
     ways = f"{options['ways']}-way, by shots" if isinstance(options.get("ways"), int) else "By shots"
     rest = clean(settings({key: value for key, value in options.items() if key != "shots"}))
-    every = [point for places in lines.values() for _, point in places]
-    bars = "; bars are 95 % t-intervals over seeds" if any(point.half for point in every) else ""
-    caption = f"Score by the number of labelled samples per class: means over {seeds_said(every)}{bars}. {rest}."
+    caption = f"Score by the number of labelled samples per class: {means_said(found)}. {rest}."
     what = f"{clean(column.key[1])} (%)" if column.percent else axis(column)
-    return book.draw(ways, "shots (labelled samples per class)", what, caption, draw)
+    return book.draw(
+        ways,
+        "shots (labelled samples per class)",
+        what,
+        caption,
+        lambda figure, axes: draw_lines(table, found, figure, axes),
+    )
