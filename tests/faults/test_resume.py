@@ -69,6 +69,7 @@ SHORT = {"width": 8, "transitions": 4, "first_episodes": 1, "collect_every": 3, 
 ON_TASKS: list[dict[str, Any]] = [
     {"use": "pearl", "label": "pearl", **SHORT, "context": 4, "recent_episodes": 2},
     {"use": "sac", "label": "sac", **SHORT},
+    {"use": "rl2", "label": "rl2", "width": 8, "episodes": 1},
 ]
 TEXTS: list[dict[str, Any]] = [  # under dropout, for which the step's random state counts
     {"use": "simcse", "label": "simcse", "view": "crop"},

@@ -1,4 +1,4 @@
-"""Registers tasks that are environments (`point_robot`), `transition_mlp`, `pearl`, `sac` and `adaptation`."""
+"""Registers tasks that are environments (`point_robot`), `transition_mlp`, `pearl`, `sac`, `rl2` and `adaptation`."""
 
 from __future__ import annotations
 
@@ -88,6 +88,27 @@ class PEARLConfig(OffPolicyConfig):
 
 
 @dataclass(frozen=True)
+class RL2Config:
+    """Options of RL²."""
+
+    width: int = option(64, "width of the recurrent state, of policy and value")
+    episodes: int = option(5, "episodes of a trial")
+    discount: float = option(0.95, "of the value of the next step, over the whole trial")
+    gae: float = option(0.9, "lambda of generalised advantages: 1 has no bias, 0 the least variance")
+    entropy_weight: float = option(0.001, "weight of the policy's negative entropy")
+    value_weight: float = option(0.5, "weight of the loss of the value")
+
+    def __post_init__(self) -> None:
+        _at_least_one(self)
+        for name in ("discount", "gae"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in 0 .. 1, not {getattr(self, name)}")
+        for name in ("entropy_weight", "value_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
 class AdaptationConfig:
     """Options of the return after adaptation."""
 
@@ -145,6 +166,15 @@ def register_methods(register: Register) -> None:
         family="meta-reinforcement learning",
         paper="Haarnoja et al. 2018, arXiv:1801.01290",
         budget=ADAM,
+    )
+    register(
+        "rl2",
+        "harness_metarl.rl2:RL2",
+        RL2Config,
+        summary="A recurrent policy that is reinforced over several episodes of a task",
+        family="meta-reinforcement learning",
+        paper="Duan et al. 2016, arXiv:1611.02779",
+        budget={**ADAM, "batch_size": 40, "clip": 1.0},
     )
 
 

@@ -88,9 +88,16 @@ def adapt(
         The returns (N,) of each episode, and what the method believes of the tasks in the end (N, D), or None.
     """
     memory, returns, contexts = method.begin(tasks, generator), [], []
+
+    def act(seen: Tensor) -> Tensor:
+        return method.act(seen, memory)
+
+    def notice(transitions: Tensor) -> None:
+        nonlocal memory
+        memory = method.notice(memory, transitions)
+
     for start in starts:
-        current = memory
-        episode = rollout(environment, tasks, start, lambda seen, known=current: method.act(seen, known))  # type: ignore[misc]
+        episode = rollout(environment, tasks, start, act, notice)
         returns.append(episode.rewards.sum(1))
         contexts.append(episode.transitions)
         memory = method.learn(memory, torch.cat(contexts, 1), generator)

@@ -73,7 +73,13 @@ class Episode(NamedTuple):
         return torch.cat([self.observations, self.actions, self.rewards[..., None]], -1)
 
 
-def rollout(environment: Environment, tasks: Tensor, uniform: Tensor, act: Act) -> Episode:
+def rollout(
+    environment: Environment,
+    tasks: Tensor,
+    uniform: Tensor,
+    act: Act,
+    notice: Callable[[Tensor], None] | None = None,
+) -> Episode:
     """One episode of each task.
 
     Args:
@@ -81,6 +87,7 @@ def rollout(environment: Environment, tasks: Tensor, uniform: Tensor, act: Act) 
         tasks: Tasks (N, G).
         uniform: Numbers (N, R) in [0, 1) that the starts are made of.
         act: The policy.
+        notice: Called after each step with its transitions (s, a, r), (N, O + A + 1).
 
     Returns:
         The episodes (N, horizon, ...).
@@ -90,6 +97,8 @@ def rollout(environment: Environment, tasks: Tensor, uniform: Tensor, act: Act) 
         observation = environment.observe(state)
         action = act(observation)
         state, reward, shaped = environment.step(tasks, state, action)
+        if notice is not None:
+            notice(torch.cat([observation, action, reward[:, None]], -1))
         steps.append((observation, action, reward, shaped, environment.observe(state)))
     return Episode(*(torch.stack(each, 1) for each in zip(*steps, strict=True)))
 

@@ -13,8 +13,9 @@ from harness import Method, Source, UsageError
 class Learner(Method):
     """Base class of methods that act in environments, and adapt from episode to episode.
 
-    A subclass implements `act`; one that adapts implements `begin` and `learn`. They are called in eval mode and
-    without gradient, for N tasks at once, and draw random numbers from `generator` alone, a generator of the CPU.
+    A subclass implements `act`. One that adapts implements `begin`, and `learn`, which follows an episode, or
+    `notice`, which follows a step. They are called in eval mode and without gradient, for N tasks at once, and draw
+    random numbers from `generator` alone, a generator of the CPU.
     """
 
     def begin(self, tasks: Tensor, generator: torch.Generator) -> Any:  # noqa: ARG002 (part of the contract)
@@ -51,6 +52,18 @@ class Learner(Method):
 
         Returns:
             The memory for the next episode.
+        """
+        return memory
+
+    def notice(self, memory: Any, transitions: Tensor) -> Any:  # noqa: ARG002 (likewise)
+        """Take notice of a step, within an episode. By default the memory stays.
+
+        Args:
+            memory: The memory so far.
+            transitions: The transitions (s, a, r) of the step (N, O + A + 1).
+
+        Returns:
+            The memory for the next step.
         """
         return memory
 

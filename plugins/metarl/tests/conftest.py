@@ -40,11 +40,11 @@ def sac(data: Data, seed: int = 0, **options: Any) -> SAC:
     return SAC(backbone, SACConfig(**{**SMALL, **options}), data)
 
 
-def trained(method: Method, data: Data, steps: int, lr: float = 3e-4, **how: Any) -> Method:
+def trained(method: Method, data: Data, steps: int, lr: float = 3e-4, batch_size: int = 8, **how: Any) -> Method:
     """Train by the harness's own loop. `how`: `checkpoint` and `log`, where a test needs them."""
-    budget = Budget(steps=steps, batch_size=8, optimizer="adam", lr=lr, schedule="constant")
+    budget = Budget(steps=steps, batch_size=batch_size, optimizer="adam", lr=lr, schedule="constant")
     checkpoint, log = how.get("checkpoint", Path("no-checkpoint")), how.get("log", lambda *_: None)
-    train(method, Source(data, 8, seed=0), budget, checkpoint, log, every=how.get("every", Interval()))
+    train(method, Source(data, batch_size, seed=0), budget, checkpoint, log, every=how.get("every", Interval()))
     return method
 
 

@@ -29,3 +29,7 @@ def test_pearl_conforms() -> None:
 @pytest.mark.parametrize("goal", [False, True])
 def test_sac_conforms(goal: bool) -> None:
     check_method("sac", **TASKS, **SMALL, goal=goal)
+
+
+def test_rl2_conforms() -> None:
+    check_method("rl2", **TASKS, width=16, episodes=2)
