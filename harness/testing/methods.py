@@ -10,6 +10,7 @@ from torch import Tensor
 from harness.base.errors import UsageError
 from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Source, Views
+from harness.suite.optimizer import name_and_options
 from harness.testing import adapting, content, declared, devices, encoders, learning, sampling
 from harness.testing.declared import component
 from harness.testing.problem import DESCRIBED, small_net
@@ -20,7 +21,13 @@ from harness.testing.unchanged import network_kept, never_seeds, random_states_k
 
 
 def check_method(
-    name: str, /, *, data: str | None = None, backbone: str | None = None, start: str | None = None, **options: Any
+    name: str,
+    /,
+    *,
+    data: str | None = None,
+    backbone: str | dict[str, Any] | None = None,
+    start: str | None = None,
+    **options: Any,
 ) -> None:
     """Check a registered method: build, train and use it, by default on the images of the kit.
 
@@ -28,18 +35,19 @@ def check_method(
         name: Registered name of the method.
         data: For methods that need other samples: a registered data set with the splits train and test. Without a
             labelled test split, nothing that needs classes is checked: `adapt`, and whether accuracy rises.
-        backbone: A registered backbone for `data`; give both or neither.
+        backbone: A registered backbone, or one with options as in a suite: {"use": name, option: value}. It must be
+            given with `data`.
         start: For methods that need a trained backbone: a registered method that trains it for a short time before.
         **options: Options of its `Config`.
 
     Raises:
         ConformanceError: Checks failed; the message lists all of them.
-        UsageError: Only one of `data` and `backbone` is given.
+        UsageError: `data` is given without `backbone`.
     """
-    if (data is None) != (backbone is None):
-        raise UsageError("check_method: give both data and backbone, or none of them.")
+    if data is not None and backbone is None:
+        raise UsageError("check_method: data need a backbone that takes them; give one.")
     dataset = None if data is None else component("dataset", data, {})
-    network = small_net() if backbone is None else component("backbone", backbone, {})
+    network = small_net() if backbone is None else component("backbone", *name_and_options(backbone))
     begins = None if start is None else MethodSubject(component("method", start, {}), dataset, network)
     subject = MethodSubject(component("method", name, options), dataset, network, begins)
     checks = CHECKS if subject.classified else tuple(check for check in CHECKS if check not in OF_CLASSES)

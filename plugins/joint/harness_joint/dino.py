@@ -67,15 +67,21 @@ class DINO(Method):
 
 
 def head(features: int, hidden: int, outputs: int, batch_norm: bool) -> nn.Sequential:
-    """The projection head up to its bottleneck, as in the authors' code: three layers."""
+    """The projection head up to its bottleneck, as in the authors' code: three layers. No bias where batch norm
+    follows, which would take it away."""
     layers: list[nn.Module] = []
     for width in (features, hidden):
-        layers += [nn.Linear(width, hidden), *([nn.BatchNorm1d(hidden)] if batch_norm else []), nn.GELU()]
+        layers += [
+            nn.Linear(width, hidden, bias=not batch_norm),
+            *([nn.BatchNorm1d(hidden)] if batch_norm else []),
+            nn.GELU(),
+        ]
     layers.append(nn.Linear(hidden, outputs))
     for layer in layers:
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers)
 
 

@@ -27,7 +27,7 @@ def backbone(config: Config, shape: ImageShape) -> nn.Module:
     network = with_weights(config.model, shape) if config.pretrained else None
     shape = network.preprocessing.shape if network else shape
     try:
-        network = network or _create(config.model, shape)
+        network = network or _create(config, shape)
         features = _probe(network, shape)
     except Exception as error:  # a thousand models refuse in as many ways
         raise UsageError(f"timm's '{config.model}' cannot take {shape}: {error}") from error
@@ -53,14 +53,18 @@ def _give_maps(network: Any) -> None:
     network.maps = MethodType(maps, network)  # a copy of the network gets one of its own
 
 
-def _create(model: str, shape: ImageShape) -> Any:
+def _create(config: Config, shape: ImageShape) -> Any:
     options: dict[str, Any] = {"num_classes": 0, "in_chans": shape[0]}
+    if config.patch_size:
+        options["patch_size"] = config.patch_size
+    if config.any_size:
+        options["dynamic_img_size"] = True
     try:
-        return _made(model, {**options, "img_size": tuple(shape[1:])})
+        return _made(config.model, {**options, "img_size": tuple(shape[1:])})
     except TypeError as error:
         if "img_size" not in str(error):
             raise
-        return _made(model, options)  # convolutional models take any size
+        return _made(config.model, options)  # convolutional models take any size
 
 
 def _made(model: str, options: dict[str, Any]) -> Any:
