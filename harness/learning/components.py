@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.base.checkpoint_interval import Interval
 from harness.base.errors import UsageError
 from harness.learning.data.batches import Batches
 from harness.learning.data.splits import Data
@@ -226,11 +228,16 @@ class Trained:
     Attributes:
         method: The trained method.
         data: The data set to score it on.
+        judge: Another trained method, of an evaluator that has one.
+        checkpoint: Where a training inside the evaluation leaves its state (`harness.fine_tune`); None: nowhere.
+        checkpoint_every: How often.
     """
 
     method: Method
     data: Data
-    judge: Trained | None = None  # another trained method, of an evaluator that has one
+    judge: Trained | None = None
+    checkpoint: Path | None = None
+    checkpoint_every: Interval | None = None
     _features: dict[str, Tensor] = field(default_factory=dict)
     _shares: dict[float, Trained] = field(default_factory=dict)
 

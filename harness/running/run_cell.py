@@ -151,6 +151,8 @@ def _train(job: CellJob, method: Method, data: Data, origin: dict[str, Any], beg
         looks = ScoresAlong(job, method, data).looks(source)
         done = train(method, source, cell.budget, folder.checkpoint, log, profile, job.every, cell.optimizer, looks)
     method.after_training()
+    for path in folder.evaluations.glob("*.checkpoint.pt"):  # of trainings that began with the former model
+        path.unlink()
     with replacing(folder.model) as temporary:
         save_model(method, str(temporary), metadata={"cell": folder.folder.name})
     write_json(
@@ -193,7 +195,8 @@ def on_devices(device: str, number: int) -> str:
 def _evaluate(component: Component, id_: str, inputs: EvaluatorInputs, job: CellJob, origin: dict[str, Any]) -> None:
     started = time.monotonic()
     judge = named_judge(job, component)
-    trained = inputs.of(component)
+    checkpoint = job.folder.evaluation_checkpoint(id_)
+    trained = replace(inputs.of(component), checkpoint=checkpoint, checkpoint_every=job.every)
     note = inputs.note(component)
     seed_all(0)
     metrics = building.build_evaluator(component).evaluate(trained)
@@ -213,6 +216,7 @@ def _evaluate(component: Component, id_: str, inputs: EvaluatorInputs, job: Cell
             "provenance": origin,
         },
     )
+    checkpoint.unlink(missing_ok=True)
 
 
 def peak_memory_mb(device: torch.device) -> float:

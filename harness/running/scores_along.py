@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-import random
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
-
-import numpy as np
-import torch
 
 from harness.learning import building
 from harness.learning.collectives import alone
 from harness.learning.components import Method, Trained
 from harness.learning.data.batches import Source
 from harness.learning.data.splits import Data
+from harness.learning.fine_tuning import random_states_kept
 from harness.learning.training import Look, Reached, seed_all, steps_of
 from harness.running.cell_job import CellJob, load_judge
 from harness.running.failures import words_of
@@ -54,7 +50,7 @@ class ScoresAlong:
     def _look(self, curves: Mapping[str, Curve], evaluators: Mapping[str, Component]) -> Look:
         def look(reached: Reached) -> None:
             inputs: EvaluatorInputs | None = None
-            with untouched_random_state(self.data.device), alone():
+            with random_states_kept(self.data.device), alone():
                 for id_, curve in curves.items():
                     started = time.monotonic()
                     try:
@@ -81,15 +77,3 @@ def score(evaluator: Component, share: float, inputs: EvaluatorInputs) -> dict[s
     seed_all(0)
     metrics = building.build_evaluator(evaluator).evaluate_share(trained, share)
     return {name: as_plain(metric, inputs.note(evaluator)) for name, metric in metrics.items()}
-
-
-@contextmanager
-def untouched_random_state(device: torch.device) -> Iterator[None]:
-    """Afterwards the random states of torch, numpy and Python are what they were."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)
-            random.setstate(python_state)

@@ -50,6 +50,10 @@ class CellFolder:
     def evaluation(self, evaluator: str) -> Path:
         return self.evaluations / f"{evaluator}.json"
 
+    def evaluation_checkpoint(self, evaluator: str) -> Path:
+        """Of a training inside an evaluation that has not ended."""
+        return self.evaluations / f"{evaluator}.checkpoint.pt"
+
     def missing(self, evaluators: Iterable[str]) -> list[str]:
         """The evaluators that have not scored this cell."""
         return [evaluator for evaluator in evaluators if not self.evaluation(evaluator).exists()]

@@ -7,8 +7,9 @@ from typing import Literal
 
 from harness_datasets.fonts import content_version
 
-from harness import Register, hookimpl, option
+from harness import Budget, Register, hookimpl, option
 
+WARMUP = 0.1  # share of the steps in which the rate rises
 SCENES = 1  # raise it with every change to what `glyph_scenes` draws
 
 
@@ -40,9 +41,9 @@ class DetectionConfig:
     )
     steps: int = option(200, "steps of fine-tuning")
     batch_size: int = option(8, "pictures of a step")
-    optimizer: Literal["adamw", "sgd"] = option("adamw", "adamw, or sgd with a momentum of .9")
+    optimizer: str = option("adamw", "name of a registered optimizer")
     lr: float = option(0.001, "highest learning rate: reached after a tenth of the steps, then falling along a cosine")
-    weight_decay: float = option(0.0001, "weight decay of all weights")
+    weight_decay: float = option(0.0001, "weight decay of matrices and kernels")
     freeze: Literal["none", "backbone"] = option("none", "backbone: only the detector's own layers learn")
     norm: Literal["train", "frozen"] = option(
         "train", "frozen: the backbone's batch norms keep statistics, which are measured on training pictures first"
@@ -60,11 +61,21 @@ class DetectionConfig:
     seed: int = option(0, "of the detector's first weights and of the batches")
 
     def __post_init__(self) -> None:
-        counts = ("stride", "steps", "batch_size", "width", "proposals", "sampled")
+        counts = ("stride", "steps", "width", "proposals", "sampled")
         if low := [name for name in counts if getattr(self, name) < 1]:
             raise ValueError(f"{low[0]} must be at least 1, not {getattr(self, low[0])}")
-        if self.lr <= 0 or self.weight_decay < 0:
-            raise ValueError("lr must be above 0, and weight_decay at least 0")
+        self.budget(self.batch_size)
+
+    def budget(self, batch_size: int) -> Budget:
+        """Of the fine-tuning. Raises ValueError for values that it cannot have."""
+        return Budget(
+            steps=self.steps,
+            batch_size=batch_size,
+            optimizer=self.optimizer,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            warmup=WARMUP,
+        )
 
 
 @hookimpl

@@ -42,8 +42,8 @@ class Detection(Evaluator):
         with torch.random.fork_rng(devices_of(data)):
             torch.manual_seed(config.seed)
             detector = build(trained.method, data, config)
-            fit(detector, data, config)
-            found = find(detector, data, test)
+        fit(trained, detector, config)
+        found = find(detector, data, test)
         return scores(truth(test), found, test.classes, config, protocol(detector, config))
 
 

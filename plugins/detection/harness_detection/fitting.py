@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from harness import Data, Images, ImageShape, Method, Split, UsageError
+from harness import Data, Images, ImageShape, Method, Source, Split, Trained, UsageError, fine_tune
 from harness_detection import DetectionConfig
 from harness_detection.boxes import anchors, objects
 from harness_detection.network import Body, faster_rcnn
 from harness_detection.precision import Found, Truth
 
-WARMUP = 0.1  # share of the steps in which the rate rises
 MEASURED = 256  # pictures by which norms that stand are measured at most
 
 
@@ -53,54 +50,48 @@ def build(method: Method, data: Data, config: DetectionConfig) -> nn.Module:
     return detector.to(data.device)
 
 
-def fit(detector: nn.Module, data: Data, config: DetectionConfig) -> None:
-    """All weights that are not frozen learn. A step depends on its number and the seed alone.
+class Detector(Method):
+    """A detector as the training loop takes it."""
+
+    def __init__(self, network: nn.Module, config: DetectionConfig, data: Data) -> None:
+        super().__init__(network, config, data)
+        self.batches = Pictures()
+
+    def loss(self, batch: tuple[Tensor, list[dict[str, Tensor]]]) -> dict[str, Tensor]:
+        """The sum of torchvision's four: of proposals and of the head, for classes and for boxes."""
+        losses: dict[str, Tensor] = self.backbone(*batch)
+        return {"loss": torch.stack(list(losses.values())).sum(), **losses}
+
+
+class Pictures:
+    """Batches of pictures with their objects: each picture once in an epoch."""
+
+    def check(self, source: Source) -> None:
+        """Any split with boxes will do."""
+
+    def draw(self, source: Source, step: int) -> tuple[Tensor, list[dict[str, Tensor]]]:
+        index, split = source.indices(step, torch.device("cpu")), source.data.train
+        return inputs(source.data, split, index), targets(split, index)
+
+    def steps_per_epoch(self, source: Source) -> int:
+        return source.steps_per_epoch
+
+    def samples_per_step(self, source: Source) -> int:
+        return source.batch_size
+
+
+def fit(trained: Trained, detector: nn.Module, config: DetectionConfig) -> None:
+    """All weights that are not frozen learn, and go on learning where a job was stopped.
 
     Raises FloatingPointError if the loss is not finite.
     """
-    split, body = data.split(config.reference), cast(Body, detector.backbone)
+    data, body = trained.data, cast(Body, detector.backbone)
+    split = data.split(config.reference)
     if body.norms_stand:
         body.measure(inputs(data, split, part) for part in torch.arange(len(split))[:MEASURED].split(32))
-    detector.train()
-    optimizer = _optimizer(detector, config)
-    for step, index in enumerate(batches(len(split), config)):
-        torch.manual_seed(config.seed * 1_000_003 + step)  # torchvision draws regions from the global generator
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr * share_of_rate(step, config.steps)
-        with torch.enable_grad():
-            losses = detector(inputs(data, split, index), targets(split, index))
-            loss = sum(losses.values(), torch.zeros((), device=data.device))
-            if not loss.isfinite():
-                raise FloatingPointError(f"the detector's loss is not finite at step {step}: its learning rate is high")
-            optimizer.zero_grad()
-            loss.backward()
-        optimizer.step()
-
-
-def _optimizer(detector: nn.Module, config: DetectionConfig) -> torch.optim.Optimizer:
-    weights = [weight for weight in detector.parameters() if weight.requires_grad]
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(weights, config.lr, weight_decay=config.weight_decay)
-    return torch.optim.SGD(weights, config.lr, momentum=0.9, weight_decay=config.weight_decay)
-
-
-def share_of_rate(step: int, steps: int) -> float:
-    """From nearly 0 to 1 in a straight line over a tenth of the steps, then to 0 along a cosine."""
-    rising = math.ceil(WARMUP * steps)
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
-
-
-def batches(number: int, config: DetectionConfig) -> Iterator[Tensor]:
-    """Indices of the pictures of each step: all of them in a new random order, again and again."""
-    generator = torch.Generator().manual_seed(config.seed)
-    size, needed = min(config.batch_size, number), config.steps
-    epochs = math.ceil(needed / (number // size))
-    for _ in range(epochs):
-        for index in torch.randperm(number, generator=generator).split(size)[: min(number // size, needed)]:
-            needed -= 1
-            yield index
+    learned = replace(data, splits={"train": split})
+    budget = config.budget(min(config.batch_size, len(split)))
+    fine_tune(trained, Detector(detector, config, learned), learned, budget, config.seed)
 
 
 def targets(split: Split, index: Tensor) -> list[dict[str, Tensor]]:
