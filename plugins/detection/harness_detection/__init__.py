@@ -1,15 +1,18 @@
-"""Registers the data set `glyph_scenes` and the evaluator `detection`."""
+"""Registers the data sets `glyph_scenes`, `coco_folder` and `voc`, and the evaluator `detection`."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from harness_datasets.fonts import content_version
 
-from harness import Budget, Register, hookimpl, option
+from harness import Budget, Register, UsageError, hookimpl, option
 
 WARMUP = 0.1  # share of the steps in which the rate rises
+LARGEST = 4096  # pixels on a side
 SCENES = 1  # raise it with every change to what `glyph_scenes` draws
 
 
@@ -27,6 +30,57 @@ class GlyphScenesConfig:
 
     def fingerprint(self) -> str:
         return f"{SCENES}-{content_version()}"
+
+
+@dataclass(frozen=True)
+class CocoFolderConfig:
+    """Options of `coco_folder`. Its files lie as COCO's own do by default."""
+
+    path: Path = option(help="folder of the pictures and of the JSON files", identity=False)
+    train: str = option("annotations/instances_train2017.json", "COCO JSON of `train`, in the folder", identity=False)
+    test: str = option("annotations/instances_val2017.json", "COCO JSON of `test`, in the folder", identity=False)
+    train_pictures: str = option("train2017", "folder of the pictures of `train`, in the folder", identity=False)
+    test_pictures: str = option("val2017", "folder of the pictures of `test`, in the folder", identity=False)
+    size: int = option(512, "side of the squares that pictures are letterboxed to, in pixels")
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        return {"train": self.path / self.train, "test": self.path / self.test}
+
+    @property
+    def pictures(self) -> dict[str, Path]:
+        return {"train": self.path / self.train_pictures, "test": self.path / self.test_pictures}
+
+    def fingerprint(self) -> str:
+        """Of the JSON files, and of the names and sizes of all pictures. Raises UsageError if a JSON is missing."""
+        digest = hashlib.sha256()
+        for name, file in self.files.items():
+            if not file.is_file():
+                raise UsageError(f"there is no file {file}.")
+            digest.update(file.read_bytes())
+            for picture in sorted(self.pictures[name].rglob("*")):
+                if picture.is_file():
+                    digest.update(f"{picture.name} {picture.stat().st_size} ".encode())
+        return digest.hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class VocConfig:
+    """Options of `voc`."""
+
+    size: int = option(512, "side of the squares that pictures are letterboxed to, in pixels")
+    download: bool = option(True, "fetch what is not in the cache: 2.8 GB", identity=False)
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+
+
+def _check_size(size: int) -> None:
+    if not 16 <= size <= LARGEST:
+        raise ValueError(f"size must be 16 to {LARGEST} pixels, not {size}")
 
 
 @dataclass(frozen=True)
@@ -53,6 +107,9 @@ class DetectionConfig:
         100, "regions of a picture that reach the head; torchvision's are 2000 to learn, 1000 to find"
     )
     sampled: int = option(64, "regions of a picture that the head learns from in a step; torchvision's are 512")
+    learn_ignored: bool = option(
+        False, "whether ignored objects are learned, as detectron2 learns VOC's difficult ones"
+    )
     metric: Literal["coco", "voc07"] = option(
         "coco", "coco: precision at 101 recalls; voc07: at 11, as VOC 2007 has it; both over IoU of .5 to .95"
     )
@@ -86,6 +143,21 @@ def register_datasets(register: Register) -> None:
         GlyphScenesConfig,
         modality="images",
         summary="Letters of six classes among strokes and noise, with their boxes: 96x96, grey",
+    )
+    register(
+        "coco_folder",
+        "harness_detection.coco_folder:CocoFolder",
+        CocoFolderConfig,
+        modality="images",
+        summary="Your own pictures with a COCO JSON of their boxes, letterboxed; COCO itself is such a folder",
+    )
+    register(
+        "voc",
+        "harness_detection.voc:Voc",
+        VocConfig,
+        modality="images",
+        summary="PASCAL VOC: trainval of 2007 and 2012, and test of 2007, with boxes of 20 classes, letterboxed",
+        paper="Everingham et al. 2010, doi:10.1007/s11263-009-0275-4",
     )
 
 

@@ -8,12 +8,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from harness import Data, Images, ImageShape, Method, Source, Split, Trained, UsageError, fine_tune
+from harness import Data, Images, ImageShape, Method, Source, Split, Streamed, Trained, UsageError, fine_tune
 from harness_detection import DetectionConfig
 from harness_detection.boxes import anchors, objects
 from harness_detection.network import Body, faster_rcnn
 from harness_detection.precision import Found, Truth
 
+CHUNK = 32  # pictures that are seen at a time where nothing is learned
 MEASURED = 256  # pictures by which norms that stand are measured at most
 
 
@@ -55,7 +56,7 @@ class Detector(Method):
 
     def __init__(self, network: nn.Module, config: DetectionConfig, data: Data) -> None:
         super().__init__(network, config, data)
-        self.batches = Pictures()
+        self.batches = Pictures(config.learn_ignored)
 
     def loss(self, batch: tuple[Tensor, list[dict[str, Tensor]]]) -> dict[str, Tensor]:
         """The sum of torchvision's four: of proposals and of the head, for classes and for boxes."""
@@ -64,14 +65,18 @@ class Detector(Method):
 
 
 class Pictures:
-    """Batches of pictures with their objects: each picture once in an epoch."""
+    """Batches of pictures with their objects: each picture once in an epoch. `ignored`: with ignored objects, too."""
+
+    def __init__(self, ignored: bool) -> None:
+        self.ignored = ignored
 
     def check(self, source: Source) -> None:
         """Any split with boxes will do."""
 
     def draw(self, source: Source, step: int) -> tuple[Tensor, list[dict[str, Tensor]]]:
         index, split = source.indices(step, torch.device("cpu")), source.data.train
-        return inputs(source.data, split, index), targets(split, index)
+        pictures = in_own_size(source.data, split).inputs(source.samples(step))
+        return pictures, targets(split, index, self.ignored)
 
     def steps_per_epoch(self, source: Source) -> int:
         return source.steps_per_epoch
@@ -88,16 +93,21 @@ def fit(trained: Trained, detector: nn.Module, config: DetectionConfig) -> None:
     data, body = trained.data, cast(Body, detector.backbone)
     split = data.split(config.reference)
     if body.norms_stand:
-        body.measure(inputs(data, split, part) for part in torch.arange(len(split))[:MEASURED].split(32))
+        body.measure(inputs(data, split, part) for part in torch.arange(len(split))[:MEASURED].split(CHUNK))
     learned = replace(data, splits={"train": split})
     budget = config.budget(min(config.batch_size, len(split)))
     fine_tune(trained, Detector(detector, config, learned), learned, budget, config.seed)
 
 
-def targets(split: Split, index: Tensor) -> list[dict[str, Tensor]]:
-    """As torchvision's Faster R-CNN takes them: labels from 1, as 0 is the background. What is ignored is no target."""
-    learned = [objects(split, number) for number in index.tolist()]
-    return [{"boxes": each.boxes[~each.ignored], "labels": each.labels[~each.ignored] + 1} for each in learned]
+def targets(split: Split, index: Tensor, ignored: bool = False) -> list[dict[str, Tensor]]:
+    """As torchvision's Faster R-CNN takes them: labels from 1, as 0 is the background. What a split says to ignore is
+    no target, unless `ignored`."""
+    made = []
+    for number in index.tolist():
+        each = objects(split, number)
+        kept = ~each.ignored | ignored
+        made.append({"boxes": each.boxes[kept], "labels": each.labels[kept] + 1})
+    return made
 
 
 @torch.no_grad()
@@ -105,7 +115,11 @@ def find(detector: nn.Module, data: Data, split: Split) -> list[Found]:
     """What a detector finds in each picture of a split."""
     detector.eval()
     found: list[Found] = []
-    for index in torch.arange(len(split)).split(32):
+    parts = torch.arange(len(split)).split(CHUNK)
+    for place, index in enumerate(parts):
+        if isinstance(split.samples, Streamed):
+            for later in parts[place : place + 3]:
+                split.samples.prefetch(later)
         for each in detector(inputs(data, split, index)):
             boxes, labels, scores = (each[name].cpu().numpy() for name in ("boxes", "labels", "scores"))
             found.append(Found(boxes.astype("float64"), labels.astype("int64") - 1, scores.astype("float64")))

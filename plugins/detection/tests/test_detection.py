@@ -23,7 +23,18 @@ from harness_moco.momentum import SplitNorm, split_norms
 from torch import nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from harness import Augmentation, Data, Images, ImageShape, Method, NoOptions, Split, Trained, UsageError
+from harness import (
+    Augmentation,
+    Data,
+    Images,
+    ImageShape,
+    Method,
+    NoOptions,
+    Split,
+    StreamedImages,
+    Trained,
+    UsageError,
+)
 from harness.base.stop_signal import Interrupted
 from harness.learning.checkpoint import checkpoint_step
 
@@ -318,3 +329,19 @@ def test_the_interval_is_about_as_wide_as_that_of_other_samples_of_pictures() ->
     spread = float(np.std([each.value for each in made], ddof=1))
     mean = float(np.mean([each.half_width for each in made])) / 1.96
     assert 0.5 < mean / spread < 2
+
+
+def test_ignored_objects_are_learned_if_the_option_says_so() -> None:
+    marked = Objects(torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([0]), torch.tensor([True]))
+    split = Split(torch.zeros(1, 1, 16, 16, dtype=torch.uint8), None, ("a",), columns([marked]))
+    assert targets(split, torch.tensor([0]), True)[0]["labels"].tolist() == [1]
+
+
+def test_streamed_pictures_are_learned_from_as_those_in_memory(data: Data) -> None:
+    def streamed(split: Split) -> Split:
+        pictures = cast(torch.Tensor, split.samples).permute(0, 2, 3, 1).numpy()
+        return split.with_samples(StreamedImages(lambda place: pictures[place], tuple(cast(Any, split.samples).shape)))
+
+    apart = replace(data, splits={name: streamed(split) for name, split in data.splits.items()})
+    first, second = (Detection(config(steps=3)).evaluate(Trained(method(each), each)) for each in (data, apart))
+    assert first["ap50"].units.tolist() == second["ap50"].units.tolist()
