@@ -10,6 +10,7 @@ from typing import Literal
 from harness_datasets.fonts import content_version
 
 from harness import Budget, Register, UsageError, hookimpl, option
+from harness_detection.published import PUBLISHED
 
 WARMUP = 0.1  # share of the steps in which the rate rises
 LARGEST = 4096  # pixels on a side
@@ -98,6 +99,7 @@ class DetectionConfig:
     optimizer: str = option("adamw", "name of a registered optimizer")
     lr: float = option(0.001, "highest learning rate: reached after a tenth of the steps, then falling along a cosine")
     weight_decay: float = option(0.0001, "weight decay of matrices and kernels")
+    flip: float = option(0.0, "probability that a training picture is mirrored")
     freeze: Literal["none", "backbone"] = option("none", "backbone: only the detector's own layers learn")
     norm: Literal["train", "frozen"] = option(
         "train", "frozen: the backbone's batch norms keep statistics, which are measured on training pictures first"
@@ -121,6 +123,8 @@ class DetectionConfig:
         counts = ("stride", "steps", "width", "proposals", "sampled")
         if low := [name for name in counts if getattr(self, name) < 1]:
             raise ValueError(f"{low[0]} must be at least 1, not {getattr(self, low[0])}")
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"flip must be a probability, not {self.flip}")
         self.budget(self.batch_size)
 
     def budget(self, batch_size: int) -> Budget:
@@ -169,4 +173,5 @@ def register_evaluators(register: Register) -> None:
         DetectionConfig,
         summary="Average precision of an object detector that is fine-tuned on a copy of the encoder",
         paper="Ren et al. 2015, arXiv:1506.01497; He et al. 2020, arXiv:1911.05722 (as transfer)",
+        published=PUBLISHED,
     )

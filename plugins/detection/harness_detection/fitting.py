@@ -56,7 +56,7 @@ class Detector(Method):
 
     def __init__(self, network: nn.Module, config: DetectionConfig, data: Data) -> None:
         super().__init__(network, config, data)
-        self.batches = Pictures(config.learn_ignored)
+        self.batches = Pictures(config)
 
     def loss(self, batch: tuple[Tensor, list[dict[str, Tensor]]]) -> dict[str, Tensor]:
         """The sum of torchvision's four: of proposals and of the head, for classes and for boxes."""
@@ -65,10 +65,10 @@ class Detector(Method):
 
 
 class Pictures:
-    """Batches of pictures with their objects: each picture once in an epoch. `ignored`: with ignored objects, too."""
+    """Batches of pictures with their objects: each picture once in an epoch."""
 
-    def __init__(self, ignored: bool) -> None:
-        self.ignored = ignored
+    def __init__(self, config: DetectionConfig) -> None:
+        self.config = config
 
     def check(self, source: Source) -> None:
         """Any split with boxes will do."""
@@ -76,7 +76,8 @@ class Pictures:
     def draw(self, source: Source, step: int) -> tuple[Tensor, list[dict[str, Tensor]]]:
         index, split = source.indices(step, torch.device("cpu")), source.data.train
         pictures = in_own_size(source.data, split).inputs(source.samples(step))
-        return pictures, targets(split, index, self.ignored)
+        chance = torch.rand(len(index), generator=source.generator("flip", step, torch.device("cpu")))
+        return mirrored(pictures, targets(split, index, self.config.learn_ignored), chance < self.config.flip)
 
     def steps_per_epoch(self, source: Source) -> int:
         return source.steps_per_epoch
@@ -108,6 +109,18 @@ def targets(split: Split, index: Tensor, ignored: bool = False) -> list[dict[str
         kept = ~each.ignored | ignored
         made.append({"boxes": each.boxes[kept], "labels": each.labels[kept] + 1})
     return made
+
+
+def mirrored(
+    pictures: Tensor, objects: list[dict[str, Tensor]], chosen: Tensor
+) -> tuple[Tensor, list[dict[str, Tensor]]]:
+    """The `chosen` pictures (N,) of (N, C, H, W) with left and right exchanged, and their boxes."""
+    places, width = chosen.nonzero()[:, 0].tolist(), pictures.shape[3]
+    for place in places:
+        pictures[place] = pictures[place].flip(2)
+        left, upper, right, lower = objects[place]["boxes"].unbind(1)
+        objects[place]["boxes"] = torch.stack([width - right, upper, width - left, lower], 1)
+    return pictures, objects
 
 
 @torch.no_grad()

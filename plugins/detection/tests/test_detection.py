@@ -16,7 +16,7 @@ from harness_backbones.conv4 import Conv4
 from harness_detection import DetectionConfig, evaluator
 from harness_detection.boxes import Objects, columns
 from harness_detection.evaluator import Detection, scores
-from harness_detection.fitting import build, find, fit, in_own_size, inputs, targets
+from harness_detection.fitting import Pictures, build, find, fit, in_own_size, inputs, mirrored, targets
 from harness_detection.network import AsTheyAre, Body, chosen, unwrapped
 from harness_detection.precision import Found, Truth
 from harness_moco.momentum import SplitNorm, split_norms
@@ -30,6 +30,7 @@ from harness import (
     ImageShape,
     Method,
     NoOptions,
+    Source,
     Split,
     StreamedImages,
     Trained,
@@ -269,7 +270,7 @@ def test_a_loss_that_is_not_finite_ends_it(data: Data) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"steps": 0}, {"lr": 0.0}, {"weight_decay": -1.0}, {"proposals": 0}, {"batch_size": 1}]
+    "option", [{"steps": 0}, {"lr": 0.0}, {"weight_decay": -1.0}, {"proposals": 0}, {"batch_size": 1}, {"flip": 2.0}]
 )
 def test_options_out_of_range_are_refused(option: Any) -> None:
     with pytest.raises(ValueError, match=r"must (not )?be"):
@@ -345,3 +346,28 @@ def test_streamed_pictures_are_learned_from_as_those_in_memory(data: Data) -> No
     apart = replace(data, splits={name: streamed(split) for name, split in data.splits.items()})
     first, second = (Detection(config(steps=3)).evaluate(Trained(method(each), each)) for each in (data, apart))
     assert first["ap50"].units.tolist() == second["ap50"].units.tolist()
+
+
+def test_a_mirrored_picture_has_its_box_around_the_same_pixels() -> None:
+    pictures = torch.zeros(2, 1, 8, 10)
+    pictures[:, :, 2:5, 1:4] = 1
+    boxes = [{"boxes": torch.tensor([[1.0, 2, 4, 5]]), "labels": torch.tensor([1])} for _ in range(2)]
+    turned, found = mirrored(pictures, boxes, torch.tensor([False, True]))
+    assert found[0]["boxes"].tolist() == [[1, 2, 4, 5]]
+    [[left, upper, right, lower]] = found[1]["boxes"].int().tolist()
+    for place, edges in ((0, (1, 2, 4, 5)), (1, (left, upper, right, lower))):
+        inside = turned[place, 0, edges[1] : edges[3], edges[0] : edges[2]]
+        assert inside.shape == (3, 3)
+        assert inside.sum() == turned[place].sum() == 9
+
+
+def test_so_many_pictures_are_mirrored_as_the_option_says(data: Data) -> None:
+    """The same ones each time, and others in the next step."""
+    source = Source(data, 8, 0)
+    plain = [Pictures(config()).draw(source, step)[0] for step in range(12)]
+    drawn = [Pictures(config(flip=0.5)).draw(source, step)[0] for step in range(12)]
+    again = [Pictures(config(flip=0.5)).draw(source, step)[0] for step in range(12)]
+    turned = torch.stack([(one != other).flatten(1).any(1) for one, other in zip(plain, drawn, strict=True)])
+    assert 0.3 < turned.float().mean() < 0.7
+    assert len({tuple(row) for row in turned.tolist()}) > 6
+    assert all(torch.equal(*pair) for pair in zip(drawn, again, strict=True))
