@@ -112,7 +112,7 @@ class LUMP(SimCLR):
 
     def __init__(self, backbone: nn.Module, config: LUMPConfig, data: Data) -> None:
         super().__init__(backbone, config, data)
-        self.batches = TaskStream(2, config.augment, config.tasks, config.passes, config.memory)  # type: ignore[assignment]
+        self.batches = TaskStream(2, config.augment, config.tasks, config.passes, config.memory)
         self.notes = of_classes(data)
 
     def loss(self, batch: TaskBatch) -> Tensor:  # type: ignore[override]  # batches of its own
@@ -128,12 +128,12 @@ class CaSSLe(WithPrevious, SimCLR):
     """SimCLR whose projections, through a predictor, are also contrasted with those of the network before (Fini et al.
     2022, arXiv:2112.04215, eq. 4)."""
 
-    config: CaSSLeConfig  # type: ignore[assignment]
+    config: CaSSLeConfig
     distributed: ClassVar[bool] = False
 
     def __init__(self, backbone: nn.Module, config: CaSSLeConfig, data: Data) -> None:
         super().__init__(backbone, config, data)
-        self.batches = TaskStream(2, config.augment, config.tasks, config.passes, 0)  # type: ignore[assignment]
+        self.batches = TaskStream(2, config.augment, config.tasks, config.passes, 0)
         self.notes = of_classes(data)
         width, hidden = config.projection_dim, config.predictor_dim
         first = nn.Linear(width, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()

@@ -68,7 +68,8 @@ class Replay(Softmax):
             self.memory = features.new_zeros(streams, self.size, width), labels.new_zeros(streams, self.size)
         for place in range(labels.shape[1]):
             new = features[:, place : place + 1], labels[:, place : place + 1]
-            self.step(*(torch.cat(pair, 1) for pair in zip(new, self._replays(), strict=True)))
+            old = self._replays()
+            self.step(torch.cat([new[0], old[0]], 1), torch.cat([new[1], old[1]], 1))
             self._keep(features[:, place], labels[:, place])
 
     def _replays(self) -> tuple[Tensor, Tensor]:
