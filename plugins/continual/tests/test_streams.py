@@ -9,7 +9,7 @@ import torch
 from harness_continual import ContinualConfig, measures
 from harness_continual.evaluator import Continual
 from harness_continual.slda import SLDA
-from harness_continual.softmax import Softmax
+from harness_continual.softmax import Joint, Softmax
 from harness_continual.streams import after_each_task, at_the_end, draw_order, streams
 from torch import Tensor, nn
 
@@ -172,6 +172,20 @@ def test_metrics_are_of_orders_and_fit_each_other() -> None:
     assert series.values[:, -1] == pytest.approx(metrics["accuracy"].units)
     domains = Continual(replace(config, scenario="domain")).evaluate(data)
     assert "forward transfer" in domains
+
+
+def test_a_ceiling_is_of_its_features_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is computed once for evaluators that differ in the learner alone."""
+    novel = split(names=OTHERS + LARGE, noise=1.0)
+    data, other = trained(novel=novel), trained(novel=_relabelled(novel))
+    config = replace(CONFIG, learning_rates=(0.1,))
+    costs = [Continual(config).evaluate(each)["order cost"].value for each in (data, other)]
+    fewer = Continual(replace(config, shots=2)).evaluate(data)["order cost"].value
+    assert len({*costs, fewer}) == 3
+    monkeypatch.setattr(Joint, "update", lambda *_: pytest.fail("computed again"))
+    assert Continual(config).evaluate(data)["order cost"].value == costs[0]
+    ceiling = Continual(replace(config, learner="joint")).evaluate(data)["accuracy"].value
+    assert Continual(replace(config, learner="slda")).evaluate(data)["order cost"].value < ceiling
 
 
 def test_own_is_what_the_method_does_online() -> None:
