@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
-from timm.layers import build_sincos2d_pos_embed
+from timm.layers.pos_embed_sincos import build_sincos2d_pos_embed
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
@@ -34,7 +34,8 @@ class MAE(Method):
         self.seen = int(self.patches * (1 - config.masked))
         if not 0 < self.seen < self.patches:
             raise UsageError(f"of {self.patches} patches, {config.masked} cannot be masked: some must be, and not all.")
-        vit.patch_drop = self.shown = Shown(vit.num_prefix_tokens)
+        self.shown = Shown(vit.num_prefix_tokens)
+        vit.set_submodule("patch_drop", self.shown)
         self.narrow = nn.Linear(vit.embed_dim, width)
         self.mask = nn.Parameter(0.02 * torch.randn(width))
         self.register_buffer("places", build_sincos2d_pos_embed(list(grid), width))
