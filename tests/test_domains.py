@@ -22,7 +22,7 @@ def test_the_page_runs(harness: Harness, tmp_path: Path) -> None:
         text.replace("steps: 300", "steps: 1").replace("episodes: 300", "episodes: 3")
     )
     assert "15 cells: 15 todo" in harness("plan", "domains.yaml").stdout
-    run = harness("run", "domains.yaml", "--only", "method=mtl,seed=0")
+    run = harness("run", "domains.yaml", "--only", "method=mtl", "--only", "seed=0")
     assert "1 of 1 cells done" in run.stdout + run.stderr
     said = (tmp_path / "results" / "domains" / "leaderboard.md").read_text()
     for domain in ("glyphs", "polygons", "textures", "mean over domains"):
