@@ -61,10 +61,19 @@ def save_checkpoint(path: Path, step: int, seconds: float, method: nn.Module, op
 
 def checkpoint_step(path: Path) -> int:
     """How many steps a checkpoint holds; 0 without one. One that is damaged is set aside."""
+    return int(_held(path, "step"))
+
+
+def checkpoint_seconds(path: Path) -> float:
+    """How long the steps took that a checkpoint holds; likewise."""
+    return _held(path, "seconds")
+
+
+def _held(path: Path, key: str) -> float:
     if not path.exists():
         return 0
     try:
-        return int(read_checkpoint(path, torch.device("cpu"))["step"])
+        return float(read_checkpoint(path, torch.device("cpu"))[key])
     except Exception as error:  # noqa: BLE001 (a damaged file raises whatever its parts run into)
         give_up(path, error)
         return 0

@@ -19,7 +19,7 @@ from safetensors.torch import save_model
 from harness.base.atomic_files import broken, npz, read_json, replacing, seal, set_aside, write_bytes, write_json
 from harness.base.outcome import Outcome
 from harness.learning import building
-from harness.learning.checkpoint import checkpoint_step
+from harness.learning.checkpoint import checkpoint_seconds, checkpoint_step
 from harness.learning.components import Method, Trained
 from harness.learning.data.splits import Data, WatchedSplit
 from harness.learning.starting import load_trained
@@ -196,6 +196,7 @@ def _evaluate(component: Component, id_: str, inputs: EvaluatorInputs, job: Cell
     started = time.monotonic()
     judge = named_judge(job, component)
     checkpoint = job.folder.evaluation_checkpoint(id_)
+    before = checkpoint_seconds(checkpoint)  # of a training inside, which another job began
     trained = replace(inputs.of(component), checkpoint=checkpoint, checkpoint_every=job.every)
     note = inputs.note(component)
     seed_all(0)
@@ -209,7 +210,7 @@ def _evaluate(component: Component, id_: str, inputs: EvaluatorInputs, job: Cell
             "units": seal(units),
             "label": component.label,
             "evaluator": component.as_json(),
-            "seconds": time.monotonic() - started,
+            "seconds": before + time.monotonic() - started,
             "metrics": {name: as_plain(metric, note) for name, metric in metrics.items()},
             "shared_with_train": inputs.shared_on(component.data),  # samples by split
             **({"judge": judge} if judge else {}),

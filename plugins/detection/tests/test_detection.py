@@ -37,7 +37,7 @@ from harness import (
     UsageError,
 )
 from harness.base.stop_signal import Interrupted
-from harness.learning.checkpoint import checkpoint_step
+from harness.learning.checkpoint import checkpoint_seconds, checkpoint_step
 
 SIDE = 32
 
@@ -292,6 +292,7 @@ def test_a_fine_tuning_that_is_stopped_goes_on_to_the_same_weights(data: Data, t
     with mock.patch("harness.learning.training.stop_requested", side_effect=asked), pytest.raises(Interrupted):
         fit(trained, stopped, options)
     assert checkpoint_step(tmp_path / "checkpoint.pt") == 3
+    assert checkpoint_seconds(tmp_path / "checkpoint.pt") > 0
     fit(trained, resumed, options)
     states = [each.state_dict() for each in (whole, resumed, stopped)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
