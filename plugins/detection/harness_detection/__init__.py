@@ -1,4 +1,5 @@
-"""Registers the data sets `glyph_scenes`, `coco_folder` and `voc`, and the evaluator `detection`."""
+"""Registers the data sets `glyph_scenes`, `coco_folder` and `voc`, and the evaluators `detection` and
+`segmentation`."""
 
 from __future__ import annotations
 
@@ -85,47 +86,31 @@ def _check_size(size: int) -> None:
 
 
 @dataclass(frozen=True)
-class DetectionConfig:
-    """Options of `detection`."""
+class TransferConfig:
+    """Options of what is fine-tuned on maps of an encoder."""
 
-    detector: Literal["fasterrcnn"] = option(
-        "fasterrcnn", "fasterrcnn: proposals, then a head on each (Ren et al. 2015)"
-    )
-    stride: int = option(
-        8, "the detector stands on the coarsest map of the backbone whose stride is no more, in pixels"
-    )
+    stride: int = option(8, "it stands on the coarsest map of the backbone whose stride is no more, in pixels")
     steps: int = option(200, "steps of fine-tuning")
     batch_size: int = option(8, "pictures of a step")
     optimizer: str = option("adamw", "name of a registered optimizer")
     lr: float = option(0.001, "highest learning rate: reached after a tenth of the steps, then falling along a cosine")
     weight_decay: float = option(0.0001, "weight decay of matrices and kernels")
-    flip: float = option(0.0, "probability that a training picture is mirrored")
-    freeze: Literal["none", "backbone"] = option("none", "backbone: only the detector's own layers learn")
+    freeze: Literal["none", "backbone"] = option("none", "backbone: only the layers on top learn")
     norm: Literal["train", "frozen"] = option(
         "train", "frozen: the backbone's batch norms keep statistics, which are measured on training pictures first"
     )
-    width: int = option(256, "units of the two layers of the head; torchvision's are 1024")
-    proposals: int = option(
-        100, "regions of a picture that reach the head; torchvision's are 2000 to learn, 1000 to find"
-    )
-    sampled: int = option(64, "regions of a picture that the head learns from in a step; torchvision's are 512")
-    learn_ignored: bool = option(
-        False, "whether ignored objects are learned, as detectron2 learns VOC's difficult ones"
-    )
-    metric: Literal["coco", "voc07"] = option(
-        "coco", "coco: precision at 101 recalls; voc07: at 11, as VOC 2007 has it; both over IoU of .5 to .95"
-    )
-    reference: str = option("train", "split whose boxes are learned")
-    test: str = option("test", "split in which objects are found")
-    seed: int = option(0, "of the detector's first weights and of the batches")
+    reference: str = option("train", "split that is learned from")
+    test: str = option("test", "split that is scored")
+    seed: int = option(0, "of the first weights of the layers on top and of the batches")
 
     def __post_init__(self) -> None:
-        counts = ("stride", "steps", "width", "proposals", "sampled")
-        if low := [name for name in counts if getattr(self, name) < 1]:
-            raise ValueError(f"{low[0]} must be at least 1, not {getattr(self, low[0])}")
-        if not 0 <= self.flip <= 1:
-            raise ValueError(f"flip must be a probability, not {self.flip}")
+        self.at_least_one("stride", "steps")
         self.budget(self.batch_size)
+
+    def at_least_one(self, *names: str) -> None:
+        """Raises ValueError for an option below 1."""
+        if low := [name for name in names if getattr(self, name) < 1]:
+            raise ValueError(f"{low[0]} must be at least 1, not {getattr(self, low[0])}")
 
     def budget(self, batch_size: int) -> Budget:
         """Of the fine-tuning. Raises ValueError for values that it cannot have."""
@@ -137,6 +122,38 @@ class DetectionConfig:
             weight_decay=self.weight_decay,
             warmup=WARMUP,
         )
+
+
+@dataclass(frozen=True)
+class SegmentationConfig(TransferConfig):
+    """Options of `segmentation`."""
+
+
+@dataclass(frozen=True)
+class DetectionConfig(TransferConfig):
+    """Options of `detection`."""
+
+    detector: Literal["fasterrcnn"] = option(
+        "fasterrcnn", "fasterrcnn: proposals, then a head on each (Ren et al. 2015)"
+    )
+    flip: float = option(0.0, "probability that a training picture is mirrored")
+    width: int = option(256, "units of the two layers of the head; torchvision's are 1024")
+    proposals: int = option(
+        100, "regions of a picture that reach the head; torchvision's are 2000 to learn, 1000 to find"
+    )
+    sampled: int = option(64, "regions of a picture that the head learns from in a step; torchvision's are 512")
+    learn_ignored: bool = option(
+        False, "whether ignored objects are learned, as detectron2 learns VOC's difficult ones"
+    )
+    metric: Literal["coco", "voc07"] = option(
+        "coco", "coco: precision at 101 recalls; voc07: at 11, as VOC 2007 has it; both over IoU of .5 to .95"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least_one("width", "proposals", "sampled")
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"flip must be a probability, not {self.flip}")
 
 
 @hookimpl
@@ -174,4 +191,11 @@ def register_evaluators(register: Register) -> None:
         summary="Average precision of an object detector that is fine-tuned on a copy of the encoder",
         paper="Ren et al. 2015, arXiv:1506.01497; He et al. 2020, arXiv:1911.05722 (as transfer)",
         published=PUBLISHED,
+    )
+    register(
+        "segmentation",
+        "harness_detection.segmentation:Segmentation",
+        SegmentationConfig,
+        summary="Mean intersection over union of a linear layer on each place of the encoder's maps",
+        paper="Long et al. 2015, arXiv:1411.4038 (the score); He et al. 2020, arXiv:1911.05722 (as transfer)",
     )

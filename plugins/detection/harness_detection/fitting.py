@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from harness import Data, Images, ImageShape, Method, Source, Split, Streamed, Trained, UsageError, fine_tune
-from harness_detection import DetectionConfig
+from harness_detection import DetectionConfig, TransferConfig
 from harness_detection.boxes import anchors, objects
 from harness_detection.network import Body, faster_rcnn
 from harness_detection.precision import Found, Truth
@@ -33,22 +33,39 @@ def inputs(data: Data, split: Split, index: Tensor) -> Tensor:
     return in_own_size(data, split).inputs(split.samples[index])  # type: ignore[call-overload]
 
 
-def build(method: Method, data: Data, config: DetectionConfig) -> nn.Module:
-    """A detector that has learned nothing yet, on the data's device.
+def body_of(method: Method, data: Data, config: TransferConfig) -> Body:
+    """A copy of the backbone, which knows how wide its map is.
 
     Raises UsageError if the backbone has no maps, or takes no pictures of this size.
     """
-    split = data.split(config.reference)
     body = Body(method, config).eval()
-    some = inputs(data, split, torch.arange(1))
+    some = inputs(data, data.split(config.reference), torch.arange(1))
     try:
         with torch.no_grad():
             body.out_channels = body(some).shape[1]
     except (RuntimeError, AssertionError, ValueError) as error:
         size = "x".join(map(str, some.shape[2:]))
         raise UsageError(f"the backbone gives no maps of pictures of {size}: {str(error).splitlines()[0]}") from error
-    detector = faster_rcnn(body, *anchors(split), len(split.classes), config)
-    return detector.to(data.device)
+    return body
+
+
+def build(method: Method, data: Data, config: DetectionConfig) -> nn.Module:
+    """A detector that has learned nothing yet, on the data's device. Raises UsageError as `body_of` does."""
+    split = data.split(config.reference)
+    body = body_of(method, data, config)
+    return faster_rcnn(body, *anchors(split), len(split.classes), config).to(data.device)
+
+
+def learn(trained: Trained, body: Body, learner: Method, config: TransferConfig) -> None:
+    """All weights of `learner` that are not frozen learn, and go on learning where a job was stopped.
+
+    Raises FloatingPointError if the loss is not finite.
+    """
+    data, split = trained.data, trained.data.split(config.reference)
+    if body.norms_stand:
+        body.measure(inputs(data, split, part) for part in torch.arange(len(split))[:MEASURED].split(CHUNK))
+    learned = replace(data, splits={"train": split})
+    fine_tune(trained, learner, learned, config.budget(min(config.batch_size, len(split))), config.seed)
 
 
 class Detector(Method):
@@ -87,17 +104,8 @@ class Pictures:
 
 
 def fit(trained: Trained, detector: nn.Module, config: DetectionConfig) -> None:
-    """All weights that are not frozen learn, and go on learning where a job was stopped.
-
-    Raises FloatingPointError if the loss is not finite.
-    """
-    data, body = trained.data, cast(Body, detector.backbone)
-    split = data.split(config.reference)
-    if body.norms_stand:
-        body.measure(inputs(data, split, part) for part in torch.arange(len(split))[:MEASURED].split(CHUNK))
-    learned = replace(data, splits={"train": split})
-    budget = config.budget(min(config.batch_size, len(split)))
-    fine_tune(trained, Detector(detector, config, learned), learned, budget, config.seed)
+    """Train a detector. Raises FloatingPointError if the loss is not finite."""
+    learn(trained, cast(Body, detector.backbone), Detector(detector, config, trained.data), config)
 
 
 def targets(split: Split, index: Tensor, ignored: bool = False) -> list[dict[str, Tensor]]:

@@ -18,7 +18,7 @@ from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import MultiScaleRoIAlign
 
 from harness import Method, UsageError
-from harness_detection import DetectionConfig
+from harness_detection import DetectionConfig, TransferConfig
 
 REGION = 7  # places of a side of what the head sees of a region
 
@@ -30,7 +30,7 @@ class Body(nn.Module):
     method trains, such as MoCo's split norms, are replaced by those.
     """
 
-    def __init__(self, method: Method, config: DetectionConfig) -> None:
+    def __init__(self, method: Method, config: TransferConfig) -> None:
         super().__init__()
         self.network = unwrapped(copy.deepcopy(method.backbone))
         self.place, self.stride = chosen(self.network, config.stride)

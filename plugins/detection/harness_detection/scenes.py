@@ -57,19 +57,21 @@ def split(drawings: list[Bytes], names: tuple[str, ...], number: int, seed: tupl
     generator = np.random.default_rng(seed)
     scenes = [scene(drawings, generator) for _ in range(number)]
     pictures = torch.from_numpy(np.stack([each.picture for each in scenes]))[:, None]
-    return Split(pictures, None, names, columns([each.objects for each in scenes]))
+    masks = torch.from_numpy(np.stack([each.mask for each in scenes]))
+    return Split(pictures, None, names, {**columns([each.objects for each in scenes]), "mask": masks})
 
 
 class Scene(NamedTuple):
-    """uint8 (96, 96), and the letters in it."""
+    """uint8 (96, 96), the letters in it, and what each pixel is: uint8 (96, 96), 0 or one more than a class."""
 
     picture: Bytes
+    mask: Bytes
     objects: Objects
 
 
 def scene(drawings: list[Bytes], generator: np.random.Generator) -> Scene:
     """Strokes on noise, and letters over them, none over another."""
-    ground = strokes(generator)
+    ground, mask = strokes(generator), np.zeros((SIDE, SIDE), np.uint8)
     boxes: list[tuple[int, int, int, int]] = []
     labels: list[int] = []
     for _ in range(generator.integers(LETTERS[0], LETTERS[1], endpoint=True)):
@@ -82,12 +84,13 @@ def scene(drawings: list[Bytes], generator: np.random.Generator) -> Scene:
             if not any(meet(box, other) for other in boxes):
                 part = ground[y : y + height, x : x + width]
                 np.maximum(part, ink * generator.uniform(0.7, 1), out=part)
+                mask[y : y + height, x : x + width][ink > INK] = label + 1
                 boxes.append(box)
                 labels.append(label)
                 break
     ground += generator.normal(0, 0.08, ground.shape).astype(np.float32)
     found = Objects(torch.tensor(boxes).float(), torch.tensor(labels), torch.zeros(len(labels), dtype=torch.bool))
-    return Scene(np.rint(ground.clip(0, 1) * 255).astype(np.uint8), found)
+    return Scene(np.rint(ground.clip(0, 1) * 255).astype(np.uint8), mask, found)
 
 
 def meet(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
