@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from harness_backbones import Conv4Config
@@ -67,8 +68,6 @@ def test_it_learns(data: Data, freeze: Any) -> None:
 
 
 def test_masks_of_scenes_are_inside_the_boxes_of_their_class() -> None:
-    import numpy as np
-
     drawing = np.zeros((3, 28, 28), np.uint8)
     drawing[:, 6:22, 8:20] = 255
     made = scenes([drawing, drawing], ("a", "b"), 12, (0, 0))
@@ -77,7 +76,8 @@ def test_masks_of_scenes_are_inside_the_boxes_of_their_class() -> None:
         expected = torch.zeros_like(mask)
         for label, (left, upper, right, lower) in zip(found.labels.tolist(), found.boxes.int().tolist(), strict=True):
             expected[upper:lower, left:right] = label + 1
-        assert torch.equal(mask, expected)  # a full square fills its box
+        assert torch.equal(mask[mask > 0], expected[mask > 0])
+        assert (mask > 0).sum() > 0.9 * (expected > 0).sum()  # a square fills its box, but for smoothed corners
 
 
 def test_what_has_no_masks_is_refused(data: Data) -> None:
