@@ -31,6 +31,19 @@ class PointRobotConfig:
 
 
 @dataclass(frozen=True)
+class HalfCheetahVelConfig:
+    """Options of the half-cheetah; the authors' numbers of tasks."""
+
+    horizon: int = option(200, "steps of an episode")
+    train: int = option(100, "training tasks")
+    novel: int = option(30, "tasks that are scored")
+    seed: int = option(0, "of the velocities")
+
+    def __post_init__(self) -> None:
+        _at_least_one(self)
+
+
+@dataclass(frozen=True)
 class TransitionMLPConfig:
     """Options of the network over transitions."""
 
@@ -132,6 +145,14 @@ def register_datasets(register: Register) -> None:
         PointRobotConfig,
         modality="task",
         summary="A point that is to reach a goal it does not see: each goal is a task",
+        paper="Rakelly et al. 2019, arXiv:1903.08254",
+    )
+    register(
+        "half_cheetah_vel",
+        "harness_metarl.cheetah:HalfCheetahVelTasks",
+        HalfCheetahVelConfig,
+        modality="task",
+        summary="A simulated cheetah that is to run at a velocity it is not told; needs the extra mujoco",
         paper="Rakelly et al. 2019, arXiv:1903.08254",
     )
 
