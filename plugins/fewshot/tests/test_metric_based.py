@@ -89,7 +89,7 @@ CASES = [
     (MatchingNetworks, MatchingConfig(**EPISODE, scale=3.0), attended, negative_log_softmax),
     (RelationNetworks, RelationConfig(**EPISODE, hidden_dim=5), related, squared_error),
     (R2D2, R2D2Config(**EPISODE, ridge=0.7, scale=4.0), regressed, negative_log_softmax),
-    (MetaOptNet, MetaOptNetConfig(**EPISODE, c=0.3, steps=500, scale=2.0), separated, negative_log_softmax),
+    (MetaOptNet, MetaOptNetConfig(**EPISODE, c=0.3, steps=2000, scale=2.0), separated, negative_log_softmax),
 ]
 
 
