@@ -99,6 +99,12 @@ def _decides(field: dataclasses.Field[Any], config: Any) -> bool:
     return getattr(config, field.name) != field.default if identity == "unless default" else identity
 
 
+def added_to(config: type) -> dict[str, Any]:
+    """The options that components got once they had results, and what was so before."""
+    fields = dataclasses.fields(config)
+    return {field.name: _plain(field.default) for field in fields if field.metadata.get("added", False)}
+
+
 def accepts_list(kind: Any) -> bool:
     """Whether a YAML list is one value of this type, rather than a sweep over values."""
     return get_origin(kind) is tuple or any(accepts_list(arm) for arm in _arms(kind))

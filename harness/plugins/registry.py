@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, get_args
 
 from harness.base.errors import UsageError, nearest
 from harness.plugins import local_files
 from harness.plugins.manager import Origin, Plugins, Problem, bundled, installed_plugins
-from harness.plugins.options import NoOptions, fields_of
+from harness.plugins.options import NoOptions, added_to, fields_of
 from harness.plugins.published import Published, misstated
 
 Kind = Literal["method", "backbone", "dataset", "evaluator", "optimizer", "executor"]
@@ -100,11 +100,19 @@ class Registry:
     def published(self) -> list[Published]:
         """What all components state."""
         return [
-            each.stated_by(kind, spec.name, spec.origin.distribution)
+            self._of_before(each.stated_by(kind, spec.name, spec.origin.distribution))
             for kind in KINDS
             for spec in self.all(kind)
             for each in spec.published
         ]
+
+    def _of_before(self, published: Published) -> Published:
+        """It is of components as they were before they got further options, unless it says otherwise."""
+        specs = ((kind, self.find(kind, str(published.setting.get(kind, "")))) for kind in KINDS)
+        added = {
+            f"{kind}.{name}": value for kind, spec in specs if spec for name, value in added_to(spec.config).items()
+        }
+        return replace(published, setting={**added, **published.setting})
 
     def find(self, kind: Kind, name: str) -> Spec | None:
         """What a plain name or `distribution:name` means, or None."""

@@ -86,5 +86,12 @@ def test_ids_of_before_there_was_this_option_are_the_same() -> None:
     assert ids[1] != ids[0]
 
 
+def test_results_of_methods_own_adaptation_are_not_shown_beside_it() -> None:
+    stated = [each for each in registry().published() if each.setting.get("evaluator") == "fewshot"]
+    assert len(stated) > 20
+    assert all(each.matches(each.setting, "accuracy") for each in stated)
+    assert not any(each.matches({**each.setting, "evaluator.simpleshot": "un"}, "accuracy") for each in stated)
+
+
 def test_it_conforms() -> None:
     check_evaluator("fewshot", simpleshot="cl2n", ways=3, shots=5, queries=5, episodes=60)
