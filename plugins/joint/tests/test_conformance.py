@@ -19,11 +19,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "lejepa": {"projection_dim": 16, "hidden_dim": 64, "slices": 64},
     "swav": {
         **{"prototypes": 64, "projection_dim": 32, "hidden_dim": 128, "temperature": 0.2, "entropy": 0.03},
-        **{"queue_size": 128, "small_crops": 2, "small_side": 8, "small_area": (0.4, 0.8)},
+        **{"queue_size": 128, "small_crops": 1, "small_side": 6, "small_area": (0.3, 0.6)},
     },
     "dino": {
-        **{"prototypes": 256, "hidden_dim": 256, "bottleneck_dim": 64, "batch_norm": True, "momentum": 0.97},
-        **{"small_crops": 2, "small_side": 8, "small_area": (0.4, 0.8)},
+        **{"prototypes": 256, "hidden_dim": 128, "bottleneck_dim": 64, "batch_norm": True, "momentum": 0.9},
+        **{"small_crops": 1, "small_side": 6, "small_area": (0.3, 0.6)},
     },
 }
 
