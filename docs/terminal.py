@@ -1,6 +1,6 @@
 """Draws what `harness run` prints at its end as a picture: `uv run python docs/terminal.py` writes docs/quickstart.svg.
 
-It is made from the committed records of the quickstart, 80 columns wide, without the notes of the table and the line
+It is made from the committed records of the quickstart, 80 columns wide, without the notes below the table and the line
 that explains them.
 """
 
