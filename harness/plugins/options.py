@@ -102,7 +102,7 @@ def _decides(field: dataclasses.Field[Any], config: Any) -> bool:
 def added_to(config: type) -> dict[str, Any]:
     """The options that components got once they had results, and what was so before."""
     fields = dataclasses.fields(config)
-    return {field.name: _plain(field.default) for field in fields if field.metadata.get("added", False)}
+    return {field.name: _plain(field.default) for field in fields if field.metadata.get("identity") == "unless default"}
 
 
 def accepts_list(kind: Any) -> bool:
