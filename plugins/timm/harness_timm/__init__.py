@@ -25,11 +25,14 @@ class Config:
         identity=False,  # the fingerprint says which
     )
 
-    patch_size: int = option(0, "side of a vision transformer's patches in pixels; 0: as its name says")
+    patch_size: int = option(
+        0, "side of a vision transformer's patches in pixels; 0: as its name says", identity="unless default"
+    )
     any_size: bool = option(
         False,
         "true: a vision transformer then takes pictures of other sizes as well, such as small crops, and resizes its "
         "position embeddings for them",
+        identity="unless default",
     )
 
     def __post_init__(self) -> None:
