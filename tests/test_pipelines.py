@@ -125,6 +125,18 @@ def test_the_figure_of_costs_says_what_its_seconds_are_of(table: Table) -> None:
     assert "against the time of training with that of all that it starts from, means" in picture.caption
 
 
+def test_the_page_on_few_shot_says_what_the_committed_records_say() -> None:
+    from tests.pages import script
+
+    root = Path(__file__).parent.parent
+    found = script("combined").scores(Store(root / "results" / "reference" / "combined").records())["ProtoNet"]
+    few = [found[start][25] for start in ("random weights", "simclr", "protoclr")]
+    said = " ".join((root / "docs" / "few-shot.md").read_text(encoding="utf-8").split())
+    scratch, simclr, protoclr, long = (f"{score:.1f}" for [score] in (*few, found["random weights"][400]))
+    assert f"has {scratch} from random weights, {simclr} from SimCLR and {protoclr} from ProtoCLR" in said
+    assert f"from random weights it has {long}." in said
+
+
 def test_the_figure_of_starts_has_a_line_for_each(ran: tuple[Store, Plan], monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path(__file__).parent.parent / "docs" / "combined.py"
     spec = spec_from_file_location("combined", path)
