@@ -71,7 +71,7 @@ def test_methods_are_listed_by_family_in_the_order_of_their_appearance(harness: 
     for line in done.stdout.splitlines()[2:]:
         if line.endswith(":"):
             families[line.removesuffix(":")] = []
-        else:
+        elif not line.startswith(" "):  # a long line goes on
             families[list(families)[-1]].append(line.split()[0])
     assert list(families)[:2] == ["of the stranger", "other"]
     firsts = [members[0] for members in families.values()]
