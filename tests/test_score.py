@@ -247,7 +247,7 @@ def test_the_first_suite_has_what_is_installed(harness: Harness, tmp_path: Path)
     harness("--no-plugins=simclr", "init")
     text = (tmp_path / "benchmarks.yaml").read_text()
     assert yaml.safe_load(text)["matrix"]["method"] == ["protonet", "untrained"]
-    assert "installed as well: anil, barlow_twins, byol, cactus, classify" in text
+    assert re.search(r"installed as well: anil, .*\bbyol, cactus, .*\bclassify,", text.replace("\n  #  ", ""))
     (tmp_path / "benchmarks.yaml").unlink()
     blocked = harness("--no-plugins=rep-harness-datasets", "init", code=2)
     assert "a first suite needs one of these datasets, but none is installed: glyphs" in blocked.stderr

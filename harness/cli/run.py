@@ -240,7 +240,8 @@ def publish(tables: Sequence[Table], store: Store, console: Console) -> None:
     write_bytes(path, leaderboard.render_tables(tables, "markdown", published).encode())
     leaderboard.show(tables, console, published)
     costs = f"harness leaderboard {shlex.quote(str(store.folder))} --costs"
-    console.print(f"Leaderboard: {path}; with costs in the terminal: {costs}", soft_wrap=True)
+    console.print(f"Leaderboard: {path}", soft_wrap=True)
+    console.print(f"With costs: {costs}", soft_wrap=True)
 
 
 def show_leaderboard(store: Store, plan: Plan, console: Console, forgets: str) -> None:
