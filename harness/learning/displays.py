@@ -68,7 +68,7 @@ class Pictures:
         for name, boxes in self.boxes.items():
             if boxes.ndim != 2 or boxes.shape[1] != 5:
                 raise ValueError(f"boxes '{name}' must be (M, 5), not {boxes.shape}")
-            if len(boxes) and not (boxes[:, 0].min() >= 0 and boxes[:, 0].max() < len(self.pixels)):
+            if ((boxes[:, 0] < 0) | (boxes[:, 0] >= len(self.pixels))).any():
                 raise ValueError(f"boxes '{name}' name a picture that there is not")
 
     def arrays(self) -> dict[str, NDArray[np.float32] | NDArray[np.uint8]]:
