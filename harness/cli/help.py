@@ -16,7 +16,7 @@ COMMANDS = {
     "run": "Train and score the unfinished cells of a suite, then write and show its leaderboard.",
     "score": "Score existing encoders: files of weights, and pretrained models of libraries. No suite is needed.",
     "init": "Write a first suite, with comments, from the installed components.",
-    "plan": "List the cells of a suite: id, what they start from, status (todo, running, done, or how it failed).",
+    "plan": "List the cells of a suite: id, what they start from or are judged by, and status.",
     "list": "List the components that plugins registered.",
     "plugins": "Show which distribution brought which plugin, what each registers, and what is blocked or broken.",
     "show": "Show a component: summary, paper, distribution, and options with types, defaults and help.",

@@ -43,7 +43,7 @@ class EvaluatorInputs:
     def note(self, evaluator: Component) -> str:
         """What of it a metric's protocol says: its judge, and how samples were made to fit the encoder."""
         judge = f"judged by {evaluator.judge['label']}" if evaluator.judge else ""
-        fits = evaluator.spec.load().fits_samples
+        fits = building.build_evaluator(evaluator).fits_samples
         return ", ".join(filter(None, (judge, self.on(evaluator.data).data.modality.note if fits else "")))
 
     @cached_property

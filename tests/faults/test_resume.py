@@ -65,6 +65,7 @@ STARTED = {  # those that need trained weights, by label
 ENGINES = ("learn2learn", "functional", "vmap")
 OPTIMIZERS = ("sgd", "adam", "adamw", "lars")
 ON_TEXTS = ("simcse", "simcse_supervised")
+ON_PATCHES = {"mae": {"use": "mae", "label": "mae", "decoder_dim": 16, "decoder_depth": 1, "decoder_heads": 2}}
 SHORT = {"width": 8, "transitions": 4, "first_episodes": 1, "collect_every": 3, "replay": 70}  # which goes round
 ON_TASKS: list[dict[str, Any]] = [
     {"use": "pearl", "label": "pearl", **SHORT, "context": 4, "recent_episodes": 2},
@@ -80,7 +81,7 @@ METHODS: list[dict[str, Any]] = [
     *(
         {"use": name, **SMALL.get(name, {})}
         for name in BUNDLED
-        if name not in (*STARTED, *ON_TEXTS, *(method["use"] for method in ON_TASKS))
+        if name not in (*STARTED, *ON_TEXTS, *ON_PATCHES, *(method["use"] for method in ON_TASKS))
     ),
     *(  # an engine does not decide a cell's id: something else must
         {"use": "maml", "label": f"maml {engine}", "engine": engine, "tasks": 2, "queries": 3 + number}
@@ -99,6 +100,7 @@ LABELS = [str(method.get("label", method["use"])) for method in METHODS] + [
     "pictures",
     "episodes of pictures",
     *(str(method["label"]) for method in TEXTS),
+    *ON_PATCHES,
 ]
 TASKS = [str(method["label"]) for method in ON_TASKS]
 
@@ -138,6 +140,14 @@ def suite(folder: Path) -> Path:
                     "dataset": {"use": "grammar", "triples": 48},
                 }
                 for method in TEXTS
+            ),
+            *(
+                {
+                    "method": method,
+                    "backbone": {"use": "timm", "model": "vit_tiny_patch16_224", "patch_size": 2},
+                    "dataset": "digits",
+                }
+                for method in ON_PATCHES.values()
             ),
             *({"method": method, "backbone": "transition_mlp", "dataset": "point_robot"} for method in ON_TASKS),
         ],

@@ -85,7 +85,7 @@ def test_it_is_within_half_a_point_of_scikit_learn(problem: Problem) -> None:
     evaluator.check(method, data)
     metric = evaluator.evaluate(Trained(method, data))["accuracy"]
     with threadpool_limits(1):  # so small a problem is slower on several threads
-        assert metric.value == pytest.approx(theirs(problem), abs=0.005)
+        assert metric.value == pytest.approx(theirs(problem), abs=0.005 + 1e-9)  # half a point itself is within it
     assert metric.n == len(problem.y_test)
     assert metric.details["penalty"] in PENALTIES
     assert metric.bound
