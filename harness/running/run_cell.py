@@ -198,9 +198,9 @@ def _evaluate(component: Component, id_: str, inputs: EvaluatorInputs, job: Cell
     checkpoint = job.folder.evaluation_checkpoint(id_)
     before = checkpoint_seconds(checkpoint)  # of a training inside, which another job began
     trained = replace(inputs.of(component), checkpoint=checkpoint, checkpoint_every=job.every)
-    note = inputs.note(component)
     seed_all(0)
-    metrics = building.build_evaluator(component).evaluate(trained)
+    evaluator = building.build_evaluator(component)
+    metrics, note = evaluator.evaluate(trained), inputs.note(component, evaluator)
     path = job.folder.evaluation(id_)
     units = path.with_suffix(".npz")
     write_bytes(units, npz(as_arrays(metrics)))

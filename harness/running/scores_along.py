@@ -75,5 +75,6 @@ def score(evaluator: Component, share: float, inputs: EvaluatorInputs) -> dict[s
     """Metrics on a share, as a record has them; begun as the evaluation of a trained cell is."""
     trained = inputs.of(evaluator)
     seed_all(0)
-    metrics = building.build_evaluator(evaluator).evaluate_share(trained, share)
-    return {name: as_plain(metric, inputs.note(evaluator)) for name, metric in metrics.items()}
+    made = building.build_evaluator(evaluator)
+    metrics, note = made.evaluate_share(trained, share), inputs.note(evaluator, made)
+    return {name: as_plain(metric, note) for name, metric in metrics.items()}

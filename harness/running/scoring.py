@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.learning import building
-from harness.learning.components import Trained
+from harness.learning.components import Evaluator, Trained
 from harness.learning.data.duplicates import shared_with, shared_with_train
 from harness.learning.metric import Metric
 from harness.suite.cell import Component
@@ -40,11 +40,11 @@ class EvaluatorInputs:
         given = self.on(evaluator.data)
         return replace(given, judge=self._judge(evaluator)) if evaluator.judge else given
 
-    def note(self, evaluator: Component) -> str:
+    def note(self, evaluator: Component, made: Evaluator) -> str:
         """What of it a metric's protocol says: its judge, and how samples were made to fit the encoder."""
         judge = f"judged by {evaluator.judge['label']}" if evaluator.judge else ""
-        fits = building.build_evaluator(evaluator).fits_samples
-        return ", ".join(filter(None, (judge, self.on(evaluator.data).data.modality.note if fits else "")))
+        fitted = self.on(evaluator.data).data.modality.note if made.fits_samples else ""
+        return ", ".join(filter(None, (judge, fitted)))
 
     @cached_property
     def shared(self) -> dict[str, int]:

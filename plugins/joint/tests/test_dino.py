@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import pytest
 import torch
@@ -19,17 +17,7 @@ from harness import Data
 SMALL: dict[str, Any] = {"prototypes": 5, "bottleneck_dim": 6, "hidden_dim": 8, "small_crops": 2}
 
 
-@pytest.fixture(autouse=True)
-def in_float64() -> Iterator[None]:
-    """Losses go on in float32 otherwise."""
-    with mock.patch.object(Tensor, "float", Tensor.double):
-        yield
-
-
-def crops(number: int = 4) -> CropBatch:
-    generator = torch.Generator().manual_seed(1)
-    large = torch.randn(2, number, 1, 14, 14, generator=generator, dtype=torch.float64)
-    return CropBatch(large, torch.randn(2, number, 1, 7, 7, generator=generator, dtype=torch.float64))
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 def made(data: Data, net: Any, **options: Any) -> DINO:
@@ -56,10 +44,12 @@ def outputs(networks: tuple[Any, Any], images: tuple[Tensor, ...]) -> list[Tenso
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_loss_and_gradient_are_those_of_a_loop(gratings: Data, tiny_net: Any, batch_norm: bool) -> None:
+def test_loss_and_gradient_are_those_of_a_loop(
+    gratings: Data, tiny_net: Any, batch_norm: bool, crops: CropBatch
+) -> None:
     dino, batch = (
         made(gratings, tiny_net, student_temperature=0.3, teacher_temperature=0.2, batch_norm=batch_norm),
-        crops(),
+        crops,
     )
     apart(dino)
     loss = dino.loss(batch)
@@ -83,8 +73,10 @@ def test_loss_and_gradient_are_those_of_a_loop(gratings: Data, tiny_net: Any, ba
         torch.testing.assert_close(ours, reference, rtol=1e-6, atol=1e-10)
 
 
-def test_the_centre_follows_the_teachers_outputs_after_the_step(gratings: Data, tiny_net: Any) -> None:
-    dino, batch = made(gratings, tiny_net, center_momentum=0.8), crops()
+def test_the_centre_follows_the_teachers_outputs_after_the_step(
+    gratings: Data, tiny_net: Any, crops: CropBatch
+) -> None:
+    dino, batch = made(gratings, tiny_net, center_momentum=0.8), crops
     apart(dino)
     before = dino.center.clone()
     with torch.no_grad():
@@ -96,13 +88,15 @@ def test_the_centre_follows_the_teachers_outputs_after_the_step(gratings: Data, 
     torch.testing.assert_close(dino.center, 0.8 * before + 0.2 * torch.stack(every).mean(0), rtol=1e-6, atol=1e-8)
 
 
-def test_the_teacher_starts_as_a_copy_gets_no_gradient_and_follows(gratings: Data, tiny_net: Any) -> None:
+def test_the_teacher_starts_as_a_copy_gets_no_gradient_and_follows(
+    gratings: Data, tiny_net: Any, crops: CropBatch
+) -> None:
     """Trap: a teacher without the last layer, or with one of its own."""
     dino = made(gratings, tiny_net, momentum=0.9)
     student = [*dino.backbone.parameters(), *dino.head.parameters(), dino.prototypes]
     teacher = [*dino.teacher.parameters(), dino.teacher_prototypes]
     assert all(torch.equal(one, other) for one, other in zip(student, teacher, strict=True))
-    dino.loss(crops()).backward()
+    dino.loss(crops).backward()
     assert all(weight.grad is None for weight in teacher)
     assert all(weight.grad is not None and weight.grad.any() for weight in student)
     before = [weight.clone() for weight in teacher]
@@ -117,15 +111,15 @@ def test_the_teacher_starts_as_a_copy_gets_no_gradient_and_follows(gratings: Dat
         torch.testing.assert_close(weight, start + 1 - kept)
 
 
-def test_the_teacher_sees_no_small_crop(gratings: Data, tiny_net: Any) -> None:
+def test_the_teacher_sees_no_small_crop(gratings: Data, tiny_net: Any, crops: CropBatch) -> None:
     dino, seen = made(gratings, tiny_net), []
     dino.teacher.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[0].shape)))
-    dino.loss(crops())
+    dino.loss(crops)
     assert seen == [(8, 1, 14, 14)]
 
 
-def test_prototypes_are_frozen_at_first(gratings: Data, tiny_net: Any) -> None:
-    dino, batch, moved = made(gratings, tiny_net, frozen_steps=2), crops(), []
+def test_prototypes_are_frozen_at_first(gratings: Data, tiny_net: Any, crops: CropBatch) -> None:
+    dino, batch, moved = made(gratings, tiny_net, frozen_steps=2), crops, []
     for step in range(4):
         dino.zero_grad()
         dino.loss(batch).backward()

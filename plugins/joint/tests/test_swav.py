@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -21,17 +20,7 @@ from harness import Data
 SMALL: dict[str, Any] = {"prototypes": 5, "projection_dim": 6, "hidden_dim": 8, "small_crops": 2}
 
 
-@pytest.fixture(autouse=True)
-def in_float64() -> Iterator[None]:
-    """Losses go on in float32 otherwise."""
-    with mock.patch.object(Tensor, "float", Tensor.double):
-        yield
-
-
-def crops(number: int = 4) -> CropBatch:
-    generator = torch.Generator().manual_seed(1)
-    large = torch.randn(2, number, 1, 14, 14, generator=generator, dtype=torch.float64)
-    return CropBatch(large, torch.randn(2, number, 1, 7, 7, generator=generator, dtype=torch.float64))
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 def made(data: Data, net: Any, **options: Any) -> SwAV:
@@ -49,8 +38,8 @@ def codes_by_loops(z: Tensor, prototypes: Tensor, entropy: float) -> list[list[f
 
 
 @pytest.mark.parametrize("queue", [0, 7])
-def test_loss_and_gradient_are_those_of_a_loop(gratings: Data, tiny_net: Any, queue: int) -> None:
-    swav, batch = made(gratings, tiny_net, queue_size=queue, temperature=0.2, entropy=0.3), crops()
+def test_loss_and_gradient_are_those_of_a_loop(gratings: Data, tiny_net: Any, queue: int, crops: CropBatch) -> None:
+    swav, batch = made(gratings, tiny_net, queue_size=queue, temperature=0.2, entropy=0.3), crops
     loss = swav.loss(batch)
     features = torch.cat([swav.backbone(each.flatten(0, 1)) for each in batch])
     z = swav.projector(features)
@@ -82,8 +71,8 @@ def test_codes_use_all_prototypes_alike() -> None:
     torch.testing.assert_close(codes.sum(1), torch.ones(64))
 
 
-def test_prototypes_keep_their_length_and_are_frozen_at_first(gratings: Data, tiny_net: Any) -> None:
-    swav, batch = made(gratings, tiny_net, frozen_steps=2), crops()
+def test_prototypes_keep_their_length_and_are_frozen_at_first(gratings: Data, tiny_net: Any, crops: CropBatch) -> None:
+    swav, batch = made(gratings, tiny_net, frozen_steps=2), crops
     moved = []
     for step in range(4):
         swav.zero_grad()
@@ -98,8 +87,8 @@ def test_prototypes_keep_their_length_and_are_frozen_at_first(gratings: Data, ti
     assert all(weight.grad is not None and weight.grad.any() for weight in swav.backbone.parameters())
 
 
-def test_each_large_crop_has_a_queue_of_earlier_batches(gratings: Data, tiny_net: Any) -> None:
-    swav, batch = made(gratings, tiny_net, queue_size=6), crops()
+def test_each_large_crop_has_a_queue_of_earlier_batches(gratings: Data, tiny_net: Any, crops: CropBatch) -> None:
+    swav, batch = made(gratings, tiny_net, queue_size=6), crops
     before = swav.queues.clone()
     swav.loss(batch)
     assert torch.equal(swav.queues, before)  # its own projections join after the step
@@ -114,9 +103,9 @@ def test_each_large_crop_has_a_queue_of_earlier_batches(gratings: Data, tiny_net
     assert swav.place.item() == 2
 
 
-def test_small_crops_predict_and_are_not_predicted(gratings: Data, tiny_net: Any) -> None:
+def test_small_crops_predict_and_are_not_predicted(gratings: Data, tiny_net: Any, crops: CropBatch) -> None:
     """No code is of a small crop: without a gradient through the large ones, its own prediction alone changes it."""
-    swav, batch = made(gratings, tiny_net), crops()
+    swav, batch = made(gratings, tiny_net), crops
     seen: list[Tensor] = []
     codes = swav.codes
     with mock.patch.object(swav, "codes", lambda z, queue: seen.append(z) or codes(z, queue)):

@@ -47,11 +47,11 @@ class OffPolicy(Learner):
 
     def known(self, chosen: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """What is known of tasks, z (M, known), with its gradient; and further terms of the loss by name, weighted."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no known")
 
     def collect(self) -> None:
         """Collect whole episodes of all training tasks."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no collect")
 
     def loss(self, chosen: Tensor) -> dict[str, Tensor]:
         """`chosen`: training tasks, int64 (M,)."""
