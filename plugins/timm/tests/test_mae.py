@@ -117,7 +117,7 @@ def test_colours_are_left_alone_by_default(pictures: Data) -> None:
     assert pictures.modality.augmented(mae.config.augment).augmentation.jitter == 0.0  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("model", ["test_resnet", "test_vit_relpos"])
+@pytest.mark.parametrize("model", ["test_resnet", "vit_relpos_small_patch16_224"])
 def test_other_networks_are_refused(pictures: Data, model: str) -> None:
     with pytest.raises(UsageError, match="mae masks patches of a plain vision transformer"):
         MAE(backbone(Config(model=model), ImageShape(3, 32, 32)), MAEConfig(), pictures)
