@@ -45,8 +45,8 @@ rate of the registered `budget`.
 
 - Give options that fit: small and quick, fewer than 1,024 keys in a queue, at most 6 ways.
 - A method has learned if, after at most 160 steps, two things hold. The few-shot accuracy of its own `adapt` is 10
-  points above that of the same training at a learning rate near zero. Its loss is lower with the right labels than
-  with others.
+  points above that after 40 steps at a learning rate near zero. Its loss is lower with the right labels than with
+  others.
 - With another test split it must start and learn the same.
 - A buffer of which each step replaces the same part is reported as a queue that stands still.
 - If the method is `distributed`, a step of two processes is compared with a step of one.

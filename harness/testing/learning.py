@@ -164,23 +164,25 @@ def it_learns(subject: MethodSubject) -> None:
     trains on labels is then lower with the right labels than with others."""
     if subject.build().batches is None:
         return
+    still = accuracy(subject.trained(ENOUGH[0], NEAR_ZERO), subject.data)  # by then, running statistics have settled
     fault: Fault | None = None
     for steps in ENOUGH:
-        fault = _not_learned(subject, steps)
+        fault = _not_learned(subject, steps, still)
         if fault is None:
             return
     if fault is not None:
         raise fault
 
 
-def _not_learned(subject: MethodSubject, steps: int) -> Fault | None:
-    """What shows that so many steps taught it nothing, or the wrong thing; None if nothing does."""
+def _not_learned(subject: MethodSubject, steps: int, still: float) -> Fault | None:
+    """What shows that so many steps taught it nothing, or the wrong thing; None if nothing does. `still` is the
+    accuracy with a rate near zero."""
     method = subject.trained(steps)
-    still, reached = (accuracy(each, subject.data) for each in (subject.trained(steps, NEAR_ZERO), method))
+    reached = accuracy(method, subject.data)
     if reached < still + MARGIN:
         return Fault(
             f"accuracy is {reached:.2f} after {steps} steps of a problem that is easily learned, and {still:.2f} "
-            "after as many with a rate near zero",
+            f"after {ENOUGH[0]} with a rate near zero",
             "look for a wrong sign, wrong labels, a stopped gradient or a rate that does not fit (the `budget` "
             "given at registration)",
         )

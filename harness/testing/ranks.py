@@ -1,15 +1,12 @@
 """Compares what a method learns from a batch on two devices with one device, in two processes on a CPU.
 
-`main` is the second of two; what it is to do comes through its standard input.
+`second` runs in the second of the two.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import signal
-import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
@@ -24,7 +21,6 @@ from torch import Tensor
 from torch.nn.modules.dropout import _DropoutNd
 
 from harness.base.errors import UsageError
-from harness.base.python import environment, python
 from harness.learning.collectives import mean_of_ranks, ranks
 from harness.learning.components import Method
 from harness.learning.data.batches import Source
@@ -35,6 +31,7 @@ from harness.plugins.options import as_plain, parse
 from harness.plugins.registry import Kind, Spec
 from harness.running.ranks import NOTICE_SECONDS, join, leave
 from harness.suite.cell import Component
+from harness.testing.forking import ENDED, READY, Server, server
 from harness.testing.report import Fault
 from harness.testing.subjects import BATCH, MethodSubject
 
@@ -42,7 +39,6 @@ RANKS = 2
 PATIENCE = timedelta(minutes=5)  # of one that waits for the other in a collective, on a busy machine as well
 TOLERANCE = 1e-3  # of a tensor's greatest number: sums in another order, in float32
 SMALL = 1e-2  # of the greatest gradient: rounding decides what is smaller, such as the bias before a batch norm
-READY = b"ready\n"
 SAID = "error.txt"  # the second process's, in the folder where the two meet
 ADVICE = (
     "compare with what `harness.gather` gives, draw what must not differ with `same_on_all`, use every trained weight, "
@@ -110,48 +106,43 @@ def learned(subject: MethodSubject, rank: int = 0) -> Mapping[str, Tensor]:
 
 def by_two(subject: MethodSubject) -> Mapping[str, Tensor]:
     """What `learned` finds in this process while another has the second half. Raises Fault if either cannot."""
-    with (
-        tempfile.TemporaryDirectory(prefix="harness-ranks-") as folder,
-        subprocess.Popen(
-            python("-c", f"from {__name__} import main; main()"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment(),
-        ) as other,
-    ):
+    with tempfile.TemporaryDirectory(prefix="harness-ranks-") as folder:
+        other = server()
         try:
             return _beside(other, subject, Path(folder))
-        except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
-            raise Fault(f"two devices together: {_words(other, Path(folder), error)[:200]}", RUN) from error
+        except (RuntimeError, OSError, EOFError) as error:
+            words = _words(other, Path(folder), error)[:200]
+            other.end()
+            raise Fault(f"two devices together: {words}", RUN) from error
         finally:
             if dist.is_initialized():
                 leave()
-            other.kill()
 
 
-def _words(other: subprocess.Popen[bytes], folder: Path, error: Exception) -> str:
+def _words(other: Server, folder: Path, error: Exception) -> str:
     """What came first: the second process's own error, its end by a signal, or the `error` that this process met."""
     with suppress(FileNotFoundError):  # it is written before this process can notice
         return (folder / SAID).read_text(encoding="utf-8")
-    with suppress(subprocess.TimeoutExpired):
-        if (code := other.wait(NOTICE_SECONDS)) < 0:
-            return f"the second process was ended by {signal.Signals(-code).name}"
+    with suppress(OSError, EOFError):
+        while (report := other.report(NOTICE_SECONDS))[0] != ENDED:
+            pass
+        if report[1] < 0:
+            return f"the second process was ended by {signal.Signals(-report[1]).name}"
     return f"{type(error).__name__}: {error}"
 
 
-def _beside(other: subprocess.Popen[bytes], subject: MethodSubject, folder: Path) -> Mapping[str, Tensor]:
-    assert other.stdin
-    assert other.stdout
+def _beside(other: Server, subject: MethodSubject, folder: Path) -> Mapping[str, Tensor]:
     parts = {"method": subject.component, "backbone": subject.backbone, "dataset": subject.dataset}
     given = {kind: described(each) for kind, each in parts.items() if each}
     told = {"parts": given, "threads": torch.get_num_threads(), "folder": str(folder)}
-    other.stdin.write(json.dumps(told).encode())
-    other.stdin.close()
-    if READY not in iter(other.stdout.readline, b""):  # a plugin may print something before
+    modules = (each.spec.target.partition(":")[0] for each in parts.values() if each)
+    other.start(f"{__name__}:{second.__name__}", told, modules)
+    if other.report(PATIENCE.total_seconds())[0] != READY:
         raise RuntimeError("the second process did not begin")
     join(folder, 0, RANKS, torch.device("cpu"), PATIENCE)
     found = learned(subject)
-    if code := other.wait(PATIENCE.total_seconds()):
+    _, code = other.report(PATIENCE.total_seconds())
+    if code:
         raise RuntimeError(f"the second process ended with {code}")
     return found
 
@@ -174,9 +165,8 @@ def component(kind: Kind, told: Mapping[str, Any]) -> Component:
     return Component(spec, parse(config, told["options"], str), spec.name)
 
 
-def main() -> None:
-    """The second process: what it finds is the same as the first does, and nobody asks for it."""
-    told = json.load(sys.stdin)
+def second(told: Mapping[str, Any], ready: Callable[[], None]) -> None:
+    """In the second process: what it finds is the same as the first does, and nobody asks for it."""
     try:
         torch.set_num_threads(told["threads"])
         parts = told["parts"]
@@ -184,8 +174,7 @@ def main() -> None:
         method, backbone = component("method", parts["method"]), component("backbone", parts["backbone"])
         subject = MethodSubject(method, dataset, backbone)
         assert isinstance(subject.build(), Method)
-        sys.stdout.buffer.write(READY)
-        sys.stdout.flush()
+        ready()
         join(Path(told["folder"]), 1, RANKS, torch.device("cpu"), PATIENCE)
         learned(subject, 1)
         leave()
