@@ -5,8 +5,8 @@ and 2,048. Accuracy in % on the 10,000 test images, means over 10, 5 and 1 draws
 
 - **best**: `LogisticRegression` on the same standardised features, the best of six values of C *on the test images*,
   which no probe may look at: a bound, and no rival.
-- **lost**: what the probe is below the best; in brackets the most of any draw.
-- **before**: the probe by SGD (90 epochs, rates .03, .1 and .3) that came before it, if `--before` names its file, from
+- **best − linear**: the difference, with the maximum over draws in brackets.
+- **earlier probe**: the probe by SGD (90 epochs, rates .03, .1 and .3) that came before it, if `--before` names its file, from
   `git show 0d49ec9:plugins/evaluators/harness_evaluators/linear.py`.
 
     uv run python perf/probe.py --data data/cifar10.npz --before before.py
@@ -37,7 +37,10 @@ CANDIDATES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)  # C = 1 / (samples * penalty)
 WIDTHS = (64, 512, 2048)
 DRAWS = {100: 10, 1000: 5, 10_000: 1}
 SGD = SimpleNamespace(epochs=90, batch_size=256, learning_rates=(0.03, 0.1, 0.3), seed=0)
-HEAD = "| samples | features | linear | best | lost | before | linear, s | before, s | strengths | at edge |"
+HEAD = (
+    "| samples | features | linear | best | best − linear (max) | earlier probe "
+    "| linear, s | earlier probe, s | strengths chosen | at edge |"
+)
 
 
 def main() -> None:
