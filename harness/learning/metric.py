@@ -38,6 +38,9 @@ class Metric:
         interval: Ends of the 95 % interval, if `estimate` is "interval".
         series: The values along an axis, which the report draws; add it with `dataclasses.replace`.
         pictures: Pictures that the report shows; likewise.
+        stops: Numbers of units, ascending, if the units themselves decide how many there are: those at which there
+            could have been enough, up to the one at which there were. Rows are compared over the first units, as many
+            as all of them have; the record has the mean at each stop. Add it with `dataclasses.replace`.
     """
 
     value: float
@@ -52,6 +55,7 @@ class Metric:
     interval: tuple[float, float] | None = None
     series: Series | None = None
     pictures: Pictures | None = None
+    stops: tuple[int, ...] = ()
 
     @classmethod
     def mean(
@@ -154,6 +158,10 @@ class Metric:
     def n(self) -> int:
         """Number of units; 0 for a metric that has none."""
         return len(self.units)
+
+    def mean_of_first(self, number: int) -> float:
+        """The mean of the first units."""
+        return float(self.units[:number].mean(dtype=np.float64))
 
     @property
     def half_width(self) -> float:

@@ -68,6 +68,7 @@ def as_plain(metric: Metric, note: str) -> dict[str, Any]:
         "shown": metric.shown,
         "estimate": metric.estimate,
         **({"interval": list(metric.interval)} if metric.interval else {}),
+        **({"prefixes": {str(stop): metric.mean_of_first(stop) for stop in metric.stops}} if metric.stops else {}),
         **({"bound": as_plain(metric.bound, note)} if metric.bound else {}),
         **({"details": dict(metric.details)} if metric.details else {}),
         **({"series": metric.series.axis} if metric.series else {}),

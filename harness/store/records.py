@@ -28,8 +28,9 @@ class CellRecord:
     evaluations: by evaluator id, which is the same for all cells that the same evaluator with the same options and
         version has scored: "label", "evaluator", "seconds", "metrics" (by name: "value", "half_width", "n", "unit",
         "higher_is_better", "protocol", "shown" and "estimate", which older records lack (see `shown` and `estimate`),
-        and, if the evaluator has any, "interval", "details" and "bound", a metric), "provenance",
-        "shared_with_train" (how many samples of each split are in the training split, too).
+        and, if the evaluator has any, "interval", "prefixes" (means over first units, by their number), "details" and
+        "bound", a metric), "provenance", "shared_with_train" (how many samples of each split are in the training split,
+        too).
     failure: "status" (failed, timeout, oom, killed, interrupted), "message", "log", "signal" and "exit_code" of the
         latest attempt, if that did not end well.
     """
@@ -65,6 +66,19 @@ def step(name: str, metric: Mapping[str, Any]) -> float:
     number that is no mean has none."""
     a_share = metric.get("unit") in PER_SAMPLE and display_of(name, metric) == "percent" and estimate(metric) == "mean"
     return 1 / float(metric["n"]) if a_share and metric.get("n") else 0.0
+
+
+def shared_units(metrics: Iterable[Mapping[str, Any]]) -> int | None:
+    """How many first units all of these metrics have, of one evaluator that takes as many as it needs; None for others,
+    which have the same number by themselves."""
+    each = [set(map(int, metric.get("prefixes") or ())) for metric in metrics]
+    return max(set.intersection(*each), default=None) if each else None
+
+
+def value_over(metric: Mapping[str, Any], units: int | None) -> float | None:
+    """The value of a metric, or its mean over the first `units`."""
+    value = metric.get("value") if units is None else metric["prefixes"][str(units)]
+    return None if value is None else float(value)
 
 
 def scored_records(records: Iterable[CellRecord]) -> list[CellRecord]:

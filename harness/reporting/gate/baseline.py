@@ -47,10 +47,15 @@ def save(path: Path, made: Snapshot) -> None:
         raise UsageError("no baseline was written: there is no cell with a score.")
     groups = {}
     for key, group in made.groups.items():
-        body = {part: each for part, each in asdict(group).items() if part != "failures"}
+        body = {part: each for part, each in asdict(group, dict_factory=_told).items() if part != "failures"}
         groups[name(key)] = {**dict(zip(("dataset", "backbone", "method"), key, strict=True)), **body}
     rest = {"suite": made.suite, "versions": made.versions, "hardware": made.hardware, "groups": groups}
     write_json(path, {"baseline": VERSION, **rest})
+
+
+def _told(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Without the means over first units, where there are none."""
+    return {key: each for key, each in fields if each or key != "prefixes"}
 
 
 def _refuse(what: str, found: list[str], advice: str) -> None:
@@ -110,7 +115,9 @@ def _scores(metric: str, value: Mapping[str, Any]) -> Scores:
         "shown": display_of(metric, value),
         "step": step(metric, value) if value.get("step") is None else value["step"],
     }
-    return Scores(**said, values=_by_seed(value["values"]), bound=value["bound"], excess=_by_seed(value["excess"]))
+    prefixes = {int(seed): means for seed, means in (value.get("prefixes") or {}).items()}
+    said |= {"bound": value["bound"], "prefixes": prefixes}
+    return Scores(**said, values=_by_seed(value["values"]), excess=_by_seed(value["excess"]))
 
 
 def _by_seed(values: Mapping[str, Any]) -> BySeed:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.base.errors import UsageError
 from harness.plugins.registry import OF
 from harness.reporting.leaderboard.text import clean, natural
-from harness.store.records import CellRecord, display_of, scored_records, step
+from harness.store.records import CellRecord, display_of, scored_records, shared_units, step
 
 BySeed = dict[int, float | None]
 Key = tuple[str, str, str]  # labels of data set, backbone, method
@@ -26,6 +26,7 @@ class Scores:
     within a seed, the widest of any: how closely a training was measured, and nothing of another training. shown: as
     records say. step: between the values that there can be; 0 where it is not known.
     bound: what it should not exceed, if it says so. excess: how much better each seed is, less both half widths.
+    prefixes: of each seed the means over its first units, by number, where units decide how many there are.
     """
 
     unit: str
@@ -38,6 +39,7 @@ class Scores:
     excess: BySeed = field(default_factory=dict)
     shown: str = "plain"
     step: float = 0.0
+    prefixes: dict[int, dict[str, float]] = field(default_factory=dict)
 
     @property
     def exceeds(self) -> bool:
@@ -163,7 +165,20 @@ def _add_scores(group: Group, record: CellRecord, seed: int, source: str) -> Non
             if bound := value.get("bound"):
                 excess = {**scores.excess, seed: _excess(value, bound)}
                 found = replace(found, bound=clean(bound.get("protocol") or "its bound", 80), excess=excess)
+            if means := value.get("prefixes"):
+                numbers = {units: float(f"{mean:.6g}") for units, mean in means.items()}
+                found = replace(found, prefixes={**scores.prefixes, seed: numbers})
             known.metrics[name_] = found
+
+
+def paired(before: Scores, after: Scores) -> tuple[BySeed, BySeed]:
+    """The values of two runs by seed, over as many first units as all seeds of both have, where this is not all."""
+    sides = [each.prefixes for each in (before, after)]
+    units = shared_units({"prefixes": means} for side in sides for means in side.values())
+    if units is None or any(each.prefixes.keys() != each.values.keys() for each in (before, after)):
+        return before.values, after.values
+    first, second = ({seed: means[str(units)] for seed, means in side.items()} for side in sides)
+    return dict(first), dict(second)
 
 
 def _excess(metric: Mapping[str, Any], bound: Mapping[str, Any]) -> float | None:

@@ -9,7 +9,7 @@ from statistics import fmean
 from harness.reporting.gate.changes import differences, why_not
 from harness.reporting.gate.measured import Measured, absent, by_ratio, by_seed, missing_seeds
 from harness.reporting.gate.rows import Row, Verdict
-from harness.reporting.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot
+from harness.reporting.gate.snapshot import COSTS, BySeed, Evaluation, Group, Key, Scores, Snapshot, paired
 from harness.reporting.gate.text import value
 from harness.reporting.significance import holm
 from harness.suite.tolerances import Gate
@@ -147,7 +147,7 @@ def _scores(key: Key, was: Group, now: Group, gate: Gate, everything: bool) -> I
             yield (
                 replace(row, verdict="not comparable", why=why)
                 if why
-                else by_seed(row, scores.values, current.values, higher_is_better=sign, grid=grid)
+                else by_seed(row, *paired(scores, current), higher_is_better=sign, grid=grid)
             )
     known = set(_names(was))
     yield from (_row(key, *each, "new") for each in _each(now) if each[:2] not in known)

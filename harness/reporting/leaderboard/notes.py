@@ -12,7 +12,7 @@ from harness.reporting.leaderboard.provenance import HARDWARE, SOFTWARE
 from harness.reporting.leaderboard.starts import starts
 from harness.reporting.leaderboard.tables import Column, Score, Table
 from harness.reporting.leaderboard.text import clean, half, joined, natural
-from harness.store.records import CellRecord
+from harness.store.records import CellRecord, shared_units
 
 COSTS = "Costs are means over seeds; evaluation is the sum of the evaluators shown."
 MADE_OF = {
@@ -201,7 +201,9 @@ def _made_of(column: Column, scores: Sequence[Score]) -> str:
     counts = sorted({int(each) for each in _all(scores, "n")})
     units = joined(f"{clean(unit, 20)}s" for unit in _all(scores, "unit")) or "units"
     many = " to ".join(f"{each:,}" for each in dict.fromkeys((*counts[:1], *counts[-1:]))) or "unknown"
-    return f"{column.title} over {many} {units}{within}"
+    first = shared_units(metric for score in scores if score.protocol == column.protocol for metric in score.metrics)
+    compared = f", rows compared over the first {first:,}" if first and len(counts) > 1 else ""
+    return f"{column.title} over {many} {units}{compared}{within}"
 
 
 def _all(scores: Iterable[Score], name: str) -> list[Any]:

@@ -15,7 +15,7 @@ from harness.reporting.leaderboard.places import Place, places
 from harness.reporting.leaderboard.text import canonical, clean, distinguish, natural
 from harness.reporting.leaderboard.view import By, View, check, matches
 from harness.reporting.statistics import Interval, t_interval
-from harness.store.records import CellRecord, display_of, estimate, scored_records, step
+from harness.store.records import CellRecord, display_of, estimate, scored_records, shared_units, step, value_over
 
 Key = tuple[str, str]  # evaluator id, metric
 ROW, COLUMN, TITLE = 60, 40, 100  # letters of the names of rows, columns and tables; more are cut in the middle
@@ -224,7 +224,7 @@ def _usual_protocol(metrics: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _scores(column: Column, rows: Sequence[Sequence[CellRecord]], keys: Sequence[str]) -> list[Score | None]:
-    """A column's scores by row."""
+    """A column's scores by row: of all units, but compared over the first ones that all rows have."""
     evaluator, name = column.key
     found = [
         {cell.cell["seed"]: metrics[name] for cell in cells if name in (metrics := _metrics(cell, evaluator))}
@@ -233,10 +233,9 @@ def _scores(column: Column, rows: Sequence[Sequence[CellRecord]], keys: Sequence
     said = [{str(metric.get("protocol") or "") for metric in metrics.values()} for metrics in found]
     protocols = [" / ".join(sorted(set(map(clean, each)))) for each in said]
     grid = max((step(name, metric) for metrics in found for metric in metrics.values()), default=0.0)
-    values = [
-        {seed: _value(metric) for seed, metric in metrics.items()} if protocol == column.protocol else {}
-        for metrics, protocol in zip(found, protocols, strict=True)
-    ]
+    ranked = [m if p == column.protocol else {} for m, p in zip(found, protocols, strict=True)]
+    units = shared_units(metric for metrics in ranked for metric in metrics.values())
+    values = [{seed: _value(metric, units) for seed, metric in metrics.items()} for metrics in ranked]
     compared = places(values, keys, grid, higher_is_better=column.higher_is_better)
     return [
         Score(t_interval(map(_value, metrics.values()), grid=grid), place, protocol, tuple(metrics.values()))
@@ -251,6 +250,6 @@ def _metrics(cell: CellRecord, evaluator: str) -> Mapping[str, Any]:
     return metrics
 
 
-def _value(metric: Mapping[str, Any]) -> float:
-    value = metric.get("value")
-    return float("nan") if value is None else float(value)  # JSON has no NaN: a diverged score may be stored as null
+def _value(metric: Mapping[str, Any], units: int | None = None) -> float:
+    value = value_over(metric, units)
+    return float("nan") if value is None else value  # JSON has no NaN: a diverged score may be stored as null

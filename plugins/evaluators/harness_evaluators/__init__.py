@@ -49,7 +49,13 @@ class EpisodesConfig:
     ways: int = option(5, "classes of an episode")
     shots: int = option(1, "labelled samples of each class")
     queries: int = option(15, "samples of each class to classify")
-    episodes: int = option(2000, "number of episodes")
+    episodes: int = option(2000, "number of episodes; with `precision`, the most")
+    precision: float | None = option(
+        None,
+        "percentage points: episodes are taken in their order until half of the 95 % interval is this narrow, at least "
+        "200; none: all `episodes`",
+        identity="unless default",
+    )
     split: str | None = option(
         "novel",
         "split that episodes are drawn from; `test` where a data set has no novel classes; none: `novel` where there "
@@ -68,6 +74,8 @@ class EpisodesConfig:
             raise ValueError(f"ways must be at least 2, not {self.ways}")
         if min(self.shots, self.queries, self.episodes) < 1:
             raise ValueError("shots, queries and episodes must be at least 1")
+        if self.precision is not None and not self.precision > 0:
+            raise ValueError(f"precision must be positive, not {self.precision}")
 
 
 @dataclass(frozen=True)

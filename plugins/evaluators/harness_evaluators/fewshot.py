@@ -33,11 +33,17 @@ from harness_evaluators import EpisodesConfig, FewShotConfig
 NOVEL, TEST = "novel", "test"
 FEW = 2  # times as many classes as ways, or more, should take part
 DRAWN = 100  # episodes drawn at a time; another number would be other episodes
+LEAST = 200  # episodes before one looks at the interval; with fewer it is too often too narrow
+FURTHER = 1.1  # times as many episodes until one looks again
 IN_MEMORY = {"features": DRAWN, "inputs": 4}  # episodes adapted at a time
 
 
 class EpisodesEvaluator(Evaluator):
-    """Mean accuracy over seeded episodes, each learned from its support set alone. A subclass says how: `learned`."""
+    """Mean accuracy over seeded episodes, each learned from its support set alone. A subclass says how: `learned`.
+
+    With `precision`, in percentage points, there are as many episodes as the interval needs: they are the first ones of
+    all. (`within` is the column of categories.)
+    """
 
     config: EpisodesConfig
 
@@ -88,15 +94,39 @@ class EpisodesEvaluator(Evaluator):
     def evaluate(self, trained: Trained) -> dict[str, Metric]:
         name, within = self.split_of(trained.data), self.config.within
         groups = self.groups(trained.data.split(name))
-        accuracies = {group: self.accuracies(trained, name, group) for group in groups}
+        accuracies, stops = self.enough({group: self.accuracies(trained, name, group) for group in groups})
         protocol = self.protocol(trained.method)
+        number = f"each with {self.config.episodes} episodes"
+        if self.config.precision is not None:
+            protocol += f", until ±{self.config.precision:g} points"
+            number = "each with as many episodes"
         found = {group: self.metric(units, name, groups[group], protocol) for group, units in accuracies.items()}
-        if within is None:
-            return {"accuracy": found[""]}
-        mean = torch.stack(list(accuracies.values())).mean(0)  # a unit is an episode of each category
-        every = [members for classes in groups.values() for members in classes]
-        protocol += f", the mean of {len(groups)} {within}s, each with {self.config.episodes} episodes"
-        return {f"mean over {within}s": self.metric(mean, name, every, protocol), **found}
+        if within is not None:
+            mean = torch.stack(list(accuracies.values())).mean(0)  # a unit is an episode of each category
+            every = [members for classes in groups.values() for members in classes]
+            protocol += f", the mean of {len(groups)} {within}s, {number}"
+            found = {f"mean over {within}s": self.metric(mean, name, every, protocol), **found}
+        return {group or "accuracy": replace(metric, stops=stops) for group, metric in found.items()}
+
+    def enough(self, runs: Mapping[str, Iterator[Tensor]]) -> tuple[dict[str, Tensor], tuple[int, ...]]:
+        """The accuracies of as many episodes of each group as the options ask for, and with `precision` the numbers at
+        which there could have been enough.
+
+        One looks at these numbers of episodes alone, so how many are adapted at a time has no part in it. The groups
+        have as many as their mean needs.
+        """
+        precision, found = self.config.precision, {group: torch.empty(0) for group in runs}
+        stops = checkpoints(self.config.episodes) if precision else (self.config.episodes,)
+        for stop in stops:
+            for group, run in runs.items():
+                parts = [found[group]]
+                while sum(map(len, parts)) < stop:
+                    parts.append(next(run).cpu())
+                found[group] = torch.cat(parts)
+            half_width = Metric.mean(torch.stack(list(found.values())).mean(0), "episode").half_width
+            if precision and 100 * half_width <= precision:
+                break
+        return found, stops[: stops.index(stop) + 1] if precision else ()
 
     def metric(self, units: Tensor, split: str, classes: Sequence[Tensor], protocol: str) -> Metric:
         """The mean accuracy of episodes (episodes,) of some classes."""
@@ -107,10 +137,9 @@ class EpisodesEvaluator(Evaluator):
         return Metric.mean(units, "episode", protocol=protocol, details=details, shown="percent")
 
     @torch.no_grad()
-    def accuracies(self, trained: Trained, name: str, group: str) -> Tensor:
-        """Of each episode of a group of classes of the split `name`: (episodes,)."""
+    def accuracies(self, trained: Trained, name: str, group: str) -> Iterator[Tensor]:
+        """Of each episode of a group of classes of the split `name`, in their order, some at a time."""
         method = trained.method.eval()
-        accuracies = []
         split = trained.data.split(name)
         features = self.features(trained, name) if self.adapts_on(method) == "features" else None
         for drawn in self.episodes(split, IN_MEMORY[self.adapts_on(method)], group):
@@ -119,8 +148,7 @@ class EpisodesEvaluator(Evaluator):
             if not logits.isfinite().all():
                 raise FloatingPointError("the logits of an episode are not finite")  # argmax would score them as chance
             hits = logits.argmax(-1) == batch.query_labels
-            accuracies.append(hits.float().mean(-1))
-        return torch.cat(accuracies)
+            yield hits.float().mean(-1)
 
     def evaluate_share(self, trained: Trained, share: float) -> dict[str, Metric]:
         """Fewer episodes of the same samples: the mean is that of all, but for chance."""
@@ -169,6 +197,16 @@ class FewShot(EpisodesEvaluator):
         if kind == "cl2n":
             features = features - trained.features("train").mean(0)
         return F.normalize(features, dim=1) if kind in ("l2n", "cl2n") else features
+
+
+def checkpoints(most: int) -> tuple[int, ...]:
+    """The numbers of episodes at which one looks whether there are enough: multiples of those that are drawn together,
+    and the most."""
+    found, number = [], LEAST
+    while number < most:
+        found.append(number)
+        number = DRAWN * math.ceil(number * FURTHER / DRAWN)
+    return *found, most
 
 
 def _inputs(data: Data, split: Split, features: Tensor | None, drawn: EpisodeIndices) -> EpisodeBatch:
