@@ -6,7 +6,7 @@ and 2,048. Accuracy in % on the 10,000 test images, means over 10, 5 and 1 draws
 - **best**: `LogisticRegression` on the same standardised features, the best of six values of C *on the test images*,
   which no probe may look at: a bound, and no rival.
 - **best − linear**: the difference, with the maximum over draws in brackets.
-- **earlier probe**: the probe by SGD (90 epochs, rates .03, .1 and .3) that came before it, if `--before` names its file, from
+- **earlier probe**: the former probe by SGD (90 epochs, rates .03, .1 and .3), if `--before` names its file, from
   `git show 0d49ec9:plugins/evaluators/harness_evaluators/linear.py`.
 
     uv run python perf/probe.py --data data/cifar10.npz --before before.py

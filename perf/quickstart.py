@@ -4,12 +4,11 @@
 against another one, each with its own environment and its own `benchmarks.yaml`. Torch threads, cores and workers are
 as the command chooses them.
 
-What keeps it from more, by `--profile`: convolutions and their gradients are 37 % (MoCo) to 68 % (ProtoNet) of a
-training step, normalisation and ReLU backward most of the rest; both sides run the same library kernels on the same
-arithmetic. What could be removed was the memory that went back to the system after each step and came again as
-untouched pages; how much that costs depends on the machine's other load, and the ratio with it. MAML is a third of the
-suite, nearly half of it gradient steps at test time. Left: the concatenation in MoCo's split normalisation is 13 % of
-its step.
+`--profile` shows what limits the speed. Convolutions and their gradients are 37 % (MoCo) to 68 % (ProtoNet) of a
+training step; normalisation and ReLU backward are most of the rest. Both sides run the same library kernels. The
+removed cost was memory that each step returned to the system and got back as new pages. How much that costs, and so
+the ratio, depends on the other load of the machine. MAML is a third of the suite, nearly half of it
+gradient steps at test time. The concatenation in MoCo's split normalisation is 13 % of its step.
 """
 
 from __future__ import annotations

@@ -15,12 +15,13 @@ ORDER = ("simclr", "augmentation", "maml", "protonet", "episodes", "evaluation",
 HEAD = """\
 # Performance
 
-Speed of the harness beside other libraries, and its own overheads. `uv run python perf/render.py` makes this page from
-`perf/results/*.json`; do not edit it by hand. `perf/README.md` says how to measure.
+This page compares the speed of the harness with other libraries, and lists its overheads. It is made by
+`uv run python perf/render.py` from `perf/results/*.json`; do not edit it by hand. `perf/README.md` describes the
+measurements.
 
 All contestants ran on the same machine in one run, in turn. They did the same work, except where a section says what a
-row leaves out. Rates are medians over the rounds, with the least and the greatest. A ratio is the first contestant's
-rate divided by this one's, as a median over the rounds. Above 1, the first contestant is faster.
+row leaves out. Rates are medians over the rounds; the range has the minimum and the maximum. A ratio is the first
+contestant's rate divided by this one's, as a median over the rounds. Above 1, the first contestant is faster.
 """
 
 

@@ -1,4 +1,4 @@
-"""What an evaluator may show beside a score: a series of values along an axis, and pictures with boxes."""
+"""Displays of an evaluator beside a score: a series of values along an axis, and pictures with boxes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What some evaluators judge by: the trained cell of another method of the suite, with the same backbone, data set and
-seed. The key `judge` of an evaluator's entry."""
+"""The key `judge` of an evaluator: the trained cell of another method, with the same backbone, data set and seed."""
 
 from __future__ import annotations
 

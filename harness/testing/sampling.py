@@ -1,4 +1,4 @@
-"""The checks of what a method does once it is trained: it drops parts, and makes samples."""
+"""Conformance checks of a trained method: it drops parts, and makes samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders that are trained along a stream of tasks: with a memory of earlier tasks, or by what they knew before."""
+"""Methods that train an encoder along a stream of tasks, with a memory of earlier tasks or by distillation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a stream: functions of the accuracies (E, T, T), [:, i, j] on task j after task i, to (E,).
+"""Metrics of a stream: functions of the accuracies (E, T, T), [:, i, j] on task j after task i, to (E,).
 
 Only the entries with j <= i are read, unless a function says otherwise."""
 

@@ -1,4 +1,4 @@
-"""Batches of a training that meets its data task by task, with a memory of earlier tasks."""
+"""Batches of a training on a sequence of tasks, with a memory of earlier tasks."""
 
 from __future__ import annotations
 

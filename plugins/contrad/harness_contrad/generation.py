@@ -1,4 +1,4 @@
-"""How far what a method makes is from real samples, in the features of a judge: FID and KID."""
+"""FID and KID of a method's samples, in the features of a judge."""
 
 from __future__ import annotations
 

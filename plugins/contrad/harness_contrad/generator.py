@@ -1,4 +1,4 @@
-"""The generator: numbers to pictures, by maps that double their sides."""
+"""The generator: a small DCGAN that turns random vectors into pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss that makes one class of all that is generated."""
+"""The supervised contrastive loss in which all generated samples are one class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ContraD: a discriminator that learns by contrast, and a generator that learns from it."""
+"""ContraD: a GAN whose discriminator is trained by contrastive learning."""
 
 from __future__ import annotations
 

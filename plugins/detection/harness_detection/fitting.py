@@ -1,4 +1,4 @@
-"""Fine-tuning of a detector, and what it finds."""
+"""Fine-tunes a detector, and collects its detections on the test split."""
 
 from __future__ import annotations
 

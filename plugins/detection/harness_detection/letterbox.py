@@ -1,4 +1,4 @@
-"""Photos of any size as squares: resized as they are, with a black border on the right or below."""
+"""Letterboxes photos to squares: resized with their aspect ratio, with a black border on the right or below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A detector on a copy of an encoder: torchvision's parts, without what they do to pictures and norms unasked."""
+"""A detector on a copy of an encoder: torchvision's parts, without their resizing, normalisation and frozen norms."""
 
 from __future__ import annotations
 

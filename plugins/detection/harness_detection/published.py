@@ -1,4 +1,4 @@
-"""What is published of ResNet-50 on PASCAL VOC, by the numbers of its 11 recalls."""
+"""Published results of ResNet-50 on PASCAL VOC, with the 11-point metric of VOC 2007."""
 
 from __future__ import annotations
 

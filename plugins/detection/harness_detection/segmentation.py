@@ -1,4 +1,4 @@
-"""Semantic segmentation as transfer: a linear layer on each place of an encoder's map names the class of each pixel."""
+"""Semantic segmentation as transfer: a linear layer on an encoder's map classifies each pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PASCAL VOC as detection is published on it: trained on trainval of 2007 and 2012, scored on test of 2007."""
+"""PASCAL VOC with the splits of detection papers: trained on trainval of 2007 and 2012, scored on test of 2007."""
 
 from __future__ import annotations
 

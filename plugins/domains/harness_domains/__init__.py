@@ -1,4 +1,6 @@
-"""Registers what makes, mixes and learns many domains. Imports neither torch nor the components."""
+"""Registers the data sets `mixture`, `textures` and `polygons`, and the methods `mtl` and `mmaml`.
+
+Imports neither torch nor the components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What data sets that are computed share: how many classes are in which split, and a generator for each class."""
+"""The common part of computed data sets: the classes of each split, and a random generator for each class."""
 
 from __future__ import annotations
 

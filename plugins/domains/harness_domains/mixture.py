@@ -1,4 +1,4 @@
-"""The data set `mixture`: several data sets of pictures as the domains of one."""
+"""The data set `mixture`: it combines several data sets of pictures, its domains."""
 
 from __future__ import annotations
 

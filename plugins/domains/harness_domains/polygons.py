@@ -1,4 +1,4 @@
-"""The data set `polygons`: filled shapes, brighter or darker than their ground. A class is known by its outline."""
+"""The data set `polygons`: filled shapes, brighter or darker than their ground. Classes differ in their outlines."""
 
 from __future__ import annotations
 

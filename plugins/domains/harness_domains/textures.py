@@ -1,4 +1,4 @@
-"""The data set `textures`: sums of waves. A class is known by statistics of the whole picture, not by an outline."""
+"""The data set `textures`: sums of waves. Classes differ in statistics of the whole picture, not in outlines."""
 
 from __future__ import annotations
 

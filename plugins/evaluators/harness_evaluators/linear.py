@@ -1,4 +1,4 @@
-"""A linear probe: softmax regression on frozen, cached features, as strongly regularised as held-out samples say."""
+"""A linear probe: softmax regression on frozen, cached features; held-out samples choose the regularisation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What methods share that learn features by classifying the queries of few-shot tasks."""
+"""The common base of methods that learn features by classifying the queries of few-shot tasks."""
 
 from __future__ import annotations
 

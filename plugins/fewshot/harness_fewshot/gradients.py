@@ -1,4 +1,4 @@
-"""What MAML's relatives share that differ in how the inner loop makes a step of a gradient, through learn2learn."""
+"""The common base of MAML's variants that transform the gradient of the inner loop, through learn2learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matching Networks: a query has the labels of the support samples that it attends to."""
+"""Matching Networks: predictions are an attention-weighted sum of support labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published of few-shot learners, each trained for the setting that it is scored in."""
+"""Published results of few-shot methods. Each was trained for the setting that it is scored in."""
 
 from __future__ import annotations
 

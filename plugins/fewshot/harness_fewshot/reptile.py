@@ -1,4 +1,4 @@
-"""Reptile: the initialisation moves towards the weights that tasks were learned with."""
+"""Reptile: the initialisation moves towards the weights after each task's inner loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LeJEPA: joint embeddings whose distribution is held to an isotropic Gaussian."""
+"""LeJEPA: joint embeddings whose distribution is regularised towards an isotropic Gaussian."""
 
 from __future__ import annotations
 

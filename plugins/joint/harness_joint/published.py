@@ -1,4 +1,4 @@
-"""What is published of these methods on CIFAR-10 with ResNet-18. Of LeJEPA, nothing is."""
+"""Published results of these methods on CIFAR-10 with ResNet-18. There are none of LeJEPA."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inner loops by learn2learn: for each task a clone of what it calls an algorithm, a network that can `adapt`.
+"""Inner loops by learn2learn: each task has a clone of learn2learn's algorithm, a network that can `adapt`.
 learn2learn has no types, so a clone is Any.
 
 Methods of other distributions may import all of it from here."""

@@ -1,4 +1,4 @@
-"""What is published of MAML, its first-order version and ANIL, each trained for the setting that it is scored in."""
+"""Published results of MAML, first-order MAML and ANIL. Each was trained for the setting that it is scored in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Independent tasks on the threads of this process: one core each does small tasks faster than all cores together."""
+"""Runs independent tasks on threads: small tasks are faster with one core each than with all cores for one task."""
 
 from __future__ import annotations
 

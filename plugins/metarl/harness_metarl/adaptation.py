@@ -1,4 +1,4 @@
-"""The evaluator of adaptation: the return of each episode in tasks that are new."""
+"""The evaluator `adaptation`: the return of each episode in new tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The half-cheetah that is to run at a velocity it is not told, simulated by MuJoCo through gymnasium."""
+"""A half-cheetah that must run at an unknown velocity, simulated by MuJoCo through gymnasium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluator of adaptation asks of a method, and the batches of tasks that such methods consume."""
+"""The interface of methods that `adaptation` can score, and their batches of tasks."""
 
 from __future__ import annotations
 

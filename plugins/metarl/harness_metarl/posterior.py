@@ -1,4 +1,4 @@
-"""Gaussian posteriors over what is not known of a task."""
+"""Gaussian posteriors over the latent variable of a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RL²: a recurrent policy that is reinforced over several episodes of a task."""
+"""RL²: a recurrent policy that is trained on the return of several episodes of a task."""
 
 from __future__ import annotations
 

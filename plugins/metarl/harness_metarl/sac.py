@@ -1,4 +1,4 @@
-"""Soft actor-critic over many tasks: the part that PEARL shares, and the method `sac`."""
+"""Soft actor-critic over many tasks: a base class for PEARL, and the method `sac`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The modality `task`: a sample describes an environment, and a network sees transitions of it."""
+"""The modality `task`: a sample describes an environment, and network inputs are its transitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of an environment, for the tests of those who write one."""
+"""Conformance checks of an environment, for the tests of its author."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published of MoCo on CIFAR-10 with ResNet-18."""
+"""Published results of MoCo on CIFAR-10 with ResNet-18."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published of prototypical networks."""
+"""Published results of prototypical networks."""
 
 from __future__ import annotations
 

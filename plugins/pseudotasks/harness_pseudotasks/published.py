@@ -1,4 +1,4 @@
-"""What is published of methods that meta-learn without labels, on Omniglot."""
+"""Published results of unsupervised meta-learning on Omniglot."""
 
 from __future__ import annotations
 

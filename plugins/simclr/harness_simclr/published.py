@@ -1,4 +1,4 @@
-"""What is published of SimCLR on CIFAR-10 with ResNet-18."""
+"""Published results of SimCLR on CIFAR-10 with ResNet-18."""
 
 from __future__ import annotations
 
