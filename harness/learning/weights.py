@@ -69,7 +69,7 @@ def _choose(wanted: Wanted, weights: Weights, content: Opened) -> tuple[Candidat
         best, rest = next(iter(deeper.items()))
         raise UsageError(
             f"it is of a deeper network: it has {len(rest)} further tensors in parts of the backbone "
-            f"({_first_names(rest)}). This is {best.title()}. 'strict: false' takes what fits."
+            f"({_first_names(rest)}). The match has {best.title()}. 'strict: false' loads the tensors that fit."
         )
     if whole:
         chosen, others = choose_candidate(whole, wanted, of_cell=content.of_cell)
@@ -100,7 +100,7 @@ def _nothing(wanted: Wanted, weights: Weights, content: Opened) -> str:
     """Why no tensor has a name that the backbone has."""
     if weights.prefix is not None:
         other = candidates(content, wanted, weights.key, None)
-        hint = f" What fits best is after {other[0].title()}." if other else ""
+        hint = f" The best match has {other[0].title()}." if other else ""
         return f"after the prefix '{weights.prefix}' it has none of the backbone's tensors.{hint}"
     there = [name for state in content.states.values() for name in state]
     return (
@@ -125,8 +125,8 @@ def _misfit(wanted: Wanted, content: Opened, best: Candidate) -> str:
     if left:
         parts.append(f"left over are {len(left)} ({_first_names(left)})")
     advice = " An option of the backbone may change its shapes." if shapes else ""
-    advice += " 'strict: false' takes what fits." if wanted.fitting(best) else ""
-    return f"{'; '.join(parts)}. Nothing else fits as well as {best.title()}.{advice}"
+    advice += " 'strict: false' loads the tensors that fit." if wanted.fitting(best) else ""
+    return f"{'; '.join(parts)}. The best match has {best.title()}.{advice}"
 
 
 def left_over(content: Opened, chosen: Candidate) -> list[str]:

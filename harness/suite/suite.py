@@ -308,7 +308,7 @@ class _Reader(Entries):
             if node.value is None:
                 continue
             if evaluator.child(DATA).value is not None:
-                raise node.error("an evaluator with data of its own has no judge: that is trained on the cell's.")
+                raise node.error("an evaluator with data of its own has no judge, because judges see the cell's data.")
             try:
                 entry = find_entry("method", node.value, methods) if isinstance(node.value, str) else None
             except UsageError as error:

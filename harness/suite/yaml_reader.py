@@ -56,7 +56,7 @@ def parse(text: str) -> tuple[dict[KeyPath, int], Any]:
     except yaml.YAMLError:
         raise
     except Exception as error:  # a number that is none, a date that is none: PyYAML lets through what it meets
-        problem = str(error) if isinstance(error, TypeError | ValueError) else "a value is not what its tag says"
+        problem = str(error) if isinstance(error, TypeError | ValueError) else "a value does not fit its tag"
         raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 

@@ -87,7 +87,7 @@ def novel_classes(train: Listed, novel: float | Sequence[str], where: Path) -> t
         names = [unicodedata.normalize("NFC", name) for name in novel]
     for name in names:
         if name not in train.classes:
-            raise UsageError(f"{where} has no class '{name}' to be novel.{nearest(name, train.classes)}")
+            raise UsageError(f"{where} has no class '{name}' for the split 'novel'.{nearest(name, train.classes)}")
     if not names or not set(train.classes) - set(names):
         raise UsageError(
             f"{where} has {len(train.classes):,} classes, and 'novel' takes {len(names):,}; 'train' and 'novel' need "

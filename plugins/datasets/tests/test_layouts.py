@@ -143,7 +143,7 @@ def test_novel_classes_are_split_off_with_all_their_pictures(layout: str, novel:
 
 def test_options_that_do_not_fit_the_folder_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, ["oak", "ash"], 2)
-    with pytest.raises(UsageError, match=r"has no class 'oka' to be novel\. Did you mean 'oak'\?"):
+    with pytest.raises(UsageError, match=r"has no class 'oka' for the split 'novel'\. Did you mean 'oak'\?"):
         listing(tmp_path, novel=("oka",))
     for novel in (("oak", "ash"), ()):
         with pytest.raises(UsageError, match=f"has 2 classes, and 'novel' takes {len(novel)}"):

@@ -106,7 +106,9 @@ SUITES = (
         "could not determine a constructor for the tag",
         suite("name: toy", "name: !!python/object/apply:os.system [touch exploited]"),
     ),
-    Fault("a value that is not what its tag says", "what its tag says", suite("name: toy", "name: !!timestamp toy")),
+    Fault(
+        "a value that does not fit its YAML tag", "does not fit its tag", suite("name: toy", "name: !!timestamp toy")
+    ),
     Fault(
         "an impossible combination",
         "the budget's batch_size is 4096, but",

@@ -269,7 +269,7 @@ WEIGHTS = (
     Fault("two networks in a file", "in several places", started(saved(two)), RUN),
     Fault(
         "a prefix that there is not",
-        "What fits best is after prefix 'left.'",
+        "The best match has prefix 'left.'",
         started(saved(two), "{file: mine.pth, prefix: lift.}"),
         RUN,
     ),
