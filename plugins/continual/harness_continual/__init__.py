@@ -84,7 +84,7 @@ class TasksConfig:
     """Options of a training along a stream of tasks."""
 
     tasks: int = option(5, "groups of consecutive classes, where the data have no column `task`")
-    passes: int = option(1, "passes over a task before the next one; the last task goes on")
+    passes: int = option(1, "passes over a task before the next one; the last task continues to the end of the budget")
     augment: Augmentation = option(Augmentation(), "changes to the data set's augmentation")
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class TasksConfig:
 class ERConfig(TasksConfig):
     """Options of experience replay."""
 
-    memory: int = option(200, "samples of earlier tasks that are kept; 0: none, the floor")
+    memory: int = option(200, "samples of earlier tasks that are kept; 0: none, a lower bound")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,7 +108,7 @@ class ERConfig(TasksConfig):
 class LwFConfig(TasksConfig):
     """Options of learning without forgetting."""
 
-    weight: float = option(1.0, "what old logits count beside new labels")
+    weight: float = option(1.0, "weight of the distillation of old logits")
     temperature: float = option(2.0, "by which logits are divided before they are compared")
 
     def __post_init__(self) -> None:
@@ -122,8 +122,8 @@ class LUMPConfig(SimCLRConfig):
     """Options of LUMP: those of SimCLR, and of the stream."""
 
     tasks: int = option(5, "groups of consecutive classes, where the data have no column `task`")
-    passes: int = option(1, "passes over a task before the next one; the last task goes on")
-    memory: int = option(256, "samples of earlier tasks that are kept; 0: none, the floor")
+    passes: int = option(1, "passes over a task before the next one; the last task continues to the end of the budget")
+    memory: int = option(256, "samples of earlier tasks that are kept; 0: none, a lower bound")
     alpha: float = option(0.4, "of the Beta distribution of the share of new samples in a mixture")
 
     def __post_init__(self) -> None:
@@ -137,8 +137,8 @@ class CaSSLeConfig(SimCLRConfig):
     """Options of CaSSLe: those of SimCLR, and of the stream."""
 
     tasks: int = option(5, "groups of consecutive classes, where the data have no column `task`")
-    passes: int = option(1, "passes over a task before the next one; the last task goes on")
-    weight: float = option(1.0, "what the projections before count beside the views")
+    passes: int = option(1, "passes over a task before the next one; the last task continues to the end of the budget")
+    weight: float = option(1.0, "weight of the distillation of earlier projections")
     predictor_dim: int = option(2048, "width of the predictor's hidden layer")
 
     def __post_init__(self) -> None:
@@ -157,7 +157,7 @@ def register_methods(register: Register) -> None:
         "oml",
         "harness_continual.oml:OML",
         OMLConfig,
-        summary="Features on which a head learns a stream, sample by sample, and forgets no other class",
+        summary="Meta-learns features on which a linear head learns a stream without forgetting other classes",
         family="meta-learning",
         paper="Javed and White 2019, arXiv:1905.12588",
         budget={"optimizer": "adam", "lr": 1e-3},
@@ -175,7 +175,7 @@ def register_methods(register: Register) -> None:
         "lwf",
         "harness_continual.along:LwF",
         LwFConfig,
-        summary="Supervised training along a stream of tasks, which keeps the logits of earlier classes",
+        summary="Supervised training along a stream of tasks, with distillation of the logits of earlier classes",
         family="continual",
         paper="Li and Hoiem 2016, arXiv:1606.09282",
         budget=SUPERVISED,
@@ -184,7 +184,7 @@ def register_methods(register: Register) -> None:
         "lump",
         "harness_continual.along:LUMP",
         LUMPConfig,
-        summary="SimCLR along a stream of tasks, on mixtures with a memory of earlier ones",
+        summary="SimCLR along a stream of tasks, on mixtures of new samples with a memory of earlier ones",
         family="continual",
         paper="Madaan et al. 2022, arXiv:2110.06976",
         budget=CONTRASTIVE,
@@ -193,7 +193,7 @@ def register_methods(register: Register) -> None:
         "cassle",
         "harness_continual.along:CaSSLe",
         CaSSLeConfig,
-        summary="SimCLR along a stream of tasks, whose projections predict those of the network before",
+        summary="SimCLR along a stream of tasks, with distillation of the projections before each task",
         family="continual",
         paper="Fini et al. 2022, arXiv:2112.04215",
         budget=CONTRASTIVE,
@@ -206,6 +206,6 @@ def register_evaluators(register: Register) -> None:
         "continual",
         "harness_continual.evaluator:Continual",
         ContinualConfig,
-        summary="Streams of unseen classes, learned in one pass on frozen features",
+        summary="Continual learning: classifiers on frozen features learn streams of new classes in one pass",
         paper="Javed and White 2019, arXiv:1905.12588 (streams); Hayes and Kanan 2020, arXiv:1909.01520 (slda)",
     )

@@ -12,10 +12,10 @@ class Config:
     """Options of ContraD."""
 
     temperature: float = option(0.1, "softmax temperature of both contrastive losses")
-    fake_weight: float = option(1.0, "lambda_con: weight of the loss that makes one class of all that is generated")
+    fake_weight: float = option(1.0, "lambda_con: weight of the loss in which all generated samples are one class")
     projection_dim: int = option(128, "width of the two projections that the contrastive losses see")
     hidden_dim: int = option(512, "width of the hidden layers of projections and of the GAN's head")
-    latent_dim: int = option(128, "numbers that the generator makes a picture of")
+    latent_dim: int = option(128, "size of the generator's random input")
     width: int = option(64, "channels of the generator's last maps; each coarser one has twice as many")
     beta1: float = option(0.5, "Adam's beta1 of discriminator and generator; beta2 is .999")
     generator_rate: float = option(1.0, "the generator's learning rate, in those of the discriminator")
@@ -51,7 +51,7 @@ def register_evaluators(register: Register) -> None:
         "generation",
         "harness_contrad.generation:Generation",
         GenerationConfig,
-        summary="FID and KID of what a method makes, in the features of a judge: another cell of the suite",
+        summary="FID and KID of generated samples, in the features of a judge: another cell of the suite",
         paper="Heusel et al. 2017, arXiv:1706.08500; Binkowski et al. 2018, arXiv:1801.01401",
     )
 
@@ -62,7 +62,7 @@ def register_methods(register: Register) -> None:
         "contrad",
         "harness_contrad.method:ContraD",
         Config,
-        summary="A GAN whose discriminator is the encoder, which learns by contrast alone",
+        summary="A GAN whose discriminator is the encoder and is trained by contrastive losses",
         paper="Jeong and Shin 2021, arXiv:2103.09742",
         budget={"optimizer": "adam", "lr": 2e-4, "batch_size": 64},
     )

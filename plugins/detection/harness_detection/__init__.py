@@ -89,7 +89,7 @@ def _check_size(size: int) -> None:
 class TransferConfig:
     """Options of what is fine-tuned on maps of an encoder."""
 
-    stride: int = option(8, "it stands on the coarsest map of the backbone whose stride is no more, in pixels")
+    stride: int = option(8, "largest stride in pixels; the coarsest map of the backbone within it is used")
     steps: int = option(200, "steps of fine-tuning")
     batch_size: int = option(8, "pictures of a step")
     optimizer: str = option("adamw", "name of a registered optimizer")
@@ -196,6 +196,6 @@ def register_evaluators(register: Register) -> None:
         "segmentation",
         "harness_detection.segmentation:Segmentation",
         SegmentationConfig,
-        summary="Mean intersection over union of a linear layer on each place of the encoder's maps",
+        summary="Mean intersection over union of a linear layer on the encoder's feature map",
         paper="Long et al. 2015, arXiv:1411.4038 (the score); He et al. 2020, arXiv:1911.05722 (as transfer)",
     )

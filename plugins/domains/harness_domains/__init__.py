@@ -90,7 +90,7 @@ def register_methods(register: Register) -> None:
         "mtl",
         "harness_domains.mtl:MTL",
         MTLConfig,
-        summary="One encoder for many tasks, a softmax over the classes of each; new tasks by ridge regression",
+        summary="Multi-task training: one encoder, a softmax per task; adapts by ridge regression",
         family="baselines",
         paper="Wang et al. 2021, arXiv:2106.09017",
         budget={"optimizer": "adam", "lr": 1e-3},
@@ -113,20 +113,20 @@ def register_datasets(register: Register) -> None:
         "harness_domains.textures:Textures",
         TexturesConfig,
         modality="images",
-        summary="190 kinds of wave patterns, 28x28 grey, computed; a class is known by its directions and frequencies",
+        summary="190 kinds of wave patterns, 28x28 grey, computed; classes differ in directions and frequencies",
     )
     register(
         "polygons",
         "harness_domains.polygons:Polygons",
         PolygonsConfig,
         modality="images",
-        summary="190 filled shapes of 5 to 9 corners, 28x28 grey, computed; a class is known by its outline",
+        summary="190 filled shapes of 5 to 9 corners, 28x28 grey, computed; classes differ in outlines",
     )
     register(
         "mixture",
         "harness_domains.mixture:Mixture",
         MixtureConfig,
         modality="images",
-        summary="several data sets of pictures as the domains of one",
+        summary="combines several data sets of pictures, its domains",
         combines=True,
     )

@@ -203,42 +203,42 @@ def register_evaluators(register: Register) -> None:
         "fewshot",
         "harness_evaluators.fewshot:FewShot",
         FewShotConfig,
-        summary="Episodes of unseen classes, learned by the method's own adaptation",
+        summary="Few-shot episodes of new classes, classified by the method's own adaptation",
         paper="Vinyals et al. 2016, arXiv:1606.04080",
     )
     register(
         "fewshot_head",
         "harness_evaluators.fewshot_head:FewShotHead",
         HeadConfig,
-        summary="Episodes of unseen classes, for each of which a classifier is trained on frozen features",
+        summary="Few-shot episodes of new classes; trains a classifier on frozen features for each",
         paper="Chen et al. 2019 (Baseline++), arXiv:1904.04232",
     )
     register(
         "rankme",
         "harness_evaluators.rankme:RankMe",
         RankMeConfig,
-        summary="How many directions the features fill; needs no labels",
+        summary="Effective rank of the features; needs no labels",
         paper="Garrido et al. 2023, arXiv:2210.02885",
     )
     register(
         "retrieval",
         "harness_evaluators.retrieval:Retrieval",
         RetrievalConfig,
-        summary="Mean average precision of finding samples of the same class by cosine",
+        summary="Mean average precision of retrieving samples of the same class by cosine",
         paper="Manning et al. 2008, Introduction to Information Retrieval, section 8.4",
     )
     register(
         "logistic",
         "harness_evaluators.logistic:Logistic",
         LogisticConfig,
-        summary="Logistic regression of the literature on transfer: 45 L2 penalties, features as they are",
+        summary="Logistic regression as in the literature on transfer: one of 45 L2 penalties, raw features",
         paper="Kornblith et al. 2019, arXiv:1805.08974",
     )
     register(
         "linear_sgd",
         "harness_evaluators.linear_sgd:LinearSGD",
         LinearSGDConfig,
-        summary="Linear classifier of random crops and flips, by SGD on top of a frozen encoder",
+        summary="Linear classifier on a frozen encoder, trained by SGD on random crops and flips",
         paper="He et al. 2020, arXiv:1911.05722",
     )
     register(

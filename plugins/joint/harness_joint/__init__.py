@@ -48,7 +48,7 @@ class BarlowTwinsConfig(TwoViewsConfig):
     """Options of Barlow Twins."""
 
     projection_dim: int = option(2048, "width of the projector's three layers; the paper's is 8192")
-    redundancy_weight: float = option(0.005, "lambda of eq. 1: what a correlation counts beside an invariance")
+    redundancy_weight: float = option(0.005, "lambda of eq. 1: weight of the redundancy reduction term")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class DCLConfig(SimCLRConfig):
 class DCLWConfig(DCLConfig):
     """Options of DCLW."""
 
-    sigma: float = option(0.5, "how far the weights of positives go apart; large: not at all")
+    sigma: float = option(0.5, "temperature of the weights of positives; for a large value all weights are equal")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -189,7 +189,7 @@ def register_methods(register: Register) -> None:
         "byol",
         "harness_joint.byol:BYOL",
         BYOLConfig,
-        summary="Predicts, without negatives, what a slowly moving copy of the encoder makes of the other view",
+        summary="Predicts the other view's projection by a momentum copy of the encoder, without negatives",
         family="self-distillation",
         paper="Grill et al. 2020, arXiv:2006.07733",
         budget=ADAM,
@@ -199,7 +199,7 @@ def register_methods(register: Register) -> None:
         "barlow_twins",
         "harness_joint.barlow:BarlowTwins",
         BarlowTwinsConfig,
-        summary="Makes the correlations between the projections of two views those of the identity",
+        summary="Brings the cross-correlation matrix of the projections of two views close to the identity",
         family="redundancy reduction",
         paper="Zbontar et al. 2021, arXiv:2103.03230",
         budget=ADAM,
@@ -209,7 +209,7 @@ def register_methods(register: Register) -> None:
         "vicreg",
         "harness_joint.vicreg:VICReg",
         VICRegConfig,
-        summary="Brings views together, while dimensions keep their spread and do not repeat each other",
+        summary="Minimises the distance of views, keeps the variance of dimensions and decorrelates them",
         family="redundancy reduction",
         paper="Bardes et al. 2022, arXiv:2105.04906",
         budget=ADAM,
@@ -229,7 +229,7 @@ def register_methods(register: Register) -> None:
         "dcl",
         "harness_joint.dcl:DCL",
         DCLConfig,
-        summary="SimCLR whose denominator leaves the positive out",
+        summary="SimCLR without the positive in the denominator",
         family="contrastive",
         paper="Yeh et al. 2022, arXiv:2110.06848",
         budget=SGD,
@@ -239,7 +239,7 @@ def register_methods(register: Register) -> None:
         "dclw",
         "harness_joint.dcl:DCLW",
         DCLWConfig,
-        summary="DCL that gives more weight to positives which are far apart",
+        summary="DCL with larger weights for dissimilar positives",
         family="contrastive",
         paper="Yeh et al. 2022, arXiv:2110.06848",
         budget=SGD,
@@ -259,7 +259,7 @@ def register_methods(register: Register) -> None:
         "lejepa",
         "harness_joint.lejepa:LeJEPA",
         LeJEPAConfig,
-        summary="Predicts the mean of an image's views, while projections are held to an isotropic Gaussian",
+        summary="Predicts the mean of an image's views; regularises projections towards an isotropic Gaussian",
         family="redundancy reduction",
         paper="Balestriero and LeCun 2025, arXiv:2511.08544",
         budget={"optimizer": "adamw", "lr": 2e-3, "weight_decay": 5e-4, "schedule": "cosine", "warmup": 0.05},
@@ -268,7 +268,7 @@ def register_methods(register: Register) -> None:
         "swav",
         "harness_joint.swav:SwAV",
         SwAVConfig,
-        summary="Predicts from each crop to which of evenly used prototypes another crop of the image belongs",
+        summary="Predicts another crop's prototype; assignments use all prototypes equally",
         family="clustering",
         paper="Caron et al. 2020, arXiv:2006.09882",
         budget={**ADAM, "lr": 3e-3},
@@ -278,7 +278,7 @@ def register_methods(register: Register) -> None:
         "dino",
         "harness_joint.dino:DINO",
         DINOConfig,
-        summary="Chooses among outputs from each crop as a slowly moving copy does from another crop of the image",
+        summary="Predicts the softmax output of a momentum copy (teacher) for another crop of the image",
         family="self-distillation",
         paper="Caron et al. 2021, arXiv:2104.14294",
         budget={**ADAM, "optimizer": "adamw", "lr": 3e-3, "weight_decay": 0.04, "clip": 3.0},

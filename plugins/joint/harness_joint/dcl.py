@@ -11,7 +11,7 @@ from harness_joint.parts import other_views, similarities
 
 
 class DCL(SimCLR):
-    """SimCLR whose denominator leaves the positive out (Yeh et al. 2022, arXiv:2110.06848)."""
+    """SimCLR without the positive in the denominator (Yeh et al. 2022, arXiv:2110.06848)."""
 
     config: DCLConfig
 
@@ -22,7 +22,7 @@ class DCL(SimCLR):
 
 
 class DCLW(DCL):
-    """DCL that gives more weight to positives which are far apart."""
+    """DCL with larger weights for dissimilar positives."""
 
     config: DCLWConfig
 

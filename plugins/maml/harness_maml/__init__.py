@@ -78,7 +78,7 @@ def register_methods(register: Register) -> None:
         "anil",
         "harness_maml.anil:ANIL",
         ANILConfig,
-        summary="MAML whose inner loop changes the last layer alone",
+        summary="MAML whose inner loop changes only the last layer",
         family="optimisation-based",
         paper="Raghu et al. 2019, arXiv:1909.09157",
         budget=budget,

@@ -32,7 +32,7 @@ def register_methods(register: Register) -> None:
         "meta_baseline",
         "harness_metabaseline.method:MetaBaseline",
         Config,
-        summary="Goes on from a trained encoder: episodes classified by the cosine to class means, at a learned scale",
+        summary="Trains an encoder further on episodes, by the cosine to class means at a learned scale",
         family="metric-based",
         paper="Chen et al. 2021, arXiv:2003.04390",
         budget={"optimizer": "sgd", "lr": 1e-3, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "constant"},

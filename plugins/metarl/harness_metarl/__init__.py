@@ -82,7 +82,7 @@ class OffPolicyConfig:
 class SACConfig(OffPolicyConfig):
     """Options of SAC without adaptation."""
 
-    goal: bool = option(False, "whether the policy is told the task: the ceiling of what adaptation can reach")
+    goal: bool = option(False, "whether the task is an input of the policy, which gives an upper bound for adaptation")
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,9 @@ class AdaptationConfig:
     """Options of the return after adaptation."""
 
     episodes: int = option(5, "episodes of each task")
-    repeats: int = option(4, "times that each task is begun anew, from other starts; its return is their mean")
+    repeats: int = option(
+        4, "adaptations in each task, from different initial states; the return of the task is their mean"
+    )
     split: str = option("novel", "split of the tasks")
     seed: int = option(0, "of starts, and of the numbers that methods draw")
 
@@ -144,7 +146,7 @@ def register_datasets(register: Register) -> None:
         "harness_metarl.tasks:PointRobotTasks",
         PointRobotConfig,
         modality="task",
-        summary="A point that is to reach a goal it does not see: each goal is a task",
+        summary="A point that must find an unknown goal; each goal is a task",
         paper="Rakelly et al. 2019, arXiv:1903.08254",
     )
     register(
@@ -152,7 +154,7 @@ def register_datasets(register: Register) -> None:
         "harness_metarl.cheetah:HalfCheetahVelTasks",
         HalfCheetahVelConfig,
         modality="task",
-        summary="A simulated cheetah that is to run at a velocity it is not told; needs the extra mujoco",
+        summary="A simulated cheetah that must run at an unknown velocity; needs the extra mujoco",
         paper="Rakelly et al. 2019, arXiv:1903.08254",
     )
 
@@ -174,7 +176,7 @@ def register_methods(register: Register) -> None:
         "pearl",
         "harness_metarl.pearl:PEARL",
         PEARLConfig,
-        summary="Infers a latent of the task from transitions, which an off-policy agent conditions on",
+        summary="SAC that conditions on a latent variable of the task, inferred from transitions",
         family="meta-reinforcement learning",
         paper="Rakelly et al. 2019, arXiv:1903.08254",
         budget=ADAM,
@@ -183,7 +185,7 @@ def register_methods(register: Register) -> None:
         "sac",
         "harness_metarl.sac:SAC",
         SACConfig,
-        summary="One soft actor-critic for all tasks, which adapts to none; or one that is told the task",
+        summary="One soft actor-critic for all tasks, without adaptation; optionally with the task as an input",
         family="meta-reinforcement learning",
         paper="Haarnoja et al. 2018, arXiv:1801.01290",
         budget=ADAM,
@@ -192,7 +194,7 @@ def register_methods(register: Register) -> None:
         "rl2",
         "harness_metarl.rl2:RL2",
         RL2Config,
-        summary="A recurrent policy that is reinforced over several episodes of a task",
+        summary="A recurrent policy that is trained on the return of several episodes of a task",
         family="meta-reinforcement learning",
         paper="Duan et al. 2016, arXiv:1611.02779",
         budget={**ADAM, "batch_size": 40, "clip": 1.0},
@@ -205,5 +207,5 @@ def register_evaluators(register: Register) -> None:
         "adaptation",
         "harness_metarl.adaptation:Adaptation",
         AdaptationConfig,
-        summary="The return of each of the first episodes in new environments, between which a method adapts",
+        summary="The return of each of the first episodes in new tasks; the method adapts between them",
     )

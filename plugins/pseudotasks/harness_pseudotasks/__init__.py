@@ -77,7 +77,7 @@ def register_methods(register: Register) -> None:
         "psco",
         "harness_pseudotasks.psco:PsCo",
         PsCoConfig,
-        summary="MoCo that also solves few-shot tasks whose shots it picks from its queue",
+        summary="MoCo that also solves few-shot tasks; their shots come from its queue",
         family="metric-based",
         paper="Jang et al. 2023, arXiv:2303.00996",
         budget={

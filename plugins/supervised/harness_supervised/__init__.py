@@ -20,7 +20,7 @@ def register_methods(register: Register) -> None:
         "supervised",
         "harness_supervised.method:Supervised",
         Config,
-        summary="Cross-entropy over the training classes: what labels are worth",
+        summary="Cross-entropy over the training classes: the baseline with labels",
         family="baselines",
         paper="He et al. 2015, arXiv:1512.03385 (the recipe)",
         budget={

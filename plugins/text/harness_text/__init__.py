@@ -36,7 +36,7 @@ class SentencesConfig:
     path: Path = option(help="a .txt, .csv or .parquet file; README.md says what is in it", identity=False)
     labels: str = option("label", "column of the classes; a table without it has no labels")
     split: str = option("split", "column of train, test, validation or novel")
-    held_out: float = option(0.1, "share that becomes `test` if nothing says which; 0: all is `train`")
+    held_out: float = option(0.1, "share that becomes `test` if there is no column of splits; 0: all is `train`")
     augmentation: TextView = option(TextView(), AUGMENTATION)
 
     def __post_init__(self) -> None:
@@ -194,7 +194,7 @@ def register_backbones(register: Register) -> None:
         "harness_text.static:Static",
         StaticConfig,
         modality="text",
-        summary="Weighted mean of given or random vectors of words; nothing in it is learned",
+        summary="Weighted mean of given or random word vectors, without training",
         paper="Arora et al. 2017 (SIF)",
     )
     register(
@@ -236,14 +236,14 @@ def register_evaluators(register: Register) -> None:
         "sts",
         "harness_text.sts:STS",
         SimilarityConfig,
-        summary="Rank correlation of the cosine of two sentences with how alike people find them",
+        summary="Rank correlation of the cosine of two sentences with human similarity scores",
         paper="Cer et al. 2017, arXiv:1708.00055; Gao et al. 2021, arXiv:2104.08821",
     )
     register(
         "pair_retrieval",
         "harness_text.same_meaning:PairRetrieval",
         PairsConfig,
-        summary="How far in front a sentence's pair is among the second sentences of all pairs, by cosine",
+        summary="Rank of a sentence's pair among the second sentences of all pairs, by cosine",
         paper="Manning et al. 2008, Introduction to Information Retrieval",
     )
     register(

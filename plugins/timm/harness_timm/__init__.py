@@ -55,7 +55,7 @@ class Config:
 class MAEConfig:
     """Options of MAE."""
 
-    masked: float = option(0.75, "share of the patches that the encoder does not see")
+    masked: float = option(0.75, "share of masked patches")
     decoder_dim: int = option(512, "width of the decoder")
     decoder_depth: int = option(8, "blocks of the decoder")
     decoder_heads: int = option(16, "attention heads of the decoder")
@@ -81,7 +81,7 @@ def register_methods(register: Register) -> None:
         "mae",
         "harness_timm.mae:MAE",
         MAEConfig,
-        summary="Predicts the pixels of patches that a vision transformer of timm does not see",
+        summary="Trains a vision transformer of timm to predict the pixels of masked patches",
         family="masked",
         paper="He et al. 2022, arXiv:2111.06377",
         budget={"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "schedule": "cosine", "warmup": 0.05},

@@ -10,13 +10,13 @@ def register_methods(register: Register) -> None:
     register(
         "untrained",
         "harness_untrained.method:Untrained",
-        summary="The backbone as it was initialised: the floor that every method must beat",
+        summary="The backbone with its random initial weights: the baseline that every method must beat",
         family="baselines",
         paper="Saxe et al. 2011, On random weights and unsupervised feature learning",
     )
     register(
         "pretrained",
         "harness_untrained.method:Pretrained",
-        summary="The backbone as what it starts from left it: scores encoders that exist",
+        summary="The backbone with its pretrained weights, without further training",
         family="baselines",
     )
