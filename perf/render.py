@@ -11,7 +11,17 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
-ORDER = ("simclr", "augmentation", "maml", "protonet", "episodes", "evaluation", "streaming", "quickstart")
+ORDER = (
+    "simclr",
+    "augmentation",
+    "maml",
+    "protonet",
+    "episodes",
+    "evaluation",
+    "adaptation",
+    "streaming",
+    "quickstart",
+)
 HEAD = """\
 # Performance
 

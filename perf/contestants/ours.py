@@ -120,6 +120,45 @@ def maml(options: Options) -> Work:
     return training(MAML(backbone(options, data), config, data), data, adam(options), units=4)
 
 
+def adaptation(options: Options) -> Work:
+    """The evaluator's episodes, each learned by MAML's gradient steps."""
+    data = characters(options, "novel")
+    chosen = {name: options[name] for name in ("ways", "shots", "queries", "episodes")}
+    trained = Trained(_maml_for_tests(options, data), data)
+
+    def run() -> int:
+        return FewShot(FewShotConfig(**chosen)).evaluate(trained)["accuracy"].n
+
+    return Work(run, trained.method)
+
+
+def adaptation_limit(options: Options) -> Work:
+    """As many passes of the plain network on tensors that are ready: forward and backward of the support set for each
+    step, and forward of support set and queries. No weight moves."""
+    data = characters(options, "novel")
+    method = _maml_for_tests(options, data)
+    network = method.network.train()
+    shots, everyone = (options["ways"] * each for each in (options["shots"], options["shots"] + options["queries"]))
+    images = torch.randn(everyone, *data.modality.shape, device=data.device).to(memory_format=torch.channels_last)
+    labels = torch.arange(options["ways"], device=data.device).repeat(options["shots"])
+
+    def run() -> int:
+        for _ in range(options["episodes"]):
+            for _ in range(method.config.test_steps):
+                loss = nn.functional.cross_entropy(network(images[:shots]), labels)
+                torch.autograd.grad(loss, list(network.parameters()))
+            with torch.no_grad():
+                network(images)
+        return int(options["episodes"])
+
+    return Work(run, method)
+
+
+def _maml_for_tests(options: Options, data: Data) -> MAML:
+    method = MAML(backbone(options, data), MAMLConfig(ways=options["ways"], inner_lr=0.1), data)
+    return method.to(data.device).to(memory_format=torch.channels_last).eval()
+
+
 def protonet(options: Options) -> Work:
     data = characters(options)
     config = ProtoNetConfig(ways=options["ways"], shots=options["shots"], queries=options["queries"])
@@ -194,7 +233,7 @@ def augmentation(options: Options) -> Work:
 
 
 WORKS = [simclr, moco, limit, maml, protonet, episode_indices, episode_images, evaluation_first, evaluation_further]
-WORKS += [augmentation]
+WORKS += [augmentation, adaptation, adaptation_limit]
 
 if __name__ == "__main__":
     keep_freed_memory()  # as a cell does

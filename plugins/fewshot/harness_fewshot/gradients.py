@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import torch
-from harness_maml.clones import adapted, meta_loss
+from harness_maml.adaptation import adapted
+from harness_maml.clones import meta_loss
 from harness_maml.learner import MetaLearner
 from harness_maml.norm import channels_last, require_plain_norms
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from harness_fewshot import GradientConfig
 
 
 class GradientLearner(MetaLearner):
-    """MAML with clones of another kind; a subclass implements `cloning` alone."""
+    """MAML with clones of another kind; a subclass implements `cloning`, and the same step for `adapt`."""
 
     config: GradientConfig
     adapts_on: ClassVar[Literal["features", "inputs"]] = "inputs"
@@ -26,21 +27,25 @@ class GradientLearner(MetaLearner):
         require_plain_norms(backbone)
         self.transductive = config.batch_norm == "transductive"
 
-    def cloning(self, first_order: bool) -> Callable[[], Any]:
+    def cloning(self) -> Callable[[], Any]:
         """What makes a clone of the network for each task, which learn2learn lets `adapt` to a loss."""
         raise NotImplementedError(f"{type(self).__name__} has no clones")
+
+    def step(self, loss: Tensor, weights: list[nn.Parameter]) -> None:
+        """What `adapt` of such a clone does, in place and under no_grad."""
+        raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def loss(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """Mean over the tasks of the queries' cross-entropy after adaptation, and their accuracy."""
         with torch.no_grad():  # running statistics of the initialisation, which `encode` needs
             self.backbone(channels_last(batch.support.flatten(0, 1)))
-        clone, steps = self.cloning(first_order=False), self.config.inner_steps
+        clone, steps = self.cloning(), self.config.inner_steps
         return meta_loss(clone, self.config.ways, batch, steps, transductive=self.transductive)
 
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
         """`support` (E, S, ...): each episode takes `test_steps` steps from the initialisation."""
-        clone, steps = self.cloning(first_order=True), self.config.test_steps
-        return adapted(clone, ways, support, labels, steps, transductive=self.transductive)
+        steps = self.config.test_steps
+        return adapted(self.network, self.step, steps, ways, support, labels, transductive=self.transductive)
 
     @property
     def network(self) -> nn.Module:

@@ -8,7 +8,7 @@ from typing import Any
 from learn2learn.algorithms import GBML
 from learn2learn.optim import ParameterUpdate
 from learn2learn.optim.transforms import MetaCurvatureTransform
-from torch import nn
+from torch import Tensor, nn
 
 from harness import Data, UsageError
 from harness_fewshot import GradientConfig
@@ -33,6 +33,9 @@ class MetaCurvature(GradientLearner):
                 )
         self.curvature = ParameterUpdate(self.network.parameters(), MetaCurvatureTransform)
 
-    def cloning(self, first_order: bool) -> Callable[[], Any]:
-        lr, curvature = self.config.inner_lr, self.curvature
-        return GBML(self.network, None, lr, first_order=first_order, compute_update=curvature).clone
+    def cloning(self) -> Callable[[], Any]:
+        return GBML(self.network, None, self.config.inner_lr, compute_update=self.curvature).clone
+
+    def step(self, loss: Tensor, weights: list[nn.Parameter]) -> None:
+        for weight, change in zip(weights, self.curvature(loss, weights), strict=True):
+            weight.add_(change, alpha=-self.config.inner_lr)

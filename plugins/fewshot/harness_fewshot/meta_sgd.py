@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from learn2learn.algorithms import MetaSGD as Algorithm
-from torch import nn
+from torch import Tensor, nn
 
 from harness import Data
 from harness_fewshot import MetaSGDConfig
@@ -26,5 +26,9 @@ class MetaSGD(GradientLearner):
         rates = [torch.full_like(weight, config.inner_lr) for weight in self.network.parameters()]
         self.rates = nn.ParameterList(map(nn.Parameter, rates))
 
-    def cloning(self, first_order: bool) -> Callable[[], Any]:
-        return Algorithm(self.network, lrs=self.rates, first_order=first_order).clone
+    def cloning(self) -> Callable[[], Any]:
+        return Algorithm(self.network, lrs=self.rates).clone
+
+    def step(self, loss: Tensor, weights: list[nn.Parameter]) -> None:
+        for weight, rate, slope in zip(weights, self.rates, torch.autograd.grad(loss, weights), strict=True):
+            weight.addcmul_(rate, slope, value=-1)

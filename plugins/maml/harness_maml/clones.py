@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness import Classifier, EpisodeBatch
+from harness import EpisodeBatch
 from harness_maml.norm import channels_last, use_task_statistics
 
 
@@ -49,21 +49,3 @@ def meta_loss(
         losses.append(F.cross_entropy(logits, targets))
         accuracies.append((logits.argmax(1) == targets).float().mean())
     return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(accuracies).mean()}
-
-
-def adapted(
-    clone: Callable[[], Any], ways: int, support: Tensor, labels: Tensor, steps: int, *, transductive: bool
-) -> Classifier:
-    """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` steps of clones."""
-    with torch.enable_grad():
-        learners = [
-            Learner(clone(), *task, ways, transductive=transductive) for task in zip(support, labels, strict=True)
-        ]
-        for learner in learners:
-            learner.adapt(steps)
-
-    @torch.no_grad()
-    def classify(query: Tensor) -> Tensor:
-        return torch.stack([learner.classify(images) for learner, images in zip(learners, query, strict=True)])
-
-    return classify

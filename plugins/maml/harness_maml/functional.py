@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -133,37 +133,11 @@ class Known(torch.autograd.Function):
         return None, None, *(slope * gradient for gradient in ctx.gradients)
 
 
-def adapted(
-    inner: InnerLoop,
-    weights: Weights,
-    support: Tensor,
-    labels: Tensor,
-    steps: int,
-    engine: Literal["functional", "vmap"],
-) -> Classifier:
-    """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` first-order steps."""
+def adapted(inner: InnerLoop, weights: Weights, support: Tensor, labels: Tensor, steps: int) -> Classifier:
+    """A classifier of queries (E, Q, C, H, W), learned from `support` (E, S, C, H, W) in `steps` first-order steps of
+    all tasks at once."""
     own = {name: weight.detach() for name, weight in weights.items()}
-    if engine == "vmap":
-        learn_all = vmap(lambda s, t: inner.learn(own, s, t, steps, pure_slopes(True)), randomness="different")
-        stacked = learn_all(support, labels)
-        classify_all = vmap(inner.classify, randomness="different")
-        return torch.no_grad()(lambda query: classify_all(stacked, support, query))
-
-    def learn(task: tuple[Tensor, ...]) -> tuple[Weights, Tensor]:
-        images, targets = channels_last(task[0]), task[1]
-        leaves = {name: weight.detach().requires_grad_() for name, weight in own.items()}
-        with torch.enable_grad():
-            found = inner.learn(leaves, images, targets, steps, slopes(True))
-        return {name: weight.detach() for name, weight in found.items()}, images
-
-    learned = in_threads(learn, list(zip(support, labels, strict=True)), inner.shape)
-
-    def classify(query: Tensor) -> Tensor:
-        def logits(task: tuple[tuple[Weights, Tensor], Tensor]) -> Tensor:
-            (mine, images), queries = task
-            with torch.no_grad():
-                return inner.classify(mine, images, channels_last(queries))
-
-        return torch.stack(in_threads(logits, list(zip(learned, query, strict=True)), inner.shape))
-
-    return classify
+    learn_all = vmap(lambda s, t: inner.learn(own, s, t, steps, pure_slopes(True)), randomness="different")
+    stacked = learn_all(support, labels)
+    classify_all = vmap(inner.classify, randomness="different")
+    return torch.no_grad()(lambda query: classify_all(stacked, support, query))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import learn2learn
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from harness import Classifier, Data, EpisodeBatch
 from harness_maml import MAMLConfig, clones, functional
+from harness_maml.adaptation import adapted, descent
 from harness_maml.learner import MetaLearner
 from harness_maml.norm import channels_last, require_plain_norms
 
@@ -36,8 +36,8 @@ class MAML(MetaLearner):
         config, steps = self.config, self.config.inner_steps
         self.track(batch.support.flatten(0, 1))
         if config.engine == "learn2learn":
-            clone = self.cloning(config.first_order)
-            return clones.meta_loss(clone, config.ways, batch, steps, transductive=self.transductive)
+            algorithm = learn2learn.algorithms.MAML(self.network, config.inner_lr, first_order=config.first_order)
+            return clones.meta_loss(algorithm.clone, config.ways, batch, steps, transductive=self.transductive)
         inner = self.inner_loop(config.ways, batch.support.shape[1], self.training)
         return functional.meta_loss(inner, self.weights, batch, steps, config.first_order, config.engine)
 
@@ -49,15 +49,11 @@ class MAML(MetaLearner):
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
         """`support` (E, S, C, H, W): each episode takes `test_steps` gradient steps from the initialisation."""
         config, steps = self.config, self.config.test_steps
-        if config.engine == "learn2learn":
-            clone = self.cloning(first_order=True)
-            return clones.adapted(clone, ways, support, labels, steps, transductive=self.transductive)
-        inner = self.inner_loop(ways, support.shape[1], self.training)
-        return functional.adapted(inner, self.weights, support, labels, steps, config.engine)
-
-    def cloning(self, first_order: bool) -> Callable[[], Any]:
-        """What makes a clone for each task."""
-        return learn2learn.algorithms.MAML(self.network, self.config.inner_lr, first_order=first_order).clone
+        if config.engine == "vmap":
+            inner = self.inner_loop(ways, support.shape[1], self.training)
+            return functional.adapted(inner, self.weights, support, labels, steps)
+        step = descent(config.inner_lr)
+        return adapted(self.network, step, steps, ways, support, labels, transductive=self.transductive)
 
     @property
     def network(self) -> nn.Module:

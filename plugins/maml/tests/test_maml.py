@@ -193,13 +193,15 @@ def test_first_order_has_the_same_loss_and_another_gradient(batch_norm: str) -> 
     assert (gradients[0] - gradients[1]).norm() > 0.01 * gradients[0].norm()
 
 
+@pytest.mark.parametrize("gradient", [True, False])  # statistics have another kernel without
 @pytest.mark.parametrize("affine", [True, False])
-def test_task_norm_is_batch_norm_with_the_statistics_of_the_first_samples(affine: bool) -> None:
+def test_task_norm_is_batch_norm_with_the_statistics_of_the_first_samples(affine: bool, gradient: bool) -> None:
     norm = nn.BatchNorm2d(3, momentum=1.0, affine=affine).double()
     for parameter in norm.parameters():
         nn.init.normal_(parameter)
     inputs = torch.randn(7, 3, 5, 4, dtype=torch.float64)
-    outputs = TaskNorm(norm, 4)(inputs)
+    with torch.set_grad_enabled(gradient):
+        outputs = TaskNorm(norm, 4)(inputs)
     torch.testing.assert_close(outputs[:4], norm(inputs[:4]))
     assert norm.running_var is not None
     norm.running_var *= 79 / 80  # torch keeps the unbiased variance of 4 * 5 * 4 values
