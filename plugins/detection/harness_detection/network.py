@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
-from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops import roi_align
 
 from harness import Method, UsageError
 from harness_detection import DetectionConfig, TransferConfig
@@ -110,6 +110,32 @@ class AsTheyAre(nn.Module):
         return found
 
 
+class Anchors(AnchorGenerator):
+    """torchvision's anchors, but around the middle of each place of the map instead of its upper left corner: they lie
+    as far from each border of the picture."""
+
+    def grid_anchors(self, grid_sizes: list[list[int]], strides: list[list[Tensor]]) -> list[Tensor]:
+        corners = super().grid_anchors(grid_sizes, strides)
+        middles = [torch.stack([across, down]).repeat(2) / 2 for down, across in strides]
+        return [boxes + middle for boxes, middle in zip(corners, middles, strict=True)]
+
+
+class Regions(nn.Module):
+    """The map in each region, (regions, channels, REGION, REGION), as detectron2's ROIAlignV2 reads it.
+
+    torchvision's pooler takes the middle of a place for its corner. What the head sees is then half a stride to the
+    right of the region and below: 4 pixels at stride 8.
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, maps: Mapping[str, Tensor], regions: list[Tensor], _: object) -> Tensor:
+        [the_map] = maps.values()
+        return roi_align(the_map, regions, REGION, 1 / self.stride, sampling_ratio=2, aligned=True)
+
+
 def faster_rcnn(
     body: Body, sides: tuple[float, ...], ratios: tuple[float, ...], classes: int, config: DetectionConfig
 ) -> nn.Module:
@@ -117,7 +143,7 @@ def faster_rcnn(
 
     `sides`, `ratios`: of its anchors, in pixels and height by width. Its classes are 1 .. `classes`: 0 is background.
     """
-    generator = AnchorGenerator((sides,), (ratios,))
+    generator = Anchors((sides,), (ratios,))
     kept = {"training": config.proposals, "testing": config.proposals}
     proposals = RegionProposalNetwork(
         generator,
@@ -131,7 +157,7 @@ def faster_rcnn(
         nms_thresh=0.7,
     )
     heads = RoIHeads(
-        MultiScaleRoIAlign(["0"], REGION, sampling_ratio=2),
+        Regions(body.stride),
         TwoMLPHead(body.out_channels * REGION**2, config.width),
         FastRCNNPredictor(config.width, classes + 1),
         fg_iou_thresh=0.5,

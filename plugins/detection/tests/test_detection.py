@@ -17,10 +17,11 @@ from harness_detection import DetectionConfig, evaluator
 from harness_detection.boxes import Objects, columns
 from harness_detection.evaluator import Detection, scores
 from harness_detection.fitting import Pictures, build, find, fit, in_own_size, inputs, mirrored, targets
-from harness_detection.network import AsTheyAre, Body, chosen, unwrapped
+from harness_detection.network import Anchors, AsTheyAre, Body, Regions, chosen, unwrapped
 from harness_detection.precision import Found, Truth
 from harness_moco.momentum import SplitNorm, split_norms
 from torch import nn
+from torchvision.models.detection.image_list import ImageList
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from harness import (
@@ -245,6 +246,23 @@ def test_the_map_is_the_coarsest_that_is_fine_enough(data: Data) -> None:
 def test_the_detector_sees_one_map_of_that_stride(data: Data) -> None:
     detector = build(method(data), data, config(stride=8))
     assert detector.backbone(torch.zeros(2, 1, SIDE, SIDE)).shape == (2, 16, 4, 4)
+
+
+def test_the_head_sees_the_region_itself() -> None:
+    """A map whose places hold the mean position of their pixels: in a region its mean is the region's middle."""
+    middles = torch.arange(12) * 8 + 4.0
+    positions = torch.stack([middles.expand(12, 12), middles[:, None].expand(12, 12)])[None]
+    boxes = torch.tensor([[20.0, 30, 34, 50], [8, 60, 88, 72]])
+    seen = Regions(8)({"0": positions}, [boxes], None)
+    torch.testing.assert_close(seen.mean((2, 3)), torch.tensor([[27.0, 40], [48, 66]]))
+
+
+def test_anchors_lie_as_far_from_each_border() -> None:
+    """Their middles are those of the places of a map of 4 x 6 places, 8 pixels each."""
+    images = ImageList(torch.zeros(1, 1, 32, 48), [(32, 48)])
+    [boxes] = Anchors(((16.0,),), ((1.0,),))(images, [torch.zeros(1, 2, 4, 6)])
+    middles = ((boxes[:, :2] + boxes[:, 2:]) / 2).tolist()
+    assert middles == [[8 * column + 4.0, 8 * row + 4.0] for row in range(4) for column in range(6)]
 
 
 def test_what_cannot_be_scored_is_refused_before_anything_trains(data: Data) -> None:
