@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from harness_detection.boxes import require_boxes
 from harness_detection.fitting import build, find, fit, truth
 from harness_detection.network import Body
 from harness_detection.precision import Floats, Found, Precision, Truth, coco, voc07
+from harness_detection.shown import shown
 
 METRICS: dict[str, Precision] = {"coco": coco, "voc07": voc07}
 GROUPS = 20  # of pictures, each left out once for the intervals
@@ -43,8 +45,9 @@ class Detection(Evaluator):
             torch.manual_seed(config.seed)
             detector = build(trained.method, data, config)
         fit(trained, detector, config)
-        found = find(detector, data, test)
-        return scores(truth(test), found, test.classes, config, protocol(detector, config))
+        real, found = truth(test), find(detector, data, test)
+        metrics = scores(real, found, test.classes, config, protocol(detector, config))
+        return {**metrics, "ap50": replace(metrics["ap50"], pictures=shown(test, real, found))}
 
 
 def protocol(detector: torch.nn.Module, config: DetectionConfig) -> str:

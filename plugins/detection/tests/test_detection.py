@@ -19,6 +19,7 @@ from harness_detection.evaluator import Detection, scores
 from harness_detection.fitting import Pictures, build, find, fit, in_own_size, inputs, mirrored, targets
 from harness_detection.network import Anchors, AsTheyAre, Body, Regions, chosen, unwrapped
 from harness_detection.precision import Found, Truth
+from harness_detection.shown import shown
 from harness_moco.momentum import SplitNorm, split_norms
 from torch import nn
 from torchvision.models.detection.image_list import ImageList
@@ -109,15 +110,14 @@ def test_the_encoder_and_the_global_generator_stay_as_they_are(data: Data) -> No
 
 def test_what_is_found_depends_on_the_seed_of_the_evaluator_alone(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     """torchvision draws the regions that it learns from by the global generator."""
-    monkeypatch.setattr(evaluator, "scores", lambda _, found, *__: found)
+    monkeypatch.setattr(evaluator, "find", lambda *given: kept.append(find(*given)) or kept[-1])
     encoder = method(data)
+    kept: list[list[Found]] = []
 
     def found(seed: int, outside: int) -> list[Any]:
         torch.manual_seed(outside)
-        return [each.scores.tolist() for each in evaluate(Trained(encoder, data), seed)]
-
-    def evaluate(trained: Trained, seed: int) -> Any:
-        return Detection(config(steps=4, lr=3e-3, seed=seed)).evaluate(trained)
+        Detection(config(steps=4, lr=3e-3, seed=seed)).evaluate(Trained(encoder, data))
+        return [each.scores.tolist() for each in kept[-1]]
 
     assert found(0, 1) == found(0, 2)
     assert found(0, 1) != found(1, 1)
@@ -349,6 +349,25 @@ def test_the_interval_is_about_as_wide_as_that_of_other_samples_of_pictures() ->
     spread = float(np.std([each.value for each in made], ddof=1))
     mean = float(np.mean([each.half_width for each in made])) / 1.96
     assert 0.5 < mean / spread < 2
+
+
+def test_the_report_shows_pictures_with_what_there_is_and_what_was_found(data: Data) -> None:
+    """Not what is ignored, nor what the detector is unsure of; each box with the number of its picture."""
+    test = data.split("test")
+    box = np.array([[1.0, 2, 11, 12], [3, 4, 13, 14]])
+    real = [Truth(box, np.zeros(2, int), np.array([False, place == 0])) for place in range(len(test))]
+    found = [Found(box, np.zeros(2, int), np.array([0.9, 0.8 if place == 1 else 0.1])) for place in range(len(test))]
+    made = shown(test, real, found)
+    assert made is not None
+    np.testing.assert_array_equal(made.pixels, cast(torch.Tensor, test.samples)[:8].numpy())
+    assert made.boxes["truth"][:3].tolist() == [[0, *box[0]], [1, *box[0]], [1, *box[1]]]
+    assert made.boxes["found"][:4].tolist() == [[0, *box[0]], [1, *box[0]], [1, *box[1]], [2, *box[0]]]
+    assert len(made.boxes["truth"]) == 15
+    assert len(made.boxes["found"]) == 9
+    none = [Found(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))] * len(test)
+    assert cast(Any, shown(test, real, none)).boxes["found"].shape == (0, 5)
+    others = Split(torch.zeros(len(test), 2, 8, 8, dtype=torch.uint8))
+    assert shown(others, real, none) is None
 
 
 def test_ignored_objects_are_learned_if_the_option_says_so() -> None:
