@@ -111,7 +111,7 @@ def page() -> str:
     parts = [HEAD]
     with plugins():
         for kind in BROKEN:
-            parts += [f"\n## {kind}\n", "| check | a plugin that | what is said |", "|---|---|---|"]
+            parts += [f"\n## {kind}\n", "| check | a plugin that | message |", "|---|---|---|"]
             for broken in every():
                 if broken.kind == kind and (kind, broken.check) != ON_A_GPU:
                     parts += [row(broken, failure) for failure in meet(broken)]

@@ -37,7 +37,7 @@ def page() -> str:
 
     parts = [HEAD]
     for heading, faults in FAULTS.items():
-        parts += [f"\n## {heading}\n", "| fault | what is said | exit code |", "|---|---|---:|"]
+        parts += [f"\n## {heading}\n", "| fault | message | exit code |", "|---|---|---:|"]
         for fault in faults:
             with tempfile.TemporaryDirectory(prefix="fault-") as folder:
                 parts.append(row(fault.title, meet(fault, Path(folder))))
