@@ -13,13 +13,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 HEAD = """\
 # Reliability tests: crashes, damaged files, full disks
 
-For users of long runs: what was tested when processes die, files are damaged, the clock jumps or the disk is full.
-`uv run python tests/faults/render.py` writes this page from `tests/faults/campaign.json`.
+This page describes the tests of long runs: killed processes, damaged files, clock changes and full disks.
+`uv run python tests/faults/render.py` writes it from `tests/faults/campaign.json`.
 
 ## How the fault campaign works
 
-`harness run` runs suites of short cells, alternately of toy and of bundled methods. In each round one kind of
-fault strikes; then the same command runs again:
+`harness run` runs suites of short cells, alternately of toy and of bundled methods. Each round injects one
+kind of fault; then the same command runs again:
 
 - **kill**: workers and the fork server get SIGKILL one after the other. Then the run itself or all processes get it at
   once. In some rounds this comes first, at a random time;
