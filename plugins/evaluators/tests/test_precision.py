@@ -13,6 +13,8 @@ from harness_evaluators.fewshot_head import FewShotHead
 from torch import Tensor, nn
 
 from harness import Data, Method, Split, Trained
+from harness.plugins.registry import registry
+from harness.suite.cell import Component, evaluator_id
 from harness.testing.problem import image_data
 
 ALL = FewShotConfig(ways=3, queries=5, episodes=650)
@@ -122,3 +124,13 @@ def test_intervals_of_what_stopped_cover_nearly_as_often_as_they_should(spread: 
         covered += abs(found.mean() - mean) <= 1.96 * found.std() / len(found) ** 0.5
     assert len(set(lengths)) > 1  # it is not one number that they all end at
     assert 0.93 < covered / number < 0.965
+
+
+@pytest.mark.parametrize("name", ["fewshot", "fewshot_head"])
+def test_ids_of_evaluators_without_it_are_as_they_were(name: str) -> None:
+    """The option decides an id where it is set, and else has no part in it."""
+    spec = registry().get("evaluator", name)
+    plain, narrow = (Component(spec, spec.config(**values), "") for values in ({}, {"precision": 0.3}))
+    assert "precision" not in plain.identity["options"]
+    assert narrow.identity["options"]["precision"] == 0.3
+    assert evaluator_id(plain) != evaluator_id(narrow)
