@@ -246,6 +246,8 @@ def test_the_map_is_the_coarsest_that_is_fine_enough(data: Data) -> None:
 def test_the_detector_sees_one_map_of_that_stride(data: Data) -> None:
     detector = build(method(data), data, config(stride=8))
     assert detector.backbone(torch.zeros(2, 1, SIDE, SIDE)).shape == (2, 16, 4, 4)
+    said = evaluator.protocol(detector, config(stride=8))
+    assert said == "Faster R-CNN on centred cells of stride 8, fine-tuned, 2 steps, COCO's 101 recalls"
 
 
 def test_the_head_sees_the_region_itself() -> None:
