@@ -33,6 +33,7 @@ class Case:
     method: str
     options: dict[str, Any] = field(default_factory=dict)
     texts: bool = False  # whether it learns sentences instead of pictures
+    patches: bool = False  # whether its network is a vision transformer
     broken: str = ""  # what is taken away, to see that the comparison finds it
 
     @property
@@ -62,6 +63,7 @@ SWAV = {
     "small_crops": 2,
     "small_side": 16,
 }  # conv4 flattens maps
+MAE = {"decoder_dim": 16, "decoder_depth": 1, "decoder_heads": 2}
 DINO = {"prototypes": 6, "hidden_dim": 16, "bottleneck_dim": 8, "small_crops": 2, "small_side": 16}
 CASES = [
     Case("simclr", {"temperature": 0.2}),
@@ -92,6 +94,7 @@ CASES = [
     Case("lejepa", {"projection_dim": 8, "hidden_dim": 16, "slices": 12}),
     Case("swav", SWAV),
     Case("dino", DINO),
+    Case("mae", MAE, patches=True),
 ]
 BROKEN = [
     Case("simclr", {"temperature": 0.2}, broken="gradients stay on their rank"),
@@ -104,6 +107,7 @@ BROKEN = [
     Case("lejepa", {"projection_dim": 8, "hidden_dim": 16, "slices": 12}, broken="directions of the own rank"),
     Case("swav", SWAV, broken="codes of the own rank only"),
     Case("dino", DINO, broken="the centre of the own rank only"),
+    Case("mae", MAE, patches=True, broken="each rank masks for itself"),
 ]
 
 
@@ -177,10 +181,14 @@ def data_of(case: Case) -> Data:
     return texts() if case.texts else data()
 
 
+WORDS: dict[str, Any] = {"width": 8, "vocabulary": 40, "dropout": 0.0}
+VIT: dict[str, Any] = {"model": "test_vit", "patch_size": 4}
+
+
 def _method(case: Case) -> Method:
     known, own = registry(), data_of(case)
-    small = {"width": 8, "vocabulary": 40, "dropout": 0.0} if case.texts else {"width": 4}
-    spec, backbone = known.get("method", case.method), known.get("backbone", "words" if case.texts else "conv4")
+    name, small = ("words", WORDS) if case.texts else ("timm", VIT) if case.patches else ("conv4", {"width": 4})
+    spec, backbone = known.get("method", case.method), known.get("backbone", name)
     network = backbone.load()(backbone.config(**small), own.modality.shape)
     return cast(Method, spec.load()(network, spec.config(**case.options), own))
 
@@ -215,6 +223,7 @@ def _without(what: str) -> Iterator[None]:
             "harness_joint.swav", gather=own, own_part=lambda codes: codes
         ),
         "the centre of the own rank only": mock.patch("harness_joint.dino.gather", own),
+        "each rank masks for itself": mock.patch("harness_timm.mae.same_on_all", own),
         "directions of the own rank": mock.patch("harness_joint.lejepa.same_on_all", own),
     }
     if what not in patches:

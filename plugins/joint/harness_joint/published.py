@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
+from harness_simclr.published import ALONG, BEST, LIGHTLY, SOLO, cifar10
+
 from harness import Published
 
-_LIGHTLY = "lightly's benchmark table"
-_SOLO = "solo-learn's results table"
-_BEST = "there the best of all epochs on the test split, of one seed"
-_TWO_CROPS = f"{_BEST}, without small crops"
-_ALONG = "there the linear classifier learns along with the encoder"
+_TWO_CROPS = f"{BEST}, without small crops"
 
 
-def _cifar10(evaluator: str, epochs: int, batch: int, value: float, source: str, note: str) -> Published:
-    return Published(
-        {"dataset": "cifar10", "backbone": "resnet18", "evaluator": evaluator, "budget.epochs": epochs},
-        value,
-        source,
-        protocol={"budget.batch_size": batch},
-        note=note,
-    )
-
-
-def _knn(*values: tuple[int, int, float], note: str = _BEST) -> tuple[Published, ...]:
+def _knn(*values: tuple[int, int, float], note: str = BEST) -> tuple[Published, ...]:
     """By epochs and batch size."""
-    return tuple(_cifar10("knn", *each, _LIGHTLY, note) for each in values)
+    return tuple(cifar10("knn", *each, LIGHTLY, note) for each in values)
 
 
 def _linear(value: float) -> tuple[Published, ...]:
-    return (_cifar10("linear", 1000, 256, value, _SOLO, _ALONG),)
+    return (cifar10("linear", 1000, 256, value, SOLO, ALONG),)
 
 
 BYOL = (*_knn((200, 128, 0.869), (200, 512, 0.868), (800, 512, 0.910)), *_linear(0.9258))
