@@ -200,7 +200,9 @@ def equal_weights(ours: Method, theirs: Any, steep: float) -> list[tuple[Tensor,
             weight.data.add_(0.05 * torch.randn_like(weight))
         copied(ours.target[0], theirs.backbone_momentum)
         copied(ours.target[1], theirs.projection_head_momentum)
-    pairs = list(zip(ours.backbone.parameters(), theirs.backbone.parameters(), strict=True))
+    pairs: list[tuple[Tensor, Tensor]] = list(
+        zip(ours.backbone.parameters(), theirs.backbone.parameters(), strict=True)
+    )
     for own, its in heads:
         pairs += copied(own, its)
     if isinstance(ours, SwAV):
@@ -213,7 +215,7 @@ def equal_weights(ours: Method, theirs: Any, steep: float) -> list[tuple[Tensor,
 
 def copied(own: nn.Module, its: nn.Module) -> list[tuple[Tensor, Tensor]]:
     """Copy the weights of layers in order; the pairs of them."""
-    pairs = []
+    pairs: list[tuple[Tensor, Tensor]] = []
     layers = [[each for each in network.modules() if not list(each.children())] for network in (own, its)]
     layers = [[each for each in found if list(each.parameters())] for found in layers]
     for mine, other in zip(*layers, strict=True):
@@ -250,7 +252,7 @@ def trained(name: str, seed: int, data: Data, arguments: argparse.Namespace) -> 
     ours, theirs = both(name, data, seed)
     lightly = cast(nn.Module, theirs)
     for network in (ours, lightly):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        network.to(memory_format=torch.channels_last)
     source, rate = Source(data, arguments.batch, seed=seed), PAIRS[name].rate
     budget = Budget(steps=arguments.steps, batch_size=arguments.batch, optimizer="adam", lr=rate, schedule="constant")
     with (

@@ -25,6 +25,7 @@ from torch import nn
 from worker import Options, Work, serve
 
 from harness import Augmentation, Data, EpisodeBatch, Images, Method, Split, Trained, draw_episodes
+from harness.base.checkpoint_interval import Interval
 from harness.learning.data.batches import Source, gather_episodes
 from harness.learning.data.transforms import augment
 from harness.learning.optimizers import make_optimizer
@@ -33,7 +34,7 @@ from harness.running.allocator import keep_freed_memory
 from harness.suite.budget import Budget
 
 RECIPE = Augmentation(crop=(0.08, 1.0), flip=0.5, jitter=0.5, gray=0.2)
-NEVER = Path("there is no checkpoint here")
+NOWHERE, NEVER = Path("no-checkpoint"), Interval()  # of a checkpoint that is never due
 
 
 def photos(options: Options) -> Data:
@@ -70,7 +71,7 @@ def training(method: Method, data: Data, budget: Budget, units: int) -> Work:
     source = Source(data, budget.batch_size, seed=0)
 
     def run() -> int:
-        return units * train(method, source, budget, NEVER, lambda *_: None).steps
+        return units * train(method, source, budget, NOWHERE, lambda *_: None, every=NEVER).steps
 
     return Work(run, method)
 
