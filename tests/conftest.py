@@ -38,7 +38,7 @@ if "HARNESS_TOY" not in os.environ:  # or the process that started this worker h
     os.environ["PYTHONPATH"] = os.pathsep.join([os.environ["HARNESS_TOY"], str(TOY), *_inherited])
 _paths = [os.environ["HARNESS_TOY"], str(TOY)]
 sys.path[:0] = [path for path in _paths if path not in sys.path]
-sys.path.append(str(Path(__file__).parent.parent))  # processes that are forked for a test import tests/warm.py
+sys.path.insert(0, str(Path(__file__).parent.parent))  # processes that are forked for a test import tests/warm.py
 
 
 def install(folder: Path, name: str, source: str, *, entry: str = "", needs: str = "") -> None:

@@ -224,6 +224,53 @@ def test_files_beside_a_plugin_file_run_in_jobs_and_belong_to_its_version(
     assert len(versions) == 4
 
 
+FRAGILE = """\
+from harness import Method, Views, hookimpl
+
+class Fragile(Method):
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.batches, self.step = Views(2), 0
+
+    def loss(self, views):
+        return self.backbone(views[0]).square().mean()
+
+    def after_step(self, step, steps):
+        if step == 2:
+            raise ValueError("three are enough")
+
+@hookimpl
+def register_methods(register):
+    register("fragile", "mine:Fragile")
+"""
+GATED = """\
+name: gated
+matrix: {method: [fragile], backbone: [conv4], dataset: [digits], seed: [0]}
+budget: {steps: 4, batch_size: 16}
+evaluators: {knn: {}}
+"""
+
+
+def test_a_plugin_file_is_mended_and_gated(harness: Harness, tmp_path: Path) -> None:
+    """The log says in which step it failed. What the run advises removes the cell of the file as it was."""
+    (tmp_path / "gated.yaml").write_text(GATED)
+    (tmp_path / "mine.py").write_text(FRAGILE)
+    harness("run", "gated.yaml", "--plugin", "mine.py", code=1)
+    [log] = (tmp_path / "results" / "gated").glob("cells/*/attempts/001.log")
+    assert "This happened in training step 3 of 4." in log.read_text()
+    logged = [json.loads(line)["step"] for line in (log.parent.parent / "steps.jsonl").read_text().splitlines()]
+    assert logged == [1, 2]
+    (tmp_path / "mine.py").write_text(FRAGILE.replace("step == 2", "step == 20"))
+    said = " ".join(harness("run", "gated.yaml", "--plugin", "mine.py").stdout.split())
+    advice = re.search(r"harness (forget results/gated --not-in gated.yaml --plugin mine.py) ", said)
+    assert advice
+    assert "1 of 2 cells are removed" in harness(*advice[1].split(), "--yes").stdout
+    told = harness("baseline", "results/gated", "--output", "base.json").stdout
+    assert "With 1 seed the gate misses most small drops. Use 5 or more." in told
+    harness("check", "gated.yaml", "--plugin", "mine.py", "--baseline", "base.json")
+    assert "is a file. Give a results folder" in harness("baseline", "gated.yaml", "--output", "x", code=2).stderr
+
+
 def test_the_version_of_a_plugin_file_alone_is_the_digest_of_its_content(harness: Harness, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PLAIN)
     found = json.loads(harness("plugins", "--plugin", "mine.py", "--json").stdout)["plugins"]

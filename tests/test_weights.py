@@ -401,7 +401,9 @@ def test_not_strict_takes_what_fits_and_says_how_much(tmp_path: Path, data: Data
         UsageError,
         match=r"suite.yaml:4: conv4 .*: .*part.pth cannot be used: 1 of 20 tensors are missing \(layers.0.0.weight\); "
         r"1 of 20 have another shape \(layers.1.1.weight is 9 instead of 4\). The best match has no prefix. "
-        r"An option of the backbone may change its shapes. 'strict: false' loads the tensors that fit",
+        r"An option of the backbone or the size of the pictures may change its shapes "
+        r"\('harness show' lists the options\)\. "
+        r"'strict: false' loads the tensors that fit and leaves the others random",
     ):
         built(cell_of(tmp_path, "part.pth"), data)
 

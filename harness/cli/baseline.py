@@ -10,6 +10,8 @@ import typer
 from harness.base.errors import UsageError
 from harness.store.results_folder import Store
 
+ENOUGH = 5  # seeds; docs/gate.md has the simulation
+
 
 def baseline(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a results folder")],
@@ -25,3 +27,5 @@ def baseline(
     save(output, made)
     cells = sum(len(group.cells) for group in made.groups.values())
     print(f"{output}: {cells} cells in {len(made.groups)} groups of seeds.")
+    if (fewest := min(len(group.cells) for group in made.groups.values())) < ENOUGH:
+        print(f"With {fewest} seed{'s'[: fewest > 1]} the gate misses most small drops. Use {ENOUGH} or more.")

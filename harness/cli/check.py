@@ -13,6 +13,7 @@ from harness.base.atomic_files import DamagedError
 from harness.base.errors import UsageError, printable
 from harness.cli.gating import file_in_a_folder, gate_of, run_of, run_suite, tell, tell_actions
 from harness.cli.run import more_than_nothing
+from harness.plugins.local_files import use
 from harness.running.scheduler import RunOptions
 from harness.running.supervisor import Limits
 
@@ -52,6 +53,10 @@ def check(
             show_default=False,
         ),
     ] = None,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="for a suite: try a plugin that is not installed", show_default=False),
+    ] = None,
     gate: Annotated[
         Path | None,
         typer.Option(metavar="SUITE", help="for a folder: the suite whose tolerances apply", show_default=False),
@@ -88,6 +93,7 @@ def check(
         raise UsageError(f"{target} is a results folder, so nothing is run: the options of runs need a suite.")
     if gate and not target.is_dir():
         raise UsageError("--gate is for a results folder; a suite has its own tolerances.")
+    use(plugin)
     before = _baseline(baseline)
     if target.is_dir():
         tolerances, after = gate_of(gate), run_of(target)

@@ -9,6 +9,7 @@ import typer
 
 from harness.base.errors import UsageError, nearest, printable
 from harness.cli.listing import report
+from harness.plugins.local_files import use
 from harness.plugins.registry import registry
 from harness.store.records import CellRecord
 from harness.store.results_folder import Store
@@ -29,11 +30,16 @@ def forget(
     budget: Annotated[
         str | None, typer.Option(metavar="NAME", help="with --not-in: one of the suite's `budgets`", show_default=False)
     ] = None,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="with --not-in: try a plugin that is not installed", show_default=False),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="remove them; without it, they are only listed")] = False,
 ) -> None:
     """Remove cells with their records, models and logs."""
     if bool(ids) == bool(not_in):
         raise UsageError("forget: give the ids of cells, or a suite by --not-in.")
+    use(plugin)
     store = Store(folder)
     begun = sorted(store.begun())
     if not begun:

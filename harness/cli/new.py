@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -29,4 +30,5 @@ def new(
     if kind not in NEW:
         raise UsageError(f"there is no kind '{kind}'.{nearest(kind, NEW)}")
     folder = create(kind, name, directory, registry())
-    print(f"Wrote {folder}\nNext: cd {quote(str(folder))} && pip install -e '.[test]' && pytest")
+    pip = "pip" if find_spec("pip") else "uv pip"  # an environment that uv made has none, and another's is of no use
+    print(f"Wrote {folder}\nNext: cd {quote(str(folder))} && {pip} install -e '.[test]' && pytest")

@@ -167,6 +167,7 @@ def run(
     store = Store(finished.folder)
     if any(store.folder.glob("cells/*/cell.json")):
         forgets = f"--not-in {shlex.quote(str(suite))}" + (f" --budget {budget}" if budget else "")
+        forgets += "".join(f" --plugin {shlex.quote(str(file))}" for file in plugin or ())
         show_leaderboard(store, Plan.of(loaded), console, forgets)
     failed = conclude(finished, console, started)
     raise typer.Exit(1 if failed else 0)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -102,30 +103,31 @@ def train(
     own_seed = [] if leads else [rank()]
     with delay_stop(), profile_steps(profile, source.device) as stepped:
         for step in range(first, steps):
-            seed_all(derive_seed(source.seed, "step", step, *own_seed))
-            set_rate(stepping, budget.lr * rate_factor(step, steps, budget))
-            batch = batches.draw(source, step)
-            with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
-                loss = loss_of(batch)
-            scalars = loss if isinstance(loss, dict) else {"loss": loss}
-            stepping.zero_grad(set_to_none=True)
-            scalars["loss"].backward()
-            if budget.clip is not None:  # of several ranks, the mean of their gradients: backward has taken it
-                torch.nn.utils.clip_grad_norm_(method.parameters(), budget.clip)
-            stepping.step()
-            method.after_step(step, steps)
-            stepped()
-            metrics = logger.add(step, scalars) or metrics
-            if leads and (look := looks.get(step + 1)):
-                with checkpoints.apart(source.device):
-                    samples = (step + 1) * batches.samples_per_step(source)
-                    look(Reached(step + 1, steps, samples, checkpoints.seconds()))
-            stop = first_rank_says(stop_requested())
-            if leads and step + 1 < steps and (stop or checkpoints.is_due(step + 1)):
-                metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
-                checkpoints.save(step + 1, method, stepping)
-            if stop:
-                raise Interrupted(f"saved after step {checkpoints.step} of {steps}")
+            with logger.naming(step):
+                seed_all(derive_seed(source.seed, "step", step, *own_seed))
+                set_rate(stepping, budget.lr * rate_factor(step, steps, budget))
+                batch = batches.draw(source, step)
+                with torch.autocast(source.device.type, torch.bfloat16, enabled=budget.precision == "bf16"):
+                    loss = loss_of(batch)
+                scalars = loss if isinstance(loss, dict) else {"loss": loss}
+                stepping.zero_grad(set_to_none=True)
+                scalars["loss"].backward()
+                if budget.clip is not None:  # of several ranks, the mean of their gradients: backward has taken it
+                    torch.nn.utils.clip_grad_norm_(method.parameters(), budget.clip)
+                stepping.step()
+                method.after_step(step, steps)
+                stepped()
+                metrics = logger.add(step, scalars) or metrics
+                if leads and (look := looks.get(step + 1)):
+                    with checkpoints.apart(source.device):
+                        samples = (step + 1) * batches.samples_per_step(source)
+                        look(Reached(step + 1, steps, samples, checkpoints.seconds()))
+                stop = first_rank_says(stop_requested())
+                if leads and step + 1 < steps and (stop or checkpoints.is_due(step + 1)):
+                    metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again
+                    checkpoints.save(step + 1, method, stepping)
+                if stop:
+                    raise Interrupted(f"saved after step {checkpoints.step} of {steps}")
     metrics = logger.flush() or metrics
     if not all(weight.isfinite().all() for weight in method.parameters()):  # what the last update did, no loss tells
         raise FloatingPointError(f"weights are not finite after step {steps} of {steps}")
@@ -188,6 +190,17 @@ class BlockLogger:
             now = {name: value.detach().clone() for name, value in scalars.items()}  # a weight moves on before a fetch
             self.pending.append((step, mean_of_ranks(now)))
         return self.flush() if time.monotonic() - self.fetched > LOG_SECONDS else None
+
+    @contextmanager
+    def naming(self, step: int) -> Iterator[None]:
+        """An error inside has a note on the step; what is pending is logged before it goes on."""
+        try:
+            yield
+        except Exception as error:
+            error.add_note(f"This happened in training step {step + 1} of {self.steps}.")
+            with suppress(FloatingPointError):
+                self.flush()
+            raise
 
     def flush(self) -> Mapping[str, float] | None:
         """Log all that is pending. Raises FloatingPointError for a loss that is not finite."""

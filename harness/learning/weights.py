@@ -124,8 +124,15 @@ def _misfit(wanted: Wanted, content: Opened, best: Candidate) -> str:
         parts.append(f"{len(shapes)} of {len(wanted.required)} have another shape ({_first_names(each)})")
     if left:
         parts.append(f"left over are {len(left)} ({_first_names(left)})")
-    advice = " An option of the backbone may change its shapes." if shapes else ""
-    advice += " 'strict: false' loads the tensors that fit." if wanted.fitting(best) else ""
+    advice = (
+        " An option of the backbone or the size of the pictures may change its shapes "
+        "('harness show' lists the options)."
+        if shapes
+        else ""
+    )
+    advice += (
+        " 'strict: false' loads the tensors that fit and leaves the others random." if wanted.fitting(best) else ""
+    )
     return f"{'; '.join(parts)}. The best match has {best.title()}.{advice}"
 
 

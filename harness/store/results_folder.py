@@ -17,6 +17,7 @@ from typing import Any
 from harness.base.atomic_files import DamagedError, npz, read_json, set_aside, sweep, write_bytes, write_json
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome
+from harness.base.slugs import default_results
 from harness.base.version import FORMAT
 from harness.store import lease
 from harness.store.cell_folder import CellFolder, Status
@@ -228,6 +229,8 @@ class Store:
 
     def records(self, report: Report = warn) -> list[CellRecord]:
         """All cells of the folder, by id, less what is damaged. Raises UsageError if the folder holds none."""
+        if self.folder.is_file():
+            raise UsageError(f"{self.folder}: is a file. Give a results folder, such as {default_results('NAME')}.")
         records = self.records_if_any(report)
         if not records:
             raise UsageError(f"{self.folder}: holds no results. Run 'harness run SUITE --results {self.folder}' first.")

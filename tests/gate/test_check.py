@@ -248,6 +248,7 @@ def test_a_folder_with_two_versions_of_a_cell_is_refused(quick: Harness, baselin
     run(tmp_path / "before", BEFORE, options={"temperature": 2.0})
     done = quick("check", tmp_path / "before", "--baseline", baseline, code=2)
     assert "holds two cells 'moco · conv4 · glyphs · seed 0'" in done.stderr
+    assert f"'harness forget {tmp_path / 'before'} --not-in SUITE --yes' removes" in done.stderr
     shutil.rmtree(tmp_path / "before")
     two = [evaluation("knn", {"accuracy": 0.5}), evaluation("knn", {"accuracy": 0.5}, version="2.0")]
     cell(tmp_path / "before", "simclr", 0, *two)

@@ -91,7 +91,8 @@ def snapshot(records: Iterable[CellRecord], source: str) -> Snapshot:
         if seed in group.cells:
             raise UsageError(
                 f"{source}: holds two cells '{name(key)} · seed {seed}', {group.cells[seed]} and {record.id}, from "
-                "before and after a change. Give the suite instead of the folder, or run it into a new folder."
+                "before and after a change. 'harness forget "
+                f"{source} --not-in SUITE --yes' removes the cells that the suite has no longer."
             )
         group.cells[seed] = record.id
         if record.failure:
