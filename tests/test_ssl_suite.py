@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from harness.plugins.registry import registry
 from harness.store.results_folder import Store
@@ -58,3 +59,26 @@ def test_it_runs_on_pictures_of_ones_own(harness: Harness, tmp_path: Path) -> No
         found[record.cell["method"]["name"], record.cell["backbone"]["name"]] = len(record.evaluations)
     rows = [("untrained", "conv4"), ("swav", "conv4"), ("dino", "conv4")]
     assert found == dict.fromkeys([*rows, ("untrained", "timm"), ("dino", "timm"), ("mae", "timm")], 3)
+
+
+def test_the_suite_of_imagenet_runs_on_a_folder_of_pictures(harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    shutil.copy(SUITE.with_name("imagenet.yaml"), tmp_path / "benchmarks")
+    draw = np.random.default_rng(0)
+    for split, number in (("train", 40), ("val", 4)):
+        for label in range(2):
+            folder = tmp_path / "data" / "imagenet" / split / f"class{label}"
+            folder.mkdir(parents=True)
+            for each in range(number):
+                pixels = draw.integers(0, 128, (20, 24, 3)) + 100 * label
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{each}.png")
+    for budget in (None, "full", "short", "smoke"):
+        cells = load_suite(tmp_path / "benchmarks" / "imagenet.yaml", registry(), budget).cells
+        assert len(cells) == 12
+        assert {cell.backbone.spec.name for cell in cells} == {"resnet50" if budget in (None, "full") else "conv4"}
+    only = ("--budget", "smoke", "--only", "method=vicreg,untrained", "--workers", "1", "--results", "results")
+    harness("run", "benchmarks/imagenet.yaml", *only)
+    scored = {
+        record.cell["method"]["name"]: len(record.evaluations) for record in Store(tmp_path / "results").records()
+    }
+    assert scored == {"vicreg": 2, "untrained": 2}
