@@ -262,7 +262,7 @@ def test_key_and_prefix_may_be_given(tmp_path: Path, data: Data) -> None:
         built(cell_of(tmp_path, "made.pth"), data)
     with pytest.raises(UsageError, match=r"no tensors at the key 'a.b.d'. Did you mean 'a.b.c'?"):
         built(cell_of(tmp_path, "{file: made.pth, key: a.b.d}"), data)
-    with pytest.raises(UsageError, match=r"prefix 'tow.' it has none .* fits best is after key 'a.b.c', prefix 'one.'"):
+    with pytest.raises(UsageError, match=r"prefix 'tow.' it has none .* The best match has key 'a.b.c', prefix 'one.'"):
         built(cell_of(tmp_path, "{file: made.pth, prefix: tow.}"), data)
 
 
