@@ -65,7 +65,10 @@ def harness(tmp_path: Path) -> Harness:
         before: Callable[[], None] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         variables = {**os.environ, "COLUMNS": "80", **(env or {})}
-        if before is None and sys.platform == "linux":
+        of_python = [
+            name for name in env or {} if name.startswith("PYTHON") and name != "PYTHONPATH"
+        ]  # read at its start
+        if before is None and not of_python and sys.platform == "linux":
             from tests.warm import warm  # imports the harness, which must not be before the toy plugin is in its path
 
             done = warm(arguments, tmp_path, variables)
