@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -120,7 +121,8 @@ def test_what_is_there_is_not_touched(harness: Harness, tmp_path: Path) -> None:
 
 def test_the_next_command_can_be_pasted(harness: Harness) -> None:
     said = harness("new", "method", "first", "--directory", "my dir").stdout
-    assert "\nNext: cd 'my dir/harness-first' && pip install" in said
+    pip = "pip" if importlib.util.find_spec("pip") else "uv pip"
+    assert f"\nNext: cd 'my dir/harness-first' && {pip} install -e '.[test]' && pytest\n" in said
 
 
 def test_names_that_are_taken_and_kinds_that_are_none(harness: Harness, tmp_path: Path) -> None:
