@@ -44,9 +44,9 @@ def place(shown: dict[str, str], site: Path) -> None:
             (info / "entry_points.txt").write_text("[harness]\n" + "".join(f"{a} = {b}\n" for a, b in entries))
 
 
-def script(name: str) -> ModuleType:
-    """A file of docs/, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
+def script(name: str, folder: Path = DOCS) -> ModuleType:
+    """A file of docs/ or perf/, which are no packages."""
+    spec = importlib.util.spec_from_file_location(f"{folder.name}_{name}", folder / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

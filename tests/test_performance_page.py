@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests import pages
 
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
 def render() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("perf_render", ROOT / "perf" / "render.py")
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return pages.script("render", ROOT / "perf")
 
 
 def test_the_page_is_made_from_the_committed_results(render: ModuleType) -> None:

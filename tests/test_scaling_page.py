@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests import pages
 
 ROOT = Path(__file__).parent.parent
 NAMES = {"scaling.md": ["machine", "times", "files", "calls", "leases", "engines"], "devices.md": ["devices"]}
@@ -15,12 +16,7 @@ NAMES = {"scaling.md": ["machine", "times", "files", "calls", "leases", "engines
 
 @pytest.fixture(scope="module")
 def render() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("perf_render_scale", ROOT / "perf" / "render_scale.py")
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return pages.script("render_scale", ROOT / "perf")
 
 
 @pytest.mark.parametrize("page", NAMES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +24,7 @@ from harness.testing import (
     observers,
     optimizers,
 )
+from tests import pages
 from tests.conformance.catalogue import BROKEN, GOOD, Broken, check_of, every, meet, plugins, registered
 
 ROOT = Path(__file__).parent.parent.parent
@@ -48,12 +49,7 @@ def broken_plugins() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def render() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("docs_conformance", ROOT / "docs" / "conformance.py")
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return pages.script("conformance")
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in GOOD.items() for name in names])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tests import pages
 from tests.faults.catalogue import FAULTS, all_faults
 from tests.faults.meeting import Fault, meet
 
@@ -19,12 +19,7 @@ QUICK = 60.0  # seconds of this process on a core, which others do not lengthen:
 
 @pytest.fixture(scope="module")
 def render() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("docs_faults", ROOT / "docs" / "faults.py")
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return pages.script("faults")
 
 
 @pytest.fixture(autouse=True)

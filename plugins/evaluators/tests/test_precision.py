@@ -10,30 +10,16 @@ import torch
 from harness_evaluators import FewShotConfig, HeadConfig
 from harness_evaluators.fewshot import DRAWN, EpisodesEvaluator, FewShot, checkpoints
 from harness_evaluators.fewshot_head import FewShotHead
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness import Data, Method, Split, Trained
 from harness.plugins.registry import registry
 from harness.suite.cell import Component, evaluator_id
 from harness.testing.problem import image_data
 
+from .idle import Idle
+
 ALL = FewShotConfig(ways=3, queries=5, episodes=650)
-
-
-class Pixels(nn.Module):
-    """The image is its own feature."""
-
-    feature_dim = 4
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.flatten(1)
-
-
-class Idle(Method):
-    """Nearest centroid of the pixels."""
-
-    def __init__(self) -> None:
-        super().__init__(Pixels(), None, data())
 
 
 class ByInputs(Idle):
@@ -62,7 +48,7 @@ def data() -> Data:
 
 
 def units(evaluator: EpisodesEvaluator, method: Method | None = None) -> dict[str, np.ndarray]:
-    found = evaluator.evaluate(Trained((method or Idle()).eval(), data()))
+    found = evaluator.evaluate(Trained((method or Idle(data())).eval(), data()))
     return {name: metric.units for name, metric in found.items()}
 
 
@@ -71,7 +57,7 @@ def test_it_ends_at_the_first_checkpoint_whose_interval_is_narrow_enough() -> No
     halves = {n: 196 * every[:n].std(ddof=1, dtype=float) / n**0.5 for n in (200, 300, 400, 500, 600, 650)}
     assert checkpoints(650) == tuple(halves)
     wanted = (halves[300] + halves[400]) / 2
-    metric = FewShot(replace(ALL, precision=wanted)).evaluate(Trained(Idle().eval(), data()))["accuracy"]
+    metric = FewShot(replace(ALL, precision=wanted)).evaluate(Trained(Idle(data()).eval(), data()))["accuracy"]
     np.testing.assert_array_equal(metric.units, every[:400])
     assert metric.stops == (200, 300, 400)
     assert metric.protocol == f"inductive, until ±{wanted:g} points"
@@ -87,7 +73,7 @@ def test_there_are_at_least_200_episodes_and_at_most_all(precision: float, numbe
 
 def test_how_many_episodes_are_adapted_at_a_time_has_no_part_in_the_end() -> None:
     evaluator = FewShot(replace(ALL, precision=1.6))
-    one, other = units(evaluator)["accuracy"], units(evaluator, ByInputs())["accuracy"]
+    one, other = units(evaluator)["accuracy"], units(evaluator, ByInputs(data()))["accuracy"]
     assert 200 < len(one) < 650
     np.testing.assert_array_equal(one, other)
 

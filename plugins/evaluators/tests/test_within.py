@@ -9,32 +9,17 @@ import pytest
 import torch
 from harness_evaluators import FewShotConfig
 from harness_evaluators.fewshot import FewShot
-from torch import Tensor, nn
 
-from harness import Data, Method, Split, Trained, UsageError
+from harness import Data, Split, Trained, UsageError
 from harness.testing.problem import image_data
+
+from .idle import Idle
 
 CLASSES = 6
 
 
-class Pixels(nn.Module):
-    """The image is its own feature."""
-
-    feature_dim = 4
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.flatten(1)
-
-
-class Idle(Method):
-    """Nearest centroid of the pixels."""
-
-    def __init__(self) -> None:
-        super().__init__(Pixels(), None, data())
-
-
 def trained(given: Data) -> Trained:
-    return Trained(Idle().eval(), given)
+    return Trained(Idle(data()).eval(), given)
 
 
 def data(spread: float = 12.0, seed: int = 0) -> Data:
@@ -69,7 +54,7 @@ def test_fewshot_within_domains_scores_each_and_the_mean_over_them() -> None:
     mixed, alone = two_domains()
     config = FewShotConfig(ways=3, queries=5, episodes=130)
     evaluator = FewShot(replace(config, within="domain"))
-    evaluator.check(Idle(), mixed)
+    evaluator.check(Idle(data()), mixed)
     found = evaluator.evaluate(trained(mixed))
     assert list(found) == ["mean over domains", "far", "near"]
     for name, only in alone.items():
@@ -90,4 +75,4 @@ def test_fewshot_within_domains_scores_each_and_the_mean_over_them() -> None:
 
 def test_fewshot_within_a_column_that_is_not_there_is_refused() -> None:
     with pytest.raises(UsageError, match="the split has no column 'domain'"):
-        FewShot(FewShotConfig(ways=3, within="domain")).check(Idle(), data())
+        FewShot(FewShotConfig(ways=3, within="domain")).check(Idle(data()), data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +17,7 @@ from harness import Classifier, Data, EpisodeBatch
 from harness_fewshot import GradientConfig
 
 
-class GradientLearner(MetaLearner):
+class GradientLearner(MetaLearner, ABC):
     """MAML with clones of another kind; a subclass implements `cloning`, and the same step for `adapt`."""
 
     config: GradientConfig
@@ -27,13 +28,13 @@ class GradientLearner(MetaLearner):
         require_plain_norms(backbone)
         self.transductive = config.batch_norm == "transductive"
 
+    @abstractmethod
     def cloning(self) -> Callable[[], Any]:
         """What makes a clone of the network for each task, which learn2learn lets `adapt` to a loss."""
-        raise NotImplementedError(f"{type(self).__name__} has no clones")
 
+    @abstractmethod
     def step(self, loss: Tensor, weights: list[nn.Parameter]) -> None:
         """What `adapt` of such a clone does, in place and under no_grad."""
-        raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def loss(self, batch: EpisodeBatch) -> dict[str, Tensor]:
         """Mean over the tasks of the queries' cross-entropy after adaptation, and their accuracy."""
