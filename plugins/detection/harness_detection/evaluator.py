@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from harness import Data, Evaluator, Images, Method, Metric, Trained, UsageError
+from harness import Data, Evaluator, Images, Method, Metric, Series, Trained, UsageError
 from harness_detection import DetectionConfig
 from harness_detection.boxes import require_boxes
 from harness_detection.fitting import build, find, fit, truth
@@ -44,10 +45,24 @@ class Detection(Evaluator):
         with torch.random.fork_rng(devices_of(data)):
             torch.manual_seed(config.seed)
             detector = build(trained.method, data, config)
-        fit(trained, detector, config)
-        real, found = truth(test), find(detector, data, test)
+        real = truth(test)
+
+        def score() -> float:
+            return _mean(METRICS[config.metric](real, find(detector, data, test), len(test.classes)))
+
+        along = fit(trained, detector, config, score)
+        found = find(detector, data, test)
         metrics = scores(real, found, test.classes, config, protocol(detector, config))
-        return {**metrics, "ap50": replace(metrics["ap50"], pictures=shown(test, real, found))}
+        return {
+            **metrics,
+            "ap": replace(metrics["ap"], series=series({**along, config.steps: metrics["ap"].value})),
+            "ap50": replace(metrics["ap50"], pictures=shown(test, real, found)),
+        }
+
+
+def series(along: Mapping[int, float]) -> Series:
+    """Scores by the number of steps."""
+    return Series("steps of fine-tuning", np.array([*along], np.float32), np.array([[*along.values()]], np.float32))
 
 
 def protocol(detector: torch.nn.Module, config: DetectionConfig) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -16,6 +17,7 @@ from harness_detection.precision import Found, Truth
 
 CHUNK = 32  # pictures that are seen at a time where nothing is learned
 MEASURED = 256  # pictures by which norms that stand are measured at most
+PARTS = 4  # of a fine-tuning, after each of which the detector is scored
 
 
 def in_own_size(data: Data, split: Split) -> Images:
@@ -69,16 +71,30 @@ def learn(trained: Trained, body: Body, learner: Method, config: TransferConfig)
 
 
 class Detector(Method):
-    """A detector as the training loop takes it."""
+    """A detector as the training loop takes it.
 
-    def __init__(self, network: nn.Module, config: DetectionConfig, data: Data) -> None:
+    `score` is called at each of `places`, the numbers of steps, without the last; `along` keeps what it gave. A buffer,
+    so that a resumed fine-tuning has the scores from before.
+    """
+
+    along: Tensor
+
+    def __init__(self, network: nn.Module, config: DetectionConfig, data: Data, score: Callable[[], float]) -> None:
         super().__init__(network, config, data)
         self.batches = Pictures(config)
+        self.score = score
+        self.places = sorted({config.steps * part // PARTS for part in range(1, PARTS)} - {0})
+        self.register_buffer("along", torch.zeros(len(self.places), dtype=torch.float64))
 
     def loss(self, batch: tuple[Tensor, list[dict[str, Tensor]]]) -> dict[str, Tensor]:
         """The sum of torchvision's four: of proposals and of the head, for classes and for boxes."""
         losses: dict[str, Tensor] = self.backbone(*batch)
         return {"loss": torch.stack(list(losses.values())).sum(), **losses}
+
+    def after_step(self, step: int, steps: int) -> None:  # noqa: ARG002 (the contract's)
+        if step + 1 in self.places:
+            self.along[self.places.index(step + 1)] = self.score()
+            self.train()
 
 
 class Pictures:
@@ -103,9 +119,16 @@ class Pictures:
         return source.batch_size
 
 
-def fit(trained: Trained, detector: nn.Module, config: DetectionConfig) -> None:
-    """Train a detector. Raises FloatingPointError if the loss is not finite."""
-    learn(trained, cast(Body, detector.backbone), Detector(detector, config, trained.data), config)
+def fit(
+    trained: Trained, detector: nn.Module, config: DetectionConfig, score: Callable[[], float] = lambda: 0.0
+) -> dict[int, float]:
+    """Train a detector. Returns what `score` gave on the way, by the number of steps.
+
+    Raises FloatingPointError if the loss is not finite.
+    """
+    learner = Detector(detector, config, trained.data, score)
+    learn(trained, cast(Body, detector.backbone), learner, config)
+    return dict(zip(learner.places, learner.along.tolist(), strict=True))
 
 
 def targets(split: Split, index: Tensor, ignored: bool = False) -> list[dict[str, Tensor]]:
