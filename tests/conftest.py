@@ -64,25 +64,9 @@ def harness(tmp_path: Path) -> Harness:
         env: dict[str, str] | None = None,
         before: Callable[[], None] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        variables = {**os.environ, "COLUMNS": "80", **(env or {})}
-        of_python = [
-            name for name in env or {} if name.startswith("PYTHON") and name != "PYTHONPATH"
-        ]  # read at its start
-        if before is None and not of_python and sys.platform == "linux":
-            from tests.warm import warm  # imports the harness, which must not be before the toy plugin is in its path
+        from tests import warm  # imports the harness, which must not be before the toy plugin is in its path
 
-            done = warm(arguments, tmp_path, variables)
-        else:
-            done = subprocess.run(
-                [sys.executable, "-m", "harness", *map(str, arguments)],
-                cwd=tmp_path,
-                env=variables,
-                capture_output=True,
-                text=True,
-                timeout=240,
-                check=False,
-                preexec_fn=before,
-            )
+        done = warm.run(arguments, tmp_path, {"COLUMNS": "80", **(env or {})}, before=before)
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import csv
 import io
-import subprocess
-import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from harness.reporting.page.cost import cost
 from harness.reporting.page.figures import Sketchbook
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan
+from tests import warm
 from tests.conftest import Harness
 
 LEARNERS = {
@@ -61,8 +60,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Plan]:
     """Tests only read it."""
     folder = tmp_path_factory.mktemp("pipelines")
     (folder / "suite.yaml").write_text(SUITE)
-    command = [sys.executable, "-m", "harness", "run", "suite.yaml", "--results", "results", "--device", "cpu"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    done = warm.run(["run", "suite.yaml", "--results", "results", "--device", "cpu"], folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return Store(folder / "results"), Plan.of(load_suite(folder / "suite.yaml"))
 
@@ -114,8 +112,7 @@ def test_costs_count_starts_and_views(table: Table, ran: tuple[Store, Plan]) -> 
     assert shown["maml from supervised"] == ["3 + 4 steps", f"{48 + episodes}", f"{48 + episodes}"]
     assert shown["moco"] == ["4 + 1 steps", "80.0", "160"]
     assert shown["as it is"] == ["4 + 4 + 0 steps", f"{64 + episodes}", f"{128 + episodes}"]
-    command = [sys.executable, "-m", "harness", "leaderboard", str(ran[0].folder), "--format", "csv"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    text = warm.run(["leaderboard", ran[0].folder, "--format", "csv"], ran[0].folder).stdout
     found = {line["method"]: line["views_seen"] for line in csv.DictReader(io.StringIO(text))}
     assert float(found["as it is"]) == 128 + episodes
 

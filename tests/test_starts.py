@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from harness.reporting.page.again import suite as again
 from harness.store.results_folder import Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan
+from tests import warm
 from tests.conftest import SUITE, Harness
 from tests.test_run import Write
 
@@ -53,8 +52,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Plan, str]:
     """A suite that was run, and what that said. Tests only read it."""
     folder = tmp_path_factory.mktemp("starts")
     (folder / "benchmarks.yaml").write_text(STARTS)
-    command = [sys.executable, "-m", "harness", "run", "benchmarks.yaml", "--results", "results"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    done = warm.run(["run", "benchmarks.yaml", "--results", "results"], folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return Store(folder / "results"), Plan.of(load_suite(folder / "benchmarks.yaml")), done.stdout
 
@@ -119,8 +117,7 @@ def test_costs_count_what_a_row_builds_on_and_unscored_cells_are_no_rows(ran: tu
 
 
 def _csv(store: Store) -> str:
-    command = [sys.executable, "-m", "harness", "leaderboard", str(store.folder), "--format", "csv"]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return warm.run(["leaderboard", store.folder, "--format", "csv"], store.folder).stdout
 
 
 def test_a_suite_made_of_a_row_has_its_cell(ran: tuple[Store, Plan, str], tmp_path: Path) -> None:

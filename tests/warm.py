@@ -29,17 +29,42 @@ SECONDS = 240.0
 spawn = util.spawnv_passfds
 
 
-def warm(
-    arguments: Iterable[str | Path], folder: Path, variables: Mapping[str, str]
+def run(
+    arguments: Iterable[str | Path],
+    folder: Path,
+    variables: Mapping[str, str] | None = None,
+    *,
+    before: Callable[[], None] | None = None,
+    seconds: float = SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """What `python -m harness` does with these arguments, in this folder and environment."""
+    """What `python -m harness` does with these arguments, in this folder, with these variables over those of this
+    process. What must be done in the new process first, or is read when Python starts, needs a new Python."""
     words = [*map(str, arguments)]
+    given = {**os.environ, **(variables or {})}
+    new = any(name.startswith("PYTHON") and name != "PYTHONPATH" for name in variables or {})
+    if before is None and not new and sys.platform == "linux":
+        return forked(words, folder, given, seconds)
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *words],
+        cwd=folder,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        preexec_fn=before,
+    )
+
+
+def forked(
+    words: list[str], folder: Path, variables: Mapping[str, str], seconds: float
+) -> subprocess.CompletedProcess[str]:
     with tempfile.TemporaryDirectory(prefix="harness-said-") as made:
         said = [Path(made, name) for name in ("out", "err")]
         task = {"arguments": words, "folder": str(folder), "variables": dict(variables), "said": [*map(str, said)]}
         server().start(f"{__name__}:command", task)
         try:
-            report, code = server().report(SECONDS)
+            report, code = server().report(seconds)
         except (TimeoutError, EOFError):
             server().end()
             raise

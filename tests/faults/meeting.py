@@ -7,7 +7,6 @@ import io
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 from harness.cli import main
+from tests import warm
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,5 @@ def elsewhere(
     arguments: list[str], folder: Path, env: Mapping[str, str], limit: Callable[[], None] | None
 ) -> tuple[int, str, str]:
     path = os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])  # where plugins may have been put
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *arguments],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "200", "PYTHONPATH": path, **env},
-        preexec_fn=limit,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    done = warm.run(arguments, folder, {"COLUMNS": "200", "PYTHONPATH": path, **env}, before=limit)
     return done.returncode, done.stdout, done.stderr

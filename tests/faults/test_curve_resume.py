@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness.store.points import read_points
-from tests.faults.bench import HARNESS, outcome
+from tests.faults.bench import outcome
 from tests.faults.test_resume import SMALL, by_method, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
@@ -81,7 +81,7 @@ def suite(folder: Path, *, curve: bool) -> list[str]:
     path = folder / ("curve.yaml" if curve else "plain.yaml")
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     (folder / "meddler.py").write_text(MEDDLER)
-    return [*HARNESS, "run", str(path), "--device", "cpu", "--workers", "2", "--plugin", "meddler.py"]
+    return ["run", str(path), "--device", "cpu", "--workers", "2", "--plugin", "meddler.py"]
 
 
 @pytest.fixture(scope="module")

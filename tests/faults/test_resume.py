@@ -7,7 +7,6 @@ test_curve_resume.py are killed twice.)
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from PIL import Image
 from harness import ImageShape, UsageError
 from harness.base.checkpoint_interval import Interval
 from harness.plugins.registry import registry
-from tests.faults.bench import HARNESS, cells, environment, outcome
+from tests import warm
+from tests.faults.bench import cells, environment, outcome
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 
@@ -169,7 +169,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dic
     folder = tmp_path_factory.mktemp("resume")
     kills = folder / "kills"
     kills.mkdir()
-    command = [*HARNESS, "run", str(suite(folder)), "--device", "cpu", "--workers", "2"]
+    command = ["run", str(suite(folder)), "--device", "cpu", "--workers", "2"]
     calm = [*command, "--results", "calm"]
     stormy = [*command, "--results", "stormy", "--checkpoint-every", "2steps"]
     deadly = {"HARNESS_WITNESS_KILLS": str(kills), "HARNESS_WITNESS_DEATHS": "1"}
@@ -179,9 +179,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], dic
 
 
 def run(command: list[str], folder: Path, more: dict[str, str]) -> int:
-    done = subprocess.run(
-        command, cwd=folder, env=environment(more), capture_output=True, text=True, timeout=900, check=False
-    )
+    done = warm.run(command, folder, environment(more), seconds=900)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode
 

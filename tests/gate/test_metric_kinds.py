@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from harness import Metric
 from harness.base.atomic_files import read_json, write_json
 from harness.reporting.leaderboard.tables import build
 from harness.suite.tolerances import Gate
+from tests import warm
 from tests.conftest import SUITE as TOY
 from tests.conftest import Harness
 from tests.gate.runs import run
@@ -122,8 +121,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     (folder / "whole_numbers.py").write_text(PLUGIN)
     (folder / "suite.yaml").write_text(SUITE)
-    command = [sys.executable, "-m", "harness", "run", "suite.yaml", "--plugin", "whole_numbers.py", "--results", "out"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    done = warm.run(["run", "suite.yaml", "--plugin", "whole_numbers.py", "--results", "out"], folder)
     assert "6 of 6 cells done" in done.stdout, done.stdout + done.stderr
     return folder / "out"
 

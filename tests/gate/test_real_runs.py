@@ -15,6 +15,7 @@ import yaml
 
 from harness.plugins.registry import registry
 from harness.suite.suite import load_suite
+from tests import warm
 from tests.conftest import SUITE, Harness
 from tests.gate.runs import cell, evaluation
 from tests.gate.test_pytest_plugin import run_pytest
@@ -44,8 +45,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a suite and its results."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "benchmarks.yaml").write_text(GATED)
-    command = [sys.executable, "-m", "harness", "run", "benchmarks.yaml"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=240)
+    warm.run(["run", "benchmarks.yaml"], folder).check_returncode()
     return folder
 
 

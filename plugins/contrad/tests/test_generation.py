@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from torch import Tensor
 from harness import UsageError, load_suite
 from harness.base.atomic_files import read_json, seal, write_json
 from harness.suite.plan import Plan
+from tests import warm
 
 SUITE = """\
 matrix: {method: [contrad, simclr, supervised], backbone: [{use: conv4, width: 8}], dataset: [digits], seed: [0]}
@@ -104,8 +103,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def _run(folder: Path, code: int, *more: str) -> str:
-    command = [sys.executable, "-m", "harness", "run", "benchmarks.yaml", "--results", "results", *more]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    done = warm.run(["run", "benchmarks.yaml", "--results", "results", *more], folder)
     assert done.returncode == code, done.stdout + done.stderr
     return " ".join((done.stdout + done.stderr).split())
 
@@ -132,8 +130,7 @@ def test_a_judge_is_trained_first_and_stands_in_the_protocol(ran: tuple[Path, st
 
 
 def test_the_plan_names_the_judge(ran: tuple[Path, str]) -> None:
-    command = [sys.executable, "-m", "harness", "plan", "benchmarks.yaml", "--results", "none"]
-    planned = subprocess.run(command, cwd=ran[0], capture_output=True, text=True, check=True).stdout
+    planned = warm.run(["plan", "benchmarks.yaml", "--results", "none"], ran[0]).stdout
     cells = {line.split()[1]: line.split() for line in planned.splitlines() if "digits" in line}
     assert "judged by" in planned
     assert cells["supervised"][0] in cells["contrad"]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
-import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +20,7 @@ from PIL import Image
 
 from harness import StreamedImages, UsageError
 from harness.testing import check_dataset
+from tests import warm
 
 CLASSES = ("ant", "bee")
 
@@ -244,8 +243,7 @@ def test_a_suite_trains_on_streamed_shards(tmp_path: Path) -> None:
         "  dataset: [{use: webdataset, path: shards, size: 16, memory_gb: 0}]\n"
         "budget: {steps: 2, batch_size: 4}\nevaluators:\n  knn: {}\n"
     )
-    command = [sys.executable, "-m", "harness", "run", "suite.yaml", "--device", "cpu", "--workers", "1"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm.run(["run", "suite.yaml", "--device", "cpu", "--workers", "1"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "'val' is the split 'test'" in done.stdout + done.stderr
     assert "random crops are of the whole pictures" in done.stdout + done.stderr

@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -25,6 +24,7 @@ from PIL import Image
 
 from harness import StreamedImages, UsageError
 from harness.testing import check_dataset
+from tests import warm
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("datasets"), reason="takes Hugging Face's datasets")
 
@@ -460,9 +460,7 @@ def run(folder: Path, dataset: str, backbone: str, evaluators: str, **env: str) 
         f"name: hf\nmatrix:\n  method: [simclr]\n  backbone: [{backbone}]\n  dataset: [{dataset}]\n"
         f"budget: {{steps: 2, batch_size: 4}}\nevaluators: {evaluators}\n"
     )
-    command = [sys.executable, "-m", "harness", "run", "suite.yaml", "--device", "cpu", "--workers", "1"]
-    environment = {**os.environ, **env}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
+    done = warm.run(["run", "suite.yaml", "--device", "cpu", "--workers", "1"], folder, env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

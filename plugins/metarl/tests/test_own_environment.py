@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ import pytest
 import torch
 from harness_metarl.environments import PointRobot, Step
 from harness_metarl.testing import check_environment
+
+from tests import warm
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"`(\w+\.(?:py|yaml))`:\n\n```\w+\n(.*?)```", README, re.DOTALL))
@@ -27,10 +27,7 @@ def test_an_environment_in_sixty_lines_is_run(tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text.replace("steps: 600", "steps: 3"), encoding="utf-8")
     [command] = re.findall(r"^harness (run .*)$", README, re.MULTILINE)
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", *shlex.split(command), "--device", "cpu", "--workers", "1"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+    done = warm.run([*shlex.split(command), "--device", "cpu", "--workers", "1"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 cells done" in done.stdout + done.stderr
     [one, other] = (json.loads(path.read_text())["metrics"] for path in tmp_path.glob("results/**/evaluations/*.json"))

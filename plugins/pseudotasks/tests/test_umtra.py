@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 import harness
 from harness import Data, EpisodeBatch, Split, UsageError, Views
 from harness.learning.data.batches import Source
+from tests import warm
 
 
 def source(data: Data, **changes: Any) -> Source:
@@ -183,6 +182,5 @@ def test_a_user_sees_how_often_tasks_clash(tmp_path: Path) -> None:
     assert [line.partition(": ")[2] for line in display.lines] == [f"umtra (tasks=1) on digits: {said}."]
     [training] = results.glob("cells/*/training.json")
     assert json.loads(training.read_text())["notes"] == [said]
-    command = [sys.executable, "-m", "harness", "leaderboard", str(results), "--format", "markdown"]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True).stdout
+    shown = warm.run(["leaderboard", results, "--format", "markdown"], tmp_path).stdout
     assert f"- umtra (tasks=1): {said}." in shown
