@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from harness.learning.datasets import Dataset, ImageDataset, TextDataset, VectorDataset
     from harness.learning.displays import Pictures, Series
     from harness.learning.encoder import load_encoder
-    from harness.learning.fine_tuning import fine_tune
+    from harness.learning.fine_tuning import fine_tune, unwrapped
     from harness.learning.metric import Metric
     from harness.learning.online import Online, RunningMeans
     from harness.learning.sync_norms import scale_and_shift
@@ -94,7 +94,7 @@ _LAZY = {
     **dict.fromkeys(("Dataset", "ImageDataset", "TextDataset", "VectorDataset"), "harness.learning.datasets"),
     **dict.fromkeys(("Pictures", "Series"), "harness.learning.displays"),
     "load_encoder": "harness.learning.encoder",
-    "fine_tune": "harness.learning.fine_tuning",
+    **dict.fromkeys(("fine_tune", "unwrapped"), "harness.learning.fine_tuning"),
     **dict.fromkeys(("gather", "own_part", "ranks", "same_on_all"), "harness.learning.collectives"),
     **dict.fromkeys(("UsageError", "UsageWarning", "nearest"), "harness.base.errors"),
     **dict.fromkeys(("CellFinished", "CellStarted", "RunFinished", "StepLogged"), "harness.plugins.events"),
@@ -186,6 +186,7 @@ __all__ = [
     "same_on_all",
     "scale_and_shift",
     "scores",
+    "unwrapped",
 ]
 
 

@@ -1,15 +1,17 @@
-"""A further training inside an evaluation, by the loop of all trainings."""
+"""A further training inside an evaluation: by the loop of all trainings, of a network as others would train it."""
 
 from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from harness.learning.collectives import alone
 from harness.learning.components import Method, Trained
@@ -17,6 +19,8 @@ from harness.learning.data.batches import Source
 from harness.learning.data.splits import Data
 from harness.learning.training import CHECKPOINT_EVERY, train
 from harness.suite.budget import Budget
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def fine_tune(trained: Trained, learner: Method, data: Data, budget: Budget, seed: int) -> None:
@@ -41,6 +45,22 @@ def fine_tune(trained: Trained, learner: Method, data: Data, budget: Budget, see
         checkpoint = trained.checkpoint or Path(folder, "checkpoint.pt")
         train(learner, source, budget, checkpoint, lambda *_: None, every=trained.checkpoint_every or CHECKPOINT_EVERY)
     learner.eval()
+
+
+def unwrapped(network: Network) -> Network:
+    """Replace modules that stand for others while a method trains, such as MoCo's split batch norms, by those others.
+
+    Args:
+        network: A copy of what a method has trained. It is changed in place: each module inside it that has a method
+            `unwrapped` is replaced by what that returns.
+
+    Returns:
+        The same network.
+    """
+    for name, child in network.named_children():
+        within: Callable[[], nn.Module] | None = getattr(child, "unwrapped", None)
+        setattr(network, name, within() if within else unwrapped(child))
+    return network
 
 
 @contextmanager

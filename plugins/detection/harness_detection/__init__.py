@@ -133,15 +133,19 @@ class SegmentationConfig(TransferConfig):
 class DetectionConfig(TransferConfig):
     """Options of `detection`."""
 
-    detector: Literal["fasterrcnn"] = option(
-        "fasterrcnn", "fasterrcnn: proposals, then a head on each (Ren et al. 2015)"
+    detector: Literal["fasterrcnn", "fcos", "retinanet"] = option(
+        "fasterrcnn",
+        "fasterrcnn: proposals, then a head on each (Ren et al. 2015); fcos: without anchors (Tian et al. 2019); "
+        "retinanet: one step, focal loss (Lin et al. 2017)",
     )
     flip: float = option(0.0, "probability that a training picture is mirrored")
-    width: int = option(256, "units of the two layers of the head; torchvision's are 1024")
+    width: int = option(256, "fasterrcnn: units of the two layers of the head; torchvision's are 1024")
     proposals: int = option(
-        100, "regions of a picture that reach the head; torchvision's are 2000 to learn, 1000 to find"
+        100, "fasterrcnn: regions of a picture that reach the head; torchvision's are 2000 to learn, 1000 to find"
     )
-    sampled: int = option(64, "regions of a picture that the head learns from in a step; torchvision's are 512")
+    sampled: int = option(
+        64, "fasterrcnn: regions of a picture that the head learns from in a step; torchvision's are 512"
+    )
     learn_ignored: bool = option(
         False, "whether ignored objects are learned, as detectron2 learns VOC's difficult ones"
     )

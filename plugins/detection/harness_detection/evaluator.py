@@ -71,7 +71,7 @@ def protocol(detector: torch.nn.Module, config: DetectionConfig) -> str:
     learning = "frozen backbone" if body.frozen else "fine-tuned"
     norms = ", norms measured on its pictures" if body.norms_stand else ""
     rule = {"coco": "COCO's 101 recalls", "voc07": "VOC 2007's 11 recalls"}[config.metric]
-    return f"Faster R-CNN on centred cells of stride {body.stride}, {learning}{norms}, {config.steps} steps, {rule}"
+    return f"{detector.title} on centred cells of stride {body.stride}, {learning}{norms}, {config.steps} steps, {rule}"
 
 
 def scores(

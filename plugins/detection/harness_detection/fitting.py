@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from harness import Data, Images, ImageShape, Method, Source, Split, Streamed, Trained, UsageError, fine_tune
 from harness_detection import DetectionConfig, TransferConfig
 from harness_detection.boxes import anchors, objects
-from harness_detection.network import Body, faster_rcnn
+from harness_detection.network import DETECTORS, Body
 from harness_detection.precision import Found, Truth
 
 CHUNK = 32  # pictures that are seen at a time where nothing is learned
@@ -55,7 +55,8 @@ def build(method: Method, data: Data, config: DetectionConfig) -> nn.Module:
     """A detector that has learned nothing yet, on the data's device. Raises UsageError as `body_of` does."""
     split = data.split(config.reference)
     body = body_of(method, data, config)
-    return faster_rcnn(body, *anchors(split), len(split.classes), config).to(data.device)
+    network = DETECTORS[config.detector](body, *anchors(split), len(split.classes), config)
+    return network.to(data.device)
 
 
 def learn(trained: Trained, body: Body, learner: Method, config: TransferConfig) -> None:
@@ -87,7 +88,7 @@ class Detector(Method):
         self.register_buffer("along", torch.zeros(len(self.places), dtype=torch.float64))
 
     def loss(self, batch: tuple[Tensor, list[dict[str, Tensor]]]) -> dict[str, Tensor]:
-        """The sum of torchvision's four: of proposals and of the head, for classes and for boxes."""
+        """The sum of torchvision's: with Faster R-CNN, of proposals and of the head, for classes and for boxes."""
         losses: dict[str, Tensor] = self.backbone(*batch)
         return {"loss": torch.stack(list(losses.values())).sum(), **losses}
 
@@ -102,6 +103,7 @@ class Pictures:
 
     def __init__(self, config: DetectionConfig) -> None:
         self.config = config
+        self.first_label = DETECTORS[config.detector].first_label
 
     def check(self, source: Source) -> None:
         """Any split with boxes will do."""
@@ -110,7 +112,9 @@ class Pictures:
         index, split = source.indices(step, torch.device("cpu")), source.data.train
         pictures = in_own_size(source.data, split).inputs(source.samples(step))
         chance = torch.rand(len(index), generator=source.generator("flip", step, torch.device("cpu")))
-        return mirrored(pictures, targets(split, index, self.config.learn_ignored), chance < self.config.flip)
+        return mirrored(
+            pictures, targets(split, index, self.first_label, self.config.learn_ignored), chance < self.config.flip
+        )
 
     def steps_per_epoch(self, source: Source) -> int:
         return source.steps_per_epoch
@@ -131,14 +135,14 @@ def fit(
     return dict(zip(learner.places, learner.along.tolist(), strict=True))
 
 
-def targets(split: Split, index: Tensor, ignored: bool = False) -> list[dict[str, Tensor]]:
-    """As torchvision's Faster R-CNN takes them: labels from 1, as 0 is the background. What a split says to ignore is
-    no target, unless `ignored`."""
+def targets(split: Split, index: Tensor, first_label: int, ignored: bool = False) -> list[dict[str, Tensor]]:
+    """As torchvision's detectors take them: labels from 1 for Faster R-CNN, as 0 is the background, and from 0 for the
+    others. What a split says to ignore is no target, unless `ignored`."""
     made = []
     for number in index.tolist():
         each = objects(split, number)
         kept = ~each.ignored | ignored
-        made.append({"boxes": each.boxes[kept], "labels": each.labels[kept] + 1})
+        made.append({"boxes": each.boxes[kept], "labels": each.labels[kept] + first_label})
     return made
 
 
@@ -158,6 +162,7 @@ def mirrored(
 def find(detector: nn.Module, data: Data, split: Split) -> list[Found]:
     """What a detector finds in each picture of a split."""
     detector.eval()
+    first_label = cast(int, detector.first_label)
     found: list[Found] = []
     parts = torch.arange(len(split)).split(CHUNK)
     for place, index in enumerate(parts):
@@ -166,7 +171,7 @@ def find(detector: nn.Module, data: Data, split: Split) -> list[Found]:
                 split.samples.prefetch(later)
         for each in detector(inputs(data, split, index)):
             boxes, labels, scores = (each[name].cpu().numpy() for name in ("boxes", "labels", "scores"))
-            found.append(Found(boxes.astype("float64"), labels.astype("int64") - 1, scores.astype("float64")))
+            found.append(Found(boxes.astype("float64"), labels.astype("int64") - first_label, scores.astype("float64")))
     return found
 
 

@@ -11,16 +11,22 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.fcos import FCOS
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.retinanet import RetinaNet
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import roi_align
 
-from harness import Method, UsageError
+from harness import Method, UsageError, unwrapped
 from harness_detection import DetectionConfig, TransferConfig
 
 REGION = 7  # places of a side of what the head sees of a region
+LEAST, MOST = 0.05, 100  # the score of a detection, and how many a picture has
+NORM_GROUPS = 32  # of channels in FCOS's head
+
+Numbers = tuple[float, ...]
 
 
 class Body(nn.Module):
@@ -73,14 +79,6 @@ class Body(nn.Module):
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
             norm.eval()
-
-
-def unwrapped(network: nn.Module) -> nn.Module:
-    """The network with each module that has `unwrapped()` replaced by what that gives, in place."""
-    for name, child in network.named_children():
-        within: Any = getattr(child, "unwrapped", None)
-        setattr(network, name, within() if within else unwrapped(child))
-    return network
 
 
 def chosen(backbone: nn.Module, stride: int) -> tuple[int, int]:
@@ -136,37 +134,74 @@ class Regions(nn.Module):
         return roi_align(the_map, regions, REGION, 1 / self.stride, sampling_ratio=2, aligned=True)
 
 
-def faster_rcnn(
-    body: Body, sides: tuple[float, ...], ratios: tuple[float, ...], classes: int, config: DetectionConfig
-) -> nn.Module:
+class FasterRcnn(GeneralizedRCNN):
     """Faster R-CNN (Ren et al. 2015) on one map, with torchvision's settings but for the options of `config`.
 
-    `sides`, `ratios`: of its anchors, in pixels and height by width. Its classes are 1 .. `classes`: 0 is background.
+    `sides`, `ratios`: of its anchors, in pixels and height by width.
     """
-    generator = Anchors((sides,), (ratios,))
-    kept = {"training": config.proposals, "testing": config.proposals}
-    proposals = RegionProposalNetwork(
-        generator,
-        RPNHead(body.out_channels, len(sides) * len(ratios)),
-        fg_iou_thresh=0.7,
-        bg_iou_thresh=0.3,
-        batch_size_per_image=256,
-        positive_fraction=0.5,
-        pre_nms_top_n={"training": 10 * config.proposals, "testing": 10 * config.proposals},
-        post_nms_top_n=kept,
-        nms_thresh=0.7,
-    )
-    heads = RoIHeads(
-        Regions(body.stride),
-        TwoMLPHead(body.out_channels * REGION**2, config.width),
-        FastRCNNPredictor(config.width, classes + 1),
-        fg_iou_thresh=0.5,
-        bg_iou_thresh=0.5,
-        batch_size_per_image=config.sampled,
-        positive_fraction=0.25,
-        bbox_reg_weights=None,
-        score_thresh=0.05,
-        nms_thresh=0.5,
-        detections_per_img=100,
-    )
-    return GeneralizedRCNN(body, proposals, heads, AsTheyAre())
+
+    title = "Faster R-CNN"
+    first_label = 1  # 0 is background
+
+    def __init__(self, body: Body, sides: Numbers, ratios: Numbers, classes: int, config: DetectionConfig) -> None:
+        kept = {"training": config.proposals, "testing": config.proposals}
+        proposals = RegionProposalNetwork(
+            Anchors((sides,), (ratios,)),
+            RPNHead(body.out_channels, len(sides) * len(ratios)),
+            fg_iou_thresh=0.7,
+            bg_iou_thresh=0.3,
+            batch_size_per_image=256,
+            positive_fraction=0.5,
+            pre_nms_top_n={"training": 10 * config.proposals, "testing": 10 * config.proposals},
+            post_nms_top_n=kept,
+            nms_thresh=0.7,
+        )
+        heads = RoIHeads(
+            Regions(body.stride),
+            TwoMLPHead(body.out_channels * REGION**2, config.width),
+            FastRCNNPredictor(config.width, classes + 1),
+            fg_iou_thresh=0.5,
+            bg_iou_thresh=0.5,
+            batch_size_per_image=config.sampled,
+            positive_fraction=0.25,
+            bbox_reg_weights=None,
+            score_thresh=LEAST,
+            nms_thresh=0.5,
+            detections_per_img=MOST,
+        )
+        super().__init__(body, proposals, heads, AsTheyAre())
+
+
+class Retina(RetinaNet):
+    """RetinaNet (Lin et al. 2017) on one map: anchors as Faster R-CNN's, each of which is classified at once."""
+
+    title = "RetinaNet"
+    first_label = 0
+
+    def __init__(self, body: Body, sides: Numbers, ratios: Numbers, classes: int, _: DetectionConfig) -> None:
+        anchors = Anchors((sides,), (ratios,))
+        super().__init__(body, classes, anchor_generator=anchors, score_thresh=LEAST, detections_per_img=MOST)
+        self.transform = AsTheyAre()
+
+
+class Fcos(FCOS):
+    """FCOS (Tian et al. 2019) on one map: without anchors, each of its places may find one object.
+
+    Raises UsageError if its head cannot normalise so many channels.
+    """
+
+    title = "FCOS"
+    first_label = 0
+
+    def __init__(self, body: Body, _sides: Numbers, _ratios: Numbers, classes: int, _: DetectionConfig) -> None:
+        if body.out_channels % NORM_GROUPS:
+            raise UsageError(
+                f"fcos normalises the channels of a map in {NORM_GROUPS} groups, and these are {body.out_channels} "
+                "channels: use 'detector: retinanet' or 'fasterrcnn'."
+            )
+        places = Anchors(((float(body.stride),),), ((1.0,),))
+        super().__init__(body, classes, anchor_generator=places, score_thresh=LEAST, detections_per_img=MOST)
+        self.transform = AsTheyAre()
+
+
+DETECTORS: dict[str, type[FasterRcnn | Retina | Fcos]] = {"fasterrcnn": FasterRcnn, "fcos": Fcos, "retinanet": Retina}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from harness_detection import DetectionConfig, evaluator
 from harness_detection.boxes import Objects, columns
 from harness_detection.evaluator import Detection, scores
 from harness_detection.fitting import Pictures, build, find, fit, in_own_size, inputs, mirrored, targets
-from harness_detection.network import Anchors, AsTheyAre, Body, Regions, chosen, unwrapped
+from harness_detection.network import Anchors, AsTheyAre, Body, Regions, chosen
 from harness_detection.precision import Found, Truth
 from harness_detection.shown import shown
 from harness_moco.momentum import SplitNorm, split_norms
@@ -26,7 +24,6 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from harness import (
-    Augmentation,
     Data,
     Images,
     ImageShape,
@@ -37,63 +34,15 @@ from harness import (
     StreamedImages,
     Trained,
     UsageError,
+    unwrapped,
 )
-from harness.base.stop_signal import Interrupted
-from harness.learning.checkpoint import checkpoint_seconds, checkpoint_step
 
-SIDE = 32
-
-
-def squares(number: int, seed: int, most: int = 2) -> Split:
-    """Bright squares of class 0 and dark ones of class 1 on grey, up to `most` in a picture; every fourth is empty."""
-    generator = np.random.default_rng(seed)
-    pictures, found = [], []
-    for place in range(number):
-        picture = generator.normal(128, 8, (SIDE, SIDE))
-        boxes, labels = [], []
-        for corner in range(0 if place % 4 == 3 else int(generator.integers(1, most, endpoint=True))):
-            size, label = int(generator.integers(8, 13)), int(generator.integers(2))
-            x, y = (int(generator.integers(0, 16 - size, endpoint=True)) if size < 16 else 0 for _ in range(2))
-            x += 16 * corner
-            picture[y : y + size, x : x + size] = (240, 16)[label]
-            boxes.append((x, y, x + size, y + size))
-            labels.append(label)
-        pictures.append(torch.from_numpy(picture.clip(0, 255)).to(torch.uint8)[None])
-        found.append(
-            Objects(
-                torch.tensor(boxes).float().reshape(-1, 4),
-                torch.tensor(labels, dtype=torch.int64),
-                torch.zeros(len(labels), dtype=torch.bool),
-            )
-        )
-    return Split(torch.stack(pictures), None, ("bright", "dark"), columns(found))
+from .squares import SIDE, config, method, squares_data
 
 
 @pytest.fixture(scope="module")
 def data() -> Data:
-    splits = {"train": squares(32, 0), "test": squares(24, 1)}
-    return Data.of(splits, Images.of(splits["train"].samples, Augmentation()), torch.device("cpu"))
-
-
-def method(data: Data, width: int = 16) -> Method:
-    """A random Conv4 that was made for pictures of another size."""
-    torch.manual_seed(0)
-    return Method(Conv4(Conv4Config(width=width), ImageShape(1, 28, 28)), NoOptions(), data).eval()
-
-
-def config(**options: Any) -> DetectionConfig:
-    return DetectionConfig(**{"width": 32, "proposals": 20, "sampled": 16, "steps": 2, "stride": 4, **options})
-
-
-def test_it_learns_to_find_and_to_name_squares(data: Data) -> None:
-    """More than the same training at a rate near zero gives; on the way, less than in the end."""
-    learned, still = (Detection(config(steps=60, lr=lr)).evaluate(Trained(method(data), data)) for lr in (3e-3, 3e-9))
-    assert learned["ap50"].value > still["ap50"].value + 0.3
-    along = learned["ap"].series
-    assert along is not None
-    assert along.places.tolist() == [15, 30, 45, 60]
-    assert along.values.shape == (1, 4)
-    assert along.values[0, 0] < along.values[0, -1] == np.float32(learned["ap"].value)
+    return squares_data()
 
 
 def test_the_encoder_and_the_global_generator_stay_as_they_are(data: Data) -> None:
@@ -150,32 +99,10 @@ def test_pictures_of_other_data_have_their_own_size_and_the_encoders_channels(da
     torch.testing.assert_close(found, grey.expand(-1, 3, -1, -1))
 
 
-def test_labels_begin_at_1_for_torchvision_and_at_0_for_us(data: Data) -> None:
-    split = data.train
-    given = targets(split, torch.tensor([0, 3]))
-    assert (
-        given[0]["labels"].tolist() == (split.column("box_labels")[0][split.column("box_labels")[0] >= 0] + 1).tolist()
-    )
-    assert (given[1]["boxes"].shape, given[1]["labels"].shape) == ((0, 4), (0,))
-    detector = build(method(data), data, config())
-
-    class Fixed(nn.Module):
-        def forward(self, images: torch.Tensor) -> Any:
-            found = {
-                "boxes": torch.tensor([[0.0, 0, 1, 1]]),
-                "labels": torch.tensor([2]),
-                "scores": torch.tensor([0.5]),
-            }
-            return [found] * len(images)
-
-    assert find(Fixed(), data, split)[0].labels.tolist() == [1]
-    assert detector.roi_heads.box_predictor.cls_score.out_features == 3
-
-
 def test_ignored_objects_are_no_targets() -> None:
     marked = Objects(torch.tensor([[0.0, 0, 4, 4], [5, 5, 9, 9]]), torch.tensor([0, 1]), torch.tensor([True, False]))
     split = Split(torch.zeros(1, 1, 16, 16, dtype=torch.uint8), None, ("a", "b"), columns([marked]))
-    assert targets(split, torch.tensor([0]))[0]["labels"].tolist() == [2]
+    assert targets(split, torch.tensor([0]), 1)[0]["labels"].tolist() == [2]
 
 
 def test_a_step_of_empty_pictures_can_be_learned_from(data: Data) -> None:
@@ -234,7 +161,8 @@ def test_split_norms_of_moco_are_taken_out_of_the_copy(data: Data) -> None:
     assert not any(isinstance(module, SplitNorm) for module in body.modules())
     assert [norm.momentum for norm in body.norms()] == pytest.approx(plain)
     assert sum(isinstance(module, SplitNorm) for module in encoder.modules()) == 4
-    assert isinstance(unwrapped(nn.Sequential(nn.Sequential(SplitNorm(nn.BatchNorm2d(2), 2))))[0][0], nn.BatchNorm2d)
+    nested = nn.Sequential(nn.Sequential(SplitNorm(nn.BatchNorm2d(2), 2)))
+    assert isinstance(cast(Any, unwrapped(nested))[0][0], nn.BatchNorm2d)
 
 
 def test_the_map_is_the_coarsest_that_is_fine_enough(data: Data) -> None:
@@ -300,33 +228,6 @@ def test_options_out_of_range_are_refused(option: Any) -> None:
         DetectionConfig(**option)
 
 
-def test_a_fine_tuning_that_is_stopped_goes_on_to_the_same_weights(data: Data, tmp_path: Path) -> None:
-    """After the third of six steps, by a signal, as a job is stopped."""
-
-    def detector() -> Any:
-        torch.manual_seed(0)
-        return build(method(data), data, options)
-
-    def state(detector: Any) -> float:
-        return float(sum(weight.double().sum() for weight in detector.state_dict().values()))
-
-    options = config(steps=6, lr=3e-3)
-    whole, stopped, resumed = detector(), detector(), detector()
-    along = fit(Trained(method(data), data), whole, options, lambda: state(whole))
-    assert [*along] == [1, 3, 4]  # the whole parts of a quarter, a half and three quarters
-    trained = Trained(method(data), data, checkpoint=tmp_path / "checkpoint.pt")
-    asked = [False, False, True]
-    with mock.patch("harness.learning.training.stop_requested", side_effect=asked), pytest.raises(Interrupted):
-        fit(trained, stopped, options, lambda: state(stopped))
-    assert along[3] == state(stopped) != along[4]
-    assert checkpoint_step(tmp_path / "checkpoint.pt") == 3
-    assert checkpoint_seconds(tmp_path / "checkpoint.pt") > 0
-    assert fit(trained, resumed, options, lambda: state(resumed)) == along
-    states = [each.state_dict() for each in (whole, resumed, stopped)]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-    assert not all(torch.equal(states[0][name], states[2][name]) for name in states[0])
-
-
 def test_metrics_are_means_over_thresholds_and_classes_with_objects() -> None:
     """One of two objects of class 0 is found in each of 40 pictures, with an overlap of .7; none of class 1."""
     generator = np.random.default_rng(0)
@@ -383,7 +284,7 @@ def test_the_report_shows_pictures_with_what_there_is_and_what_was_found(data: D
 def test_ignored_objects_are_learned_if_the_option_says_so() -> None:
     marked = Objects(torch.tensor([[0.0, 0, 4, 4]]), torch.tensor([0]), torch.tensor([True]))
     split = Split(torch.zeros(1, 1, 16, 16, dtype=torch.uint8), None, ("a",), columns([marked]))
-    assert targets(split, torch.tensor([0]), True)[0]["labels"].tolist() == [1]
+    assert targets(split, torch.tensor([0]), 1, True)[0]["labels"].tolist() == [1]
 
 
 def test_streamed_pictures_are_learned_from_as_those_in_memory(data: Data) -> None:

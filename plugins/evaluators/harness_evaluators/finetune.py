@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness import Data, Evaluator, Method, Metric, Split, Trained, UsageError
+from harness import Data, Evaluator, Method, Metric, Split, Trained, UsageError, unwrapped
 from harness_evaluators import FinetuneConfig
 from harness_evaluators.scores import accuracies
 from harness_evaluators.splits import require_same_classes
@@ -24,7 +24,7 @@ class Network(nn.Module):
 
     def __init__(self, method: Method, inputs: Tensor, classes: int) -> None:
         super().__init__()
-        self.encoder = copy.deepcopy(method).requires_grad_(True).eval()
+        self.encoder = unwrapped(copy.deepcopy(method)).requires_grad_(True).eval()
         with torch.no_grad():
             dims = self.encoder.encode(inputs).shape[1]
         self.head = nn.Linear(dims, classes, device=inputs.device)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from harness_evaluators import FinetuneConfig
 from harness_evaluators.finetune import Finetune, divided, rates
+from harness_moco.momentum import SplitNorm
 from torch import Tensor, nn
 
 from harness import Data, Method, Split, Trained, UsageError, Vectors
@@ -87,6 +88,22 @@ def test_it_learns_what_a_head_alone_does_not() -> None:
         return Finetune(FinetuneConfig(epochs=40, lr=lr, batch_size=64)).evaluate(Trained(own, data))["accuracy"].value
 
     assert accuracy(0.1) > accuracy(1e-9) + 0.2
+
+
+def test_batch_norms_that_were_split_for_training_are_whole_again() -> None:
+    """MoCo's, which would else see parts of the batches, and other methods' the whole."""
+    data = vectors()
+    plain, split = perceptron(), perceptron()
+    split[1] = SplitNorm(cast(nn.BatchNorm1d, split[1]), 4)
+    learning, held = divided(data.train, 1.0, 0)
+
+    def logits(backbone: nn.Module) -> Tensor:
+        torch.manual_seed(0)
+        network, _ = Finetune(FinetuneConfig(epochs=3)).trained(method(data, backbone), data, learning, held)
+        return network(data.inputs(cast(Tensor, data.split("test").samples))).detach()
+
+    torch.testing.assert_close(logits(split), logits(plain))
+    assert isinstance(split[1], SplitNorm)
 
 
 def test_the_method_is_left_as_it_was_and_the_score_repeats_itself() -> None:
