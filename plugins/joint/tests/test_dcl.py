@@ -66,18 +66,6 @@ def test_a_positive_that_comes_nearer_lowers_the_loss_by_all_of_it(gratings: Dat
     assert method.loss(views).item() == pytest.approx(-10 + torch.tensor(6.0).log().item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("method", ["dcl", "dclw"])
-def test_it_learns(method: str, gratings: Data, tiny_net: Any, gain: Any) -> None:
-    chosen = (
-        DCL(tiny_net, DCLConfig(projection_dim=32), gratings)
-        if method == "dcl"
-        else DCLW(tiny_net, DCLWConfig(projection_dim=32), gratings)
-    )
-    gained, losses = gain(chosen, gratings, steps=80, lr=0.01)
-    assert gained > 0.15
-    assert losses[-1] < losses[0]
-
-
 @pytest.mark.parametrize("wrong", [{"temperature": 0.0}, {"sigma": 0.0}, {"projection_dim": 0}])
 def test_impossible_options_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -63,13 +63,6 @@ def test_the_augment_option_reaches_the_queries_and_not_the_images(gratings: Dat
         torch.testing.assert_close(view, image, atol=1e-5, rtol=1e-5)
 
 
-def test_it_learns(gratings: Data, tiny_net: Any, gain: Any) -> None:
-    """Chance is .17, the same training at a rate near zero has .62."""
-    gained, losses = gain(ProtoCLR(tiny_net, ProtoCLRConfig(), gratings), gratings, steps=60, lr=0.01)
-    assert gained > 0.15
-    assert losses[-1] < losses[0]
-
-
 def test_a_method_without_queries_is_refused() -> None:
     with pytest.raises(ValueError, match="queries must be at least 1"):
         ProtoCLRConfig(queries=0)
