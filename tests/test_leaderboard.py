@@ -1,6 +1,7 @@
 """What stands in a leaderboard: means, ranks, what is comparable, costs."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -229,6 +230,29 @@ def test_costs_are_means_and_evaluation_is_the_sum_of_all_evaluators() -> None:
     assert row[1:-1] == ["a", "400 steps", "11.0", "3.00", "4,100", "51,200", "512"]
     untrained = render([record("untrained", 0, {"knn": 0.4}, training=False)])
     assert re.search(r"\| untrained +\| +– \| +– \| +1.00 \| +– \| +– \| +– \|", untrained)
+
+
+def test_which_rows_learned_from_labels_is_noted_where_it_is_known_of_all() -> None:
+    def learned(method: str, used: bool | None, **changes: Any) -> CellRecord:
+        found = record(method, 0, {"knn": 0.5}, **changes)
+        own = {} if used is None else {"labels": used}
+        return replace(found, training={**(found.training or {}), **own})
+
+    def said(*found: CellRecord) -> list[str]:
+        [table] = build(found)
+        return [line for line in notes(table) if "labels" in line]
+
+    idle = record("idle", 0, {"knn": 0.2})
+    idle = replace(idle, training={**(idle.training or {}), "steps": 0, "labels": False})
+    maml, simclr, protonet = learned("maml", used=True), learned("simclr", used=False), learned("protonet", used=True)
+    assert said(maml, simclr, protonet, idle) == ["Trained on labels: maml, protonet. Without labels: simclr."]
+    assert said(maml, protonet, idle) == []
+    assert said(simclr, idle) == []
+    assert said(maml, simclr, learned("of before", used=None)) == []
+    fails = record("fails", training=False, failure={"status": "failed", "message": ""})
+    assert said(maml, simclr, fails) == said(maml, simclr) != []
+    of_a_file = {**component("conv4"), "weights": {"file": "abc"}}
+    assert said(learned("maml", used=True, backbone=of_a_file), learned("simclr", used=False, backbone=of_a_file)) == []
 
 
 def test_of_one_seed_twice_the_later_counts() -> None:

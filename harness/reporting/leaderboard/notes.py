@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from harness.reporting.leaderboard.grids import footnotes
+from harness.reporting.leaderboard.labels import labels
 from harness.reporting.leaderboard.provenance import HARDWARE, SOFTWARE
 from harness.reporting.leaderboard.starts import starts
 from harness.reporting.leaderboard.tables import Column, Score, Table
@@ -37,6 +38,7 @@ def notes(table: Table, *, costs: bool = True) -> list[str]:
         *_units(table),
         *_details(table),
         *_weights(table),
+        *labels(table),
         *_methods(table),
         *([COSTS] if costs else []),
         *starts(table, costs=costs),
