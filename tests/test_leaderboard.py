@@ -281,3 +281,39 @@ def test_provenance_names_what_it_must() -> None:
         "Hardware: cpu, Some CPU, 2 cores, 1 thread, Linux",
     ):
         assert expected in text
+
+
+def test_the_size_of_a_batch_is_what_each_method_took() -> None:
+    """128 is of the budget; an episode has its own number of samples."""
+
+    def trained(method: str, samples: int, **changes: Any) -> CellRecord:
+        found = record(method, 0, {"knn": 0.5}, **changes)
+        return replace(found, training={**(found.training or {}), "samples": samples * 400})
+
+    def said(*found: CellRecord) -> list[str]:
+        [table] = build(found)
+        return [line for line in provenance(table) if line.startswith(("Budget", "Method"))]
+
+    simclr, maml = trained("simclr", 128), trained("maml", 40)
+    idle = record("idle", 0, {"knn": 0.2})
+    idle = replace(idle, training={**(idle.training or {}), "steps": 0, "samples": 0})
+    assert said(simclr, idle)[0] == "Budget for all: batch_size=128, steps=400"
+    assert said(simclr, maml, idle) == [
+        "Budget for all: steps=400",
+        "Method idle: idle; budget lr=0.1",
+        "Method maml: maml; budget lr=0.1; 40 samples per step",
+        "Method simclr: simclr; budget lr=0.1; 128 samples per step",
+    ]
+    small = {**BUDGET, "batch_size": 64}
+    assert said(trained("a", 64, budget=small), trained("b", 40, budget=small)) == [
+        "Budget for all: steps=400",
+        "Method a: a; budget batch_size=64",
+        "Method b: b; 40 samples per step",
+    ]
+
+
+def test_rows_of_equal_rank_stand_in_the_order_of_their_names() -> None:
+    values = [0.5, 0.51, 0.52]
+    [table] = build([*seeds("b 10", values), *seeds("A", values), *seeds("b 9", values), *seeds("b", values)])
+    assert len({row.mean_rank for row in table.rows}) == 1
+    assert [row.label for row in table.rows] == ["A", "b", "b 9", "b 10"]
