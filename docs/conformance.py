@@ -33,6 +33,9 @@ def test_conforms() -> None:
   the registered name of an installed component (`pip install -e .` in its folder), and options of its `Config`.
 - `check_observer` takes the name of a plugin's entry point.
 - `check_modality` takes the name of a data set of the modality.
+- A plugin that is a single file need not be installed: `load_plugin("align.py")` makes it known, as `--plugin align.py`
+  does for commands ([example](cookbook.md#test-a-plugin-of-one-file)). The checks "registration is lazy" and
+  "importing it is cheap" do not apply to it.
 
 Each runs all checks of its kind on a CPU, and also on a GPU if there is one. If some fail, it raises
 `ConformanceError`, an `AssertionError`. Its message lists each failed check, what was seen, and what to change. The

@@ -288,7 +288,7 @@ def test_a_named_budget_is_planned_and_run_apart(
     harness: Harness, suite: Callable[[str], Path], tmp_path: Path
 ) -> None:
     path = suite(SUITE + "budgets:\n  smoke: {budget: {steps: 2}, matrix: {method: [idle], seed: [0]}}\n")
-    assert "1 cells: 1 todo" in harness("plan", path, "--budget", "smoke").stdout
+    assert "1 cell: 1 todo" in harness("plan", path, "--budget", "smoke").stdout
     harness("run", path, "--budget", "smoke")
     assert [each.name for each in (tmp_path / "results").iterdir()] == ["toy-smoke"]
     assert "4 cells: 4 todo" in harness("plan", path).stdout

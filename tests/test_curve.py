@@ -96,7 +96,7 @@ def test_a_point_that_fails_says_why_and_costs_nothing_else(harness: Harness, su
     (tmp_path / "fragile.py").write_text(FRAGILE)
     text = CURVE.replace("[classify, idle]", "[classify]") + "  fragile: {curve: {points: 2, share: 0.5}}\n"
     said = harness("run", suite(text), "--results", "results", "--plugin", "fragile.py").stdout
-    assert "1 of 1 cells done" in said
+    assert "1 of 1 cell done" in said
     (path,) = tmp_path.glob("results/cells/*/curve.jsonl")
     points = read_points(path)
     assert [("error" in point, point["step"]) for point in points] == [

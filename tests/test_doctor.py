@@ -137,7 +137,7 @@ def test_a_cache_that_cannot_be_written_is_found(tmp_path: Path) -> None:
         )
         assert done.stdout.splitlines()[0].endswith(expected)
         assert ("HARNESS_CACHE" in done.stdout) == bool(expected)
-        assert "glyphs 3.0 MB in 1 files" in done.stdout
+        assert "glyphs 3.0 MB in 1 file" in done.stdout
 
 
 def test_a_device_is_wrong_if_it_cannot_compute() -> None:

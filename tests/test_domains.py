@@ -23,7 +23,7 @@ def test_the_page_runs(harness: Harness, tmp_path: Path) -> None:
     )
     assert "15 cells: 15 todo" in harness("plan", "domains.yaml").stdout
     run = harness("run", "domains.yaml", "--only", "method=mtl", "--only", "seed=0")
-    assert "1 of 1 cells done" in run.stdout + run.stderr
+    assert "1 of 1 cell done" in run.stdout + run.stderr
     said = (tmp_path / "results" / "domains" / "leaderboard.md").read_text()
     for domain in ("glyphs", "polygons", "textures", "mean over domains"):
         assert f"5-way 1-shot {domain}" in said
@@ -53,5 +53,5 @@ def test_folders_of_pictures_are_domains(harness: Harness, tmp_path: Path) -> No
     (tmp_path / "meta.yaml").write_text(short.replace("batch_size: 128", "batch_size: 8"))
     run = harness("run", "meta.yaml", "--only", "method=mtl")
     said = run.stdout + run.stderr
-    assert "1 of 1 cells done" in said
+    assert "1 of 1 cell done" in said
     assert "domains birds, textures" in said

@@ -87,7 +87,7 @@ def test_a_detached_run_is_attached_to_and_its_jobs_may_be_started_again(
     methods = "[idle, {use: fail, how: kill, step: 20, unless: restarted}]"
     path = suite(SUITE.replace("[classify, idle]", methods).replace("[0, 1]", "[0]") + "executor: engine\n")
     said = harness("run", path, *RESTARTED, "--executor-option", "hold=true", "--detach").stdout
-    assert "2 of 2 cells are submitted, 0 done." in said
+    assert "2 of 2 cells submitted, 0 done." in said
     store = Store(tmp_path / "results/toy")
     assert not list(store.folder.glob("cells/*/training.json"))
     said = harness("run", path).stdout
@@ -146,7 +146,7 @@ def test_a_run_takes_over_what_is_left_submits_the_rest_and_reads_the_latest_att
     second = Fake({given[one]: 75, given[two]: 1})  # another job has the first cell; the third was lost
     assert run_plan(plan, store, second, display) == {one: "failed", two: "oom", three: "failed"}
     assert [job.name for job in second.jobs] == ["prepare", three, one]
-    with pytest.raises(UsageError, match=r"--fresh: jobs of an earlier run have not ended yet \(1 cells\)"):
+    with pytest.raises(UsageError, match=r"--fresh: jobs of an earlier run have not ended yet \(1 cell\)"):
         run_plan(plan, store, Fake({given[one]: 0}), display, RunOptions(fresh=True))
 
 

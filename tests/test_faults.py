@@ -147,7 +147,7 @@ def test_a_run_that_dies_leaves_no_process_and_the_next_one_goes_on(
     wait_for(lambda: not alive(pid) and not processes(tmp_path))
     [attempt] = attempts(tmp_path)
     assert (attempt["status"], attempt["message"][:12]) == ("interrupted", "its run died")
-    assert "1 of 1 cells done" in harness("run", suite(SLOW.replace("0.5", "0"))).stdout
+    assert "1 of 1 cell done" in harness("run", suite(SLOW.replace("0.5", "0"))).stdout
 
 
 def test_a_cell_that_is_killed_says_so(harness: Harness, suite: Write, tmp_path: Path) -> None:

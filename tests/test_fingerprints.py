@@ -71,7 +71,7 @@ def test_the_content_of_a_file_is_in_the_ids_of_every_kind_and_its_place_is_not(
         [cell] = json.loads(harness("plan", path, "--plugin", "mine.py", "--json").stdout)["cells"]
         return cell["id"], cell["status"]
 
-    assert "1 of 1 cells done" in harness("run", written(), "--plugin", "mine.py").stdout
+    assert "1 of 1 cell done" in harness("run", written(), "--plugin", "mine.py").stdout
     before, status = planned(written(f"{tmp_path}/"))
     assert status == "done"
     ids = {before}

@@ -59,10 +59,10 @@ def test_what_the_suite_does_not_ask_for_is_not_shown_and_can_be_removed(
     assert "classify · flat · blobs · seed 0" in listed.stdout
     assert "1 of 2 cells. Nothing is removed yet" in listed.stdout
     assert len(list((tmp_path / "results/toy/cells").iterdir())) == 2
-    assert "1 of 2 cells are removed." in harness("forget", "results/toy", "--not-in", fewer, "--yes").stdout
+    assert "1 of 2 cells removed." in harness("forget", "results/toy", "--not-in", fewer, "--yes").stdout
     (left,) = (tmp_path / "results/toy/cells").iterdir()
     assert "1 already done" in harness("run", fewer).stdout
     assert "there is no cell 'zzz'" in harness("forget", "results/toy", "zzz", code=2).stderr
     assert "give the ids of cells, or a suite" in harness("forget", "results/toy", code=2).stderr
-    assert "1 of 1 cells are removed." in harness("forget", "results/toy", left.name[:6], "--yes").stdout
+    assert "1 of 1 cell removed." in harness("forget", "results/toy", left.name[:6], "--yes").stdout
     assert "holds no results" in harness("forget", "results/toy", left.name, code=2).stderr

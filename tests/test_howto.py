@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from harness import UsageError
+from harness.testing import load_plugin
 from tests import pages
 from tests.conftest import Harness
 
@@ -85,7 +91,7 @@ def test_resuming_and_the_format_of_results(harness: Harness, tmp_path: Path) ->
     assert "4 cells, 4 already done" in retried
     assert fresh.count("done  untrained · conv4") == 2  # trained again
     assert "0 of 4 cells. Nothing is removed yet" in listed
-    assert "0 of 4 cells are removed" in removed
+    assert "0 of 4 cells removed" in removed
     play("results-format.md", harness, tmp_path)
     assert (tmp_path / "scores.csv").read_text().count("\n") == 5
     titles = re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", pages.read("results-format.md"), re.MULTILINE | re.DOTALL)
@@ -118,3 +124,22 @@ def test_the_cookbook(harness: Harness, tmp_path: Path) -> None:
     [run] = play("cookbook.md", harness, tmp_path)
     assert "4 of 4 cells done" in run
     assert "judged" in run
+
+
+def test_the_cookbook_tests_a_plugin_of_one_file(tmp_path: Path) -> None:
+    pages.place({name: text for name, text in pages.files("cookbook.md").items() if "pairs" in name}, tmp_path)
+
+    def tested() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "test_pairs.py"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
+
+    done = tested()
+    assert done.returncode == 0, done.stdout + done.stderr
+    file = tmp_path / "pairs.py"
+    file.write_text(file.read_text().replace("self.batches = Pairs()", "self.batches = 3"))
+    assert "method 'same_pair' fails 1 check\n  it can be built: `batches` is 3" in tested().stdout
+
+
+def test_a_plugin_file_that_cannot_be_loaded_is_the_users_mistake() -> None:
+    with pytest.raises(UsageError, match=r"^load_plugin gone/mine\.py: there is no such file\.$"):
+        load_plugin("gone/mine.py")

@@ -1,6 +1,7 @@
 """What stands in a leaderboard: means, ranks, what is comparable, costs."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -231,6 +232,29 @@ def test_costs_are_means_and_evaluation_is_the_sum_of_all_evaluators() -> None:
     assert re.search(r"\| untrained +\| +– \| +– \| +1.00 \| +– \| +– \| +– \|", untrained)
 
 
+def test_which_rows_learned_from_labels_is_noted_where_it_is_known_of_all() -> None:
+    def learned(method: str, used: bool | None, **changes: Any) -> CellRecord:
+        found = record(method, 0, {"knn": 0.5}, **changes)
+        own = {} if used is None else {"labels": used}
+        return replace(found, training={**(found.training or {}), **own})
+
+    def said(*found: CellRecord) -> list[str]:
+        [table] = build(found)
+        return [line for line in notes(table) if "labels" in line]
+
+    idle = record("idle", 0, {"knn": 0.2})
+    idle = replace(idle, training={**(idle.training or {}), "steps": 0, "labels": False})
+    maml, simclr, protonet = learned("maml", used=True), learned("simclr", used=False), learned("protonet", used=True)
+    assert said(maml, simclr, protonet, idle) == ["Trained on labels: maml, protonet. Without labels: simclr."]
+    assert said(maml, protonet, idle) == []
+    assert said(simclr, idle) == []
+    assert said(maml, simclr, learned("of before", used=None)) == []
+    fails = record("fails", training=False, failure={"status": "failed", "message": ""})
+    assert said(maml, simclr, fails) == said(maml, simclr) != []
+    of_a_file = {**component("conv4"), "weights": {"file": "abc"}}
+    assert said(learned("maml", used=True, backbone=of_a_file), learned("simclr", used=False, backbone=of_a_file)) == []
+
+
 def test_of_one_seed_twice_the_later_counts() -> None:
     early, late = record("a", 0, {"knn": 0.5}), record("a", 0, {"knn": 0.7}, machine={"started": "2025-02-01"})
     early = CellRecord("z", early.cell, early.training, early.evaluations, None)
@@ -257,3 +281,39 @@ def test_provenance_names_what_it_must() -> None:
         "Hardware: cpu, Some CPU, 2 cores, 1 thread, Linux",
     ):
         assert expected in text
+
+
+def test_the_size_of_a_batch_is_what_each_method_took() -> None:
+    """128 is of the budget; an episode has its own number of samples."""
+
+    def trained(method: str, samples: int, **changes: Any) -> CellRecord:
+        found = record(method, 0, {"knn": 0.5}, **changes)
+        return replace(found, training={**(found.training or {}), "samples": samples * 400})
+
+    def said(*found: CellRecord) -> list[str]:
+        [table] = build(found)
+        return [line for line in provenance(table) if line.startswith(("Budget", "Method"))]
+
+    simclr, maml = trained("simclr", 128), trained("maml", 40)
+    idle = record("idle", 0, {"knn": 0.2})
+    idle = replace(idle, training={**(idle.training or {}), "steps": 0, "samples": 0})
+    assert said(simclr, idle)[0] == "Budget for all: batch_size=128, steps=400"
+    assert said(simclr, maml, idle) == [
+        "Budget for all: steps=400",
+        "Method idle: idle; budget lr=0.1",
+        "Method maml: maml; budget lr=0.1; 40 samples per step",
+        "Method simclr: simclr; budget lr=0.1; 128 samples per step",
+    ]
+    small = {**BUDGET, "batch_size": 64}
+    assert said(trained("a", 64, budget=small), trained("b", 40, budget=small)) == [
+        "Budget for all: steps=400",
+        "Method a: a; budget batch_size=64",
+        "Method b: b; 40 samples per step",
+    ]
+
+
+def test_rows_of_equal_rank_stand_in_the_order_of_their_names() -> None:
+    values = [0.5, 0.51, 0.52]
+    [table] = build([*seeds("b 10", values), *seeds("A", values), *seeds("b 9", values), *seeds("b", values)])
+    assert len({row.mean_rank for row in table.rows}) == 1
+    assert [row.label for row in table.rows] == ["A", "b", "b 9", "b 10"]

@@ -66,7 +66,11 @@ def test_show_takes_the_qualified_name_and_a_bundled_one_stays(harness: Harness,
     assert "from:   rep-harness-simclr" in harness("show", "method", "simclr", env=twice).stdout
     assert "from: plugin-mine 2.0" in harness("show", "method", "plugin-mine:simclr", env=twice).stdout
     said = harness("show", "method", "idle", env=twice, code=2).stderr
-    assert "the method 'idle' is ambiguous: write 'harness-toy:idle' or 'plugin-mine:idle'." in said
+    assert (
+        "the method 'idle' is in 2 plugins, so the name alone does not say which one you mean. Instead of 'idle', "
+        "write 'harness-toy:idle' for that of the installed harness-toy 1.0 or 'plugin-mine:idle' for that of the "
+        "installed plugin-mine 2.0."
+    ) in said
     said = harness("new", "method", "idle", env=twice, code=2).stderr
     assert "there is a method 'idle' already, of plugin 'toy'" in said
 

@@ -80,7 +80,7 @@ def test_observers_are_told_of_all_and_those_that_raise_are_named_and_stop_nothi
     witnessed = tmp_path / "witnessed"
     path = os.pathsep.join([str(tmp_path), str(TENSORBOARD), os.environ["PYTHONPATH"]])
     done = harness("run", suite(ONE_CELL), env={"PYTHONPATH": path, "WITNESS": str(witnessed)})
-    assert "1 of 1 cells done" in done.stdout
+    assert "1 of 1 cell done" in done.stdout
     [folder] = (tmp_path / "results" / "toy" / "cells").iterdir()
     log = (folder / "attempts" / "001.log").read_text()
     by = "harness: warning: plugin 'a_raising' (plugin-a_raising 2.0): "

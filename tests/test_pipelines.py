@@ -176,6 +176,16 @@ def test_records_say_whether_batches_were_drawn_by_labels(ran: tuple[Store, Plan
     assert {label for label, used in labels.items() if not used} == without
 
 
+def test_a_table_names_the_rows_that_learned_from_labels_themselves_or_by_their_start(table: Table) -> None:
+    [line] = [each for each in notes(table) if each.startswith("Trained on labels: ")]
+    trained, without = line.removeprefix("Trained on labels: ").removesuffix(".").split(". Without labels: ")
+    assert without.split(", ") == ["cactus from simclr", "moco", "moco_v3", "simclr"]
+    assert sorted(trained.split(", ")) == sorted(
+        ["as it is", "cactus from supervised", "supervised"]
+        + [f"{name} from {start}" for name in LEARNERS if name != "cactus" for start in STARTS]
+    )
+
+
 def test_records_of_before_views_and_chains_are_shown(ran: tuple[Store, Plan]) -> None:
     """The column of views is left out where no record has them; budgets are those of the cells."""
     old = []
@@ -189,7 +199,7 @@ def test_records_of_before_views_and_chains_are_shown(ran: tuple[Store, Plan]) -
     grid = costs(table)
     assert "views seen" not in grid.headers
     assert {row[0].text: row[1].text for row in grid.rows}["protonet from simclr"] == "4 + 4 steps"
-    assert not any("learned from labels" in line for line in notes(table))
+    assert not any("learned from labels" in line or "Trained on labels" in line for line in notes(table))
 
 
 def test_a_start_on_other_data_is_named(harness: Harness, tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_files_beside_a_plugin_file_run_in_jobs_and_belong_to_its_version(
         [cell] = json.loads(harness("plan", path, "--plugin", file, "--json").stdout)["cells"]
         return cell["status"], cell["method"]["version"]
 
-    assert "1 of 1 cells done" in harness("run", path, "--plugin", file).stdout
+    assert "1 of 1 cell done" in harness("run", path, "--plugin", file).stdout
     status, before = planned()
     assert status == "done"
     for same in ("unused.py", "statistics.py"):
@@ -264,7 +264,7 @@ def test_a_plugin_file_is_mended_and_gated(harness: Harness, tmp_path: Path) -> 
     said = " ".join(harness("run", "gated.yaml", "--plugin", "mine.py").stdout.split())
     advice = re.search(r"harness (forget results/gated --not-in gated.yaml --plugin mine.py) ", said)
     assert advice
-    assert "1 of 2 cells are removed" in harness(*advice[1].split(), "--yes").stdout
+    assert "1 of 2 cells removed" in harness(*advice[1].split(), "--yes").stdout
     told = harness("baseline", "results/gated", "--output", "base.json").stdout
     assert "With 1 seed the gate misses most small drops. Use 5 or more." in told
     harness("check", "gated.yaml", "--plugin", "mine.py", "--baseline", "base.json")

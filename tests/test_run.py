@@ -209,7 +209,7 @@ def test_only_and_fresh(harness: Harness, suite: Write, tmp_path: Path) -> None:
     assert training.stat().st_mtime_ns == written  # nothing is forgotten for a command that cannot run
     suite(SUITE)
     again = harness("run", path, "--only", "method=idle", "--only", "seed=1", "--fresh")
-    assert "1 cells, 0 already done" in again.stdout
+    assert "1 cell, 0 already done" in again.stdout
     assert training.stat().st_mtime_ns > written
     assert (
         "no method 'idel' in this suite. Did you mean 'idle'?"

@@ -68,7 +68,7 @@ def test_encoders_are_rows_of_one_table_to_which_later_ones_are_added(score: Sco
 
     suite.write_text(changed := suite.read_text() + "# mine\n")
     third = score("c.pth", *TOY)
-    assert "1 cells, 0 already done" in third
+    assert "1 cell, 0 already done" in third
     assert all(f"\n{name} " in third for name in ("a.pth", "flat:b.pth", "c.pth"))
     assert (folder / "benchmarks-1.yaml").read_text() == changed
     assert "The suite that was there is now results/score-blobs/benchmarks-1.yaml." in third
@@ -85,6 +85,24 @@ def test_a_warning_names_the_argument_and_no_line_of_the_suite(score: Score, tmp
     np.savez(tmp_path / "mine.npz", **arrays)
     printed = score("a.pth", "--backbone", "flat", "--data", "mine.npz", "--evaluators", "nearest", "--device", "cpu")
     assert "warning: --data mine.npz: 12 of the 12 samples" in printed
+
+
+@pytest.mark.parametrize("refused", [("a.pth", "--device", "cuda:99"), ("wrong.pth", "--device", "cpu")])
+def test_a_command_that_is_refused_writes_no_suite_and_leaves_the_one_that_is_there(
+    refused: tuple[str, ...], score: Score, tmp_path: Path
+) -> None:
+    torch.save({"linear.weight": torch.zeros(16, 7), "linear.bias": torch.zeros(16)}, tmp_path / "wrong.pth")
+    folder = tmp_path / "results" / "score-blobs"
+    command = ["score", *refused, *TOY[:-2]]
+    code, _, errors = here(command, tmp_path)
+    assert code == 2, errors
+    assert not list(folder.glob("*.yaml"))
+    score("a.pth", *TOY)
+    suite = folder / "benchmarks.yaml"
+    suite.write_text(changed := suite.read_text() + "# mine\n")
+    assert here(command, tmp_path)[0] == 2
+    assert suite.read_text() == changed
+    assert [each.name for each in folder.glob("*.yaml")] == ["benchmarks.yaml"]
 
 
 def entries(asked: Asked) -> dict[str, Any]:
@@ -239,7 +257,7 @@ def test_the_first_suite_runs_as_it_is(harness: Harness, tmp_path: Path) -> None
     assert max(map(len, written.splitlines())) <= 120
     file.write_text(written.replace("steps: 50", "steps: 2").replace("episodes: 500", "episodes: 20"))
     done = harness("run", file, "--only", "method=simclr", "--device", "cpu")
-    assert "1 of 1 cells done" in done.stdout
+    assert "1 of 1 cell done" in done.stdout
 
 
 def test_the_first_suite_has_what_is_installed(harness: Harness, tmp_path: Path) -> None:

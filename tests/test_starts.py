@@ -261,7 +261,7 @@ def test_a_start_that_is_trained_to_another_model_has_its_followers_trained_agai
     path = suite(ONE.replace("[classify, idle]", methods))
     assert "3 of 3 cells done" in harness("run", path, "--plugin", plugin).stdout
     said = harness("run", path, "--plugin", plugin, "--only", "method=noisy", "--fresh").stdout
-    assert "1 of 1 cells done" in said
+    assert "1 of 1 cell done" in said
     assert "1 todo" in harness("plan", path, "--plugin", plugin).stdout
     store = Store(tmp_path / "results/toy")
     ids = {record.cell["method"]["label"]: record.id for record in store.records()}
@@ -302,7 +302,7 @@ def test_detached_jobs_wait_for_those_of_their_starts(harness: Harness, suite: W
 """
     path = suite(ONE.replace("[classify, idle]", methods) + "executor: engine\n")
     said = harness("run", path, "--executor-option", "hold=true", "--detach").stdout
-    assert "4 of 4 cells are submitted" in said
+    assert "4 of 4 cells submitted" in said
     said = harness("run", path, code=1, env={"COLUMNS": "400"}).stdout
     assert "2 of 4 cells done" in said
     assert "then, seed 0: failed. its start 'bad · flat · blobs · seed 0' failed: RuntimeError: failed" in said

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.base.errors import UsageError
+from harness.base.wording import number_of
 from harness.store.results_folder import Store
 
 ENOUGH = 5  # seeds; docs/gate.md has the simulation
@@ -26,6 +27,6 @@ def baseline(
     made = snapshot(Store(folder).records(), str(folder))
     save(output, made)
     cells = sum(len(group.cells) for group in made.groups.values())
-    print(f"{output}: {cells} cells in {len(made.groups)} groups of seeds.")
+    print(f"{output}: {number_of(cells, 'cell')} in {number_of(len(made.groups), 'group')} of seeds.")
     if (fewest := min(len(group.cells) for group in made.groups.values())) < ENOUGH:
-        print(f"With {fewest} seed{'s'[: fewest > 1]} the gate misses most small drops. Use {ENOUGH} or more.")
+        print(f"With {number_of(fewest, 'seed')} the gate misses most small drops. Use {ENOUGH} or more.")

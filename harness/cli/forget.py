@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.base.errors import UsageError, nearest, printable
+from harness.base.wording import number_of
 from harness.cli.listing import report
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
@@ -49,13 +50,14 @@ def forget(
     kept = [record for record in known.values() if record.id not in chosen]
     for id_ in chosen:
         others = sum(id_ in (each["id"] for each in record.cell.get("starts") or ()) for record in kept)
-        said = f"  ({others} that {'is' if others == 1 else 'are'} kept start{'s' if others == 1 else ''} from it)"
+        said = f"  ({number_of(others, 'that is kept starts', 'that are kept start')} from it)"
         typer.echo(printable(f"{id_}  {_name(known.get(id_))}{said if others else ''}"))
+    every = number_of(len(begun), "cell")
     if not yes:
-        typer.echo(f"{len(chosen)} of {len(begun)} cells. Nothing is removed yet: add --yes to remove them.")
+        typer.echo(f"{len(chosen)} of {every}. Nothing is removed yet: add --yes to remove them.")
         return
     held = [id_ for id_ in chosen if not store.forget(id_)]
-    typer.echo(f"{len(chosen) - len(held)} of {len(begun)} cells are removed.")
+    typer.echo(f"{len(chosen) - len(held)} of {every} removed.")
     if held:
         raise UsageError(
             f"{', '.join(held)}: not removed, because another run is running {'it' if len(held) == 1 else 'them'} now."

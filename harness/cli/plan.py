@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from harness.base.slugs import default_results
+from harness.base.wording import number_of
 from harness.cli import complete
 from harness.cli.listing import report
 from harness.cli.table import Column, in_colour, lines, table_width
@@ -69,12 +70,13 @@ def plan(
     ]
     print("\n".join(lines(columns, rows, table_width(), colour=in_colour())))
     counts = Counter(statuses.values())
-    print(f"{len(statuses)} cells: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+    each = ", ".join(f"{number} {status}" for status, number in counts.items())
+    print(f"{number_of(len(statuses), 'cell')}: {each}")
     if waiting := sum(_waits(cell, statuses) for cell in planned.cells.values()):
         if judges:
-            print(f"{waiting} cell{'' if waiting == 1 else 's'} cannot begin before others are trained.")
+            print(f"{number_of(waiting, 'cell')} cannot begin before others are trained.")
         else:
-            print("1 cell waits for its start." if waiting == 1 else f"{waiting} cells wait for their starts.")
+            print(f"{number_of(waiting, 'cell waits for its start', 'cells wait for their starts')}.")
 
 
 def _shown(status: str, cell: Cell) -> str:

@@ -20,6 +20,7 @@ from harness.base.checkpoint_interval import DEFAULT
 from harness.base.errors import UsageError
 from harness.base.outcome import parse_retry
 from harness.base.slugs import default_results
+from harness.base.wording import number_of
 from harness.cli import complete
 from harness.cli.listing import report
 from harness.plugins.local_files import use
@@ -201,8 +202,8 @@ def tell_detached(statuses: Mapping[str, str], console: Console) -> None:
     number = Counter(statuses.values())
     others = f", {number['running']} in another run" if number["running"] else ""
     console.print(
-        f"{number['submitted']} of {len(statuses)} cells are submitted, {number['done']} done{others}. They run "
-        "without this command; run it again without --detach to attach to them.",
+        f"{number['submitted']} of {number_of(len(statuses), 'cell')} submitted, {number['done']} done{others}. They "
+        "run without this command; run it again without --detach to attach to them.",
         soft_wrap=True,
     )
 
@@ -211,7 +212,8 @@ def conclude(finished: Finished, console: Console, started: float) -> list[str]:
     """Say how many cells are done, and why others are not; those."""
     statuses, failed, store = finished.statuses, finished.failed, Store(finished.folder)
     console.print(
-        f"{len(statuses) - len(failed)} of {len(statuses)} cells done in {duration(time.monotonic() - started)}."
+        f"{len(statuses) - len(failed)} of {number_of(len(statuses), 'cell')} done in "
+        f"{duration(time.monotonic() - started)}."
     )
     for note in without_points(store, finished.plan):
         console.print(note, soft_wrap=True)
@@ -254,9 +256,10 @@ def show_leaderboard(store: Store, plan: Plan, console: Console, forgets: str) -
     asked = records_of(plan, records)
     publish(build(asked), store, console)
     if older := len(records) - len(asked):
-        many, folder = "1 more cell" if older == 1 else f"{older} more cells", shlex.quote(str(store.folder))
+        folder = shlex.quote(str(store.folder))
         console.print(
-            f"{many} in {store.folder}, of other suites or of this one before it changed. To see all: harness "
-            f"leaderboard {folder}. To list them, or with --yes remove them: harness forget {folder} {forgets}",
+            f"{number_of(older, 'more cell')} in {store.folder}, of other suites or of this one before it changed. "
+            f"To see all: harness leaderboard {folder}. To list them, or with --yes remove them: harness forget "
+            f"{folder} {forgets}",
             soft_wrap=True,
         )

@@ -77,11 +77,14 @@ def score(
 
     try:
         suite = suite_of(text, file, known)
-        kept = write_suite(file, text)
         workers = 1 if len(encoders) == 1 else None  # one cell has all cores
         finished = execute(suite, console, words, results=folder, device=device, workers=workers)
     except UsageError as error:
-        raise UsageError(words(str(error))) from error
+        raise UsageError(words(str(error))) from error  # nothing was begun, so no suite is written
+    except typer.Exit:  # interrupted: `harness run` with this suite continues, as the same command does
+        write_suite(file, text)
+        raise
+    kept = write_suite(file, text)
     show(finished.plan, Store(folder), console)
     again = f"harness run {shlex.quote(str(file))} --results {shlex.quote(str(folder))}"
     console.print(f"Suite: {file}, to extend and run: {again}", soft_wrap=True)

@@ -20,22 +20,21 @@ from harness.plugins.sibling_files import Finder, digest, sources, taken
 PLUGIN_FILES = "HARNESS_PLUGIN_FILES"  # a JSON list of absolute paths
 
 
-def use(files: Sequence[Path] | None) -> None:
+def use(files: Sequence[Path] | None, by: str = "--plugin ") -> None:
     """Make plugin files known to this process and the jobs that it starts; call it before plugins are looked for.
+    Messages begin with `by`.
 
     Raises UsageError for a file that does not exist or cannot be a module, and for two that would be the same module.
     """
     chosen: dict[str, Path] = {}
     for file in files or ():
         if not file.is_file():
-            raise UsageError(f"--plugin {file}: there is no such file.")
+            raise UsageError(f"{by}{file}: there is no such file.")
         if file.suffix != ".py" or not file.stem.isidentifier() or taken(file):
-            raise UsageError(
-                f"--plugin {file}: rename it: its name must be that of a new Python module, such as mine.py."
-            )
+            raise UsageError(f"{by}{file}: rename it: its name must be that of a new Python module, such as mine.py.")
         if (other := chosen.setdefault(file.stem, file)).absolute() != file.absolute():
             raise UsageError(
-                f"--plugin {file}: has the same name as {other}, so both would be the module '{file.stem}': rename one."
+                f"{by}{file}: has the same name as {other}, so both would be the module '{file.stem}': rename one."
             )
     if chosen:
         os.environ[PLUGIN_FILES] = json.dumps([str(file.absolute()) for file in chosen.values()])

@@ -24,6 +24,7 @@ GROUP = "harness"
 CORE = compatibility.CORE
 NO_PLUGINS = "HARNESS_NO_PLUGINS"  # names, parted by commas; jobs inherit it from the command that starts them
 NOT_BUNDLED = "all"  # stands for every plugin that is not one of ours
+FILE = "file "  # begins the version of a plugin that is a file; its digest follows
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ class Origin:
 
     def __str__(self) -> str:
         return f"plugin '{self.plugin}' ({self.distribution} {self.version})"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file that --plugin gives, and not installed."""
+        return self.version.startswith(FILE)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages: 'the file mine.py', or 'the installed harness-mine 1.0'."""
+        return f"the file {self.distribution}" if self.is_file else f"the installed {self.distribution} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -170,7 +181,7 @@ def installed_plugins() -> Plugins:
         else:
             plugins.load(entry)
     for module, name, content in local_files.loaded():
-        plugins.add(module, Origin(module.__name__, name, f"file {content}"))
+        plugins.add(module, Origin(module.__name__, name, f"{FILE}{content}"))
     return plugins
 
 

@@ -131,8 +131,11 @@ class Registry:
         if spec := self.find(kind, name):
             return spec
         if several := self._specs[kind].get(name):
-            meant = " or ".join(f"'{each.qualified}'" for each in several)
-            raise UsageError(f"the {kind} '{name}' is ambiguous: write {meant}.")
+            meant = " or ".join(f"'{each.qualified}' for that of {each.origin.place}" for each in several)
+            raise UsageError(
+                f"the {kind} '{name}' is in {len(several)} plugins, so the name alone does not say which one you mean. "
+                f"Instead of '{name}', write {meant}."
+            )
         raise UsageError(f"there is no {kind} '{name}'.{nearest(name.rpartition(':')[2], self._written[kind])}")
 
     def _names(self, kind: Kind) -> Iterator[tuple[str, Spec]]:

@@ -13,6 +13,7 @@ from harness.base.atomic_files import write_json
 from harness.base.counting import counted, report_progress
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome
+from harness.base.wording import number_of
 from harness.learning import building
 from harness.learning.data.duplicates import shared_with_train
 from harness.learning.data.splits import Data
@@ -121,8 +122,8 @@ def describe(data: Data) -> str:
 def leaks(data: Data) -> list[str]:
     """Warnings of samples that are in the training split and in another."""
     return [
-        f"{count:,} of the {len(data.split(name)):,} samples of the split '{name}' are also in 'train': a score on "
-        "them shows what is remembered."
+        f"{count:,} of the {number_of(len(data.split(name)), 'sample')} of the split '{name}' "
+        f"{'is' if count == 1 else 'are'} also in 'train': a score on them shows what is remembered."
         for name, count in shared_with_train(data).items()
     ]
 

@@ -18,6 +18,7 @@ from harness.base.counting import clear_progress, read_progress
 from harness.base.errors import UsageError
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
+from harness.base.wording import number_of
 from harness.plugins.events import CellFinished, RunFinished
 from harness.plugins.executors import Ended, Executor, Job
 from harness.plugins.manager import installed_plugins
@@ -115,8 +116,8 @@ def run_plan(
     adopted = {job.name: Submitted.of(job, store) for job in executor.adopt(plan.cells)}
     if options.fresh and adopted:
         raise UsageError(
-            f"--fresh: jobs of an earlier run have not ended yet ({len(adopted)} cells). Run without --fresh first, to "
-            "wait for them; to end them, interrupt that run."
+            f"--fresh: jobs of an earlier run have not ended yet ({number_of(len(adopted), 'cell')}). Run without "
+            "--fresh first, to wait for them; to end them, interrupt that run."
         )
     wanted = {"todo", "running", *options.retry}
     fresh = plan.cells.keys() - plan.along if options.fresh else frozenset()
@@ -234,7 +235,8 @@ class Scheduler:
                 self._start(id_, after=tuple(sorted(needs)))
         if self.blocked:
             self.display.warn(
-                f"{len(self.blocked)} cells are not submitted yet: another run is training what they need."
+                f"{number_of(len(self.blocked), 'cell is', 'cells are')} not submitted yet: another run is training "
+                f"what {'it needs' if len(self.blocked) == 1 else 'they need'}."
             )
         return self.submitted
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.atomic_files import ANY, DamagedError, misfit, read_json
+from harness.base.wording import number_of
 from harness.store.lines import whole_lines
 from harness.store.results_folder import Store
 from harness.store.schemas import METRIC, NUMBER, TRAINING
@@ -61,8 +62,7 @@ def _note(label: str, steps: list[float], lacking: int) -> str:
         return f"curve: '{label}' has no points, as the cells that it scores have nothing to train."
     if not lacking:
         return ""
-    which = "1 cell was" if lacking == 1 else f"{lacking} cells were"
     return (
-        f"curve: {which} trained without these points of '{label}', which are made only during training: --fresh "
-        "trains again."
+        f"curve: {number_of(lacking, 'cell was', 'cells were')} trained without these points of '{label}', which are "
+        "made only during training: --fresh trains again."
     )

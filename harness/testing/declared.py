@@ -67,13 +67,18 @@ def options_are_typed(subject: Subject) -> None:
 
 
 def registration_is_lazy(subject: Subject) -> None:
-    """Loading the entry point and registering imports neither torch nor another module that has the component."""
+    """Loading the entry point and registering imports neither torch nor another module that has the component.
+
+    A plugin that is a single file has the component in it, and only commands that are given the file wait for it.
+    """
     spec = subject.component.spec
     lazy(spec.origin, f"register_{spec.kind}s", (spec.target.partition(":")[0],))
 
 
 def lazy(origin: Origin, hook: str, targets: tuple[str, ...] = ()) -> None:
-    """Raises Fault if the plugin's entry point, or its `hook`, imports what it must not."""
+    """Raises Fault if the plugin's entry point, or its `hook`, imports what it must not. A file has no entry point."""
+    if origin.is_file:
+        return
     value = entry_of(origin).value
     watched = (*HEAVY, *(target for target in targets if target != value.partition(":")[0]))
     if loaded := imported(value, hook, watched):

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from harness.base.wording import number_of
 from harness.testing.world import preserve_state
 
 S = TypeVar("S")
@@ -50,8 +51,8 @@ class ConformanceError(AssertionError):
 
     def __init__(self, what: str, failures: Sequence[Failure]) -> None:
         self.failures = tuple(failures)
-        number = "1 check" if len(failures) == 1 else f"{len(failures)} checks"
-        super().__init__("\n".join([f"{what} fails {number}", *(f"  {failure}" for failure in failures)]))
+        first = f"{what} fails {number_of(len(failures), 'check')}"
+        super().__init__("\n".join([first, *(f"  {failure}" for failure in failures)]))
 
 
 def conform(

@@ -57,7 +57,7 @@ def test_each_row_is_a_test_of_one_run_that_goes_on_with_what_is_done(
     assert done.returncode == 0, done.stdout
     assert "2 passed, 1 warning" in done.stdout
     assert "idle · flat · blobs: nearest PASSED" in done.stdout
-    assert "kept: 1 cells were done before by the same versions" in done.stdout
+    assert "kept: 1 cell was done before by the same versions" in done.stdout
     [cells] = [*(tmp_path / "kept").glob("cells/*")]
     assert len([*cells.glob("attempts/*.json")]) == 1
 

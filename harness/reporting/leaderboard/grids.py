@@ -141,8 +141,9 @@ def _budget(row: Row) -> str:
         return MISSING
     units = {unit for _, unit in parts if unit}
     if len(units) == 1:
-        return f"{' + '.join(number for number, _ in parts)} {units.pop()}"
-    return " + ".join(f"{number} {unit}".strip() for number, unit in parts)
+        numbers, unit = [number for number, _ in parts], units.pop()
+        return f"{' + '.join(numbers)} {unit.removesuffix('s') if numbers == ['1'] else unit}"
+    return " + ".join(f"{number} {unit.removesuffix('s') if number == '1' else unit}".strip() for number, unit in parts)
 
 
 def _length(budget: Mapping[str, Any], trains: bool) -> tuple[str, str]:

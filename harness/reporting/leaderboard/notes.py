@@ -7,7 +7,9 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
+from harness.base.wording import number_of
 from harness.reporting.leaderboard.grids import footnotes
+from harness.reporting.leaderboard.labels import labels
 from harness.reporting.leaderboard.provenance import HARDWARE, SOFTWARE
 from harness.reporting.leaderboard.starts import starts
 from harness.reporting.leaderboard.tables import Column, Score, Table
@@ -37,6 +39,7 @@ def notes(table: Table, *, costs: bool = True) -> list[str]:
         *_units(table),
         *_details(table),
         *_weights(table),
+        *labels(table),
         *_methods(table),
         *([COSTS] if costs else []),
         *starts(table, costs=costs),
@@ -199,7 +202,7 @@ def _made_of(column: Column, scores: Sequence[Score]) -> str:
     if column.estimate == "interval":
         return f"{column.title}{within}"
     counts = sorted({int(each) for each in _all(scores, "n")})
-    units = joined(f"{clean(unit, 20)}s" for unit in _all(scores, "unit")) or "units"
+    units = joined(f"{clean(unit, 20)}{'' if counts == [1] else 's'}" for unit in _all(scores, "unit")) or "units"
     many = " to ".join(f"{each:,}" for each in dict.fromkeys((*counts[:1], *counts[-1:]))) or "unknown"
     first = shared_units(metric for score in scores if score.protocol == column.protocol for metric in score.metrics)
     compared = f", rows compared over the first {first:,}" if first and len(counts) > 1 else ""
@@ -219,7 +222,8 @@ def _shared(table: Table) -> list[str]:
                 if isinstance(count, int):
                     counts[clean(split, 40)] = max(count, counts.get(clean(split, 40), 0))
     return [
-        f"Of the split '{split}', {count:,} samples are also in 'train': a score on them shows what is remembered."
+        f"Of the split '{split}', {number_of(count, 'sample is', 'samples are')} also in 'train': a score on them "
+        "shows what is remembered."
         for split, count in sorted(counts.items())
     ]
 
@@ -250,5 +254,5 @@ def _unfinished(table: Table) -> list[str]:
         if left:
             lines.append(f"Not run to the end: {row.label}, seed {', '.join(left)}.")
     if table.repeated:
-        lines.append(f"{table.repeated} earlier records of the same method and seed are left out.")
+        lines.append(f"{number_of(table.repeated, 'earlier record')} of the same method and seed left out.")
     return lines

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from harness.base.wording import number_of
 from harness.plugins.registry import OF
 from harness.reporting.leaderboard.identity import OTHER, own_budget
-from harness.reporting.leaderboard.tables import Table
+from harness.reporting.leaderboard.tables import Row, Table
 from harness.reporting.leaderboard.text import clean, joined, natural, settings
 from harness.store.records import CellRecord
 
 SOFTWARE = ("harness", "commit", "torch", "python")
+BATCH = "batch_size"  # of the budget; what draws episodes takes no notice of it
 HARDWARE = ("device", "cpu", "cores", "threads", "platform")
 
 
@@ -22,13 +24,18 @@ def provenance(table: Table) -> list[str]:
     cells = table.cells
     first = cells[0].cell
     rows = [(row.label, row.cells[0].cell) for row in table.rows]
+    others = {row.label: number for row in table.rows if (number := _other_batches(row))}
+    common = {key: each for key, each in (first.get("suite_budget") or {}).items() if key != BATCH or not others}
     kind, other = table.by, OTHER[table.by]
     lines = [
         f"Suite: {joined(cell.cell.get('suite') for cell in cells)}",
-        f"Budget for all: {settings(first.get('suite_budget') or {}) or 'none'}",
+        f"Budget for all: {settings(common) or 'none'}",
         f"Dataset: {_component(first['dataset'])}",
         f"{other.capitalize()}: {_component(first[other])}",
-        *(f"{kind.capitalize()} {label}: {_component(cell[kind])}{_own_budget(cell)}" for label, cell in rows),
+        *(
+            f"{kind.capitalize()} {row.label}: {_component(row.cells[0].cell[kind])}{_training(row, others)}"
+            for row in table.rows
+        ),
         *(line for label, cell in rows for line in _starts(label, cell)),
         *_published_weights(cells),
         *(f"Evaluator {label}: {_component(component)}" for label, component in _evaluators(table)),
@@ -57,8 +64,35 @@ def _component(component: Mapping[str, Any]) -> str:
     return f"{name} ({listed})" if listed else name
 
 
-def _own_budget(cell: Mapping[str, Any]) -> str:
-    own = {key: _component(each) if isinstance(each, Mapping) else each for key, each in own_budget(cell).items()}
+def _training(row: Row, others: Mapping[str, float]) -> str:
+    """The row's own budget and, where batches are not all of the budget's `batch_size`, how large its batches are."""
+    cell = row.cells[0].cell
+    if row.label in others:
+        return f"{_own_budget(cell, without=BATCH)}; {number_of(round(others[row.label]), 'sample')} per step"
+    own, size = _own_budget(cell), (cell.get("budget") or {}).get(BATCH)
+    stated = not others or not _per_step(row) or BATCH in own_budget(cell)
+    return own if stated else f"{own}; {number_of(size, 'sample')} per step"
+
+
+def _other_batches(row: Row) -> float | None:
+    """How many samples its steps take, if that is not its budget's `batch_size`: those of episodes, or of pairs."""
+    number = _per_step(row)
+    return None if number is None or number == (row.cells[0].cell.get("budget") or {}).get(BATCH) else number
+
+
+def _per_step(row: Row) -> float | None:
+    """Samples of a training step; None if no step is recorded, or if the seeds differ."""
+    trained = [cell.training for cell in row.cells if cell.training and cell.training.get("steps")]
+    numbers = {each["samples"] / each["steps"] for each in trained if each.get("samples") is not None}
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def _own_budget(cell: Mapping[str, Any], without: str = "") -> str:
+    own = {
+        key: _component(each) if isinstance(each, Mapping) else each
+        for key, each in own_budget(cell).items()
+        if key != without
+    }
     return f"; budget {settings(own)}" if own else ""
 
 
@@ -107,12 +141,12 @@ def _hardware(cells: Iterable[CellRecord]) -> list[str]:
     for cell in cells:
         machines.update({_machine(each) for each in _provenances(cell)})
     several = len(machines) > 1
-    return [f"{each} ({count} cells)" if several else each for each, count in sorted(machines.items())]
+    return [f"{each} ({number_of(count, 'cell')})" if several else each for each, count in sorted(machines.items())]
 
 
 def _machine(provenance: Mapping[str, Any]) -> str:
     numbers = [(provenance.get(f"{name}s"), name) for name in ("core", "thread")]
-    counted = [f"{number} {name}{'' if number == 1 else 's'}" for number, name in numbers if number is not None]
+    counted = [number_of(number, name) for number, name in numbers if number is not None]
     named = [str(provenance[name]) for name in ("device", "cpu") if provenance.get(name)]
     return ", ".join([*named, *counted, *([str(provenance["platform"])] if provenance.get("platform") else [])])
 

@@ -90,7 +90,9 @@ def list_split(split: Path, folders: Mapping[str, Path], classes: tuple[str, ...
         files = pictures_of(inside)
         left_out.update(others(inside))
         if not files:
-            more = "".join(f"; {count:,} files are {why}" for why, count in others(inside).items())
+            more = "".join(
+                f"; {count:,} {'file is' if count == 1 else 'files are'} {why}" for why, count in others(inside).items()
+            )
             raise UsageError(f"{folder} has no pictures ({', '.join(ENDINGS)}){more}.")
         paths += files
         labels += [classes.index(name)] * len(files)

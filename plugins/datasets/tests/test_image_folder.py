@@ -212,7 +212,7 @@ def test_what_is_left_out_is_said_with_numbers(pictures: Path, tmp_path: Path) -
     for file in (pictures / "train/green").iterdir():
         file.unlink()
     (pictures / "train/green/4.heic").write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"train/green has no pictures .*; 1 files are of the ending '.heic'"):
+    with pytest.raises(UsageError, match=r"train/green has no pictures .*; 1 file is of the ending '.heic'"):
         load(pictures, tmp_path)
 
 

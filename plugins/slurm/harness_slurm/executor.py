@@ -77,9 +77,7 @@ class Slurm(Executor):
             self._send(limited=False)
         except UsageError as error:
             sent = len(self.submitted)
-            raise UsageError(
-                f"{error}; {sent} of {sent + len(self.waiting)} cells were submitted, and go on."
-            ) from None
+            raise UsageError(f"{error}; submitted cells, which go on: {sent} of {sent + len(self.waiting)}.") from None
         finally:
             self.close()
 

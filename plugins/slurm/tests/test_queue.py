@@ -128,7 +128,7 @@ def test_a_detach_that_is_refused_says_what_is_submitted_and_leaves_it(
     monkeypatch.setattr(executor, "ARRAY", 1)
     engine.submit(fake.job("a"))
     engine.submit(fake.job("b"))
-    with pytest.raises(UsageError, match=r"QOSMaxSubmitJobPerUserLimit; 1 of 2 cells .* submitted"):
+    with pytest.raises(UsageError, match=r"QOSMaxSubmitJobPerUserLimit; submitted cells, which go on: 1 of 2"):
         engine.detach()
     assert [job.name for _, job, _ in submissions.left(fake.folder)] == ["a"]
 

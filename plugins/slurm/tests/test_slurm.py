@@ -110,7 +110,7 @@ def test_an_interrupted_run_ends_its_jobs_which_save_their_state(cluster: Cluste
 
 def test_a_detached_run_is_attached_to_again(cluster: Cluster, runs: Runs) -> None:
     said = runs.wait(runs.start(*SLURM, "--detach", steps=60, seconds=0.1, seeds=3))
-    assert "3 of 3 cells are submitted" in said
+    assert "3 of 3 cells submitted" in said
     before = set(jobs(cluster, "PD,R"))
     assert len(before) == 3
     wait_for(lambda: any(runs.attempts(cell) for cell in runs.cells()), "a cell that ends while nobody looks")

@@ -106,7 +106,7 @@ PLUGINS = (
     ),
     Fault(
         "a suite that uses a name which is taken twice",
-        "the method 'idle' is ambiguous: write 'harness-toy:idle' or 'plugin-mine:idle'",
+        "Instead of 'idle', write 'harness-toy:idle' for that of the installed harness-toy 1.0 or 'plugin-mine:idle'",
         plugin_and_suite(registers("register('idle', 'a:b')"), "idle"),
         alone=True,
     ),
