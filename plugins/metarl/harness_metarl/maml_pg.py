@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
-from torch.func import functional_call, grad, vmap
+from torch.func import grad
 
 from harness import Data
 from harness_metarl import MAMLPGConfig
@@ -20,8 +20,8 @@ from harness_metarl.tasks import TaskShape, environment_of
 
 LATER = 0.5  # of the rate, for the steps after the first, as in the paper (appendix A.2)
 
-Weights = dict[str, Tensor]
-"""Weights of the policy by name, (M, ...): each of M tasks has its own."""
+Weights = list[Tensor]
+"""Those of a policy, (M, ...): each of M tasks has its own. Log deviations, and weight and bias of each layer."""
 
 
 class Adapted(NamedTuple):
@@ -37,19 +37,6 @@ class Experience(NamedTuple):
     observations: Tensor  # (M, X, O)
     actions: Tensor  # (M, X, A)
     advantages: Tensor  # (M, X)
-
-
-class GaussianPolicy(nn.Module):
-    """Means are a perceptron of the observation; deviations are weights. Samples are not squashed."""
-
-    def __init__(self, inputs: int, width: int, layers: int, actions: int) -> None:
-        super().__init__()
-        self.layers = mlp(inputs, width, layers, actions)
-        self.log_std = nn.Parameter(torch.zeros(actions))
-
-    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        mean = self.layers(observations).to(self.log_std.dtype)
-        return mean, self.log_std.clamp(*LOG_STD).exp().expand_as(mean)
 
 
 class MAMLPG(Learner):
@@ -68,7 +55,8 @@ class MAMLPG(Learner):
         self.environment = environment_of(data, "maml_pg")
         self.batches = TaskBatches()
         shape: TaskShape = data.modality.shape
-        self.policy = GaussianPolicy(shape.observations, config.width, config.layers, shape.actions)
+        self.mean = mlp(shape.observations, config.width, config.layers, shape.actions)
+        self.log_std = nn.Parameter(torch.zeros(shape.actions))
         samples = data.train.samples
         assert isinstance(samples, Tensor)
         self.register_buffer("tasks", samples.clone())
@@ -81,28 +69,17 @@ class MAMLPG(Learner):
         experience = self.experience(before.observations, before.actions, before.rewards)
         adapted = self.inner_step(first, experience, self.config.inner_lr)
         after = self.collect(tasks, adapted)
-        loss = vmap(self.cost)(adapted, self.experience(after.observations, after.actions, after.shaped)).mean()
+        loss = cost(adapted, self.experience(after.observations, after.actions, after.shaped)).mean()
         self.steps += before.rewards.numel() + after.rewards.numel()
         return {"loss": loss, "return": after.rewards.sum(-1).mean(), "environment_steps": self.steps.float()}
 
     def first_weights(self, tasks: int) -> Weights:
-        return {name: weight.expand(tasks, *weight.shape) for name, weight in self.policy.named_parameters()}
+        return [weight.expand(tasks, *weight.shape) for weight in (self.log_std, *self.mean.parameters())]
 
     def inner_step(self, weights: Weights, experience: Experience, rate: float) -> Weights:
         """One step of gradient descent in each task. The result has a gradient by the weights before it."""
-        gradients = vmap(grad(self.cost))(weights, experience)
-        return {name: weight - rate * gradients[name] for name, weight in weights.items()}
-
-    def cost(self, weights: Weights, experience: Experience) -> Tensor:
-        """Of one task: what has the negative policy gradient as its gradient (Williams 1992)."""
-        mean, std = functional_call(self.policy, weights, (experience.observations,))
-        log_density = Normal(mean, std, validate_args=False).log_prob(experience.actions).sum(-1)
-        return -(log_density * experience.advantages).mean()
-
-    def policies(self, weights: Weights, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and deviations (M, X, A) for observations (M, X, O)."""
-        mean, std = vmap(lambda own, seen: functional_call(self.policy, own, (seen,)))(weights, observations)
-        return mean, std
+        gradients = grad(lambda own: cost(own, experience).sum())(weights)
+        return [weight - rate * gradient for weight, gradient in zip(weights, gradients, strict=True)]
 
     @torch.no_grad()
     def collect(self, tasks: Tensor, weights: Weights) -> Episode:
@@ -110,7 +87,7 @@ class MAMLPG(Learner):
         each = tasks.repeat_interleave(self.config.episodes, 0)
 
         def act(seen: Tensor) -> Tensor:
-            return torch.normal(*self.policies(weights, seen.unflatten(0, (len(tasks), -1)))).flatten(0, 1)
+            return torch.normal(*policies(weights, seen.unflatten(0, (len(tasks), -1)))).flatten(0, 1)
 
         uniform = torch.rand(len(each), self.environment.start_numbers, device=tasks.device)
         found = rollout(self.environment, each, uniform, act)
@@ -129,7 +106,7 @@ class MAMLPG(Learner):
         return Adapted(self.first_weights(len(tasks)), generator)
 
     def act(self, observations: Tensor, memory: Adapted) -> Tensor:
-        mean, std = (part[:, 0] for part in self.policies(memory.weights, observations[:, None]))
+        mean, std = (part[:, 0] for part in policies(memory.weights, observations[:, None]))
         return mean + std * torch.randn(mean.shape, generator=memory.generator).to(mean.device)
 
     def learn(self, memory: Adapted, context: Tensor, generator: torch.Generator) -> Adapted:  # noqa: ARG002 (it has one)
@@ -143,3 +120,21 @@ class MAMLPG(Learner):
     def after_training(self) -> None:
         for name in ("tasks", "steps"):
             delattr(self, name)
+
+
+def policies(weights: Weights, observations: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and deviations (M, X, A) for observations (M, X, O). Samples are not squashed."""
+    log_std, *layers = weights
+    hidden = mean = observations
+    for weight, bias in zip(layers[::2], layers[1::2], strict=True):
+        mean = torch.baddbmm(bias[:, None], hidden, weight.mT)
+        hidden = mean.relu()
+    mean = mean.to(log_std.dtype)
+    return mean, log_std.clamp(*LOG_STD).exp()[:, None].expand_as(mean)
+
+
+def cost(weights: Weights, experience: Experience) -> Tensor:
+    """Of each task (M,): what has the negative policy gradient as its gradient (Williams 1992)."""
+    gaussian = Normal(*policies(weights, experience.observations), validate_args=False)
+    log_density = gaussian.log_prob(experience.actions).sum(-1)
+    return -(log_density * experience.advantages).mean(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from harness_metarl import AdaptationConfig, MAMLPGConfig, TransitionMLPConfig
 from harness_metarl.adaptation import Adaptation
 from harness_metarl.advantages import RIDGE
 from harness_metarl.environments import Episode
-from harness_metarl.maml_pg import MAMLPG
+from harness_metarl.maml_pg import MAMLPG, policies
 from harness_metarl.networks import TransitionMLP
 from numpy import ndarray
 from sklearn.linear_model import Ridge
 
 from harness import Data, Trained
 
-STEPS = 60
+STEPS = 40
 STEP = 1e-4  # of finite differences
 INNER_LR, DISCOUNT, GAE = 0.3, 0.8, 0.7
 
@@ -31,12 +32,12 @@ def maml_pg(data: Data, seed: int = 0, **options: Any) -> MAMLPG:
     return MAMLPG(backbone, MAMLPGConfig(**{"width": 16, **options}), data)
 
 
-def plain_density(policy: list[ndarray], observation: ndarray, action: ndarray) -> float:
-    """Log density of an action under a policy with one hidden layer."""
+def plain_densities(policy: list[ndarray], observations: ndarray, actions: ndarray) -> ndarray:
+    """Log densities (X,) of actions under a policy with one hidden layer."""
     log_std, weight, bias, last_weight, last_bias = policy
-    mean = last_weight @ np.maximum(weight @ observation + bias, 0) + last_bias
-    errors = (action - mean) / np.exp(log_std)
-    return float(sum(-0.5 * e**2 - s - 0.5 * math.log(2 * math.pi) for e, s in zip(errors, log_std, strict=True)))
+    means = np.maximum(observations @ weight.T + bias, 0) @ last_weight.T + last_bias
+    errors = (actions - means) / np.exp(log_std)
+    return np.asarray((-0.5 * errors**2 - log_std - 0.5 * math.log(2 * math.pi)).sum(1))
 
 
 def plain_values(observations: ndarray, returns: ndarray) -> ndarray:
@@ -67,23 +68,25 @@ class Plain:
 
     def __init__(self, shapes: list[torch.Size], before: Episode, after: Episode) -> None:
         self.shapes = shapes
-        self.before, self.after = ([self.numbers(each, task) for task in range(len(each.rewards))] for each in (before, after))
+        self.before, self.after = (
+            [self.numbers(each, task) for task in range(len(each.rewards))] for each in (before, after)
+        )
 
     def numbers(self, episode: Episode, task: int) -> tuple[ndarray, ndarray, ndarray]:
         observations, actions, rewards = (part[task].numpy() for part in episode[:3])
-        return observations, actions, plain_advantages(observations, rewards)
+        scaled = plain_advantages(observations, rewards)
+        return observations.reshape(-1, 2), actions.reshape(-1, 2), scaled.ravel()
 
     def cost(self, weights: ndarray, experience: tuple[ndarray, ndarray, ndarray]) -> float:
         ends = np.cumsum([math.prod(shape) for shape in self.shapes])[:-1]
         policy = [part.reshape(shape) for part, shape in zip(np.split(weights, ends), self.shapes, strict=True)]
         observations, actions, scaled = experience
-        places = list(np.ndindex(scaled.shape))
-        return -sum(plain_density(policy, observations[p], actions[p]) * scaled[p] for p in places) / len(places)
+        return -float((plain_densities(policy, observations, actions) * scaled).mean())
 
     def loss(self, weights: ndarray) -> float:
         costs = []
         for before, after in zip(self.before, self.after, strict=True):
-            adapted = weights - INNER_LR * slope(lambda w, before=before: self.cost(w, before), weights)
+            adapted = weights - INNER_LR * slope(partial(self.cost, experience=before), weights)
             costs.append(self.cost(adapted, after))
         return sum(costs) / len(costs)
 
@@ -99,11 +102,10 @@ def test_the_gradient_passes_the_inner_step(point_robot: Any, monkeypatch: pytes
     method = maml_pg(point_robot(horizon=3), width=2, layers=1, episodes=2, **options).double()
     draw = torch.rand
     monkeypatch.setattr(torch, "rand", lambda *sizes, **how: draw(*sizes, **how, dtype=torch.float64))
-    chosen, names = torch.tensor([1, 4]), [name for name, _ in method.policy.named_parameters()]
-    assert names == ["log_std", "layers.0.weight", "layers.0.bias", "layers.2.weight", "layers.2.bias"]
+    chosen, weights = torch.tensor([1, 4]), list(method.parameters())
+    assert [tuple(each.shape) for each in weights] == [(2,), (2, 2), (2,), (2, 2), (2,)]
     torch.manual_seed(3)
     loss = method.loss(chosen)["loss"]
-    weights = list(method.policy.parameters())
     gradient = torch.cat([each.flatten() for each in torch.autograd.grad(loss, weights)]).numpy()
 
     torch.manual_seed(3)
@@ -115,9 +117,6 @@ def test_the_gradient_passes_the_inner_step(point_robot: Any, monkeypatch: pytes
     at = torch.cat([each.detach().flatten() for each in weights]).numpy()
     assert loss.item() == pytest.approx(plain.loss(at), rel=1e-6)
     np.testing.assert_allclose(gradient, slope(plain.loss, at), rtol=1e-4, atol=1e-6)
-    still = Plain(plain.shapes, before, after)
-    still.before = [(*each[:2], 0 * each[2]) for each in plain.before]  # nothing is learned from the first episodes
-    assert np.abs(gradient - slope(still.loss, at)).max() > 1e-2
 
 
 def test_it_adapts_by_a_step_on_each_episode_and_draws_noise_from_the_generator(robots: Data) -> None:
@@ -135,9 +134,8 @@ def test_it_adapts_by_a_step_on_each_episode_and_draws_noise_from_the_generator(
         observations, actions, rewards = context[:, None, 20 * (number - 1) : 20 * number].split([2, 2, 1], -1)
         weights = method.inner_step(weights, method.experience(observations, actions, rewards[..., 0]), rate)
         torch.testing.assert_close(memory.weights, weights)
-    assert all((weights[name] != weight).any(0).any() for name, weight in method.first_weights(3).items())
-    mean, _ = method.policies(memory.weights, seen[:, None])
-    alone, _ = method.policies({name: weight[1:2] for name, weight in memory.weights.items()}, seen[1:2, None])
+    mean, _ = policies(memory.weights, seen[:, None])
+    alone, _ = policies([weight[1:2] for weight in memory.weights], seen[1:2, None])
     torch.testing.assert_close(mean[1:2], alone)  # each task has a policy of its own
 
 
@@ -149,7 +147,6 @@ def test_it_learns_to_adapt(point_robot: Any, trained: Callable[..., Any]) -> No
         method = trained(maml_pg(data), data, STEPS, lr=lr, batch_size=40).eval()
         metrics = Adaptation(AdaptationConfig(episodes=3, repeats=2)).evaluate(Trained(method, data))
         found.append([metrics[f"episode {number}"].value for number in (1, 2, 3)])
-    print(found)
     (first, _, last), still = found
     assert last > first + 3
     assert last > max(still) + 3
