@@ -71,6 +71,7 @@ ON_TASKS: list[dict[str, Any]] = [
     {"use": "pearl", "label": "pearl", **SHORT, "context": 4, "recent_episodes": 2},
     {"use": "sac", "label": "sac", **SHORT},
     {"use": "rl2", "label": "rl2", "width": 8, "episodes": 1},
+    {"use": "maml_pg", "label": "maml_pg", "width": 8},
 ]
 TEXTS: list[dict[str, Any]] = [  # under dropout, for which the step's random state counts
     {"use": "simcse", "label": "simcse", "view": "crop"},

@@ -1,4 +1,4 @@
-"""Registers tasks that are environments (`point_robot`), `transition_mlp`, `pearl`, `sac`, `rl2` and `adaptation`."""
+"""Registers tasks that are environments (`point_robot`), `transition_mlp`, the methods and `adaptation`."""
 
 from __future__ import annotations
 
@@ -122,6 +122,26 @@ class RL2Config:
 
 
 @dataclass(frozen=True)
+class MAMLPGConfig:
+    """Options of MAML by policy gradients."""
+
+    width: int = option(64, "width of the policy; the authors' is 100")
+    layers: int = option(2, "hidden layers of the policy")
+    episodes: int = option(1, "episodes of each task before its adaptation, and as many after it; the authors' are 20")
+    inner_lr: float = option(0.1, "rate of the step that adapts the policy to a task")
+    discount: float = option(0.9, "of the value of the next step")
+    gae: float = option(0.9, "lambda of generalised advantages: 1 has no bias, 0 the least variance")
+
+    def __post_init__(self) -> None:
+        _at_least_one(self)
+        if self.inner_lr <= 0:
+            raise ValueError(f"inner_lr must be positive, not {self.inner_lr}")
+        for name in ("discount", "gae"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in 0 .. 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
 class AdaptationConfig:
     """Options of the return after adaptation."""
 
@@ -197,6 +217,15 @@ def register_methods(register: Register) -> None:
         summary="A recurrent policy that is trained on the return of several episodes of a task",
         family="meta-reinforcement learning",
         paper="Duan et al. 2016, arXiv:1611.02779",
+        budget={**ADAM, "batch_size": 40, "clip": 1.0},
+    )
+    register(
+        "maml_pg",
+        "harness_metarl.maml_pg:MAMLPG",
+        MAMLPGConfig,
+        summary="First weights of a policy, from which one policy gradient step adapts to a task",
+        family="meta-reinforcement learning",
+        paper="Finn et al. 2017, arXiv:1703.03400",
         budget={**ADAM, "batch_size": 40, "clip": 1.0},
     )
 

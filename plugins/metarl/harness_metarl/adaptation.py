@@ -16,8 +16,8 @@ RIDGE = 1.0  # weight of the squared coefficients, of standardised features
 
 
 class Adaptation(Evaluator):
-    """A deterministic policy acts for some episodes in each task, and the method adapts after each. Starts depend on
-    the seed alone, so that all methods are compared on the same ones."""
+    """A method acts for some episodes in each task, and adapts after each. Starts depend on the seed alone, so that all
+    methods are compared on the same ones."""
 
     config: AdaptationConfig
 
@@ -37,7 +37,7 @@ class Adaptation(Evaluator):
         tasks = samples.repeat(repeats, 1)
         starts = self.starts(len(tasks), environment).to(tasks.device)
         returns, belief = adapt(method, environment, tasks, starts, self.generator(1))
-        protocol = f"deterministic policy, posterior after each episode, each task {repeats} times"
+        protocol = f"adaptation after each episode, each task {repeats} times"
         metrics = {
             f"episode {number}": Metric.mean(
                 own.unflatten(0, (repeats, -1)).mean(0),

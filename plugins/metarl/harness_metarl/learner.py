@@ -31,14 +31,14 @@ class Learner(Method):
         return None
 
     def act(self, observations: Tensor, memory: Any) -> Tensor:
-        """Choose actions, without noise.
+        """Choose actions; without noise, unless the method learns from the noise.
 
         Args:
             observations: Observations (N, O).
             memory: What `begin` or `learn` returned.
 
         Returns:
-            Actions (N, A) in [-1, 1].
+            Actions (N, A). Environments clamp them to [-1, 1].
         """
         raise NotImplementedError(f"{type(self).__name__} has no act")
 

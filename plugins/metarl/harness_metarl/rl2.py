@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from harness import Backbone, Data
 from harness_metarl import RL2Config
+from harness_metarl.advantages import advantages
 from harness_metarl.learner import Learner, TaskBatches
 from harness_metarl.networks import LOG_STD, mlp
 from harness_metarl.tasks import TaskShape, environment_of
@@ -86,16 +87,3 @@ class RL2(Learner):
     def after_training(self) -> None:
         for name in ("value", "tasks", "steps"):
             delattr(self, name)
-
-
-def advantages(rewards: Tensor, values: Tensor, discount: float, gae: float) -> Tensor:
-    """Generalised advantages (M, T): the discounted sum of r + discount V(s') - V(s), the discount of the sum being
-    discount * gae. Nothing comes after the last step."""
-    following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1)
-    errors = rewards + discount * following - values
-    found = torch.zeros_like(errors)
-    total = torch.zeros_like(errors[:, 0])
-    for step in reversed(range(errors.shape[1])):
-        total = errors[:, step] + discount * gae * total
-        found[:, step] = total
-    return found

@@ -33,3 +33,7 @@ def test_sac_conforms(goal: bool) -> None:
 
 def test_rl2_conforms() -> None:
     check_method("rl2", **TASKS, width=16, episodes=2)
+
+
+def test_maml_pg_conforms() -> None:
+    check_method("maml_pg", **TASKS, width=16)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from harness_metarl import AdaptationConfig, RL2Config, TransitionMLPConfig
 from harness_metarl.adaptation import Adaptation
+from harness_metarl.advantages import advantages
 from harness_metarl.environments import Step
 from harness_metarl.networks import TransitionMLP
-from harness_metarl.rl2 import RL2, advantages
+from harness_metarl.rl2 import RL2
 from harness_metarl.tasks import Tasks
 from torch import Tensor
 
