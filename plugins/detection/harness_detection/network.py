@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.fcos import FCOS
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.retinanet import RetinaNet
+from torchvision.models.detection.retinanet import RetinaNet, RetinaNetHead
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import roi_align
@@ -24,7 +25,7 @@ from harness_detection import DetectionConfig, TransferConfig
 
 REGION = 7  # places of a side of what the head sees of a region
 LEAST, MOST = 0.05, 100  # the score of a detection, and how many a picture has
-NORM_GROUPS = 32  # of channels in FCOS's head
+NORM_GROUPS = 32  # of channels, in the heads of RetinaNet and FCOS
 
 Numbers = tuple[float, ...]
 
@@ -173,14 +174,24 @@ class FasterRcnn(GeneralizedRCNN):
 
 
 class Retina(RetinaNet):
-    """RetinaNet (Lin et al. 2017) on one map: anchors as Faster R-CNN's, each of which is classified at once."""
+    """RetinaNet (Lin et al. 2017) on one map: anchors as Faster R-CNN's, each of which is classified at once.
+
+    Its head has group norms, as torchvision's second version of it: without them, hundreds of steps teach it nothing.
+    Raises UsageError if the head cannot normalise so many channels.
+    """
 
     title = "RetinaNet"
     first_label = 0
 
     def __init__(self, body: Body, sides: Numbers, ratios: Numbers, classes: int, _: DetectionConfig) -> None:
+        require_groups(body, "retinanet")
         anchors = Anchors((sides,), (ratios,))
-        super().__init__(body, classes, anchor_generator=anchors, score_thresh=LEAST, detections_per_img=MOST)
+        head = RetinaNetHead(
+            body.out_channels, len(sides) * len(ratios), classes, norm_layer=partial(nn.GroupNorm, NORM_GROUPS)
+        )
+        super().__init__(
+            body, classes, anchor_generator=anchors, head=head, score_thresh=LEAST, detections_per_img=MOST
+        )
         self.transform = AsTheyAre()
 
 
@@ -194,14 +205,19 @@ class Fcos(FCOS):
     first_label = 0
 
     def __init__(self, body: Body, _sides: Numbers, _ratios: Numbers, classes: int, _: DetectionConfig) -> None:
-        if body.out_channels % NORM_GROUPS:
-            raise UsageError(
-                f"fcos normalises the channels of a map in {NORM_GROUPS} groups, and these are {body.out_channels} "
-                "channels: use 'detector: retinanet' or 'fasterrcnn'."
-            )
+        require_groups(body, "fcos")
         places = Anchors(((float(body.stride),),), ((1.0,),))
         super().__init__(body, classes, anchor_generator=places, score_thresh=LEAST, detections_per_img=MOST)
         self.transform = AsTheyAre()
+
+
+def require_groups(body: Body, name: str) -> None:
+    """Raises UsageError for a map that group norms of torchvision's heads do not take."""
+    if body.out_channels % NORM_GROUPS:
+        raise UsageError(
+            f"{name} normalises the channels of a map in {NORM_GROUPS} groups, and this map has {body.out_channels}: use "
+            "'detector: fasterrcnn'."
+        )
 
 
 DETECTORS: dict[str, type[FasterRcnn | Retina | Fcos]] = {"fasterrcnn": FasterRcnn, "fcos": Fcos, "retinanet": Retina}

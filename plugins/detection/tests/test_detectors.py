@@ -82,9 +82,10 @@ def test_pictures_reach_the_map_as_they_are_and_boxes_are_in_their_pixels(data: 
         assert (right - left, lower - upper) == (8, 8)
 
 
-def test_fcos_says_which_maps_it_takes(data: Data) -> None:
-    with pytest.raises(UsageError, match=r"in 32 groups, and these are 16 channels: use 'detector: retinanet'"):
-        Detection(config(detector="fcos")).check(method(data, 16), data)
+@pytest.mark.parametrize("name", ["retinanet", "fcos"])
+def test_heads_with_group_norms_say_which_maps_they_take(data: Data, name: str) -> None:
+    with pytest.raises(UsageError, match=rf"{name} normalises .* 32 groups, and this map has 16: use 'detector: fast"):
+        Detection(config(detector=name)).check(method(data, 16), data)
 
 
 @pytest.mark.parametrize("name", [*DETECTORS])
