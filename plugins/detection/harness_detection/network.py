@@ -215,8 +215,8 @@ def require_groups(body: Body, name: str) -> None:
     """Raises UsageError for a map that group norms of torchvision's heads do not take."""
     if body.out_channels % NORM_GROUPS:
         raise UsageError(
-            f"{name} normalises the channels of a map in {NORM_GROUPS} groups, and this map has {body.out_channels}: use "
-            "'detector: fasterrcnn'."
+            f"{name} normalises the channels of a map in {NORM_GROUPS} groups, and this map has {body.out_channels}: "
+            "use 'detector: fasterrcnn'."
         )
 
 
