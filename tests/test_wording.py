@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.leaderboard.grids import costs
 from harness.reporting.leaderboard.notes import notes
 from harness.reporting.leaderboard.tables import build
@@ -24,7 +24,7 @@ from tests.records import evaluation, metric, record
     ],
 )
 def test_a_number_and_what_follows_it(number: int, words: tuple[str, ...], said: str) -> None:
-    assert number_of(number, *words) == said
+    assert quantity(number, *words) == said
 
 
 def test_commands_on_one_cell_say_cell(harness: Harness, suite: Callable[..., Path]) -> None:
