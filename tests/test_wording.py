@@ -53,6 +53,6 @@ def test_notes_and_costs_on_one_thing_are_in_the_singular() -> None:
     [table] = build([first, again])
     said = " ".join(notes(table))
     assert "Of the split 'test', 1 sample is also in 'train'" in said
-    assert "1 earlier record of the same method and seed left out." in said
+    assert "1 earlier record of the same method and seed is left out." in said
     assert "knn over 1 episode (" in said
     assert costs(table).rows[0][1].text == "1 step"

@@ -254,5 +254,8 @@ def _unfinished(table: Table) -> list[str]:
         if left:
             lines.append(f"Not run to the end: {row.label}, seed {', '.join(left)}.")
     if table.repeated:
-        lines.append(f"{quantity(table.repeated, 'earlier record')} of the same method and seed left out.")
+        same = "of the same method and seed"
+        lines.append(
+            f"{quantity(table.repeated, f'earlier record {same} is', f'earlier records {same} are')} left out."
+        )
     return lines
