@@ -66,12 +66,11 @@ def _component(component: Mapping[str, Any]) -> str:
 
 def _training(row: Row, others: Mapping[str, float]) -> str:
     """The row's own budget and, where batches are not all of the budget's `batch_size`, how large its batches are."""
-    cell = row.cells[0].cell
-    if row.label in others:
-        return f"{_own_budget(cell, without=BATCH)}; {quantity(round(others[row.label]), 'sample')} per step"
-    own, size = _own_budget(cell), (cell.get("budget") or {}).get(BATCH)
-    stated = not others or not _per_step(row) or BATCH in own_budget(cell)
-    return own if stated else f"{own}; {quantity(size, 'sample')} per step"
+    cell, number = row.cells[0].cell, _per_step(row)
+    stated = row.label not in others and BATCH in own_budget(cell)
+    if not others or not number or stated:
+        return _own_budget(cell)
+    return f"{_own_budget(cell, without=BATCH)}; {quantity(round(number), 'sample')} per step"
 
 
 def _other_batches(row: Row) -> float | None:
