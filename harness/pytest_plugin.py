@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 
 if TYPE_CHECKING:
     from harness.reporting.gate.report import Report
@@ -97,7 +97,7 @@ class _Check:
             return str(error)
         if finished.reused:
             advice = "if code has changed since, name an empty folder"
-            said = f"{number_of(finished.reused, 'cell was', 'cells were')} done before by the same versions"
+            said = f"{quantity(finished.reused, 'cell was', 'cells were')} done before by the same versions"
             warnings.warn(f"{self.results}: {said}; {advice}.", stacklevel=1)
         return found
 

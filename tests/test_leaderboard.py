@@ -262,7 +262,7 @@ def test_of_one_seed_twice_the_later_counts() -> None:
     assert [len(row.cells) for row in table.rows] == [1]
     assert table.rows[0].scores[0] is not None
     assert table.rows[0].scores[0].interval.mean == 0.7
-    assert "1 earlier records of the same method and seed are left out." in notes(table)
+    assert "1 earlier record of the same method and seed is left out." in notes(table)
 
 
 def test_provenance_names_what_it_must() -> None:

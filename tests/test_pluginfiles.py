@@ -77,6 +77,12 @@ def test_a_plugin_file_runs_beside_an_installed_one_of_its_name_and_its_content_
     assert re.fullmatch("file [0-9a-f]{16}", before["version"])
     assert before["version"] != mine["method"]["version"]
     assert "there is no method 'mine.py:idle'. Did you mean 'idle'?" in harness("plan", path, code=2).stderr
+    said = harness("plan", suite(SUITE), "--plugin", file, code=2).stderr
+    assert (
+        "Instead of 'idle', write 'harness-toy:idle' for that of the installed harness-toy 1.0 or 'mine.py:idle'"
+        in said
+    )
+    assert said.rstrip().endswith("'mine.py:idle' for that of the file mine.py.")
 
 
 def test_a_plugin_file_that_is_none_is_one_line(harness: Harness, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.leaderboard.grids import costs
 from harness.reporting.leaderboard.notes import notes
 from harness.reporting.leaderboard.tables import build
@@ -24,7 +24,7 @@ from tests.records import evaluation, metric, record
     ],
 )
 def test_a_number_and_what_follows_it(number: int, words: tuple[str, ...], said: str) -> None:
-    assert number_of(number, *words) == said
+    assert quantity(number, *words) == said
 
 
 def test_commands_on_one_cell_say_cell(harness: Harness, suite: Callable[..., Path]) -> None:
@@ -53,6 +53,6 @@ def test_notes_and_costs_on_one_thing_are_in_the_singular() -> None:
     [table] = build([first, again])
     said = " ".join(notes(table))
     assert "Of the split 'test', 1 sample is also in 'train'" in said
-    assert "1 earlier record of the same method and seed left out." in said
+    assert "1 earlier record of the same method and seed is left out." in said
     assert "knn over 1 episode (" in said
     assert costs(table).rows[0][1].text == "1 step"

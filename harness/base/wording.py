@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def number_of(number: int, one: str, many: str = "") -> str:
+def quantity(number: int, one: str, many: str = "") -> str:
     """'1 cell', '2 cells', '1,200 cells'.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.base.errors import UsageError
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.store.results_folder import Store
 
 ENOUGH = 5  # seeds; docs/gate.md has the simulation
@@ -27,6 +27,6 @@ def baseline(
     made = snapshot(Store(folder).records(), str(folder))
     save(output, made)
     cells = sum(len(group.cells) for group in made.groups.values())
-    print(f"{output}: {number_of(cells, 'cell')} in {number_of(len(made.groups), 'group')} of seeds.")
+    print(f"{output}: {quantity(cells, 'cell')} in {quantity(len(made.groups), 'group')} of seeds.")
     if (fewest := min(len(group.cells) for group in made.groups.values())) < ENOUGH:
-        print(f"With {number_of(fewest, 'seed')} the gate misses most small drops. Use {ENOUGH} or more.")
+        print(f"With {quantity(fewest, 'seed')} the gate misses most small drops. Use {ENOUGH} or more.")

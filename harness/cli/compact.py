@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.base.errors import UsageError
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.cli.leaderboard import only_results
 from harness.store.results_folder import Store
 
@@ -29,4 +29,4 @@ def compact(
         typer.echo(message, err=True)
     copied = sum(store.compact())
     copies = len(store.copies.valid())
-    typer.echo(f"{number_of(copied, 'cell')} copied; {copies:,} of {len(store.begun()):,} are read from copies.")
+    typer.echo(f"{quantity(copied, 'cell')} copied; {copies:,} of {len(store.begun()):,} are read from copies.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.base.errors import UsageError, nearest, printable
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.cli.listing import report
 from harness.plugins.local_files import use
 from harness.plugins.registry import registry
@@ -50,9 +50,9 @@ def forget(
     kept = [record for record in known.values() if record.id not in chosen]
     for id_ in chosen:
         others = sum(id_ in (each["id"] for each in record.cell.get("starts") or ()) for record in kept)
-        said = f"  ({number_of(others, 'that is kept starts', 'that are kept start')} from it)"
+        said = f"  ({quantity(others, 'that is kept starts', 'that are kept start')} from it)"
         typer.echo(printable(f"{id_}  {_name(known.get(id_))}{said if others else ''}"))
-    every = number_of(len(begun), "cell")
+    every = quantity(len(begun), "cell")
     if not yes:
         typer.echo(f"{len(chosen)} of {every}. Nothing is removed yet: add --yes to remove them.")
         return

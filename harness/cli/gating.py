@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness.base.atomic_files import write_bytes
 from harness.base.errors import UsageError
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.cli.listing import report as report_problems
 from harness.cli.run import conclude, execute
 from harness.plugins.registry import registry
@@ -63,7 +63,7 @@ def run_suite(
     conclude(finished, console, started)
     if finished.reused:
         console.print(
-            f"{number_of(finished.reused, 'cell was', 'cells were')} done before, by the same versions; if code has "
+            f"{quantity(finished.reused, 'cell was', 'cells were')} done before, by the same versions; if code has "
             "changed since, run with --fresh.",
             soft_wrap=True,
         )

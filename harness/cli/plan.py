@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from harness.base.slugs import default_results
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.cli import complete
 from harness.cli.listing import report
 from harness.cli.table import Column, in_colour, lines, table_width
@@ -71,12 +71,12 @@ def plan(
     print("\n".join(lines(columns, rows, table_width(), colour=in_colour())))
     counts = Counter(statuses.values())
     each = ", ".join(f"{number} {status}" for status, number in counts.items())
-    print(f"{number_of(len(statuses), 'cell')}: {each}")
+    print(f"{quantity(len(statuses), 'cell')}: {each}")
     if waiting := sum(_waits(cell, statuses) for cell in planned.cells.values()):
         if judges:
-            print(f"{number_of(waiting, 'cell')} cannot begin before others are trained.")
+            print(f"{quantity(waiting, 'cell')} cannot begin before others are trained.")
         else:
-            print(f"{number_of(waiting, 'cell waits for its start', 'cells wait for their starts')}.")
+            print(f"{quantity(waiting, 'cell waits for its start', 'cells wait for their starts')}.")
 
 
 def _shown(status: str, cell: Cell) -> str:

@@ -20,7 +20,7 @@ from harness.base.checkpoint_interval import DEFAULT
 from harness.base.errors import UsageError
 from harness.base.outcome import parse_retry
 from harness.base.slugs import default_results
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.cli import complete
 from harness.cli.listing import report
 from harness.plugins.local_files import use
@@ -202,7 +202,7 @@ def tell_detached(statuses: Mapping[str, str], console: Console) -> None:
     number = Counter(statuses.values())
     others = f", {number['running']} in another run" if number["running"] else ""
     console.print(
-        f"{number['submitted']} of {number_of(len(statuses), 'cell')} submitted, {number['done']} done{others}. They "
+        f"{number['submitted']} of {quantity(len(statuses), 'cell')} submitted, {number['done']} done{others}. They "
         "run without this command; run it again without --detach to attach to them.",
         soft_wrap=True,
     )
@@ -212,7 +212,7 @@ def conclude(finished: Finished, console: Console, started: float) -> list[str]:
     """Say how many cells are done, and why others are not; those."""
     statuses, failed, store = finished.statuses, finished.failed, Store(finished.folder)
     console.print(
-        f"{len(statuses) - len(failed)} of {number_of(len(statuses), 'cell')} done in "
+        f"{len(statuses) - len(failed)} of {quantity(len(statuses), 'cell')} done in "
         f"{duration(time.monotonic() - started)}."
     )
     for note in without_points(store, finished.plan):
@@ -258,7 +258,7 @@ def show_leaderboard(store: Store, plan: Plan, console: Console, forgets: str) -
     if older := len(records) - len(asked):
         folder = shlex.quote(str(store.folder))
         console.print(
-            f"{number_of(older, 'more cell')} in {store.folder}, of other suites or of this one before it changed. "
+            f"{quantity(older, 'more cell')} in {store.folder}, of other suites or of this one before it changed. "
             f"To see all: harness leaderboard {folder}. To list them, or with --yes remove them: harness forget "
             f"{folder} {forgets}",
             soft_wrap=True,

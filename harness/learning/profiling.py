@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import device, profiler
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 
 WARMUP, STEPS = 5, 10
 
@@ -48,5 +48,5 @@ def profile_steps(folder: Path | None, where: device) -> Iterator[Callable[[], N
     ) as running:
         yield stepped
     if taken <= WARMUP:
-        reason = f"{number_of(taken, 'step is', 'steps are')} too few for a profile, which begins after {WARMUP}.\n"
+        reason = f"{quantity(taken, 'step is', 'steps are')} too few for a profile, which begins after {WARMUP}.\n"
         (folder / "operators.txt").write_text(reason, encoding="utf-8")

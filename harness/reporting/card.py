@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.leaderboard.choosing import Chosen
 from harness.reporting.leaderboard.markdown import escape
 from harness.reporting.leaderboard.provenance import provenance
@@ -123,7 +123,7 @@ def _scores(chosen: Chosen) -> Iterator[str]:
         percent = display_of(column.key[1], metric) == "percent"
         own = mean_with_half_width(metric["value"], metric.get("half_width"), percent=percent)
         over = mean_with_half_width(score.interval.mean, score.interval.half_width, percent=percent)
-        of = number_of(metric["n"], metric.get("unit") or "unit") if metric.get("n") else MISSING
+        of = quantity(metric["n"], metric.get("unit") or "unit") if metric.get("n") else MISSING
         rows.append([column.full, own, *([over] if several else []), of, str(metric.get("protocol") or MISSING)])
     if not rows:
         yield "No evaluator has scored it."

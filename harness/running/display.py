@@ -17,7 +17,7 @@ from rich.text import Text
 
 from harness.base.errors import printable
 from harness.base.slugs import shorten
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.running.progress import Progress, last_step
 from harness.running.scheduler import Display
 from harness.suite.cell import Cell
@@ -61,7 +61,7 @@ class PlainDisplay(Display):
         number = Counter(statuses.values())
         shared = f", {number['running']} in another run" if number["running"] else ""
         self.console.print(
-            f"{suite}: {number_of(len(statuses), 'cell')}, {number['done']} already done{shared}; results in {folder}",
+            f"{suite}: {quantity(len(statuses), 'cell')}, {number['done']} already done{shared}; results in {folder}",
             soft_wrap=True,
         )
 
@@ -149,7 +149,7 @@ def summary(progress: Progress) -> str:
     estimate = f", {'at least' if left.at_least else 'about'} {duration(left.seconds)} left" if left else ""
     elsewhere = f", {progress.elsewhere} in another run" if progress.elsewhere else ""
     running = f"{len(progress.begun)} running{elsewhere}{estimate}"
-    return f"{len(progress.took)} of {number_of(len(progress.left), 'cell')} ended, {running}"
+    return f"{len(progress.took)} of {quantity(len(progress.left), 'cell')} ended, {running}"
 
 
 def ending(cell: Cell, status: str, message: str, seconds: float | None) -> Text:

@@ -13,7 +13,7 @@ from harness.base.atomic_files import write_json
 from harness.base.counting import counted, report_progress
 from harness.base.errors import UsageError
 from harness.base.outcome import Outcome
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.learning import building
 from harness.learning.data.duplicates import shared_with_train
 from harness.learning.data.splits import Data
@@ -122,7 +122,7 @@ def describe(data: Data) -> str:
 def leaks(data: Data) -> list[str]:
     """Warnings of samples that are in the training split and in another."""
     return [
-        f"{count:,} of the {number_of(len(data.split(name)), 'sample')} of the split '{name}' "
+        f"{count:,} of the {quantity(len(data.split(name)), 'sample')} of the split '{name}' "
         f"{'is' if count == 1 else 'are'} also in 'train': a score on them shows what is remembered."
         for name, count in shared_with_train(data).items()
     ]

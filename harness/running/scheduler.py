@@ -18,7 +18,7 @@ from harness.base.counting import clear_progress, read_progress
 from harness.base.errors import UsageError
 from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.plugins.events import CellFinished, RunFinished
 from harness.plugins.executors import Ended, Executor, Job
 from harness.plugins.manager import installed_plugins
@@ -116,7 +116,7 @@ def run_plan(
     adopted = {job.name: Submitted.of(job, store) for job in executor.adopt(plan.cells)}
     if options.fresh and adopted:
         raise UsageError(
-            f"--fresh: jobs of an earlier run have not ended yet ({number_of(len(adopted), 'cell')}). Run without "
+            f"--fresh: jobs of an earlier run have not ended yet ({quantity(len(adopted), 'cell')}). Run without "
             "--fresh first, to wait for them; to end them, interrupt that run."
         )
     wanted = {"todo", "running", *options.retry}
@@ -235,7 +235,7 @@ class Scheduler:
                 self._start(id_, after=tuple(sorted(needs)))
         if self.blocked:
             self.display.warn(
-                f"{number_of(len(self.blocked), 'cell is', 'cells are')} not submitted yet: another run is training "
+                f"{quantity(len(self.blocked), 'cell is', 'cells are')} not submitted yet: another run is training "
                 f"what {'it needs' if len(self.blocked) == 1 else 'they need'}."
             )
         return self.submitted

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.atomic_files import ANY, DamagedError, misfit, read_json
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.store.lines import whole_lines
 from harness.store.results_folder import Store
 from harness.store.schemas import METRIC, NUMBER, TRAINING
@@ -63,6 +63,6 @@ def _note(label: str, steps: list[float], lacking: int) -> str:
     if not lacking:
         return ""
     return (
-        f"curve: {number_of(lacking, 'cell was', 'cells were')} trained without these points of '{label}', which are "
+        f"curve: {quantity(lacking, 'cell was', 'cells were')} trained without these points of '{label}', which are "
         "made only during training: --fresh trains again."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.base.errors import UsageError
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.plugins.options import option, parse
 from harness.suite.document import Node
 
@@ -30,7 +30,7 @@ class Curve:
         """Raises UsageError if so many steps have no room for the points."""
         if self.points > steps:
             raise UsageError(
-                f"curve has {number_of(self.points, 'point')}, but the training has only {number_of(steps, 'step')}."
+                f"curve has {quantity(self.points, 'point')}, but the training has only {quantity(steps, 'step')}."
             )
 
     def steps(self, steps: int) -> list[int]:

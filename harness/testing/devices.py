@@ -30,5 +30,8 @@ def runs_on(device: torch.device) -> Iterator[None]:
 
 
 def moved(batch: Any, device: torch.device) -> Any:
-    """A batch (a tensor, or a named tuple of tensors) on another device."""
-    return batch.to(device) if isinstance(batch, Tensor) else type(batch)(*(part.to(device) for part in batch))
+    """A batch (a tensor, or a tuple or named tuple of tensors) on another device."""
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    parts = [part.to(device) for part in batch]
+    return tuple(parts) if type(batch) is tuple else type(batch)(*parts)

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.testing.world import preserve_state
 
 S = TypeVar("S")
@@ -51,7 +51,7 @@ class ConformanceError(AssertionError):
 
     def __init__(self, what: str, failures: Sequence[Failure]) -> None:
         self.failures = tuple(failures)
-        first = f"{what} fails {number_of(len(failures), 'check')}"
+        first = f"{what} fails {quantity(len(failures), 'check')}"
         super().__init__("\n".join([first, *(f"  {failure}" for failure in failures)]))
 
 

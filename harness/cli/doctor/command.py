@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.base.errors import printable
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.cli.doctor import examine
 from harness.cli.doctor.finding import Finding
 from harness.plugins.registry import registry
@@ -32,7 +32,7 @@ def doctor(
         print(json.dumps({"wrong": wrong, "findings": list(map(asdict, findings))}, indent=1, ensure_ascii=False))
     else:
         show(findings)
-        print(f"\n{number_of(wrong, 'thing is', 'things are') if wrong else 'Nothing is'} wrong.")
+        print(f"\n{quantity(wrong, 'thing is', 'things are') if wrong else 'Nothing is'} wrong.")
     raise typer.Exit(1 if wrong else 0)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.cache import CACHE, cache_root
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.cli.doctor.finding import Finding
 
 AREA = "data"
@@ -46,4 +46,4 @@ def room(free: float) -> Finding:
 
 def size(path: Path) -> str:
     files = [each for each in (path, *path.rglob("*")) if each.is_file() and not each.is_symlink()]
-    return f"{sum(each.stat().st_size for each in files) / 1e6:,.1f} MB in {number_of(len(files), 'file')}"
+    return f"{sum(each.stat().st_size for each in files) / 1e6:,.1f} MB in {quantity(len(files), 'file')}"

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness.base.errors import UsageError
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.learning.data.draw import Draw
 from harness.learning.data.episodes import EpisodeIndices, draw_within, groups_of, require_episodes
 from harness.learning.data.splits import Data, require_classes
@@ -384,7 +384,7 @@ def _require_batch(source: Source) -> None:
     if source.batch_size > len(source.data.train):
         raise UsageError(
             f"the budget's batch_size is {source.batch_size}, but the split 'train' has only "
-            f"{number_of(len(source.data.train), 'sample')}."
+            f"{quantity(len(source.data.train), 'sample')}."
         )
     _require_parts(source, source.batch_size, f"a batch of {source.batch_size}")
 

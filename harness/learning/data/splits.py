@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from harness.base.errors import UsageError
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.learning.data.modality import Modality
 from harness.learning.data.streaming import Samples, Streamed
 
@@ -72,7 +72,7 @@ class Split:
         for name, column in self.columns.items():
             if not isinstance(column, Tensor) or len(column) != len(samples):
                 raise UsageError(
-                    f"the column '{name}' must be a tensor of {number_of(len(samples), 'row')}, one for each sample."
+                    f"the column '{name}' must be a tensor of {quantity(len(samples), 'row')}, one for each sample."
                 )
         for name, names in self.values.items():
             _check_category(name, self.column(name), names)

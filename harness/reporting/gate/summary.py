@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.gate.report import Report
 from harness.reporting.leaderboard.text import amount
 from harness.reporting.significance import least_spreads
@@ -25,7 +25,7 @@ def sight(report: Report) -> str:
     least = amount(least_spreads(seeds, len(tested), report.alpha))
     where = "" if all(row.paired for row in tested) else ", where seeds are paired,"
     return (
-        f" With {number_of(len(tested), 'test')} and {number_of(seeds, 'seed')} that takes{where} a change of {least} "
+        f" With {quantity(len(tested), 'test')} and {quantity(seeds, 'seed')} that takes{where} a change of {least} "
         "standard deviations of its differences over seeds."
     )
 

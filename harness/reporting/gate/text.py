@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.gate.rows import COMPARED, Row
 from harness.reporting.leaderboard.text import MISSING, amount
 
@@ -38,6 +38,6 @@ def line(row: Row) -> str:
         return f"{row.verdict}: {row.name}" + (f" ({row.why})" if row.why else "")
     unit = " points" if row.percent else ""
     said = [f"{change(row)}{unit}", "" if row.p is None else f"p {probability(row.p)}"]
-    said += [number_of(row.seeds, "seed"), row.why]
+    said += [quantity(row.seeds, "seed"), row.why]
     facts = ", ".join(filter(None, said))
     return f"{row.verdict}: {row.name} {value(row, row.before)} → {value(row, row.after)} ({facts})"

@@ -7,7 +7,7 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.leaderboard.grids import footnotes
 from harness.reporting.leaderboard.labels import labels
 from harness.reporting.leaderboard.provenance import HARDWARE, SOFTWARE
@@ -222,7 +222,7 @@ def _shared(table: Table) -> list[str]:
                 if isinstance(count, int):
                     counts[clean(split, 40)] = max(count, counts.get(clean(split, 40), 0))
     return [
-        f"Of the split '{split}', {number_of(count, 'sample is', 'samples are')} also in 'train': a score on them "
+        f"Of the split '{split}', {quantity(count, 'sample is', 'samples are')} also in 'train': a score on them "
         "shows what is remembered."
         for split, count in sorted(counts.items())
     ]
@@ -254,5 +254,8 @@ def _unfinished(table: Table) -> list[str]:
         if left:
             lines.append(f"Not run to the end: {row.label}, seed {', '.join(left)}.")
     if table.repeated:
-        lines.append(f"{number_of(table.repeated, 'earlier record')} of the same method and seed left out.")
+        same = "of the same method and seed"
+        lines.append(
+            f"{quantity(table.repeated, f'earlier record {same} is', f'earlier records {same} are')} left out."
+        )
     return lines

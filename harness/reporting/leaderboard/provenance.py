@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.plugins.registry import OF
 from harness.reporting.leaderboard.identity import OTHER, own_budget
 from harness.reporting.leaderboard.tables import Row, Table
@@ -66,12 +66,11 @@ def _component(component: Mapping[str, Any]) -> str:
 
 def _training(row: Row, others: Mapping[str, float]) -> str:
     """The row's own budget and, where batches are not all of the budget's `batch_size`, how large its batches are."""
-    cell = row.cells[0].cell
-    if row.label in others:
-        return f"{_own_budget(cell, without=BATCH)}; {number_of(round(others[row.label]), 'sample')} per step"
-    own, size = _own_budget(cell), (cell.get("budget") or {}).get(BATCH)
-    stated = not others or not _per_step(row) or BATCH in own_budget(cell)
-    return own if stated else f"{own}; {number_of(size, 'sample')} per step"
+    cell, number = row.cells[0].cell, _per_step(row)
+    stated = row.label not in others and BATCH in own_budget(cell)
+    if not others or not number or stated:
+        return _own_budget(cell)
+    return f"{_own_budget(cell, without=BATCH)}; {quantity(round(number), 'sample')} per step"
 
 
 def _other_batches(row: Row) -> float | None:
@@ -82,8 +81,10 @@ def _other_batches(row: Row) -> float | None:
 
 def _per_step(row: Row) -> float | None:
     """Samples of a training step; None if no step is recorded, or if the seeds differ."""
-    trained = [cell.training for cell in row.cells if cell.training and cell.training.get("steps")]
-    numbers = {each["samples"] / each["steps"] for each in trained if each.get("samples") is not None}
+    taken = [(training.get("samples"), training.get("steps")) for cell in row.cells if (training := cell.training)]
+    numbers = {
+        samples / steps for samples, steps in taken if isinstance(samples, int) and isinstance(steps, int) and steps
+    }
     return numbers.pop() if len(numbers) == 1 else None
 
 
@@ -141,12 +142,12 @@ def _hardware(cells: Iterable[CellRecord]) -> list[str]:
     for cell in cells:
         machines.update({_machine(each) for each in _provenances(cell)})
     several = len(machines) > 1
-    return [f"{each} ({number_of(count, 'cell')})" if several else each for each, count in sorted(machines.items())]
+    return [f"{each} ({quantity(count, 'cell')})" if several else each for each, count in sorted(machines.items())]
 
 
 def _machine(provenance: Mapping[str, Any]) -> str:
     numbers = [(provenance.get(f"{name}s"), name) for name in ("core", "thread")]
-    counted = [number_of(number, name) for number, name in numbers if number is not None]
+    counted = [quantity(number, name) for number, name in numbers if isinstance(number, int)]
     named = [str(provenance[name]) for name in ("device", "cpu") if provenance.get(name)]
     return ", ".join([*named, *counted, *([str(provenance["platform"])] if provenance.get("platform") else [])])
 

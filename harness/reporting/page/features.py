@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.base.errors import UsageError
 from harness.base.slugs import shorten
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.learning.building import build, load_data
 from harness.learning.data.splits import Data, Split
 from harness.learning.data.streaming import at
@@ -102,7 +102,7 @@ def _picture(
         legend(figure, axes)
 
     caption = (
-        f"Features of {number_of(len(labels), 'test sample')} of {label}, seed {seed}, up to {SAMPLES} of each of the "
+        f"Features of {quantity(len(labels), 'test sample')} of {label}, seed {seed}, up to {SAMPLES} of each of the "
         f"first classes: scaled to length 1, first two principal components, {100 * share:.0f} % of the variance. "
         "What is together here may be apart there."
     )

@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.leaderboard.tables import Column, Row, Score, Table
 from harness.reporting.page.style import Picture, as_svg, drawing
 
@@ -68,7 +68,7 @@ def axis(column: Column) -> str:
 def seeds_said(found: Sequence[Point]) -> str:
     """'3 seeds', '1 to 3 seeds'."""
     counts = sorted({point.score.interval.n for point in found})
-    return number_of(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    return quantity(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
 
 def seed_values(point: Point, column: Column) -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.leaderboard.tables import Row, Table
 from harness.reporting.leaderboard.text import clean, natural
 from harness.reporting.page.curves import Curve, curve, limits, read
@@ -29,7 +29,7 @@ def learning(table: Table, folder: Path, book: Sketchbook) -> tuple[list[Picture
         names = sorted(curves, key=lambda name: (name != "loss", natural(name)))
         pictures += [_picture(row.label, name, number, curves[name], book) for name in names[:VALUES]]
         if len(names) > VALUES:
-            missing.append(f"{row.label} has logged {number_of(len(names), 'value')}, of which {VALUES} are drawn.")
+            missing.append(f"{row.label} has logged {quantity(len(names), 'value')}, of which {VALUES} are drawn.")
     return pictures, missing
 
 

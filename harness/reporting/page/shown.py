@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.slugs import shorten
-from harness.base.wording import number_of
+from harness.base.wording import quantity
 from harness.reporting.leaderboard.tables import Column, Row, Table
 from harness.reporting.leaderboard.text import clean, joined
 from harness.reporting.page.figures import Sketchbook, axis, npz_of
@@ -143,6 +143,6 @@ def _pictures(row: Row, column: Column, folder: Path, book: Sketchbook) -> list[
             legend(figure, axes)
 
     ratio = down * height / (across * width)
-    caption = f"{column.title}: what {row.label} shows, seed {cell.cell['seed']}, {number_of(len(pixels), 'picture')}."
+    caption = f"{column.title}: what {row.label} shows, seed {cell.cell['seed']}, {quantity(len(pixels), 'picture')}."
     title = f"{row.label}: {column.title}"
     return [book.draw(title, "", "", caption, draw, height=round(40 + 350 * ratio))]
