@@ -1,8 +1,8 @@
 """Reads the points of curves: scores during training.
 
 A line of curve.jsonl each: "step" of "steps", "samples" and "seconds" of the training so far, "counted" by the method
-itself, "evaluator" (its id), the "points" and "share" of the suite's `curve`, "scoring_seconds", and "metrics", as in an
-evaluation, or "error".
+itself, "evaluator" (its id), the "points" and "share" of the suite's `curve`, "scoring_seconds", and "metrics", as in
+an evaluation, or "error".
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
@@ -59,16 +60,17 @@ def along(table: Table, folder: Path, book: Sketchbook) -> list[Picture]:
         for row in table.rows[:MOST]
         for cell in row.cells
     }
-    pictures = []
-    for column in table.columns:
-        for cost in (SAMPLES, SECONDS, *_counted(point for points in made.values() for point in points)):
-            if lines := _lines(table, column, made, cost):
-                pictures.append(_picture(column, lines, cost, book))
-    return pictures
+    costs = [SAMPLES, SECONDS, *_counted(chain.from_iterable(made.values()))]
+    return [
+        _picture(column, lines, cost, book)
+        for column in table.columns
+        for cost in costs
+        if (lines := _lines(table, column, made, cost))
+    ]
 
 
-def _counted(made: Iterable[dict[str, Any]]) -> list[Cost]:
-    names = sorted({name for point in made for name in point["counted"]})[:MOST_COUNTED]
+def _counted(found: Iterable[dict[str, Any]]) -> list[Cost]:
+    names = sorted({name for point in found for name in point["counted"]})[:MOST_COUNTED]
     return [Cost(f"by {clean(name, 24)}", clean(name, 24), partial(_count, name)) for name in names]
 
 
