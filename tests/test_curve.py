@@ -165,7 +165,7 @@ def test_the_page_draws_means_and_ranges_against_samples_seconds_and_counts(tmp_
     assert ["training (s)" in each for each in pictures] == [False, True, False]
     *of_all, counted = pictures
     assert "knn while training, by environment steps" in counted
-    assert "28,000" in counted
+    assert "20,000" in counted
     assert ">simclr<" in counted
     assert ">moco<" not in counted  # which counts no such thing
     for picture in of_all:
