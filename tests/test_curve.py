@@ -145,7 +145,7 @@ def test_a_file_of_points_is_cut_and_what_is_torn_or_no_point_is_left_out(tmp_pa
     assert read_points(tmp_path / "none") == []
 
 
-def test_the_page_draws_means_and_ranges_against_samples_and_seconds(tmp_path: Path) -> None:
+def test_the_page_draws_means_and_ranges_against_samples_seconds_and_counts(tmp_path: Path) -> None:
     scored = {"e": evaluation("knn", {"accuracy": metric(0.9, n=450, unit="sample")})}
     records = [record(method, seed, evaluations=scored) for method in ("simclr", "moco", "idle") for seed in (0, 1)]
     for each in records[:4]:
@@ -153,6 +153,7 @@ def test_the_page_draws_means_and_ranges_against_samples_and_seconds(tmp_path: P
         lines = [
             {
                 "step": step, "evaluator": "e", "points": 2, "share": 0.2, "samples": step * 10, "seconds": step / 10,
+                **({"counted": {"environment steps": 7000 * step}} if each.cell["method"]["name"] == "simclr" else {}),
                 "metrics": {"accuracy": metric(0.1 * step + each.cell["seed"] / 10, n=90, unit="sample")},
             }
             for step in (2, 4)
@@ -160,9 +161,14 @@ def test_the_page_draws_means_and_ranges_against_samples_and_seconds(tmp_path: P
         (tmp_path / "cells" / each.id / "curve.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     page = render(records, tmp_path)
     pictures = [each for each in re.findall("<figure>.*?</figure>", page, re.DOTALL) if "while training" in each]
-    assert ["samples seen" in each for each in pictures] == [True, False]
-    assert ["training (s)" in each for each in pictures] == [False, True]
-    for picture in pictures:
+    assert ["samples seen" in each for each in pictures] == [True, False, False]
+    assert ["training (s)" in each for each in pictures] == [False, True, False]
+    *of_all, counted = pictures
+    assert "knn while training, by environment steps" in counted
+    assert "20,000" in counted
+    assert ">simclr<" in counted
+    assert ">moco<" not in counted  # which counts no such thing
+    for picture in of_all:
         assert "each point on a share of 0.2 (90 samples); means of 2 seeds" in picture
         assert "on all 450 samples" in picture
         assert ">simclr<" in picture

@@ -68,6 +68,14 @@ def test_meta_reinforcement_learning(harness: Harness, tmp_path: Path) -> None:
     assert "return episode 5" in run
 
 
+def test_the_suite_of_meta_reinforcement_learning_methods(harness: Harness, tmp_path: Path) -> None:
+    suite = Path(__file__).parent.parent / "benchmarks" / "meta-rl-methods.yaml"
+    assert "4 of 4 cells done" in harness("run", suite, "--budget", "smoke").stdout
+    page = tmp_path / "results" / "meta-rl-methods-smoke" / "report.html"
+    harness("report", page.parent)
+    assert "return episode 5 while training, by environment steps" in page.read_text(encoding="utf-8")
+
+
 def test_continual(harness: Harness, tmp_path: Path) -> None:
     run, table = play("continual.md", harness, tmp_path)
     assert "3 of 3 cells done" in run

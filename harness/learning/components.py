@@ -119,6 +119,16 @@ class Method(nn.Module):
             steps: Number of steps of the whole training.
         """
 
+    def counted(self) -> Mapping[str, float]:
+        """What the training has used so far besides samples and seconds, by name, such as steps of an environment. The
+        report draws scores while training against each. Counts live in buffers, so that a resumed training goes on
+        with them; `loss` may log them as well.
+
+        Returns:
+            Finite numbers that only grow; none by default.
+        """
+        return {}
+
     def after_training(self) -> None:
         """Called once, at the end of the training, and on a new method before it is given what such a training left:
         remove parts that only `loss` needs. What `encode`, `adapt` and `sample` give stays the same."""

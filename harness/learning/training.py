@@ -40,12 +40,13 @@ Log = Callable[[int, int, Mapping[str, float]], None]  # step, steps, metrics
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a training is, and what it has cost so far."""
+    """How far a training is, and what it has cost so far. `counted`: what the method counts itself."""
 
     step: int
     steps: int
     samples: int
     seconds: float
+    counted: Mapping[str, float]
 
 
 Look = Callable[[Reached], None]
@@ -121,7 +122,7 @@ def train(
                 if leads and (look := looks.get(step + 1)):
                     with checkpoints.apart(source.device):
                         samples = (step + 1) * batches.samples_per_step(source)
-                        look(Reached(step + 1, steps, samples, checkpoints.seconds()))
+                        look(Reached(step + 1, steps, samples, checkpoints.seconds(), dict(method.counted())))
                 stop = first_rank_says(stop_requested())
                 if leads and step + 1 < steps and (stop or checkpoints.is_due(step + 1)):
                     metrics = logger.flush() or metrics  # what is before the checkpoint will not be logged again

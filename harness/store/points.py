@@ -1,7 +1,8 @@
 """Reads the points of curves: scores during training.
 
-A line of curve.jsonl each: "step" of "steps", "samples" and "seconds" of the training so far, "evaluator" (its id), the
-"points" and "share" of the suite's `curve`, "scoring_seconds", and "metrics", as in an evaluation, or "error".
+A line of curve.jsonl each: "step" of "steps", "samples" and "seconds" of the training so far, "counted" by the method
+itself, "evaluator" (its id), the "points" and "share" of the suite's `curve`, "scoring_seconds", and "metrics", as in
+an evaluation, or "error".
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ POINT = {
 
 def read_points(path: Path) -> list[dict[str, Any]]:
     """In the order in which they were made; what is no point is passed over."""
-    points = ({"metrics": {}, **line} for line in whole_lines(path))
-    return [point for point in points if not misfit(point, {**POINT, "metrics": {ANY: METRIC}})]
+    points = ({"metrics": {}, "counted": {}, **line} for line in whole_lines(path))
+    return [
+        point for point in points if not misfit(point, {**POINT, "metrics": {ANY: METRIC}, "counted": {ANY: NUMBER}})
+    ]
 
 
 def without_points(store: Store, plan: Plan) -> list[str]:

@@ -1,13 +1,15 @@
-"""Plots scores during training, against samples and against seconds, for evaluators with a `curve`."""
+"""Plots scores during training, against samples, seconds and what methods count, for evaluators with a `curve`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from harness.base.slugs import shorten
 from harness.reporting.leaderboard.tables import Column, Row, Table
@@ -20,11 +22,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Cost = Literal["samples", "seconds"]
-TITLES: dict[Cost, tuple[str, str]] = {
-    "samples": ("by samples", "samples seen"),
-    "seconds": ("by time", "training (s)"),
-}
+MOST_COUNTED = 4  # figures of a column for what methods count
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What scores are drawn against: `of` a point, None where it lacks that."""
+
+    title: str
+    axis: str
+    of: Callable[[dict[str, Any]], float | None]
+    format: str = "{x:,.0f}"
+
+
+SAMPLES = Cost("by samples", "samples seen", lambda point: point["samples"])
+SECONDS = Cost("by time", "training (s)", lambda point: point["seconds"], "{x:,.4g}")
 
 
 @dataclass(frozen=True)
@@ -42,20 +54,32 @@ class Line:
 
 
 def along(table: Table, folder: Path, book: Sketchbook) -> list[Picture]:
-    """Two figures per column that has points in the folder."""
+    """Figures per column that has points in the folder: by samples, by time, and by each thing that methods count."""
     made = {
         cell.id: read_points(folder / "cells" / cell.id / "curve.jsonl")
         for row in table.rows[:MOST]
         for cell in row.cells
     }
-    pictures = []
-    for column in table.columns:
-        if lines := _lines(table, column, made):
-            pictures += [_picture(column, lines, cost, book) for cost in TITLES]
-    return pictures
+    costs = [SAMPLES, SECONDS, *_counted(chain.from_iterable(made.values()))]
+    return [
+        _picture(column, lines, cost, book)
+        for column in table.columns
+        for cost in costs
+        if (lines := _lines(table, column, made, cost))
+    ]
 
 
-def _lines(table: Table, column: Column, made: dict[str, list[dict[str, Any]]]) -> list[Line]:
+def _counted(found: Iterable[dict[str, Any]]) -> list[Cost]:
+    names = sorted({name for point in found for name in point["counted"]})[:MOST_COUNTED]
+    return [Cost(f"by {clean(name, 24)}", clean(name, 24), partial(_count, name)) for name in names]
+
+
+def _count(name: str, point: dict[str, Any]) -> float | None:
+    found: float | None = point["counted"].get(name)
+    return found
+
+
+def _lines(table: Table, column: Column, made: dict[str, list[dict[str, Any]]], cost: Cost) -> list[Line]:
     evaluator, metric = column.key
     ends = {point.number: point.mean for point in points(table, column, MOST)}
     lines = []
@@ -64,15 +88,17 @@ def _lines(table: Table, column: Column, made: dict[str, list[dict[str, Any]]]) 
         for cell in row.cells:
             own = [each for each in made[cell.id] if each["evaluator"] == evaluator]
             for point in own:
-                if point["share"] == own[-1]["share"] and _is_drawn(point, metric):  # the suite may have said another
+                if point["share"] == own[-1]["share"] and _is_drawn(
+                    point, metric, cost
+                ):  # the suite may have said another
                     steps.setdefault(point["step"], []).append(point)
         if steps:
             lines.append(Line(number, row, [steps[step] for step in sorted(steps)], ends.get(number)))
     return lines
 
 
-def _is_drawn(point: dict[str, Any], metric: str) -> bool:
-    values = [point["samples"], point["seconds"], point["metrics"].get(metric, {}).get("value")]
+def _is_drawn(point: dict[str, Any], metric: str, cost: Cost) -> bool:
+    values = [cost.of(point), point["metrics"].get(metric, {}).get("value")]
     return all(value is not None and isfinite(value) for value in values)
 
 
@@ -86,7 +112,7 @@ def _picture(column: Column, lines: Sequence[Line], cost: Cost, book: Sketchbook
         labels = shorten([line.row.full for line in lines], LEGEND)
         for line, label in zip(lines, labels, strict=True):
             drawn = look(line.number)
-            places = [fmean(point[cost] for point in step) for step in line.steps]
+            places = [fmean(cost.of(point) or 0.0 for point in step) for step in line.steps]
             seeds = [list(map(value, step)) for step in line.steps]
             if max(map(len, seeds)) > 1:
                 axes.fill_between(
@@ -102,13 +128,12 @@ def _picture(column: Column, lines: Sequence[Line], cost: Cost, book: Sketchbook
                     markerfacecolor="none", markeredgewidth=1.4, clip_on=False,
                 )  # fmt: skip
         axes.set_xlim(left=0)
-        axes.xaxis.set_major_formatter("{x:,.0f}" if cost == "samples" else "{x:,.4g}")
+        axes.xaxis.set_major_formatter(cost.format)
         legend(figure, axes)
 
-    title, x = TITLES[cost]
     whole = f" Large and hollow: the score of the trained cell, on all {_whole(column, lines)}."
     caption = f"{column.title} while training, {_measured(lines, metric)}; {_seeds(lines)}.{whole}"
-    return book.draw(f"{column.title} while training, {title}", x, axis(column), caption, draw)
+    return book.draw(f"{column.title} while training, {cost.title}", cost.axis, axis(column), caption, draw)
 
 
 def _measured(lines: Sequence[Line], metric: str) -> str:

@@ -117,6 +117,9 @@ class MAMLPG(Learner):
         experience = self.experience(observations, actions, rewards[..., 0])
         return memory._replace(weights=self.inner_step(memory.weights, experience, rate))
 
+    def counted(self) -> dict[str, float]:
+        return {"environment steps": int(self.steps)}
+
     def after_training(self) -> None:
         for name in ("tasks", "steps"):
             delattr(self, name)

@@ -84,6 +84,9 @@ class RL2(Learner):
         log_density, values, rewards = (torch.stack(each, 1) for each in zip(*taken, strict=True))
         return log_density, values, rewards
 
+    def counted(self) -> dict[str, float]:
+        return {"environment steps": int(self.steps)}
+
     def after_training(self) -> None:
         for name in ("value", "tasks", "steps"):
             delattr(self, name)

@@ -57,8 +57,7 @@ class OffPolicy(Learner):
         """`chosen`: training tasks, int64 (M,)."""
         z, terms = self.known(chosen)
         terms |= self.losses(self.replay.draw(chosen, self.config.transitions), z)
-        steps = self.replay.added * len(self.tasks)
-        return {"loss": torch.stack(list(terms.values())).sum(), **terms, "environment_steps": steps.float()}
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms, "environment_steps": self.steps.float()}
 
     def losses(self, batch: Episode, z: Tensor) -> dict[str, Tensor]:
         """The losses of Q, value and policy: eqs. 5 to 13 of Haarnoja et al. 2018. Instead of rewards that are scaled
@@ -83,6 +82,14 @@ class OffPolicy(Learner):
             functional_call(each, {name: w.detach() for name, w in each.named_parameters()}, seen) for each in self.q
         ]
         return torch.minimum(*both)[..., 0].float()
+
+    @property
+    def steps(self) -> Tensor:
+        """Of the environment, in all training tasks."""
+        return self.replay.added * len(self.tasks)
+
+    def counted(self) -> dict[str, float]:
+        return {"environment steps": int(self.steps)}
 
     @torch.no_grad()
     def after_step(self, step: int, steps: int) -> None:

@@ -41,10 +41,11 @@ def sac(data: Data, seed: int = 0, **options: Any) -> SAC:
 
 
 def trained(method: Method, data: Data, steps: int, lr: float = 3e-4, batch_size: int = 8, **how: Any) -> Method:
-    """Train by the harness's own loop. `how`: `checkpoint` and `log`, where a test needs them."""
+    """Train by the harness's own loop. `how`: `checkpoint`, `log`, `every` and `looks`, where a test needs them."""
     budget = Budget(steps=steps, batch_size=batch_size, optimizer="adam", lr=lr, schedule="constant")
     checkpoint, log = how.get("checkpoint", Path("no-checkpoint")), how.get("log", lambda *_: None)
-    train(method, Source(data, batch_size, seed=0), budget, checkpoint, log, every=how.get("every", Interval()))
+    every, looks = how.get("every", Interval()), how.get("looks", {})
+    train(method, Source(data, batch_size, seed=0), budget, checkpoint, log, every=every, looks=looks)
     return method
 
 

@@ -68,8 +68,10 @@ def test_environment_steps_are_counted(make: Any, robots: Data) -> None:
     method = make(robots)
     first = method.loss(torch.tensor([0]))["environment_steps"].item()
     assert first == (4 if hasattr(method, "recent") else 2) * 12 * 20  # two collections of one or two episodes
+    assert method.counted() == {"environment steps": first}
     method.collect()
     assert method.loss(torch.tensor([0]))["environment_steps"].item() == first * 1.5
+    assert method.counted() == {"environment steps": first * 1.5}
 
 
 def test_what_is_kept_after_a_training_acts_as_before(make: Any, robots: Data) -> None:

@@ -139,6 +139,13 @@ def test_it_adapts_by_a_step_on_each_episode_and_draws_noise_from_the_generator(
     torch.testing.assert_close(mean[1:2], alone)  # each task has a policy of its own
 
 
+def test_points_of_a_curve_know_the_environment_steps(robots: Data, trained: Callable[..., Any]) -> None:
+    reached: list[Any] = []
+    trained(maml_pg(robots, episodes=2), robots, 3, batch_size=8, looks={2: reached.append, 3: reached.append})
+    per_step = 8 * 2 * 2 * 20  # tasks, before and after the inner step, episodes, horizon
+    assert [each.counted for each in reached] == [{"environment steps": n * per_step} for n in (2, 3)]
+
+
 def test_it_learns_to_adapt(point_robot: Any, trained: Callable[..., Any]) -> None:
     """Returns in new tasks rise by an episode's gradient; before training, or at a rate near zero, they do not."""
     data = point_robot(train=60, novel=60)
