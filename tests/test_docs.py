@@ -118,6 +118,13 @@ def test_the_picture_of_the_quickstart_is_made_from_its_records() -> None:
     assert "url(http" not in drawn
 
 
+def test_the_differences_on_the_page_on_detection_are_made_from_records() -> None:
+    made = pages.script("differences")
+    page = pages.read("detection.md")
+    assert made.renewed(page) == page
+    assert page.count(" * |") == 6 + 6  # supervised, and all three with a frozen encoder
+
+
 def test_tables_in_documents_are_made_from_records() -> None:
     """As `harness leaderboard --verify` with `--inject` for each says it."""
     published = registry().published()
