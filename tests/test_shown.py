@@ -55,6 +55,20 @@ def test_the_report_draws_the_means_of_a_series_and_the_very_pixels_of_pictures(
     assert ">truth<" in page
 
 
+def test_boxes_lie_where_their_pixels_are_drawn(tmp_path: Path) -> None:
+    """The box is far to the right on the sheet, where a rounded scale of the pixels would be seen."""
+    one = Pictures(np.zeros((8, 1, 40, 97), np.uint8), {"truth": np.array([[7, 60, 10, 90, 30]], np.float32)})
+    page = render([scored(tmp_path, 0, as_arrays({"accuracy": replace(shown(), pictures=one)}))], tmp_path)
+    [matrix] = re.findall(r'width="776" height="40" transform="matrix\(([^)]*)\)"', page)
+    across, _, _, down, left, top = map(float, matrix.split())
+    [(x0, y0, x1, y1)] = re.findall(
+        r'</g><g><path d="M ([\d.]+) ([\d.]+)  L ([\d.]+) [\d.]+  L [\d.]+ ([\d.]+) [^>]*clip-path',
+        page.split(matrix)[1],
+    )
+    expected = [left + across * (7 * 97 + 60), top + down * 10, left + across * (7 * 97 + 90), top + down * 30]
+    assert [*map(float, (x0, y0, x1, y1))] == pytest.approx(expected, abs=0.1)
+
+
 @pytest.mark.parametrize(
     "arrays",
     [

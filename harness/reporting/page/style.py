@@ -127,7 +127,7 @@ def as_svg(figure: Figure, about: str, number: int) -> str:
 
 
 def _plain(root: ElementTree.Element, prefix: str) -> None:
-    """Without namespaces, metadata, style sheets and ids that nothing refers to; numbers to a tenth of a pixel."""
+    """Without namespaces, metadata, style sheets and ids that nothing refers to; places to a tenth of a pixel."""
     for parent in root.iter():
         parent.tag = parent.tag.rpartition("}")[2]
         for child in list(parent):
@@ -156,4 +156,5 @@ def _attribute(key: str, value: str, prefix: str) -> str:
         value = re.sub(r"font: ([\d.]+)px [^;]*", r"font-size: \1px", value)
         value = re.sub(r"font: (bold|700) ([\d.]+)px [^;]*", r"font-weight: bold; font-size: \2px", value)
         return re.sub(r"#[0-9a-f]{6}", lambda found: f"var({VARIABLES.get(found[0], '--ink')})", value)
-    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), value)
+    digits = 6 if "matrix" in value else 1  # of a matrix, some numbers are factors and no places
+    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.{digits}f}".removesuffix(".0"), value)
