@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.base.wording import quantity
-
 if TYPE_CHECKING:
     from harness.reporting.gate.report import Report
 
@@ -83,6 +81,7 @@ class _Check:
     def _made(self) -> Report | str:
         """The report, or the message of the user's mistake. A check that failed is not run again for the next row."""
         from harness.base.errors import UsageError
+        from harness.base.wording import quantity
         from harness.reporting.gate.baseline import load
         from harness.reporting.gate.report import report
         from harness.reporting.gate.snapshot import snapshot
