@@ -88,9 +88,8 @@ def _lines(table: Table, column: Column, made: dict[str, list[dict[str, Any]]], 
         for cell in row.cells:
             own = [each for each in made[cell.id] if each["evaluator"] == evaluator]
             for point in own:
-                if point["share"] == own[-1]["share"] and _is_drawn(
-                    point, metric, cost
-                ):  # the suite may have said another
+                is_latest = point["share"] == own[-1]["share"]  # the suite may have said another before
+                if is_latest and _is_drawn(point, metric, cost):
                     steps.setdefault(point["step"], []).append(point)
         if steps:
             lines.append(Line(number, row, [steps[step] for step in sorted(steps)], ends.get(number)))
