@@ -42,6 +42,15 @@ def play(page: str, harness: Harness, folder: Path) -> list[str]:
     return [each.stdout + each.stderr for each in done]
 
 
+def smoke(name: str, harness: Harness, folder: Path) -> tuple[str, str]:
+    """What the smallest run of a suite of benchmarks/ says, and its report."""
+    suite = Path(__file__).parent.parent / "benchmarks" / f"{name}.yaml"
+    said = harness("run", suite, "--budget", "smoke").stdout
+    page = folder / "results" / f"{name}-smoke" / "report.html"
+    harness("report", page.parent)
+    return said, page.read_text(encoding="utf-8")
+
+
 def test_transfer(harness: Harness, tmp_path: Path) -> None:
     run, pivot = play("transfer.md", harness, tmp_path)
     assert "3 of 3 cells done" in run
@@ -69,11 +78,9 @@ def test_meta_reinforcement_learning(harness: Harness, tmp_path: Path) -> None:
 
 
 def test_the_suite_of_meta_reinforcement_learning_methods(harness: Harness, tmp_path: Path) -> None:
-    suite = Path(__file__).parent.parent / "benchmarks" / "meta-rl-methods.yaml"
-    assert "4 of 4 cells done" in harness("run", suite, "--budget", "smoke").stdout
-    page = tmp_path / "results" / "meta-rl-methods-smoke" / "report.html"
-    harness("report", page.parent)
-    assert "return episode 5 while training, by environment steps" in page.read_text(encoding="utf-8")
+    said, report = smoke("meta-rl-methods", harness, tmp_path)
+    assert "4 of 4 cells done" in said
+    assert "return episode 5 while training, by environment steps" in report
 
 
 def test_continual(harness: Harness, tmp_path: Path) -> None:
@@ -84,11 +91,9 @@ def test_continual(harness: Harness, tmp_path: Path) -> None:
 
 
 def test_the_suite_of_continual_learning(harness: Harness, tmp_path: Path) -> None:
-    suite = Path(__file__).parent.parent / "benchmarks" / "continual.yaml"
-    assert "2 of 2 cells done" in harness("run", suite, "--budget", "smoke").stdout
-    page = tmp_path / "results" / "continual-smoke" / "report.html"
-    harness("report", page.parent)
-    assert "classes seen" in page.read_text(encoding="utf-8")
+    said, report = smoke("continual", harness, tmp_path)
+    assert "2 of 2 cells done" in said
+    assert "classes seen" in report
 
 
 def test_resuming_and_the_format_of_results(harness: Harness, tmp_path: Path) -> None:

@@ -16,6 +16,13 @@ def _at_least_one(config: Any) -> None:
             raise ValueError(f"{each.name} must be at least 1, not {value}")
 
 
+def _shares(config: Any, *names: str) -> None:
+    """Raises ValueError for an option that is not in 0 .. 1."""
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise ValueError(f"{name} must be in 0 .. 1, not {getattr(config, name)}")
+
+
 @dataclass(frozen=True)
 class PointRobotConfig:
     """Options of the point robot."""
@@ -113,9 +120,7 @@ class RL2Config:
 
     def __post_init__(self) -> None:
         _at_least_one(self)
-        for name in ("discount", "gae"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in 0 .. 1, not {getattr(self, name)}")
+        _shares(self, "discount", "gae")
         for name in ("entropy_weight", "value_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
@@ -136,9 +141,7 @@ class MAMLPGConfig:
         _at_least_one(self)
         if self.inner_lr <= 0:
             raise ValueError(f"inner_lr must be positive, not {self.inner_lr}")
-        for name in ("discount", "gae"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in 0 .. 1, not {getattr(self, name)}")
+        _shares(self, "discount", "gae")
 
 
 @dataclass(frozen=True)
