@@ -65,7 +65,7 @@ def run(
     Args:
         suite: A suite's file, or what `load_suite` returned.
         results: The results folder; results/NAME by default.
-        only: Run only these cells, such as {"method": ["simclr", "maml"]}.
+        only: Run only these cells, such as `{"method": ["simclr", "maml"]}`.
         device: "auto", "cpu", "cuda" or "cuda:N".
         workers: Number of cells at a time; by default one for each GPU, or each core.
         threads: Number of threads of each cell, for the executor `local`.
