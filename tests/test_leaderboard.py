@@ -54,6 +54,9 @@ def test_details_of_scores_are_summed_up() -> None:
     ]
     (table,) = build(found)
     assert "Details of linear: at_edge 1 of 3; by folds; strength 1e-05 to 0.001." in notes(table)
+    chosen = metric(0.5, details={"rate": 0.1})
+    (table,) = build([record("a", 0, {"stream": chosen, "joint": chosen})])
+    assert "Details of joint, stream: rate 0.1." in notes(table), "a line for each would repeat it"
     (table,) = build(seeds("a", [0.5, 0.6]))
     assert not any("Details" in line for line in notes(table))
 

@@ -153,7 +153,7 @@ def _units(table: Table) -> list[str]:
 def _details(table: Table) -> list[str]:
     """What evaluators recorded of their scores: of yes and no, how many said yes; else the values, each once."""
     scored = [[score for row in table.rows if (score := row.scores[i])] for i in range(len(table.columns))]
-    lines = []
+    titles: dict[str, list[str]] = {}  # of the columns with the same details, as metrics of one evaluator often have
     for column, scores in zip(table.columns, scored, strict=True):
         found: dict[str, list[Any]] = {}
         for details in _all(scores, "details"):
@@ -161,8 +161,8 @@ def _details(table: Table) -> list[str]:
                 found.setdefault(name, []).append(value)
         each = [f"{name} {_summed_up(found[name])}" for name in sorted(found, key=natural)]
         if each:
-            lines.append(f"Details of {column.title}: {'; '.join(each)}.")
-    return lines
+            titles.setdefault("; ".join(each), []).append(column.title)
+    return [f"Details of {joined(columns)}: {details}." for details, columns in titles.items()]
 
 
 def _weights(table: Table) -> list[str]:
