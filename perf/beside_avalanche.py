@@ -1,8 +1,8 @@
 """A stream that avalanche-lib trains and measures, to compare the metrics of `continual` with its metrics
 
 Five tasks of two classes of Gaussian points, a small network, plain SGD (`Naive`). It writes the accuracies after each
-task and avalanche's metrics of them, which plugins/continual/tests/test_beside_avalanche.py compares with ours. It needs
-an environment of its own:
+task and avalanche's metrics of them, which plugins/continual/tests/test_beside_avalanche.py compares with ours. In an
+environment of its own:
 
     uv run --no-project --python 3.11 --with avalanche-lib==0.6.0 --with setuptools python perf/beside_avalanche.py
 """
