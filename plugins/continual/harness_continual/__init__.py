@@ -118,18 +118,29 @@ class LwFConfig(TasksConfig):
 
 
 @dataclass(frozen=True)
-class LUMPConfig(SimCLRConfig):
-    """Options of LUMP: those of SimCLR, and of the stream."""
+class ERSimCLRConfig(SimCLRConfig):
+    """Options of SimCLR with experience replay: those of SimCLR, and of the stream."""
 
     tasks: int = option(5, "groups of consecutive classes, where the data have no column `task`")
     passes: int = option(1, "passes over a task before the next one; the last task continues to the end of the budget")
     memory: int = option(256, "samples of earlier tasks that are kept; 0: none, a lower bound")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.tasks, self.passes) < 1 or self.memory < 0:
+            raise ValueError("tasks and passes must be at least 1, and memory at least 0")
+
+
+@dataclass(frozen=True)
+class LUMPConfig(ERSimCLRConfig):
+    """Options of LUMP: those of SimCLR, and of the stream."""
+
     alpha: float = option(0.4, "of the Beta distribution of the share of new samples in a mixture")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.tasks, self.passes) < 1 or self.memory < 0 or self.alpha <= 0:
-            raise ValueError("tasks and passes must be at least 1, memory at least 0, and alpha positive")
+        if self.alpha <= 0:
+            raise ValueError(f"alpha must be positive, not {self.alpha}")
 
 
 @dataclass(frozen=True)
@@ -179,6 +190,15 @@ def register_methods(register: Register) -> None:
         family="continual",
         paper="Li and Hoiem 2016, arXiv:1606.09282",
         budget=SUPERVISED,
+    )
+    register(
+        "er_simclr",
+        "harness_continual.along:ERSimCLR",
+        ERSimCLRConfig,
+        summary="SimCLR along a stream of tasks, on new samples and a memory of earlier ones",
+        family="continual",
+        paper="Chaudhry et al. 2019, arXiv:1902.10486, with the loss of SimCLR",
+        budget=CONTRASTIVE,
     )
     register(
         "lump",

@@ -11,7 +11,7 @@ from harness_simclr.method import SimCLR, nt_xent, similarities
 from torch import Tensor, nn
 
 from harness import Backbone, Data, Method
-from harness_continual import CaSSLeConfig, ERConfig, LUMPConfig, LwFConfig
+from harness_continual import CaSSLeConfig, ERConfig, ERSimCLRConfig, LUMPConfig, LwFConfig
 from harness_continual.tasks import COLUMN, TaskBatch, TaskStream
 
 LABELS = "it learned from the labels of the training split"
@@ -103,25 +103,38 @@ class LwF(WithPrevious):
         self.old.copy_(self.seen)
 
 
-class LUMP(SimCLR):
-    """SimCLR on views that are mixed with views of a memory (Madaan et al. 2022, arXiv:2110.06976). With `memory: 0`,
-    plain training along the stream: the floor."""
+class ERSimCLR(SimCLR):
+    """SimCLR on the samples of the present task and as many of a memory (Chaudhry et al. 2019, arXiv:1902.10486). With
+    `memory: 0`, plain training along the stream: the floor."""
 
-    config: LUMPConfig
+    config: ERSimCLRConfig
     distributed: ClassVar[bool] = False
 
-    def __init__(self, backbone: nn.Module, config: LUMPConfig, data: Data) -> None:
+    def __init__(self, backbone: nn.Module, config: ERSimCLRConfig, data: Data) -> None:
         super().__init__(backbone, config, data)
         self.batches = TaskStream(2, config.augment, config.tasks, config.passes, config.memory)
         self.notes = of_classes(data)
 
     def loss(self, batch: TaskBatch) -> Tensor:  # type: ignore[override]  # batches of its own
-        views = batch.views
-        if batch.old.shape[1]:
-            alpha = torch.tensor(self.config.alpha)
-            share = torch.distributions.Beta(alpha, alpha).sample().to(views)
-            views = share * views + (1 - share) * batch.old
-        return super().loss(views)
+        return super().loss(self.joined(batch))
+
+    def joined(self, batch: TaskBatch) -> Tensor:
+        """Views (2, N, ...) of new samples and of the memory."""
+        return torch.cat([batch.views, batch.old], 1)
+
+
+class LUMP(ERSimCLR):
+    """SimCLR on views that are mixed with views of a memory (Madaan et al. 2022, arXiv:2110.06976). With `memory: 0`,
+    plain training along the stream: the floor."""
+
+    config: LUMPConfig
+
+    def joined(self, batch: TaskBatch) -> Tensor:
+        if not batch.old.shape[1]:
+            return batch.views
+        alpha = torch.tensor(self.config.alpha)
+        share = torch.distributions.Beta(alpha, alpha).sample().to(batch.views)
+        return share * batch.views + (1 - share) * batch.old
 
 
 class CaSSLe(WithPrevious, SimCLR):

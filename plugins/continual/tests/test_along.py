@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from harness_continual import CaSSLeConfig, ERConfig, LUMPConfig, LwFConfig
-from harness_continual.along import ER, LUMP, CaSSLe, LwF, distilled, own_before
+from harness_continual import CaSSLeConfig, ERConfig, ERSimCLRConfig, LUMPConfig, LwFConfig
+from harness_continual.along import ER, LUMP, CaSSLe, ERSimCLR, LwF, distilled, own_before
 from harness_continual.tasks import TaskBatch
 from harness_simclr.method import nt_xent
 
@@ -36,6 +36,16 @@ def test_er_is_cross_entropy_of_new_and_old(gratings: Data, tiny_net: SmallNet) 
         for views, labels in ((batch.views, batch.labels), (batch.old, batch.old_labels))
     ]
     torch.testing.assert_close(method.loss(batch)["loss"], (parts[0] + parts[1]) / 2)
+
+
+def test_er_simclr_contrasts_new_and_old_together(gratings: Data, tiny_net: SmallNet) -> None:
+    method = ERSimCLR(tiny_net, ERSimCLRConfig(tasks=3, memory=30), gratings).eval()
+    batch = drawn(gratings, method, 1)
+    both = torch.stack([torch.cat([new, old]) for new, old in zip(batch.views, batch.old, strict=True)])
+    assert both.shape[1] == 2 * batch.views.shape[1]
+    torch.testing.assert_close(method.loss(batch), nt_xent(method.projected(both), 0.5))
+    first = drawn(gratings, method, 0)
+    torch.testing.assert_close(method.loss(first), nt_xent(method.projected(first.views), 0.5))
 
 
 def test_lump_mixes_each_view_with_one_of_the_memory(gratings: Data, tiny_net: SmallNet) -> None:
@@ -137,6 +147,7 @@ def test_a_memory_keeps_earlier_classes(gratings: Data) -> None:
 SMALL: dict[str, dict[str, Any]] = {
     "er": {"memory": 100},
     "lwf": {},
+    "er_simclr": {"projection_dim": 32, "memory": 100},
     "lump": {"projection_dim": 32, "memory": 100},
     "cassle": {"projection_dim": 32, "predictor_dim": 64},
 }
