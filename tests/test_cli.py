@@ -156,6 +156,10 @@ def test_plan_lists_cells(harness: Harness, suite: Callable[[str], Path]) -> Non
         ("idle", 1, "todo"),
     ]
     assert all(cell["id"] in table for cell in cells)
+    chosen = json.loads(harness("plan", suite(SUITE), "--json", "--only", "method=idle", "--only", "seed=1").stdout)
+    assert [cell["id"] for cell in chosen["cells"]] == [cells[3]["id"]]
+    refused = harness("plan", suite(SUITE), "--only", "method=idel", code=2)
+    assert "no method 'idel' in this suite. Did you mean 'idle'?" in refused.stderr
 
 
 def test_broken_plugins_are_named_and_the_rest_works(harness: Harness, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from harness.plugins.local_files import use
 from harness.plugins.registry import registry
 from harness.store.results_folder import Store
 from harness.suite.cell import Cell
-from harness.suite.plan import AXES, Plan
+from harness.suite.plan import AXES, Plan, selection
 from harness.suite.suite import load_suite
 
 STATUS_STYLES = {"done": "green", "running": "yellow", "interrupted": "yellow", "todo": ""}  # others are failures
@@ -31,6 +31,14 @@ def plan(
         str | None, typer.Option(metavar="NAME", help="one of the suite's `budgets`", show_default=False)
     ] = None,
     results: Annotated[Path | None, typer.Option(help="results folder", show_default="results/NAME")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AXIS=NAME[,NAME]",
+            help="list only the cells that run would take, e.g. method=simclr,maml; repeatable",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     plugin: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="try a plugin that is not installed", show_default=False)
@@ -44,7 +52,7 @@ def plan(
     known = registry()
     report(known)
     loaded = load_suite(suite, known, budget)
-    planned = Plan.of(loaded)
+    planned = Plan.of(loaded).only(selection(only or []))
     statuses = Store(results or default_results(loaded.name)).statuses(planned)
     if as_json:
         cells = [{"id": id_, "status": statuses[id_], **cell.as_json()} for id_, cell in planned.cells.items()]
