@@ -38,6 +38,14 @@ def test_the_quickstart_has_as_many_cells_as_the_page_says(harness: Harness) -> 
     assert f"{said[1]} cells: {said[1]} todo" in harness("plan", ROOT / "benchmarks.yaml").stdout
 
 
+def test_each_page_is_in_the_menu() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"([\w/-]+\.md)$", menu, re.MULTILINE)
+    assert sorted(listed) == sorted(
+        {*listed, *EVERY, *(f"bundled/{path.split('/')[1]}.md" for path in hooks.readmes())}
+    )
+
+
 OPTIONS = {
     name: {each.written.split()[0] for each in commands.parameters(commands.function(name))} | {"--help"}
     for name in COMMANDS
