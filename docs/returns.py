@@ -40,7 +40,7 @@ def curves(results: Path) -> tuple[Curves, str]:
 def draw(results: Path, target: Path, published: list[tuple[float, float]]) -> None:
     mpl.rcParams |= {"svg.hashsalt": "harness", "svg.fonttype": "none"}  # the same bytes each time; text as text
     found, last = curves(results)
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    figure = Figure(figsize=(7.6, 3.2), layout="constrained")
     axes = figure.add_subplot(xscale="log", xlabel="thousand steps of the environment", ylabel=f"return of {last}")
     for (label, points), colour in zip(sorted(found.items()), COLOURS, strict=False):
         steps = sorted(points)
@@ -52,7 +52,7 @@ def draw(results: Path, target: Path, published: list[tuple[float, float]]) -> N
         axes.plot(thousands, returns, "k^", label="another implementation")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(visible=True, linewidth=0.4)
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside right upper")
     figure.savefig(target, metadata={"Date": None})
 
 

@@ -97,6 +97,9 @@ def test_a_point_that_fails_says_why_and_costs_nothing_else(harness: Harness, su
     text = CURVE.replace("[classify, idle]", "[classify]") + "  fragile: {curve: {points: 2, share: 0.5}}\n"
     said = harness("run", suite(text), "--results", "results", "--plugin", "fragile.py").stdout
     assert "1 of 1 cell done" in said
+    assert (
+        "2 points of 'fragile' could not be scored. The first: RuntimeError: too few samples for me (classify" in said
+    )
     (path,) = tmp_path.glob("results/cells/*/curve.jsonl")
     points = read_points(path)
     assert [("error" in point, point["step"]) for point in points] == [

@@ -37,9 +37,10 @@ def read_points(path: Path) -> list[dict[str, Any]]:
 
 
 def without_points(store: Store, plan: Plan) -> list[str]:
-    """A note for each evaluator with a curve whose trained cells lack points: they are made during a training, and at
-    no other time."""
+    """A note for each evaluator with a curve whose trained cells lack points, or whose points failed: they are made
+    during a training, and at no other time."""
     steps: dict[str, list[float]] = {id_: [] for id_ in plan.curves}  # of the trainings that each evaluator scores
+    errors: dict[str, list[str]] = {id_: [] for id_ in plan.curves}  # of its points
     lacking = Counter[str]()
     for cell in plan.cells.values():
         curves = {id_: plan.curves[id_] for id_ in plan.evaluators_of(cell) if id_ in plan.curves}
@@ -51,7 +52,12 @@ def without_points(store: Store, plan: Plan) -> list[str]:
         for id_, curve in curves.items():
             steps[id_].append(training.get("steps") or 0)
             lacking[id_] += steps[id_][-1] > 0 and (id_, curve.points, curve.share) not in known
-    return [note for id_ in steps if (note := _note(plan.evaluators[id_].label, steps[id_], lacking[id_]))]
+            errors[id_] += [
+                f"{each['error']} ({cell.name()})" for each in points if each["evaluator"] == id_ and "error" in each
+            ]
+    labels = {id_: plan.evaluators[id_].label for id_ in steps}
+    notes = [_note(labels[id_], steps[id_], lacking[id_]) for id_ in steps]
+    return [note for note in (*notes, *(_failed(labels[id_], errors[id_]) for id_ in steps)) if note]
 
 
 def _training(store: Store, id_: str) -> dict[str, Any] | None:
@@ -69,3 +75,10 @@ def _note(label: str, steps: list[float], lacking: int) -> str:
         f"curve: {quantity(lacking, 'cell was', 'cells were')} trained without these points of '{label}', which are "
         "made only during training: --fresh trains again."
     )
+
+
+def _failed(label: str, errors: list[str]) -> str:
+    if not errors:
+        return ""
+    first = f"{quantity(len(errors), 'point')} of '{label}' could not be scored. The first: {errors[0]}"
+    return f"curve: {first}. The log of the cell has more."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -17,7 +18,14 @@ from harness.testing.problem import DESCRIBED, small_net
 from harness.testing.ranks import two_devices_learn_what_one_does
 from harness.testing.report import Fault, conform
 from harness.testing.subjects import BATCH, MethodSubject, scalar
-from harness.testing.unchanged import network_kept, never_seeds, random_states_kept, settings_kept
+from harness.testing.unchanged import (
+    different,
+    first_names,
+    network_kept,
+    never_seeds,
+    random_states_kept,
+    settings_kept,
+)
 
 
 def check_method(
@@ -157,6 +165,20 @@ def evaluation_leaves_it_untouched(subject: MethodSubject) -> None:
         subject.adapts(method)
 
 
+def it_can_be_copied(subject: MethodSubject) -> None:
+    """`copy.deepcopy` gives a method of the same state: what is scored while it trains is a copy."""
+    method = subject.build()
+    try:
+        twin = copy.deepcopy(method)
+    except Exception as error:
+        raise Fault(
+            f"copy.deepcopy raises {type(error).__name__}: {error}",
+            "keep no module, file or simulator in it, or give what holds one a __reduce__ or __deepcopy__",
+        ) from error
+    if changed := different(method.state_dict(), twin.state_dict()):
+        raise Fault(f"the copy has another {first_names(changed)}", "let __deepcopy__ copy parameters and buffers")
+
+
 def it_runs_on_a_gpu(subject: MethodSubject) -> None:
     """Loss, gradient, step and features on a GPU, where there is one."""
     for device in devices.accelerators():
@@ -192,6 +214,7 @@ CHECKS = (
     global_generators_are_not_seeded,
     encoding_draws_no_random_numbers,
     evaluation_leaves_it_untouched,
+    it_can_be_copied,
     two_devices_learn_what_one_does,
     it_runs_on_a_gpu,
 )

@@ -58,6 +58,7 @@ BROKEN: dict[str, dict[str, str]] = {
         "global generators are not seeded": "Reseeding",
         "encoding draws no random numbers": "Drawing",
         "evaluation leaves it untouched": "Freezing Clipping",
+        "it can be copied": "HoldsALibrary",
         "two devices learn what one does": "OfItsOwnDevice FailsElsewhere KilledElsewhere",
         "it runs on a gpu": "OnTheCpu",
     },

@@ -40,6 +40,11 @@ class HalfCheetahVel:
         self.mujoco = mujoco
         self.simulator: Any = gymnasium.make("HalfCheetah-v5").unwrapped
 
+    def __reduce__(self) -> tuple[type[HalfCheetahVel], tuple[int]]:
+        """A copy has a simulator of its own: scores while training are those of a copy of the method, and neither the
+        simulator nor a module can be copied."""
+        return type(self), (self.horizon,)
+
     def start(self, tasks: Tensor, uniform: Tensor) -> Tensor:
         """Near the first pose, at rest: each number is moved by up to 0.1."""
         pose = np.concatenate([self.simulator.init_qpos, self.simulator.init_qvel]).astype(np.float32)

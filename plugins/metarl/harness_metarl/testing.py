@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,9 @@ def check_environment(environment: Environment, tasks: Tensor) -> None:
     uniform = torch.rand(NUMBER, environment.start_numbers, generator=generator)
     actions = 2 * torch.rand(environment.horizon, NUMBER, environment.action_dim, generator=generator) - 1
 
-    def episode(tasks: Tensor, actions: Tensor, rows: slice = slice(None)) -> Episode:
+    def episode(
+        tasks: Tensor, actions: Tensor, rows: slice = slice(None), environment: Environment = environment
+    ) -> Episode:
         each, given, start = iter(actions.clone()), tasks[rows].clone(), uniform[rows].clone()
         found = rollout(environment, given, start, lambda _: next(each)[rows])
         kept = ((given, tasks[rows]), (start, uniform[rows]), (found.actions, actions.movedim(0, 1)[rows]))
@@ -36,6 +40,7 @@ def check_environment(environment: Environment, tasks: Tensor) -> None:
     found = episode(tasks, actions)
     _check_shapes(environment, found)
     _require(_same(found, episode(tasks, actions)), "the same arguments give another episode: draw and keep nothing")
+    _require(_same(found, episode(tasks, actions, environment=_copied(environment))), "a copy gives another episode")
     apart = [episode(tasks, actions, slice(row, row + 1)) for row in range(NUMBER)]
     alone = Episode(*(torch.cat(each) for each in zip(*apart, strict=True)))
     _require(_same(found, alone), "a task depends on those beside it: compute each row alone")
@@ -58,6 +63,16 @@ def _check_shapes(environment: Environment, found: Episode) -> None:
         _require(part.shape == expected, f"{name} are {tuple(part.shape)}, not {expected}: give a row for each task")
         _require(part.dtype == torch.float32, f"{name} are {part.dtype}, not torch.float32")
         _require(bool(part.isfinite().all()), f"{name} are not finite")
+
+
+def _copied(environment: Environment) -> Environment:
+    try:
+        return copy.deepcopy(environment)
+    except Exception as error:
+        raise AssertionError(
+            f"copy.deepcopy raises {type(error).__name__}: {error}. Methods are copied with their environments: give "
+            "this one a __reduce__ or __deepcopy__ that makes a simulator of its own"
+        ) from error
 
 
 def _same(one: Episode, other: Episode) -> bool:

@@ -77,3 +77,11 @@ def unclamped(self: PointRobot, tasks: torch.Tensor, state: torch.Tensor, action
 def test_what_is_wrong_is_found(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(AssertionError, match=said):
         check_environment(robot(**wrong), TASKS)
+
+
+def test_an_environment_that_cannot_be_copied_is_found() -> None:
+    """Scores while training are those of a copy of the method, and so of its environment."""
+    environment = PointRobot(sparse=False, horizon=5)
+    environment.simulator = torch  # type: ignore[attr-defined]  # a module, as MuJoCo is
+    with pytest.raises(AssertionError, match=r"copy\.deepcopy raises TypeError: cannot pickle 'module' object"):
+        check_environment(environment, TASKS)

@@ -83,8 +83,8 @@ class WeightsTwice:
 
 METHODS = (
     "NoMethod LossPerImage Squeezed Infinite Centred OneClassMore Unused Frozen Unseeded Forgetful Collapsing Peeking "
-    "Benchmarking Reseeding DropsItsHead NormalisedSamples Drawing Freezing OfItsOwnDevice FailsElsewhere "
-    "KilledElsewhere OnTheCpu "
+    "Benchmarking Reseeding DropsItsHead HoldsALibrary NormalisedSamples Drawing Freezing OfItsOwnDevice "
+    "FailsElsewhere KilledElsewhere OnTheCpu "
     "Classify Contrast Prototypes Twice LessSureOfLaterQueries InOrderOfClasses NormalisedByQueries "
     "SupportByPlace FirstShot LabelsPermuted SupportShifted SupportPermuted Queued Followed StandingQueue StandingKeys "
     "QueriesByPlace CarriesOver SoftmaxOverQueries SeenTest Clipping"

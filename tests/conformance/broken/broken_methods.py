@@ -361,6 +361,14 @@ class DropsItsHead(Classify):
         self.head = None
 
 
+class HoldsALibrary(Classify):
+    """keeps a module of Python, which cannot be copied"""
+
+    def __init__(self, backbone, config, data):
+        super().__init__(backbone, config, data)
+        self.library = os
+
+
 class NormalisedSamples(Classify):
     """makes samples whose brightness is evened out over those made together"""
 
