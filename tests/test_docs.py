@@ -178,3 +178,22 @@ def test_the_curves_of_the_page_are_those_of_the_records(tmp_path: Path) -> None
     assert all(f">{label}</text>" in drawn for label in ("MAML 5w1s", "MAML 5w5s", "MAML 20w1s"))
     if (made_by := re.search(r"Matplotlib v[\d.]+", drawn)) and made_by[0] in again:  # others may lay it out otherwise
         assert again == drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "labels"),
+    [
+        ("meta-rl-methods", (), ("pearl (discount=0.9)", "rl2 (discount=0.9)", "maml_pg", "sac (discount=0.9)")),
+        ("half-cheetah-vel", ("205000:-281", "340000:-47", "780000:-37"), ("PEARL", "one published seed")),
+    ],
+)
+def test_the_returns_of_the_page_are_those_of_the_records(
+    tmp_path: Path, name: str, published: tuple[str, ...], labels: tuple[str, ...]
+) -> None:
+    drawn, again = ROOT / "docs" / f"{name}.svg", tmp_path / "again.svg"
+    results = ROOT / "results" / "reference" / name
+    subprocess.run([sys.executable, ROOT / "docs" / "returns.py", results, again, *published], check=True)
+    both = [each.read_text(encoding="utf-8") for each in (drawn, again)]
+    assert all(f">{label}</text>" in text for label in labels for text in both)
+    if len({str(re.search(r"Matplotlib v[\d.]+", text)) for text in both}) == 1:  # others may lay it out otherwise
+        assert both[0] == both[1]
