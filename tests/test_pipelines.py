@@ -7,6 +7,7 @@ import csv
 import io
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -127,11 +128,16 @@ def test_the_page_on_few_shot_says_what_the_committed_records_say() -> None:
 
     root = Path(__file__).parent.parent
     found = script("combined").scores(Store(root / "results" / "reference" / "combined").records())["ProtoNet"]
-    few = [found[start][25] for start in ("random weights", "simclr", "protoclr")]
+    seeds = [found[start][25] for start in ("random weights", "simclr", "supervised", "protoclr")]
+    scratch, simclr, supervised, protoclr, long = (
+        f"{fmean(each):.1f}" for each in (*seeds, found["random weights"][400])
+    )
     said = " ".join((root / "docs" / "few-shot.md").read_text(encoding="utf-8").split())
-    scratch, simclr, protoclr, long = (f"{score:.1f}" for [score] in (*few, found["random weights"][400]))
-    assert f"has {scratch} from random weights, {simclr} from SimCLR and {protoclr} from ProtoCLR" in said
-    assert f"from random weights it has {long}." in said
+    expected = (
+        f"{scratch} from random weights, {simclr} from SimCLR, {supervised} from `supervised` and {protoclr} from"
+    )
+    assert f"has {expected} ProtoCLR. After 400 steps from random weights it has {long}." in said
+    assert {len(each) for each in seeds} == {3}
 
 
 def test_the_figure_of_starts_has_a_line_for_each(ran: tuple[Store, Plan], monkeypatch: pytest.MonkeyPatch) -> None:
