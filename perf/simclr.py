@@ -13,6 +13,9 @@ the 3x3 stem without max-pooling.
 - **lightly**: `LightlyDataset` over PIL images in memory, `SimCLRTransform`, its heads and `NTXentLoss`, as in its
   examples. MoCo: `NTXentLoss` with a memory bank of 4,096, `update_momentum`, shuffled batches. The default memory
   layout, as in its examples.
+- **lightly, batched**: the same heads and losses as an experienced user speeds them up: channels_last, and the same
+  changes by torchvision's `transforms.v2` on batches of uint8 tensors. v2 draws a crop, a flip and a jitter once for a
+  batch, so all images of a batch get the same ones. The other contestants draw them for each image, which is more work.
 - **solo-learn**: its `CifarTransform` (bicubic crops), `NCropAugmentation` and `simclr_loss_func`. Its trainer cannot
   be installed beside a current torch, so the loop around them is plain.
 
@@ -33,8 +36,13 @@ def races(arguments: Namespace) -> Sequence[Race]:
     ours = Contestant("harness", "ours.py", "simclr")
     limit = Contestant("limit", "ours.py", "limit")
     lightly = Contestant("lightly", "with_lightly.py", "simclr")
+    batched = Contestant("lightly, batched", "with_lightly.py", "simclr", {"batched": True})
     solo = Contestant("solo-learn", "with_solo_learn.py", "simclr")
-    moco = [Contestant("harness", "ours.py", "moco"), Contestant("lightly", "with_lightly.py", "moco")]
+    moco = [
+        Contestant("harness", "ours.py", "moco"),
+        Contestant("lightly", "with_lightly.py", "moco"),
+        Contestant("lightly, batched", "with_lightly.py", "moco", {"batched": True}),
+    ]
     on_gpu = arguments.device == "cuda"
     conv4 = {"network": "conv4 pool", "steps": 2 if arguments.quick else 100 if on_gpu else 8}
     resnet = {"network": "resnet18", "steps": 40 if on_gpu and not arguments.quick else 1}
@@ -44,16 +52,16 @@ def races(arguments: Namespace) -> Sequence[Race]:
 
     def targets(network: str) -> list[Target]:
         peer, share = wanted[network]
-        return [Target("harness", ("lightly",), peer), Target("harness", ("limit",), share)]
+        return [Target("harness", ("lightly", "lightly, batched"), peer), Target("harness", ("limit",), share)]
 
-    four = [ours, limit, lightly, solo]
+    five = [ours, limit, lightly, batched, solo]
     entered = [
-        Race("SimCLR, Conv4-64, 32x32, batch 128", "images", four, conv4, targets("conv4")),
+        Race("SimCLR, Conv4-64, 32x32, batch 128", "images", five, conv4, targets("conv4")),
         Race("MoCo v2, Conv4-64, 32x32, batch 128, queue 4,096", "images", moco, conv4),
     ]
     if arguments.quick and not on_gpu:
         return entered  # a step of ResNet-18 takes most of ten seconds of a core
-    return [*entered, Race("SimCLR, ResNet-18, 32x32, batch 128", "images", four, resnet, targets("resnet18"))]
+    return [*entered, Race("SimCLR, ResNet-18, 32x32, batch 128", "images", five, resnet, targets("resnet18"))]
 
 
 if __name__ == "__main__":
