@@ -83,7 +83,9 @@ def simclr(options: Options) -> Work:
 def moco(options: Options) -> Work:
     device = options["device"]
     body, features = backbone(options["network"], 3, 32)
-    network = nn.Sequential(body, MoCoProjectionHead(features, features, 128)).to(device, memory_format=layout(options))
+    network = (
+        nn.Sequential(body, MoCoProjectionHead(features, features, 128)).to(device).to(memory_format=layout(options))
+    )
     keys = copy.deepcopy(network)
     deactivate_requires_grad(keys)
     criterion, optimizer = NTXentLoss(temperature=0.2, memory_bank_size=(4096, 128)), sgd(network)
