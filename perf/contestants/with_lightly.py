@@ -84,7 +84,7 @@ def moco(options: Options) -> Work:
     device = options["device"]
     body, features = backbone(options["network"], 3, 32)
     network = (
-        nn.Sequential(body, MoCoProjectionHead(features, features, 128)).to(device).to(memory_format=layout(options))
+        nn.Sequential(body, MoCoProjectionHead(features, features, 128)).to(memory_format=layout(options)).to(device)
     )
     keys = copy.deepcopy(network)
     deactivate_requires_grad(keys)
