@@ -61,9 +61,8 @@ def layout(options: Options) -> torch.memory_format:
 def simclr(options: Options) -> Work:
     device = options["device"]
     body, features = backbone(options["network"], 3, 32)
-    network = nn.Sequential(body, SimCLRProjectionHead(features, features, 128)).to(
-        device, memory_format=layout(options)
-    )
+    network = nn.Sequential(body, SimCLRProjectionHead(features, features, 128)).to(device)
+    network.to(memory_format=layout(options))
     criterion, optimizer = NTXentLoss(temperature=0.5), sgd(network)
     stream = views(options)
 
@@ -83,9 +82,8 @@ def simclr(options: Options) -> Work:
 def moco(options: Options) -> Work:
     device = options["device"]
     body, features = backbone(options["network"], 3, 32)
-    network = (
-        nn.Sequential(body, MoCoProjectionHead(features, features, 128)).to(memory_format=layout(options)).to(device)
-    )
+    network = nn.Sequential(body, MoCoProjectionHead(features, features, 128)).to(device)
+    network.to(memory_format=layout(options))
     keys = copy.deepcopy(network)
     deactivate_requires_grad(keys)
     criterion, optimizer = NTXentLoss(temperature=0.2, memory_bank_size=(4096, 128)), sgd(network)
