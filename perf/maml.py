@@ -8,6 +8,8 @@ others leave them to torch.
 - **harness**: `harness.learning.training.train` with the `maml` plugin, once for each of its engines. It also tracks
   the running statistics of the initialisation (one forward of the support sets a meta-step), which learn2learn's
   example does not have.
+- **limit**: the plain second-order step on tasks that are ready, in channels_last, each task on one thread. Nothing is
+  drawn, tracked or logged.
 - **learn2learn**: the loop of its Omniglot example: `clone`, `adapt`, backward of each task's error; tasks from its
   `TaskDataset`.
 """
@@ -24,6 +26,7 @@ ENGINES = ("learn2learn", "functional", "vmap")
 
 def races(arguments: Namespace) -> Sequence[Race]:
     engines = [Contestant(f"harness, engine {engine}", "ours.py", "maml", {"engine": engine}) for engine in ENGINES]
+    limit = Contestant("limit", "ours.py", "maml_limit")
     peer = Contestant("learn2learn", "with_learn2learn.py", "maml")
     on_gpu = arguments.device == "cuda"
     options = {"classes": 1200, "steps": 1 if arguments.quick else 50 if on_gpu else 8}
@@ -33,7 +36,7 @@ def races(arguments: Namespace) -> Sequence[Race]:
         Race(
             f"MAML, Conv4-64 ({variant}), 28x28, 5-way 1-shot",
             "tasks",
-            [*engines, peer],
+            [*engines, limit, peer],
             {**options, "network": f"conv4 {variant}"},
             targets,
         )

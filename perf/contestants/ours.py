@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pictures
 import torch
@@ -21,10 +24,11 @@ from harness_protonet import Config as ProtoNetConfig
 from harness_protonet.method import ProtoNet
 from harness_simclr import Config as SimCLRConfig
 from harness_simclr.method import SimCLR
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call
 from worker import Options, Work, serve
 
-from harness import Augmentation, Data, EpisodeBatch, Images, Method, Split, Trained, draw_episodes
+from harness import Augmentation, Backbone, Data, EpisodeBatch, Images, Method, Split, Trained, draw_episodes
 from harness.base.checkpoint_interval import Interval
 from harness.learning.data.batches import Source, gather_episodes
 from harness.learning.data.transforms import augment
@@ -119,6 +123,43 @@ def maml(options: Options) -> Work:
         raise SystemExit(f"maml has no engine '{options['engine']}'")
     config = MAMLConfig(ways=5, shots=1, queries=15, tasks=4, inner_lr=0.4, batch_norm="transductive", **chosen)
     return training(MAML(backbone(options, data), config, data), data, adam(options), units=4)
+
+
+def maml_limit(options: Options) -> Work:
+    """The plain second-order step on tasks that are ready: a thread for each task, torch's batch norm of whole batches.
+    Nothing is drawn, tracked or logged."""
+    data = characters(options)
+    body = backbone(options, data)
+    network = nn.Sequential(body, nn.Linear(cast(Backbone, body).feature_dim, 5)).to(data.device)
+    network.to(memory_format=torch.channels_last)
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
+    support, query = (torch.randn(4, 5 * each, *data.modality.shape, device=data.device) for each in (1, 15))
+    labels, targets = (torch.arange(5, device=data.device).repeat(each) for each in (1, 15))
+    pool = ThreadPoolExecutor(options["threads"], initializer=torch.set_num_threads, initargs=(1,))
+    own = threading.local()
+
+    def slopes(task: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        own.network = getattr(own, "network", None) or copy.deepcopy(network)
+        weights = {name: weight.detach().requires_grad_() for name, weight in network.named_parameters()}
+        first, second = (images.to(memory_format=torch.channels_last) for images in task)
+        loss = nn.functional.cross_entropy(functional_call(own.network, weights, (first,)), labels)
+        found = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+        moved = {name: weights[name] - 0.4 * slope for name, slope in zip(weights, found, strict=True)}
+        loss = nn.functional.cross_entropy(functional_call(own.network, moved, (second,)), targets)
+        return torch.autograd.grad(loss, list(weights.values()))
+
+    def run() -> int:
+        for _ in range(options["steps"]):
+            found = list(pool.map(slopes, list(zip(support, query, strict=True))))
+            for weight, *parts in zip(network.parameters(), *found, strict=True):
+                weight.grad = torch.stack(parts).mean(0)
+            optimizer.step()
+        return 4 * int(options["steps"])
+
+    return Work(run, network)
 
 
 def adaptation(options: Options) -> Work:
@@ -234,7 +275,7 @@ def augmentation(options: Options) -> Work:
 
 
 WORKS = [simclr, moco, limit, maml, protonet, episode_indices, episode_images, evaluation_first, evaluation_further]
-WORKS += [augmentation, adaptation, adaptation_limit]
+WORKS += [augmentation, maml_limit, adaptation, adaptation_limit]
 
 if __name__ == "__main__":
     keep_freed_memory()  # as a cell does

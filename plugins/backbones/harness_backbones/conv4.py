@@ -50,5 +50,7 @@ def _layer(inputs: int, outputs: int, stride: int, pools: bool) -> nn.Sequential
     convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)  # batch norm would take a bias away
     if stride == 2:
         nn.init.xavier_uniform_(convolution.weight)  # as MAML's code; torch's default is what ProtoNet's code used
-    parts = [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
-    return nn.Sequential(*parts, nn.MaxPool2d(2)) if pools else nn.Sequential(*parts)
+    parts: list[nn.Module] = [convolution, nn.BatchNorm2d(outputs)]
+    if pools:
+        parts.append(nn.MaxPool2d(2))  # before ReLU, which then has a quarter of the values: the result is the same
+    return nn.Sequential(*parts, nn.ReLU())
