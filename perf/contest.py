@@ -19,7 +19,7 @@ from machine import describe
 from render import race_lines
 
 HERE = Path(__file__).parent
-OURS = ("ours.py", "suite.py")
+OURS = ("ours.py", "stacked.py", "suite.py")
 AS_A_CELL = {"THP_MEM_ALLOC_ENABLE": "1"}  # what harness/running/allocator.py sets before a cell imports torch
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -69,10 +69,8 @@ class Stopwatch(Display):
         self.ends.append(time.perf_counter())
 
 
-def per_cell(folder: Path) -> float:
+def per_cell(folder: Path, suite: Path) -> float:
     """Median seconds from one cell's end to the next one's, one at a time, less what the evaluator took."""
-    suite = folder / "nothing.yaml"
-    suite.write_text(NO_WORK, encoding="utf-8")
     plan = Plan.of(load_suite(suite, registry()))
     store = Store(folder / "nothing")
     cell = next(iter(plan.cells.values()))
@@ -97,7 +95,11 @@ def measure(folder: Path) -> dict[str, float]:
         results = folder / f"results-{size}"
         write_results(results, planned(suite))
         seconds[f"harness leaderboard, {size:,} records"] = command("leaderboard", results)
-    seconds["per cell beyond its work"] = per_cell(folder)
+    suite = folder / "nothing.yaml"
+    suite.write_text(NO_WORK, encoding="utf-8")
+    one = ("run", suite, "--only", "seed=0", "--fresh", "--results", folder / "one")
+    seconds["harness run, one cell without work"] = command(*one)
+    seconds["per cell beyond its work"] = per_cell(folder, suite)
     return seconds
 
 

@@ -125,16 +125,20 @@ def maml(options: Options) -> Work:
     return training(MAML(backbone(options, data), config, data), data, adam(options), units=4)
 
 
+def plain(body: nn.Module, classes: int) -> nn.Module:
+    """With a linear head, and batch norms that take the statistics of a batch and keep none."""
+    for norm in body.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
+            norm.num_batches_tracked = None
+    return nn.Sequential(body, nn.Linear(cast(Backbone, body).feature_dim, classes))
+
+
 def maml_limit(options: Options) -> Work:
     """The plain second-order step on tasks that are ready: a thread for each task, torch's batch norm of whole batches.
     Nothing is drawn, tracked or logged."""
     data = characters(options)
-    body = backbone(options, data)
-    network = nn.Sequential(body, nn.Linear(cast(Backbone, body).feature_dim, 5)).to(data.device)
-    network.to(memory_format=torch.channels_last)
-    for norm in network.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
+    network = plain(backbone(options, data), 5).to(data.device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     support, query = (torch.randn(4, 5 * each, *data.modality.shape, device=data.device) for each in (1, 15))
     labels, targets = (torch.arange(5, device=data.device).repeat(each) for each in (1, 15))
