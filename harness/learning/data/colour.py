@@ -23,7 +23,7 @@ def brightness(pixels: Tensor, factor: Tensor) -> Tensor:
 
 def contrast(pixels: Tensor, factor: Tensor) -> Tensor:
     mean = luminance(pixels).mean((1, 2, 3), keepdim=True)
-    return torch.lerp(mean, pixels, factor).clamp_(0, 1)
+    return (pixels * factor).add_(mean * (1 - factor)).clamp_(0, 1)  # `lerp` takes twice as long with such shapes
 
 
 def saturation(pixels: Tensor, factor: Tensor) -> Tensor:
@@ -31,21 +31,24 @@ def saturation(pixels: Tensor, factor: Tensor) -> Tensor:
 
 
 def hue(pixels: Tensor, shift: Tensor) -> Tensor:
-    """Turn the hue of RGB pixels by `shift` of a whole turn (through HSV)."""
+    """Turn the hue of RGB pixels by `shift` of a whole turn (through HSV).
+
+    Sectors are chosen by factors of 0 and 1, because on a CPU `torch.where` takes longer than all the rest.
+    """
     red, green, blue = pixels.unbind(1)
     greatest = torch.maximum(torch.maximum(red, green), blue)
     chroma = greatest - torch.minimum(torch.minimum(red, green), blue)
     share = chroma.clamp_min(1e-12).reciprocal_()  # grey has no chroma and stays as it is, whatever its sector
-    turned = torch.where(
-        greatest == red,
-        (green - blue) * share,
-        torch.where(greatest == green, (blue - red) * share + 2, (red - green) * share + 4),
-    )
+    not_red = (greatest - red).sign_()  # 1 where red is not the greatest
+    in_blue = (greatest - green).sign_().mul_(not_red)
+    turned = (green - blue).mul_(share).mul_(1 - not_red)
+    turned.addcmul_((blue - red).mul_(share).add_(2), not_red - in_blue)
+    turned.addcmul_((red - green).mul_(share).add_(4), in_blue)
     result = torch.empty_like(pixels)
     for channel, offset in enumerate((5.0, 3.0, 1.0)):
         place = turned + (6 * shift.squeeze(1) + offset)
         place = place.sub_((place / 6).floor_(), alpha=6)
-        result[:, channel] = greatest - chroma * torch.minimum(place, 4 - place).clamp_(0, 1)
+        torch.addcmul(greatest, chroma, torch.minimum(place, 4 - place).clamp_(0, 1), value=-1, out=result[:, channel])
     return result
 
 

@@ -16,21 +16,21 @@ def crop_resize(pixels: Tensor, boxes: Tensor, mirrored: Tensor | None = None, s
     """
     height, width = pixels.shape[2:]
     rows = resize_matrix(boxes[:, 0], boxes[:, 2], height, side)
-    columns = resize_matrix(boxes[:, 1], boxes[:, 3], width, side)
-    if mirrored is not None:
-        columns = torch.where(mirrored[:, None, None], columns.flip(1), columns)
+    columns = resize_matrix(boxes[:, 1], boxes[:, 3], width, side, mirrored)
     squeezed = pixels.flatten(1, 2) @ columns.mT  # (N, C * H, W): one product per image
     return rows[:, None] @ squeezed.unflatten(1, pixels.shape[1:3])
 
 
-def resize_matrix(start: Tensor, length: Tensor, size: int, outputs: int = 0) -> Tensor:
+def resize_matrix(start: Tensor, length: Tensor, size: int, outputs: int = 0, mirrored: Tensor | None = None) -> Tensor:
     """The weights (N, outputs, size) that resize `length` of `size` pixels from `start` on, both (N,), to `outputs`
-    pixels, by default to `size`.
+    pixels, by default to `size`; the order of the outputs is reversed where `mirrored` (N,).
 
     Output pixel i looks at the point (i + 1/2) length / outputs of the cut with a triangle as wide as the reduction.
     """
     outputs = outputs or size
     places, wanted = (torch.arange(number, device=start.device) + 0.5 for number in (size, outputs))
+    if mirrored is not None:
+        wanted = torch.where(mirrored[:, None], outputs - wanted, wanted)
     ratio = length[:, None] / outputs
     distances = (places - start[:, None])[:, None, :] - (wanted * ratio)[:, :, None]  # (N, outputs, inputs)
     weights = (1 - distances.abs() / ratio.clamp_min(1)[:, :, None]).clamp_min_(0)
