@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from harness_maml.functional import InnerLoop, Weights
 from harness_maml.learner import MetaLearner
 from harness_maml.norm import PLAIN, channels_last, require_plain_norms, use_task_statistics
+from harness_maml.tasks import mean_loss
 from torch import Tensor, nn
 
 from harness import Backbone, Classifier, Data, EpisodeBatch, Episodes, UsageError
@@ -48,15 +49,13 @@ class MMAML(MetaLearner):
         """Mean over the tasks of the queries' cross-entropy after modulation and adaptation, and their accuracy."""
         with torch.no_grad():
             self.backbone(channels_last(batch.support.flatten(0, 1)))  # running statistics, which `encode` needs
-        losses, accuracies = [], []
-        for task in zip(*batch, strict=True):
-            support, labels, query, targets = (channels_last(part) for part in task)
-            inner = self.inner_loop(self.config.ways, len(support), self.training)
-            weights = self.learn(inner, support, labels, self.config.inner_steps, not self.config.first_order)
-            logits = inner.classify(weights, support, query)
-            losses.append(F.cross_entropy(logits, targets))
-            accuracies.append((logits.argmax(1) == targets).float().mean())
-        return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(accuracies).mean()}
+        config, inner = self.config, self.inner_loop(self.config.ways, batch.support.shape[1], self.training)
+
+        def task(support: Tensor, labels: Tensor, query: Tensor) -> Tensor:
+            weights = self.learn(inner, support, labels, config.inner_steps, not config.first_order)
+            return inner.classify(weights, support, query)
+
+        return mean_loss(task, list(self.parameters()), batch, self.network)
 
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
         """`support` (E, S, C, H, W): each episode is modulated and takes `test_steps` gradient steps."""

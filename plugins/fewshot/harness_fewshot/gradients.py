@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from harness_maml.adaptation import adapted
-from harness_maml.clones import meta_loss
+from harness_maml.clones import learned_by
 from harness_maml.learner import MetaLearner
 from harness_maml.norm import channels_last, require_plain_norms
+from harness_maml.tasks import mean_loss
 from torch import Tensor, nn
 
 from harness import Classifier, Data, EpisodeBatch
@@ -40,8 +41,9 @@ class GradientLearner(MetaLearner, ABC):
         """Mean over the tasks of the queries' cross-entropy after adaptation, and their accuracy."""
         with torch.no_grad():  # running statistics of the initialisation, which `encode` needs
             self.backbone(channels_last(batch.support.flatten(0, 1)))
-        clone, steps = self.cloning(), self.config.inner_steps
-        return meta_loss(clone, self.config.ways, batch, steps, transductive=self.transductive)
+        config = self.config
+        task = learned_by(self.cloning(), config.ways, config.inner_steps, transductive=self.transductive)
+        return mean_loss(task, list(self.parameters()), batch, self.network)
 
     def adapt(self, support: Tensor, labels: Tensor, ways: int) -> Classifier:
         """`support` (E, S, ...): each episode takes `test_steps` steps from the initialisation."""

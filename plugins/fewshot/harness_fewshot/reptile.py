@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from harness_maml.functional import Known
 from harness_maml.learner import MetaLearner
 from harness_maml.norm import channels_last, require_plain_norms, use_task_statistics
+from harness_maml.tasks import Known
 from torch import Tensor, nn
 
 from harness import Classifier, Data, EpisodeBatch

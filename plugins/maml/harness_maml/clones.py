@@ -12,40 +12,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness import EpisodeBatch
-from harness_maml.norm import channels_last, use_task_statistics
+from harness_maml.norm import use_task_statistics
+from harness_maml.tasks import Task
 
 
-class Learner:
-    """A clone that learns one task, `support` (S, C, H, W) with `labels` (S,)."""
+def learned_by(clone: Callable[[], Any], ways: int, steps: int, *, transductive: bool) -> Task:
+    """A clone of its own learns each task in `steps` steps, and classifies the queries.
 
-    def __init__(self, clone: Any, support: Tensor, labels: Tensor, ways: int, *, transductive: bool) -> None:
-        self.clone = clone
-        self.transductive = transductive
-        use_task_statistics(self.clone, None if transductive else len(support))
-        self.support, self.labels, self.ways = channels_last(support), labels, ways
+    Inductive: the queries follow the support set, whose statistics normalise both.
+    """
 
-    def adapt(self, steps: int) -> None:
+    def task(support: Tensor, labels: Tensor, query: Tensor) -> Tensor:
+        own = clone()
+        use_task_statistics(own, None if transductive else len(support))
         for _ in range(steps):
-            self.clone.adapt(F.cross_entropy(self.clone(self.support)[:, : self.ways], self.labels))
+            own.adapt(F.cross_entropy(own(support)[:, :ways], labels))
+        if transductive:
+            return own(query)[:, :ways]
+        return own(torch.cat([support, query]))[len(support) :, :ways]
 
-    def classify(self, query: Tensor) -> Tensor:
-        """Logits (Q, ways). Inductive: the queries follow the support set, whose statistics normalise both."""
-        query = channels_last(query)
-        if self.transductive:
-            return self.clone(query)[:, : self.ways]
-        return self.clone(torch.cat([self.support, query]))[len(self.support) :, : self.ways]
-
-
-def meta_loss(
-    clone: Callable[[], Any], ways: int, batch: EpisodeBatch, steps: int, *, transductive: bool
-) -> dict[str, Tensor]:
-    """Mean loss and accuracy of the queries over the tasks of a batch, each learned by a clone of its own."""
-    losses, accuracies = [], []
-    for support, labels, query, targets in zip(*batch, strict=True):
-        learner = Learner(clone(), support, labels, ways, transductive=transductive)
-        learner.adapt(steps)
-        logits = learner.classify(query)
-        losses.append(F.cross_entropy(logits, targets))
-        accuracies.append((logits.argmax(1) == targets).float().mean())
-    return {"loss": torch.stack(losses).mean(), "accuracy": torch.stack(accuracies).mean()}
+    return task

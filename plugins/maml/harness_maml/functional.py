@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, grad_and_value, vmap
 
 from harness import Classifier, EpisodeBatch, UsageError
-from harness_maml.norm import channels_last, use_task_statistics
-from harness_maml.threads import in_threads
+from harness_maml.norm import use_task_statistics
+from harness_maml.tasks import Known, mean_loss
 
 Weights = dict[str, Tensor]
 Gradient = Callable[[Callable[[Weights], Tensor], Weights], Weights]
@@ -88,49 +88,34 @@ def pure_slopes(first_order: bool) -> Gradient:
 
 
 def meta_loss(
-    inner: InnerLoop, weights: Weights, batch: EpisodeBatch, steps: int, first_order: bool, engine: str
+    inner: InnerLoop, weights: Weights, batch: EpisodeBatch, steps: int, first_order: bool
 ) -> dict[str, Tensor]:
-    """Mean loss and accuracy of the queries over the tasks of a batch; its gradient is computed here, task by task.
+    """Mean loss and accuracy of the queries over the tasks of a batch, one after the other or on threads."""
+
+    def task(support: Tensor, labels: Tensor, query: Tensor) -> Tensor:
+        return inner.classify(inner.learn(weights, support, labels, steps, slopes(first_order)), support, query)
+
+    return mean_loss(task, list(weights.values()), batch, inner.shape)
+
+
+def meta_loss_at_once(
+    inner: InnerLoop, weights: Weights, batch: EpisodeBatch, steps: int, first_order: bool
+) -> dict[str, Tensor]:
+    """The same for all tasks at once.
 
     vmap(grad(task)), never grad(vmap(task)): through a batch norm the latter is silently wrong (functorch#534).
     """
     own = {name: weight.detach() for name, weight in weights.items()}
-    gradient = pure_slopes(first_order) if engine == "vmap" else slopes(first_order)
 
     def task(now: Weights, support: Tensor, labels: Tensor, query: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        logits = inner.classify(inner.learn(now, support, labels, steps, gradient), support, query)
+        logits = inner.classify(inner.learn(now, support, labels, steps, pure_slopes(first_order)), support, query)
         return F.cross_entropy(logits, targets), (logits.argmax(1) == targets).float().mean()
 
-    def by_autograd(parts: tuple[Tensor, ...]) -> tuple[Weights, tuple[Tensor, Tensor]]:
-        leaves = {name: weight.detach().requires_grad_() for name, weight in own.items()}
-        loss, accuracy = task(leaves, *map(channels_last, parts))
-        found = torch.autograd.grad(loss, list(leaves.values()))
-        return dict(zip(leaves, found, strict=True)), (loss.detach(), accuracy)
-
-    if engine == "vmap":
-        every_task = vmap(grad_and_value(task, has_aux=True), (None, 0, 0, 0, 0), randomness="different")
-        with torch.autocast(batch.support.device.type, enabled=False):  # torch.func has no second derivatives under it
-            found, (losses, accuracies) = every_task(own, *batch)
-        means = [part.mean(0) for part in found.values()]
-    else:
-        results = in_threads(by_autograd, list(zip(*batch, strict=True)), inner.shape)
-        losses, accuracies = (torch.stack(values) for values in zip(*(scalars for _, scalars in results), strict=True))
-        means = [torch.stack([found[name] for found, _ in results]).mean(0) for name in own]
-    loss = Known.apply(losses.mean(), means, *weights.values())
+    every_task = vmap(grad_and_value(task, has_aux=True), (None, 0, 0, 0, 0), randomness="different")
+    with torch.autocast(batch.support.device.type, enabled=False):  # torch.func has no second derivatives under it
+        found, (losses, accuracies) = every_task(own, *batch)
+    loss = Known.apply(losses.mean(), [part.mean(0) for part in found.values()], *weights.values())
     return {"loss": loss, "accuracy": accuracies.mean()}
-
-
-class Known(torch.autograd.Function):
-    """A scalar whose gradient is known: (loss, gradients, *weights) -> loss."""
-
-    @staticmethod
-    def forward(ctx: Any, loss: Tensor, gradients: list[Tensor], *weights: Tensor) -> Tensor:  # noqa: ARG004 (autograd's signature)
-        ctx.gradients = gradients
-        return loss.clone()
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        return None, None, *(slope * gradient for gradient in ctx.gradients)
 
 
 def adapted(inner: InnerLoop, weights: Weights, support: Tensor, labels: Tensor, steps: int) -> Classifier:

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from harness import Classifier, Data, EpisodeBatch
-from harness_maml import MAMLConfig, clones, functional
+from harness_maml import MAMLConfig, functional
 from harness_maml.adaptation import adapted, descent
+from harness_maml.clones import learned_by
 from harness_maml.learner import MetaLearner
 from harness_maml.norm import channels_last, require_plain_norms
+from harness_maml.tasks import mean_loss
 
 
 class MAML(MetaLearner):
@@ -37,9 +39,11 @@ class MAML(MetaLearner):
         self.track(batch.support.flatten(0, 1))
         if config.engine == "learn2learn":
             algorithm = learn2learn.algorithms.MAML(self.network, config.inner_lr, first_order=config.first_order)
-            return clones.meta_loss(algorithm.clone, config.ways, batch, steps, transductive=self.transductive)
+            task = learned_by(algorithm.clone, config.ways, steps, transductive=self.transductive)
+            return mean_loss(task, list(self.weights.values()), batch, self.network)
         inner = self.inner_loop(config.ways, batch.support.shape[1], self.training)
-        return functional.meta_loss(inner, self.weights, batch, steps, config.first_order, config.engine)
+        meta_loss = functional.meta_loss_at_once if config.engine == "vmap" else functional.meta_loss
+        return meta_loss(inner, self.weights, batch, steps, config.first_order)
 
     @torch.no_grad()
     def track(self, images: Tensor) -> None:
