@@ -9,7 +9,8 @@ others leave them to torch.
   the running statistics of the initialisation (one forward of the support sets a meta-step), which learn2learn's
   example does not have.
 - **limit**: the plain second-order step on tasks that are ready, in channels_last, each task on one thread. Nothing is
-  drawn, tracked or logged.
+  drawn, tracked or logged. The targets of the engine `functional` were set before this limit was measured, and the
+  limit itself does not reach them.
 - **learn2learn**: the loop of its Omniglot example: `clone`, `adapt`, backward of each task's error; tasks from its
   `TaskDataset`.
 """

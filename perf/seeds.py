@@ -8,6 +8,9 @@ network after the other, as separate cells do on one core, and all three as one 
 - **fused**: `torch.func.stack_module_state`, and `vmap` over the gradient of one network: grouped convolutions.
 - **fused, compiled**: the same through `torch.compile`, which also fuses what is between the convolutions.
 
+A ratio above 1 says that separate networks are faster. On a CPU they are, so `harness run` has no such option. On a GPU
+this is not measured.
+
 The gradients of one program and of separate networks are compared before the timing, in double precision.
 """
 
