@@ -123,11 +123,12 @@ def misfit(value: dict[str, Any], shape: Mapping[str, Any]) -> str:
                     if reason := misfit({name: each}, {name: inner[0]}):
                         return reason
                 continue
-            if not isinstance(held, dict if isinstance(inner, Mapping) else inner):
+            nested = isinstance(inner, dict)  # not Mapping: its check takes most of the time of a large leaderboard
+            if not isinstance(held, dict if nested else inner):
                 return f"its '{name}' is of another type" if name in value else f"it has no '{name}'"
-            if isinstance(held, int | float) and LARGEST < abs(held) < math.inf:
+            if isinstance(held, (int, float)) and LARGEST < abs(held) < math.inf:
                 return f"its '{name}' is larger than any number that is measured"
-            if isinstance(inner, Mapping) and (reason := misfit(held, inner)):
+            if nested and (reason := misfit(held, inner)):
                 return f"in '{name}' {reason}"
     return ""
 
