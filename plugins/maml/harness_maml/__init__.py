@@ -41,8 +41,8 @@ class MAMLConfig(ANILConfig):
     )
     engine: Literal["learn2learn", "functional", "vmap"] = option(
         "learn2learn",
-        "who runs the inner loops: learn2learn's clones; functions of the weights, a little faster on a CPU; or these "
-        "for all tasks at once, for a GPU",
+        "who runs the inner loops: learn2learn's clones; functions of the weights; or these for all tasks at once, "
+        "for a GPU",
         identity=False,  # their gradients are equal
     )
 
