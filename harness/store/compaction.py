@@ -25,8 +25,6 @@ from harness.store.packing import pack, unpack
 from harness.store.records import CellRecord
 from harness.store.schemas import Report, read_record, warn
 
-SECONDS = lease.STALE_SECONDS / 5  # that cells are held while they are copied: a lease without sign of life goes stale
-
 
 @dataclass(frozen=True)
 class _Held:
@@ -131,7 +129,7 @@ class Copies:
 
     def _hold(self, left: Iterator[str], cells: Path, stack: ExitStack) -> Iterator[tuple[str, _Held]]:
         """The next cells that can be copied, for as long as leases stay fresh."""
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + lease.stale_seconds() / 5  # cells are held meanwhile, and a lease goes stale
         for id_ in left:
             taken = lease.claim(self.leases / f"{id_}.json")
             if taken is None:

@@ -24,7 +24,13 @@ from harness.base.atomic_files import make_folder
 from harness.base.processes import alive, machine, process_start
 
 BEAT_SECONDS = 10.0  # between two signs of life
-STALE_SECONDS = float(os.environ.get("HARNESS_STALE_SECONDS", "90"))  # without one, on another machine
+STALE = "HARNESS_STALE_SECONDS"
+
+
+def stale_seconds() -> float:
+    """After so long without a sign of life, an owner on another machine is dead."""
+    return float(os.environ.get(STALE, "90"))
+
 
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS)  # what a file system says that has no links
 
@@ -158,7 +164,7 @@ class Watch:
         if before != now:
             self._seen[path] = (now, time.monotonic())
             return False
-        return time.monotonic() - since > STALE_SECONDS
+        return time.monotonic() - since > stale_seconds()
 
 
 def bury(path: Path, content: bytes) -> bool:
