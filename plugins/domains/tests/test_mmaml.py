@@ -144,3 +144,13 @@ def test_tasks_on_threads_have_the_gradient_of_tasks_in_turn(gratings: Data) -> 
         torch.set_num_threads(before)
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_bfloat16_training_gives_a_gradient_of_every_weight(gratings: Data) -> None:
+    method = modulating(made(gratings)).train()
+    drawn = EpisodeBatch(*(part.float() if part.is_floating_point() else part for part in batch(gratings)))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = method.loss(drawn)["loss"]
+    for slope in torch.autograd.grad(loss, list(method.parameters())):
+        assert slope.isfinite().all()
+        assert slope.abs().max() > 0

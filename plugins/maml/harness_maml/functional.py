@@ -51,7 +51,10 @@ class InnerLoop:
         return cast(nn.Module, self.own.network)
 
     def logits(self, weights: Weights, images: Tensor) -> Tensor:
-        return functional_call(self.network, weights, (images,))[:, : self.ways]
+        """Of views of the weights: older versions of torch keep what autocast makes of a parameter, even if that was
+        made without gradients."""
+        own = {name: weight.view_as(weight) for name, weight in weights.items()}
+        return functional_call(self.network, own, (images,))[:, : self.ways]
 
     def learn(self, weights: Weights, support: Tensor, labels: Tensor, steps: int, gradient: Gradient) -> Weights:
         """The weights after `steps` gradient steps on `support` (S, C, H, W)."""
