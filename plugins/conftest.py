@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -91,3 +91,26 @@ def gain(fit: Any, score: Any) -> Callable[..., tuple[float, list[float]]]:
         return score(method, data) - score(still, data), losses
 
     return gain
+
+
+@pytest.fixture
+def with_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads for as long as a test lasts."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def on_threads(with_threads: Callable[[int], None]) -> Callable[[Method, Any], Iterator[tuple[torch.Tensor, ...]]]:
+    """The gradient of a loss on one thread and on two, weight by weight."""
+
+    def gradients(method: Method, batch: Any) -> Iterator[tuple[torch.Tensor, ...]]:
+        found = []
+        for threads in (1, 2):
+            with_threads(threads)
+            loss: Any = method.loss(batch)
+            found.append(torch.autograd.grad(loss["loss"], list(method.parameters())))
+        return zip(*found, strict=True)
+
+    return gradients

@@ -133,16 +133,9 @@ def test_training_uses_the_modulation(gratings: Data, fit: Any) -> None:
     assert (one - other).abs().max() > 1e-4
 
 
-def test_tasks_on_threads_have_the_gradient_of_tasks_in_turn(gratings: Data) -> None:
-    method, drawn = modulating(made(gratings)).double().train(), batch(gratings)
-    before, found = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            found.append(torch.autograd.grad(method.loss(drawn)["loss"], list(method.parameters())))
-    finally:
-        torch.set_num_threads(before)
-    for one, other in zip(*found, strict=True):
+def test_tasks_on_threads_have_the_gradient_of_tasks_in_turn(gratings: Data, on_threads: Any) -> None:
+    method = modulating(made(gratings)).double().train()
+    for one, other in on_threads(method, batch(gratings)):
         torch.testing.assert_close(one, other)
 
 

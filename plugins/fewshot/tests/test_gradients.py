@@ -151,15 +151,8 @@ def test_weights_that_have_no_transform_are_refused(gratings: Data) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_tasks_on_threads_have_the_gradient_of_tasks_in_turn(name: str, gratings: Data) -> None:
+def test_tasks_on_threads_have_the_gradient_of_tasks_in_turn(name: str, gratings: Data, on_threads: Any) -> None:
     method = made(name, gratings)
-    batch, before, found = drawn(method, gratings), torch.get_num_threads(), []
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            found.append(torch.autograd.grad(method.loss(batch)["loss"], list(method.parameters())))
-    finally:
-        torch.set_num_threads(before)
-    for one, other in zip(*found, strict=True):
+    for one, other in on_threads(method, drawn(method, gratings)):
         assert one.abs().max() > 0
         torch.testing.assert_close(one, other)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import learn2learn
@@ -108,13 +108,6 @@ def test_meta_gradient_agrees_with_finite_differences(engine: str, batch_norm: s
     """Also for vmap, where gradients through a batch norm go wrong silently if taken in the other order."""
     method = maml(engine=engine, batch_norm=batch_norm, inner_steps=inner_steps)
     assert_finite_differences(method)
-
-
-@pytest.fixture
-def with_threads() -> Iterator[Callable[[int], None]]:
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
 
 
 def test_threads_change_no_bit_of_a_task_and_chance_keeps_to_one() -> None:
