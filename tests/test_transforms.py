@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
+import itertools
+
 import pytest
 import torch
 import torchvision.transforms.v2.functional as reference
@@ -24,20 +27,32 @@ def per_image(function, amounts: torch.Tensor) -> torch.Tensor:
     return torch.stack([function(image, float(amount)) for image, amount in zip(IMAGES, amounts, strict=True)])
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs", "amounts"),
-    [
-        (colour.brightness, reference.adjust_brightness, FACTORS),
-        (colour.contrast, reference.adjust_contrast, FACTORS),
-        (colour.saturation, reference.adjust_saturation, FACTORS),
-        (colour.hue, reference.adjust_hue, SHIFTS),
-    ],
-    ids=["brightness", "contrast", "saturation", "hue"],
-)
-def test_colour(ours, theirs, amounts: torch.Tensor) -> None:
-    torch.testing.assert_close(
-        ours(IMAGES, amounts[:, None, None, None]), per_image(theirs, amounts), atol=1e-5, rtol=0
-    )
+CHANGES = {
+    "brightness": reference.adjust_brightness,
+    "contrast": reference.adjust_contrast,
+    "saturation": reference.adjust_saturation,
+    "hue": reference.adjust_hue,
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_colour(name: str) -> None:
+    amounts = SHIFTS if name == "hue" else FACTORS
+    only = torch.full((len(IMAGES), 1), list(CHANGES).index(name))
+    ours = transforms.jitter(IMAGES.clone(), [amounts] * 4, only)
+    torch.testing.assert_close(ours, per_image(CHANGES[name], amounts), atol=1e-5, rtol=0)
+
+
+def test_hue_of_colours_whose_channels_tie() -> None:
+    """Grey, black, white, and colours with two greatest or two least channels, beside the standard library."""
+    levels = (0.0, 0.25, 0.6, 1.0)
+    colours = list(itertools.product(levels, repeat=3))
+    pixels = torch.tensor(colours).T[None, :, :, None].expand(len(SHIFTS), -1, -1, -1)
+    turned = colour.hue(pixels, SHIFTS[:, None, None, None])[..., 0].mT
+    for shift, ours in zip(SHIFTS.tolist(), turned, strict=True):
+        hsv = [colorsys.rgb_to_hsv(*each) for each in colours]
+        expected = torch.tensor([colorsys.hsv_to_rgb((hue + shift) % 1, *others) for hue, *others in hsv])
+        torch.testing.assert_close(ours, expected, atol=1e-5, rtol=0)
 
 
 def test_grey_and_blur() -> None:
@@ -120,12 +135,7 @@ def test_solarise() -> None:
 def test_jitter_is_its_four_changes_one_after_the_other_in_each_samples_order() -> None:
     amounts, orders = shakes(Draw(6, torch.Generator().manual_seed(3)), 0.5, 3)
     ours = transforms.jitter(IMAGES.clone(), amounts, orders)
-    changes = [
-        reference.adjust_brightness,
-        reference.adjust_contrast,
-        reference.adjust_saturation,
-        reference.adjust_hue,
-    ]
+    changes = list(CHANGES.values())
     for number, image in enumerate(IMAGES):
         for change in orders[number].tolist():
             image = changes[change](image, float(amounts[change][number]))  # noqa: PLW2901 (step by step)

@@ -33,10 +33,10 @@ def resize_matrix(start: Tensor, length: Tensor, size: int, outputs: int = 0, mi
         wanted = torch.where(mirrored[:, None], outputs - wanted, wanted)
     ratio = length[:, None] / outputs
     distances = (places - start[:, None])[:, None, :] - (wanted * ratio)[:, :, None]  # (N, outputs, inputs)
-    weights = (1 - distances.abs() / ratio.clamp_min(1)[:, :, None]).clamp_min_(0)
+    weights = distances.abs_().div_(-ratio.clamp_min(1)[:, :, None]).add_(1).clamp_min_(0)  # in place: less memory
     inside = (places > start[:, None]) & (places < (start + length)[:, None])
-    weights *= inside[:, None]
-    return weights / weights.sum(2, keepdim=True)
+    weights.mul_(inside[:, None])
+    return weights.div_(weights.sum(2, keepdim=True))
 
 
 def affine(pixels: Tensor, angle: Tensor, shift: Tensor, zoom: Tensor, slope: Tensor) -> Tensor:

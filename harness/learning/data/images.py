@@ -125,7 +125,7 @@ class Images(Modality):
         return self._fitted_pixels(images, self.resize)
 
     def _fitted_pixels(self, images: Tensor, resize: Resize) -> Tensor:
-        pixels = images.float() / 255
+        pixels = images.to(torch.float32, copy=True).div_(255)
         if self.given is None and resize is None:
             return pixels
         return _resize(pixels, self.shape, self.interpolation, resize)
@@ -156,8 +156,9 @@ class Images(Modality):
         side).
         """
         resize = None if self.augmentation.crop else self.resize  # random crops are cut out of the whole picture
-        pixels = self._fitted_pixels(samples, resize)
-        return self.normalize(augment_with(draw, pixels, self.augmentation, self.side))
+        pixels = augment_with(draw, self._fitted_pixels(samples, resize), self.augmentation, self.side)
+        mean, std = self.normalization
+        return pixels.sub_(mean).div_(std)
 
     def parts(self, samples: Samples, index: Tensor, draw: Draw) -> Tensor | None:
         """Draw random crops in the coordinates of the original files, if the samples can be read in parts."""

@@ -212,7 +212,9 @@ def read_ahead(samples: Samples, indices: Iterable[Tensor]) -> None:
 
 def at(samples: Samples, index: Tensor) -> Tensor:
     """The samples at `index`, int64 of any shape. Raises UsageError for texts that were not tokenized."""
-    if isinstance(samples, Tensor | Streamed):
+    if isinstance(samples, Tensor):  # on a CPU, samples[index] takes 25 times as long for bytes: an element at a time
+        return samples.index_select(0, index.flatten().to(samples.device)).view(*index.shape, *samples.shape[1:])
+    if isinstance(samples, Streamed):
         return samples[index]
     raise UsageError("the samples are texts, but this backbone has no `tokenize` to convert them to tokens.")
 

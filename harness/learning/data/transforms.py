@@ -16,6 +16,7 @@ from harness.learning.data.draw import Draw
 from harness.learning.data.geometry import affine, crop_resize
 
 ASPECT = (3 / 4, 4 / 3)  # of a random crop
+CONTRAST, SATURATION, HUE = 1, 2, 3  # numbers of changes in an order; 0 is brightness
 TRIES = 10  # boxes drawn for a random crop before it is the whole picture
 
 
@@ -121,13 +122,20 @@ def moves(draw: Draw, strength: Augmentation, height: int, width: int) -> tuple[
 
 def jitter(pixels: Tensor, amounts: list[Tensor], orders: Tensor) -> Tensor:
     """Brightness, contrast and, of colours, saturation and hue, by each sample's `amounts` and in its order, (N, 2) or
-    (N, 4). `pixels` may be overwritten."""
-    changes = (colour.brightness, colour.contrast, colour.saturation, colour.hue)
-    for place in orders.unbind(1):
-        for number, amount in enumerate(amounts):
-            pixels = some(pixels, place == number, partial(_by_amount, changes[number], amount))
+    (N, 4). `pixels` may be overwritten.
+
+    The first three have one formula, so they are one operation for all samples, whichever change is due.
+    """
+    by_change = torch.stack(amounts, 1)
+    for due in orders.unbind(1):
+        amount = by_change.gather(1, due[:, None])[:, :, None, None]
+        which = due[:, None, None, None]
+        factor = torch.where(which == HUE, 1.0, amount)  # 1 leaves a sample as it is
+        pixels = colour.blend(pixels, factor, contrast=which == CONTRAST, saturation=which == SATURATION)
+        if pixels.shape[1] == 3:
+            pixels = some(pixels, due == HUE, partial(_turn_hue, amount))
     return pixels
 
 
-def _by_amount(change: Callable[[Tensor, Tensor], Tensor], amount: Tensor, part: Tensor, rows: Tensor) -> Tensor:
-    return change(part, amount[rows][:, None, None, None])
+def _turn_hue(amount: Tensor, part: Tensor, rows: Tensor) -> Tensor:
+    return colour.hue(part, amount[rows])
