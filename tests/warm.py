@@ -41,7 +41,8 @@ def run(
     process. What must be done in the new process first, or is read when Python starts, needs a new Python."""
     words = [*map(str, arguments)]
     given = {**os.environ, **(variables or {})}
-    new = any(name.startswith("PYTHON") and name != "PYTHONPATH" for name in variables or {})
+    changed = (name for name, value in given.items() if value != os.environ.get(name))
+    new = any(name.startswith("PYTHON") and name != "PYTHONPATH" for name in changed)
     if before is None and not new and sys.platform == "linux":
         return forked(words, folder, given, seconds)
     return subprocess.run(
