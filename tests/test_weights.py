@@ -1,4 +1,5 @@
-"""A backbone that starts from a file computes what the network computed that the file was made of."""
+"""A backbone that starts from a file computes what the network computed that the file was made of: files of other
+libraries, and the models of cells."""
 
 from __future__ import annotations
 
@@ -15,93 +16,37 @@ import pytest
 import timm
 import torch
 import torchvision
-from harness_backbones import Conv4Config
-from harness_backbones.conv4 import Conv4
-from safetensors.torch import load_model, save_file, save_model
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from harness import Method, UsageError
-from harness.learning import building, weight_files
+from harness import UsageError
+from harness.learning import building
 from harness.learning.data.splits import Data
-from harness.plugins.published import START, Published, facts
 from harness.plugins.registry import registry
-from harness.suite.cell import Cell, Component
-from harness.suite.plan import Plan
-from harness.suite.planfile import PlanFile, dump
-from harness.suite.suite import load_suite
+from harness.suite.cell import Component
 from tests import pages
 from tests.conftest import Harness
-
-CPU = torch.device("cpu")
-SMALL = "use: conv4, width: 4"
-RESNET = "use: resnet18, stem: imagenet"
-State = dict[str, Tensor]
-
-
-def suite_of(folder: Path, weights: str, backbone: str = SMALL, method: str = "idle") -> Path:
-    path = folder / "suite.yaml"
-    path.write_text(
-        f"name: started\nmatrix:\n  method: [{method}]\n  backbone: [{{{backbone}, weights: {weights}}}]\n"
-        "  dataset: [{use: blobs, per_class: 8}]\nbudget: {steps: 2, batch_size: 8}\nevaluators: {nearest: {}}\n"
-    )
-    return path
-
-
-def cell_of(folder: Path, weights: str, backbone: str = SMALL, method: str = "idle") -> Cell:
-    (cell,) = load_suite(suite_of(folder, weights, backbone, method)).cells
-    return cell
+from tests.started import (
+    CPU,
+    KEY,
+    QUERY,
+    RESNET,
+    awake,
+    built,
+    cell_of,
+    headless,
+    prefixed,
+    record,
+    same_features,
+    small,
+    suite_of,
+)
 
 
 @pytest.fixture(scope="module")
 def data() -> Data:
     spec = registry().get("dataset", "blobs")
     return building.load_data(Component(spec, spec.config(per_class=8), "blobs"), CPU)
-
-
-def built(cell: Cell, data: Data) -> Method:
-    return building.build(cell, data).method.eval()
-
-
-@torch.no_grad()
-def same_features(method: Method, network: nn.Module, side: int = 4) -> None:
-    """In double precision, so that no layout of memory matters."""
-    images = torch.randn(3, 3, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    expected = network.double().eval()(images).flatten(1)
-    torch.testing.assert_close(method.double().encode(images), expected, rtol=0, atol=1e-6)
-    assert expected.std() > 1e-3
-
-
-def awake(network: nn.Module, seed: int = 1) -> nn.Module:
-    """Other weights than any initialisation, in batch norms too."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for value in network.state_dict().values():
-            if value.is_floating_point():
-                value.mul_(1 + 0.2 * torch.rand(value.shape, generator=generator))
-                value.add_(0.01 * torch.randn(value.shape, generator=generator))
-    return network
-
-
-def small(seed: int = 1) -> nn.Module:
-    torch.manual_seed(0)
-    return awake(Conv4(Conv4Config(width=4), (3, 4, 4)), seed)
-
-
-def prefixed(prefix: str, network: nn.Module) -> State:
-    return {prefix + name: value for name, value in network.state_dict().items()}
-
-
-def headless(network: Any) -> nn.Module:
-    network.fc = nn.Identity()
-    return network
-
-
-def record(method: Method) -> dict[str, Any]:
-    assert method.started_from is not None
-    return dict(method.started_from)
-
-
-# What the scripts of the field write.
 
 
 def test_torchvisions_state_dict(tmp_path: Path, data: Data) -> None:
@@ -161,7 +106,6 @@ def test_timms_resnet18(tmp_path: Path, data: Data) -> None:
 
 
 PROJECTOR = nn.Linear(3, 3)
-QUERY, KEY = small(1), small(2)
 LAYOUTS: dict[str, tuple[Callable[[], Any], str, str]] = {
     "MoCo v2": (
         lambda: {
@@ -266,9 +210,6 @@ def test_key_and_prefix_may_be_given(tmp_path: Path, data: Data) -> None:
         built(cell_of(tmp_path, "{file: made.pth, prefix: tow.}"), data)
 
 
-# What harness itself writes.
-
-
 @pytest.mark.parametrize(
     "name", ["moco", "moco_v3", "simclr", "simsiam", "byol", "vicreg", "supcon", "protonet", "supervised", "maml"]
 )
@@ -325,193 +266,6 @@ def test_names_that_share_a_tensor_are_found_in_what_safetensors_leaves_out(tmp_
     whole = Both()
     save_model(whole, str(tmp_path / "both.safetensors"))
     same_features(built(cell_of(tmp_path, "both.safetensors"), data), whole.backbone)
-
-
-# Only what is asked for is read and changed.
-
-
-def test_tensors_of_no_use_are_not_read(tmp_path: Path, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = prefixed("backbone.", QUERY) | {f"other.{i}": torch.full((10,), float("nan")) for i in range(30)}
-    save_file(state, tmp_path / "much.safetensors")
-    read: list[str] = []
-    real = weight_files.safe_open
-
-    class Watched:
-        def __init__(self, *given: Any) -> None:
-            self.inner = real(*given)
-
-        def __enter__(self) -> Watched:
-            self.inner = self.inner.__enter__()
-            return self
-
-        def __exit__(self, *given: Any) -> Any:
-            return self.inner.__exit__(*given)
-
-        def get_tensor(self, name: str) -> Tensor:
-            read.append(name)
-            return self.inner.get_tensor(name)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.inner, name)
-
-    monkeypatch.setattr(weight_files, "safe_open", Watched)
-    assert record(built(cell_of(tmp_path, "much.safetensors"), data))["left_over"] == 30
-    assert sorted(read) == sorted(prefixed("backbone.", QUERY))
-
-
-def test_a_methods_own_start_does_not_depend_on_the_file(tmp_path: Path, data: Data) -> None:
-    torch.save(QUERY.state_dict(), tmp_path / "made.pth")
-    with_file, without = (built(cell_of(tmp_path, each, method="simclr"), data) for each in ("made.pth", "null"))
-    ours, others = with_file.state_dict(), without.state_dict()
-    heads = [name for name in ours if not name.startswith("backbone.")]
-    assert heads
-    assert all(torch.equal(ours[name], others[name]) for name in heads)
-    assert not torch.equal(ours["backbone.layers.0.0.weight"], others["backbone.layers.0.0.weight"])
-
-
-@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
-def test_other_floats_become_the_networks_and_that_is_said(kind: torch.dtype, tmp_path: Path, data: Data) -> None:
-    torch.save(small(1).to(kind).state_dict(), tmp_path / "made.pth")
-    cell = cell_of(tmp_path, "made.pth")
-    name = str(kind).removeprefix("torch.")
-    method = built(cell, data)
-    assert record(method)["notes"] == [f"{name} in made.pth became float32"]
-    assert method.backbone.layers[0][0].weight.dtype == torch.float32
-    assert any(f"{name} in made.pth became float32." in line for line in building.check_cell(cell, [], data, {}))
-    same_features(method, small(1).to(kind))
-
-
-def test_not_strict_takes_what_fits_and_says_how_much(tmp_path: Path, data: Data) -> None:
-    state = QUERY.state_dict()
-    del state["layers.0.0.weight"]
-    state["layers.1.1.weight"] = torch.zeros(9)
-    torch.save(state, tmp_path / "part.pth")
-    method = built(cell_of(tmp_path, "{file: part.pth, strict: false}"), data)
-    said = record(method)
-    assert (said["tensors"], said["of_tensors"]) == (18, 20)
-    total = sum(each.numel() for each in QUERY.parameters())
-    assert said["share_of_parameters"] == pytest.approx(1 - (4 * 3 * 9 + 4) / total)
-    (note,) = said["notes"]
-    assert note.startswith("18 of 20 tensors, ")
-    assert note.endswith("are from part.pth; not layers.0.0.weight, layers.1.1.weight")
-    for name, value in method.backbone.state_dict().items():
-        fits = name in state and value.shape == state[name].shape
-        assert torch.equal(value, state.get(name, torch.zeros(0))) == fits, name
-    with pytest.raises(
-        UsageError,
-        match=r"suite.yaml:4: conv4 .*: .*part.pth cannot be used: 1 of 20 tensors are missing \(layers.0.0.weight\); "
-        r"1 of 20 have another shape \(layers.1.1.weight is 9 instead of 4\). The best match has no prefix. "
-        r"An option of the backbone or the size of the pictures may change its shapes "
-        r"\('harness show' lists the options\)\. "
-        r"'strict: false' loads the tensors that fit and leaves the others random",
-    ):
-        built(cell_of(tmp_path, "part.pth"), data)
-
-
-@pytest.mark.parametrize("strict", [True, False])
-def test_a_deeper_network_is_another(strict: bool, tmp_path: Path, data: Data) -> None:
-    """ResNet-34 has every tensor of ResNet-18, in the same shapes."""
-    torch.save({"model": prefixed("module.", torchvision.models.resnet34())}, tmp_path / "made.pth")
-    cell = cell_of(tmp_path, f"{{file: made.pth, strict: {str(strict).lower()}}}", RESNET)
-    if not strict:
-        assert record(built(cell, data))["left_over"] > 90
-        return
-    with pytest.raises(UsageError, match=r"deeper network: it has 80 further tensors .*module.layer1.2.conv1.weight"):
-        built(cell, data)
-
-
-def test_one_message_for_all_methods(tmp_path: Path, data: Data) -> None:
-    torch.save({"x": torch.zeros(2)}, tmp_path / "made.pth")
-    cells = load_suite(suite_of(tmp_path, "made.pth", method="idle, simclr, protonet")).cells
-    messages = set()
-    for cell in cells:
-        with pytest.raises(UsageError) as caught:
-            building.check_cell(cell, [], data, {})
-        messages.add(str(caught.value))
-    assert len(cells) == 3
-    assert len(messages) == 1
-
-
-# Ids and plans.
-
-
-def test_a_suite_with_weights_is_read_without_torch(tmp_path: Path) -> None:
-    torch.save(QUERY.state_dict(), tmp_path / "made.pth")
-    path = suite_of(tmp_path, "made.pth")
-    code = "import sys; from harness import load_suite; load_suite(sys.argv[1]); assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code, path], check=True)
-
-
-def test_published_results_are_not_of_cells_that_start_from_a_file(tmp_path: Path) -> None:
-    torch.save(QUERY.state_dict(), tmp_path / "made.pth")
-    started, plain = (cell_of(tmp_path, each).as_json() for each in ("made.pth", "null"))
-    digest = started["backbone"]["weights"]["digest"]
-    usual, stated = (Published({"backbone": "conv4", **more}, 0.9, "a paper") for more in ({}, {START: digest}))
-    assert [each.matches(facts(plain, {}), "accuracy") for each in (usual, stated)] == [True, False]
-    assert [each.matches(facts(started, {}), "accuracy") for each in (usual, stated)] == [False, True]
-
-
-def test_the_id_knows_the_content_and_what_is_taken_and_not_the_path(tmp_path: Path) -> None:
-    torch.save(QUERY.state_dict(), tmp_path / "one.pth")
-    (tmp_path / "two.pth").write_bytes((tmp_path / "one.pth").read_bytes())
-    torch.save(KEY.state_dict(), tmp_path / "other.pth")
-    plain = suite_of(tmp_path, "null")
-    plain.write_text(plain.read_text().replace(", weights: null", ""))
-    (without,) = load_suite(plain).cells
-    assert "weights" not in without.backbone.identity
-    assert without.id == cell_of(tmp_path, "null").id
-    one = cell_of(tmp_path, "one.pth").id
-    assert one == cell_of(tmp_path, "two.pth").id == cell_of(tmp_path, "{file: two.pth, strict: true}").id
-    weights = cell_of(tmp_path, "{file: one.pth, prefix: layers., strict: false}").backbone.weights
-    assert weights
-    assert cell_of(tmp_path, json.dumps(weights.as_option())).backbone.weights == weights  # a row of a report again
-    others = ("other.pth", "{file: one.pth, key: ''}", "{file: one.pth, prefix: ''}", "{file: one.pth, strict: false}")
-    assert len({without.id, one, *(cell_of(tmp_path, each).id for each in others)}) == 6
-
-
-def test_a_plan_carries_the_file_and_a_job_refuses_another(tmp_path: Path, data: Data) -> None:
-    torch.save(QUERY.state_dict(), tmp_path / "made.pth")
-    plan = Plan.of(load_suite(suite_of(tmp_path, "{file: made.pth, prefix: ''}")))
-    (tmp_path / "plan.jsonl").write_bytes(dump(plan))
-    ((id_, cell),) = PlanFile(tmp_path / "plan.jsonl", registry()).plan().cells.items()
-    assert cell.id == id_
-    assert cell.backbone.weights == plan.cells[id_].backbone.weights
-    same_features(built(cell, data), small(1))
-    torch.save(KEY.state_dict(), tmp_path / "made.pth")
-    with pytest.raises(UsageError, match=r"suite.yaml:4: .*made.pth has changed since the suite was read"):
-        built(cell, data)
-    (tmp_path / "made.pth").unlink()
-    with pytest.raises(UsageError, match=r"suite.yaml:4: .*made.pth: No such file"):
-        built(cell, data)
-
-
-def test_weights_of_all_entries_one_and_several(tmp_path: Path) -> None:
-    """In the section of options, for an entry that says none, and as a sweep."""
-    (tmp_path / "runs").mkdir()
-    for number, name in enumerate("ab"):
-        torch.save(small(number).state_dict(), tmp_path / "runs" / f"{name}.pth")
-    path = tmp_path / "suite.yaml"
-    path.write_text(
-        "matrix:\n  method: [idle]\n  dataset: [blobs]\n  backbone:\n  - conv4\n"
-        "  - {use: conv4, label: plain, weights: null}\n"
-        "  - {use: conv4, weights: [runs/b.pth, {file: runs/a.pth, prefix: ''}]}\n"
-        "  - {use: conv4, width: [2, 3], label: wide, weights: [runs/a.pth, runs/b.pth]}\n"
-        "budget: {steps: 2}\nevaluators: {nearest: {}}\nbackbones:\n  conv4:\n    weights: runs/a.pth\n"
-    )
-    cells = load_suite(path).cells
-    assert [(each.backbone.label, each.backbone.weights and each.backbone.weights.file.name) for each in cells] == [
-        ("conv4", "a.pth"),
-        ("plain", None),
-        ("conv4 (weights=runs/b.pth)", "b.pth"),
-        ("conv4 (weights=runs/a.pth)", "a.pth"),
-        ("wide (width=2, weights=runs/a.pth)", "a.pth"),
-        ("wide (width=3, weights=runs/a.pth)", "a.pth"),
-        ("wide (width=2, weights=runs/b.pth)", "b.pth"),
-        ("wide (width=3, weights=runs/b.pth)", "b.pth"),
-    ]
-    path.write_text(path.read_text().replace("    weights: runs/a.pth", "    weights: runs/c.pth"))
-    with pytest.raises(UsageError, match=r"suite.yaml:13: weights: there is no file .*runs/c.pth. Did you mean"):
-        load_suite(path)
 
 
 def test_the_page_runs_as_it_says(harness: Harness, tmp_path: Path) -> None:
