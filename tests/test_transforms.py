@@ -142,6 +142,19 @@ def test_jitter_is_its_four_changes_one_after_the_other_in_each_samples_order() 
         torch.testing.assert_close(ours[number], image, atol=1e-5, rtol=0)
 
 
+def test_views_may_be_differentiated_by_their_pixels() -> None:
+    """As a generator of pictures needs it. The values keep away from the kinks of clamping and of the hue's sectors."""
+    strength = Augmentation(crop=(0.5, 1.0), flip=0.5, jitter=0.2, gray=0.3)
+    drawn = torch.Generator().manual_seed(5)
+    pixels = 0.35 + 0.3 * torch.rand(4, 3, 3, 3, generator=drawn, dtype=torch.float64)
+
+    def views(pixels: torch.Tensor) -> torch.Tensor:
+        return augment(pixels.float(), strength, torch.Generator().manual_seed(0)).double()
+
+    pixels.requires_grad_()
+    assert torch.autograd.gradcheck(views, pixels, eps=1e-3, atol=2e-2, rtol=0)
+
+
 def test_crops_are_drawn_as_torchvision_draws_them() -> None:
     """Shares and aspects of 4,000 boxes have the quantiles of torchvision's."""
     generator = torch.Generator().manual_seed(0)

@@ -27,7 +27,7 @@ def blend(pixels: Tensor, factor: Tensor, contrast: Tensor, saturation: Tensor) 
     grey = luminance(pixels)
     mean = grey.mean((1, 2, 3), keepdim=True)
     grey.mul_((1 - factor) * saturation).add_((1 - factor) * contrast * mean)
-    return torch.addcmul(grey, pixels, factor, out=pixels).clamp_(0, 1)
+    return pixels.mul_(factor).add_(grey).clamp_(0, 1)
 
 
 def hue(pixels: Tensor, shift: Tensor) -> Tensor:
@@ -51,11 +51,12 @@ def hue(pixels: Tensor, shift: Tensor) -> Tensor:
     turned.sub_((turned / 6).floor_(), alpha=6)
     peaks = torch.arange(2, 5, device=pixels.device)[:, None, None]  # of green, of blue; and 3, where red is the least
     of_green, of_red, of_blue = (turned[:, None] - peaks).abs_().sub_(1).clamp_(0, 1).unbind(1)  # shares of the chroma
-    result = torch.empty_like(pixels)
-    torch.addcmul(least, chroma, of_red, out=result[:, 0])
-    torch.addcmul(greatest, chroma, of_green, value=-1, out=result[:, 1])
-    torch.addcmul(greatest, chroma, of_blue, value=-1, out=result[:, 2])
-    return result
+    channels = [
+        torch.addcmul(least, chroma, of_red),
+        torch.addcmul(greatest, chroma, of_green, value=-1),
+        torch.addcmul(greatest, chroma, of_blue, value=-1),
+    ]
+    return torch.stack(channels, 1)
 
 
 def solarise(pixels: Tensor, threshold: float = 0.5) -> Tensor:
