@@ -9,23 +9,37 @@ from __future__ import annotations
 
 import atexit
 import os
+import pkgutil
 import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from multiprocessing import util
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import harness_local as local
+
+from harness import cli
 from harness.plugins.manager import installed_plugins
 from harness.plugins.registry import registry
+from harness.reporting import leaderboard
 from harness.testing.forking import ENDED, run_and_exit, server
 
 SECONDS = 240.0
+LIBRARIES = (
+    "pydantic.type_adapter",
+    "rich.progress",
+    "scipy.stats",
+    "tabulate",
+    "typer._adapters",
+    "typer.main",
+    "wcwidth",
+)
 spawn = util.spawnv_passfds
 
 
@@ -63,7 +77,7 @@ def forked(
     with tempfile.TemporaryDirectory(prefix="harness-said-") as made:
         said = [Path(made, name) for name in ("out", "err")]
         task = {"arguments": words, "folder": str(folder), "variables": dict(variables), "said": [*map(str, said)]}
-        server().start(f"{__name__}:command", task)
+        server().start(f"{__name__}:command", task, imported())
         try:
             report, code = server().report(seconds)
         except (TimeoutError, EOFError):
@@ -71,6 +85,14 @@ def forked(
             raise
         assert report == ENDED
         return subprocess.CompletedProcess(words, code, *(each.read_text(encoding="utf-8") for each in said))
+
+
+@cache
+def imported() -> tuple[str, ...]:
+    """What commands import, some of it late: for a table, four hundred modules, most of a short command's time."""
+    packages = (cli, leaderboard, local)
+    own = (each.name for of in packages for each in pkgutil.walk_packages(of.__path__, f"{of.__name__}."))
+    return *LIBRARIES, "multiprocessing.popen_forkserver", *own
 
 
 def command(task: Mapping[str, Any], _ready: Callable[[], None]) -> None:

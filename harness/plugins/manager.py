@@ -160,8 +160,14 @@ class Plugins:
 
 
 def origin_of(entry: EntryPoint) -> Origin:
-    metadata: Any = entry.dist.metadata if entry.dist else {}  # parsed at each look; an installation may be damaged
+    metadata = metadata_of(entry.dist) if entry.dist else {}
     return Origin(entry.name, metadata.get("Name") or "unknown", metadata.get("Version") or "?")
+
+
+@cache
+def metadata_of(dist: Distribution) -> Any:
+    """What a distribution says of itself, parsed once; of a damaged installation, little or nothing."""
+    return dist.metadata
 
 
 @cache
@@ -192,8 +198,7 @@ def found() -> list[EntryPoint]:
 
 
 def distribution(entry: EntryPoint) -> str:
-    dist: Distribution | None = entry.dist
-    return (dist.name if dist else "") or ""
+    return (metadata_of(entry.dist).get("Name") if entry.dist else "") or ""
 
 
 def blocking(entries: Iterable[EntryPoint], names: Iterable[str]) -> set[EntryPoint]:
