@@ -147,7 +147,10 @@ def loss_function(method: Method, budget: Budget, first: int) -> Callable[[Any],
 
 def seed_all(seed: int) -> None:
     """Set the global random state of torch, numpy and Python, so that what a step draws from it depends on `seed`."""
-    torch.manual_seed(seed)
+    if torch.accelerator.is_available():
+        torch.manual_seed(seed)
+    else:  # a hundredth of the time, as nothing is noted for devices that may come
+        torch.default_generator.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
 
