@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import harness_local as local
-
 from harness import cli
 from harness.plugins.manager import installed_plugins
 from harness.plugins.registry import registry
@@ -90,9 +88,8 @@ def forked(
 @cache
 def imported() -> tuple[str, ...]:
     """What commands import, some of it late: for a table, four hundred modules, most of a short command's time."""
-    packages = (cli, leaderboard, local)
-    own = (each.name for of in packages for each in pkgutil.walk_packages(of.__path__, f"{of.__name__}."))
-    return *LIBRARIES, "multiprocessing.popen_forkserver", *own
+    own = (each.name for of in (cli, leaderboard) for each in pkgutil.walk_packages(of.__path__, f"{of.__name__}."))
+    return *LIBRARIES, "multiprocessing.popen_forkserver", "harness_local.executor", *own
 
 
 def command(task: Mapping[str, Any], _ready: Callable[[], None]) -> None:
