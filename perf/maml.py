@@ -9,10 +9,12 @@ every task one; `vmap` and the library learn2learn leave them to torch.
   the running statistics of the initialisation (one forward of the support sets a meta-step), which learn2learn's
   example does not have.
 - **limit**: the plain second-order step on tasks that are ready, in channels_last, each task on one thread. Nothing is
-  drawn, tracked or logged. The targets of the engine `functional` were set before this limit was measured, and the
-  limit itself does not reach them. Convolutions take two thirds of it, at the processor's rate of arithmetic. Tried
-  against the rest: the second derivative of batch norm written out as two calls of its kernel, in place of some twenty
-  operations, makes a step 3 % faster on two threads (10 % on one). That was not kept, for its length.
+  drawn, tracked or logged. The targets were set before this limit was measured, and the limit itself does not reach
+  those of the engine `functional`. Ratios to learn2learn move by a tenth from day to day on this machine, whose memory
+  other machines share: with strides, the limit was 1.29 and 1.49 times learn2learn on two days. Convolutions take two
+  thirds of it, at the processor's rate of arithmetic. Tried against the rest: the second derivative of batch norm
+  written out as two calls of its kernel, in place of some twenty operations, makes a step 3 % faster on two threads
+  (10 % on one). That was not kept, for its length.
 - **learn2learn**: the loop of its Omniglot example: `clone`, `adapt`, backward of each task's error; tasks from its
   `TaskDataset`.
 """
