@@ -26,12 +26,8 @@ def curves(cells: Path = CELLS) -> dict[str, tuple[list[float], list[float]]]:
     found = {}
     for folder in sorted(cells.iterdir()):
         cell = json.loads((folder / "cell.json").read_text(encoding="utf-8"))
-        options = cell["method"]["options"]
-        if (
-            cell["method"]["name"] != "maml"
-            or options["first_order"]
-            or cell["dataset"]["options"]["split"] != "vinyals"
-        ):
+        options, split = cell["method"]["options"], cell["dataset"]["options"]["split"]
+        if cell["method"]["name"] != "maml" or options["first_order"] or split != "vinyals":
             continue
         tasks = options["tasks"]
         logged = [json.loads(line) for line in (folder / "steps.jsonl").read_text(encoding="utf-8").splitlines()]

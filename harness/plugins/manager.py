@@ -160,14 +160,8 @@ class Plugins:
 
 
 def origin_of(entry: EntryPoint) -> Origin:
-    metadata = metadata_of(entry.dist) if entry.dist else {}
+    metadata: Any = entry.dist.metadata if entry.dist else {}  # parsed at each look; an installation may be damaged
     return Origin(entry.name, metadata.get("Name") or "unknown", metadata.get("Version") or "?")
-
-
-@cache
-def metadata_of(dist: Distribution) -> Any:
-    """What a distribution says of itself, parsed once; of a damaged installation, little or nothing."""
-    return dist.metadata
 
 
 @cache
@@ -198,7 +192,8 @@ def found() -> list[EntryPoint]:
 
 
 def distribution(entry: EntryPoint) -> str:
-    return (metadata_of(entry.dist).get("Name") if entry.dist else "") or ""
+    dist: Distribution | None = entry.dist
+    return (dist.name if dist else "") or ""
 
 
 def blocking(entries: Iterable[EntryPoint], names: Iterable[str]) -> set[EntryPoint]:

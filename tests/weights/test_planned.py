@@ -11,16 +11,13 @@ import pytest
 import torch
 
 from harness import UsageError
-from harness.learning import building
 from harness.learning.data.splits import Data
 from harness.plugins.published import START, Published, facts
 from harness.plugins.registry import registry
-from harness.suite.cell import Component
 from harness.suite.plan import Plan
 from harness.suite.planfile import PlanFile, dump
 from harness.suite.suite import load_suite
-from tests.started import (
-    CPU,
+from tests.weights.started import (
     KEY,
     QUERY,
     built,
@@ -29,12 +26,6 @@ from tests.started import (
     small,
     suite_of,
 )
-
-
-@pytest.fixture(scope="module")
-def data() -> Data:
-    spec = registry().get("dataset", "blobs")
-    return building.load_data(Component(spec, spec.config(per_class=8), "blobs"), CPU)
 
 
 def test_a_suite_with_weights_is_read_without_torch(tmp_path: Path) -> None:

@@ -14,11 +14,8 @@ from torch import Tensor
 from harness import UsageError
 from harness.learning import building, weight_files
 from harness.learning.data.splits import Data
-from harness.plugins.registry import registry
-from harness.suite.cell import Component
 from harness.suite.suite import load_suite
-from tests.started import (
-    CPU,
+from tests.weights.started import (
     QUERY,
     RESNET,
     built,
@@ -29,12 +26,6 @@ from tests.started import (
     small,
     suite_of,
 )
-
-
-@pytest.fixture(scope="module")
-def data() -> Data:
-    spec = registry().get("dataset", "blobs")
-    return building.load_data(Component(spec, spec.config(per_class=8), "blobs"), CPU)
 
 
 def test_tensors_of_no_use_are_not_read(tmp_path: Path, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:

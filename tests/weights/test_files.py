@@ -20,14 +20,10 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from harness import UsageError
-from harness.learning import building
 from harness.learning.data.splits import Data
-from harness.plugins.registry import registry
-from harness.suite.cell import Component
 from tests import pages
 from tests.conftest import Harness
-from tests.started import (
-    CPU,
+from tests.weights.started import (
     KEY,
     QUERY,
     RESNET,
@@ -41,12 +37,6 @@ from tests.started import (
     small,
     suite_of,
 )
-
-
-@pytest.fixture(scope="module")
-def data() -> Data:
-    spec = registry().get("dataset", "blobs")
-    return building.load_data(Component(spec, spec.config(per_class=8), "blobs"), CPU)
 
 
 def test_torchvisions_state_dict(tmp_path: Path, data: Data) -> None:
