@@ -171,12 +171,14 @@ def test_crops_are_drawn_as_torchvision_draws_them() -> None:
         assert (expected - drawn).abs().max() <= 2, (column, expected, drawn)
 
 
-def test_what_is_not_chosen_stays_and_both_ways_of_choosing_agree() -> None:
+@pytest.mark.parametrize("everything", [False, True, None])
+def test_what_is_not_chosen_stays_and_all_ways_of_choosing_agree(everything: bool | None) -> None:
+    """A change may overwrite the images that it is given, as jitter does."""
     chosen = torch.tensor([True, False, False, True, True, False])
     expected = torch.where(chosen[:, None, None, None], IMAGES * torch.arange(6)[:, None, None, None], IMAGES)
-    for everything in (False, True, None):
+    for times in (torch.Tensor.mul, torch.Tensor.mul_):
         changed = transforms.some(
-            IMAGES.clone(), chosen, lambda part, rows: part * rows[:, None, None, None], everything
+            IMAGES.clone(), chosen, lambda part, rows, times=times: times(part, rows[:, None, None, None]), everything
         )
         assert torch.equal(changed, expected)
 

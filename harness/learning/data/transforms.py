@@ -57,14 +57,15 @@ def augment_with(draw: Draw, pixels: Tensor, strength: Augmentation, side: int =
 def some(
     pixels: Tensor, chosen: Tensor, change: Callable[[Tensor, Tensor], Tensor], everything: bool | None = None
 ) -> Tensor:
-    """Apply `change`, given images and their rows, to the `chosen` (N,) ones; `pixels` may be overwritten.
+    """Apply `change`, given images that it may overwrite and their rows, to the `chosen` (N,) ones; `pixels` may be
+    overwritten.
 
     With `everything`, as on a GPU, it is applied to all and thrown away where not chosen: to count the chosen would
     make the host wait.
     """
     if pixels.device.type != "cpu" if everything is None else everything:
         rows = torch.arange(len(pixels), device=pixels.device)
-        return torch.where(chosen[:, None, None, None], change(pixels, rows), pixels)
+        return torch.where(chosen[:, None, None, None], change(pixels.clone(), rows), pixels)
     rows = chosen.nonzero().squeeze(1)
     if not len(rows):
         return pixels
