@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from harness import Data, Method, NoOptions, class_means
 from harness.learning.data.batches import Source
+from harness.learning.seeding import seed_torch
 from harness.testing import problem
 from harness.testing.problem import CLASSES, SmallNet
 
@@ -50,7 +51,7 @@ def fit() -> Callable[..., list[float]]:
         assert method.batches is not None
         method.train()
         for step in range(steps):
-            torch.manual_seed(step)
+            seed_torch(step)
             loss = method.loss(method.batches.draw(source, step))
             loss = loss["loss"] if isinstance(loss, dict) else loss
             optimizer.zero_grad()

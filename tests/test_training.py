@@ -23,6 +23,7 @@ from harness.learning import training as loop
 from harness.learning.checkpoint import checkpoint_step, load_checkpoint, save_checkpoint
 from harness.learning.data.batches import Source
 from harness.learning.optimizers import make_optimizer
+from harness.learning.seeding import seed_all
 from harness.learning.training import rate_factor, set_rate, steps_of, train
 from harness.suite.budget import Budget, merge
 from harness.testing.problem import image_data
@@ -111,7 +112,7 @@ def test_a_flipped_bit_of_a_checkpoint_is_noticed_and_the_file_set_aside(tmp_pat
 def test_a_step_seeds_every_global_generator() -> None:
     drawn = []
     for seed in (2**62, 2**62, 1):
-        loop.seed_all(seed)
+        seed_all(seed)
         drawn.append((float(torch.rand(())), np.random.rand(), random.random()))
     assert drawn[0] == drawn[1]
     assert all(one != other for one, other in zip(drawn[1], drawn[2], strict=True))

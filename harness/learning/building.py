@@ -21,6 +21,7 @@ from harness.learning.data.splits import Data, require_train
 from harness.learning.data.streaming import Streamed
 from harness.learning.datasets import Dataset
 from harness.learning.optimizers import make_optimizer
+from harness.learning.seeding import seed_torch
 from harness.learning.starting import Shapes, require, shapes, shapes_of_backbone, take_over
 from harness.learning.sync_norms import synchronise_norms
 from harness.learning.training import steps_of
@@ -70,14 +71,14 @@ class Built(NamedTuple):
 def build(cell: Cell, data: Data, start: Path | None = None) -> Built:
     """The untrained method of a cell, on the data's device. Methods that share backbone and seed start from the same
     backbone weights, or from those of the trained model `start`."""
-    torch.manual_seed(derive_seed(cell.seed, "backbone"))
+    seed_torch(derive_seed(cell.seed, "backbone"))
     backbone = _backbone(cell, data)
     started = _started(backbone, cell.backbone)
     if start is not None:
         take_over(backbone, start)
     layout = data.modality.adopt(backbone)
     data = prepared_for(backbone, cell.backbone, data)
-    torch.manual_seed(derive_seed(cell.seed, "method"))
+    seed_torch(derive_seed(cell.seed, "method"))
     method: Method = cell.method.spec.load()(backbone, cell.method.config, data)
     method.started_from = started
     return Built(method.to(data.device, memory_format=layout), data)  # type: ignore[call-overload]  # torch's stub lacks it

@@ -7,7 +7,6 @@ checkpoint equals one that was never stopped.
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +15,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +26,7 @@ from harness.learning.components import Method
 from harness.learning.data.batches import Batches, Source, derive_seed, views_per_step
 from harness.learning.optimizers import make_optimizer
 from harness.learning.profiling import profile_steps
+from harness.learning.seeding import seed_all
 from harness.suite.budget import Budget
 from harness.suite.cell import Component
 
@@ -143,16 +142,6 @@ def loss_function(method: Method, budget: Budget, first: int) -> Callable[[Any],
 
         return data_parallel(method, first)
     return torch.compile(method.loss) if budget.compile else method.loss
-
-
-def seed_all(seed: int) -> None:
-    """Set the global random state of torch, numpy and Python, so that what a step draws from it depends on `seed`."""
-    if torch.accelerator.is_available():
-        torch.manual_seed(seed)
-    else:  # a hundredth of the time, as nothing is noted for devices that may come
-        torch.default_generator.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
 
 
 def use_precision(precision: str) -> None:

@@ -22,8 +22,9 @@ from harness.learning import building
 from harness.learning.checkpoint import checkpoint_seconds, checkpoint_step
 from harness.learning.components import Method, Trained
 from harness.learning.data.splits import Data, WatchedSplit
+from harness.learning.seeding import seed_all
 from harness.learning.starting import load_trained
-from harness.learning.training import Training, seed_all, train
+from harness.learning.training import Training, train
 from harness.plugins.events import CellStarted, StepLogged
 from harness.plugins.manager import installed_plugins
 from harness.running.allocator import keep_freed_memory

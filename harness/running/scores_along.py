@@ -17,7 +17,8 @@ from harness.learning.components import Method, Trained
 from harness.learning.data.batches import Source
 from harness.learning.data.splits import Data
 from harness.learning.fine_tuning import random_states_kept
-from harness.learning.training import Look, Reached, seed_all, steps_of
+from harness.learning.seeding import seed_all
+from harness.learning.training import Look, Reached, steps_of
 from harness.running.cell_job import CellJob, load_judge
 from harness.running.failures import words_of
 from harness.running.scoring import EvaluatorInputs, as_plain, in_order

@@ -19,7 +19,7 @@ from harness.learning.data.splits import Data
 from harness.learning.data.streaming import at
 from harness.learning.data.text import TextShape
 from harness.learning.data.vectors import VectorShape
-from harness.learning.training import seed_all
+from harness.learning.seeding import seed_all, seed_torch
 from harness.suite.cell import Component
 from harness.testing import content, declared, devices, encoders
 from harness.testing.declared import component
@@ -79,7 +79,7 @@ class BackboneSubject:
         return load_data(found, torch.device("cpu")) if found else None
 
     def build(self, shape: Shape = None, seed: int = 0) -> nn.Module:
-        torch.manual_seed(seed)
+        seed_torch(seed)
         network: nn.Module = self.component.spec.load()(self.component.config, shape or self.shapes[0])
         if (fit := getattr(network, "fit_tokenizer", None)) is not None:
             with tempfile.TemporaryDirectory() as folder:

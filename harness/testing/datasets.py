@@ -21,7 +21,7 @@ from harness.learning.data.modality import Modality
 from harness.learning.data.splits import Data, Split
 from harness.learning.data.streaming import Streamed, read_batches
 from harness.learning.datasets import Dataset, ImageDataset
-from harness.learning.training import seed_all
+from harness.learning.seeding import seed_all
 from harness.suite.cell import Component
 from harness.testing import content, declared
 from harness.testing.declared import component

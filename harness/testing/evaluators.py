@@ -15,7 +15,7 @@ from harness.base.errors import UsageError, UsageWarning
 from harness.learning.components import Evaluator, Method, Trained
 from harness.learning.data.splits import Data, Split
 from harness.learning.metric import Estimate, Metric, Shown
-from harness.learning.training import seed_all
+from harness.learning.seeding import seed_all
 from harness.store.records import PER_SAMPLE
 from harness.suite.cell import Component
 from harness.testing import content, declared, devices

@@ -11,7 +11,7 @@ from torch import Tensor
 from harness.learning.components import Method
 from harness.learning.data.batches import EpisodeBatch, LabelledBatch
 from harness.learning.data.splits import Data
-from harness.learning.training import seed_all
+from harness.learning.seeding import seed_all
 from harness.testing import encoders
 from harness.testing.report import Fault
 from harness.testing.subjects import MethodSubject, accuracy, scalar

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from harness.base.errors import UsageError
 from harness.learning.checkpoint import load_checkpoint, save_checkpoint
 from harness.learning.optimizers import groups_of
-from harness.learning.training import seed_all, set_rate
+from harness.learning.seeding import seed_all
+from harness.learning.training import set_rate
 from harness.suite.budget import Budget
 from harness.suite.cell import Component
 from harness.testing import content, declared, devices

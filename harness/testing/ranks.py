@@ -25,7 +25,7 @@ from harness.learning.collectives import mean_of_ranks, ranks
 from harness.learning.components import Method
 from harness.learning.data.batches import Source
 from harness.learning.ddp import data_parallel
-from harness.learning.training import seed_all
+from harness.learning.seeding import seed_all
 from harness.plugins.manager import Origin
 from harness.plugins.options import as_plain, parse
 from harness.plugins.registry import Kind, Spec

@@ -20,8 +20,9 @@ from harness.learning.data.batches import Batches, Source, gather_episodes
 from harness.learning.data.episodes import draw_episodes
 from harness.learning.data.splits import Data
 from harness.learning.data.streaming import at
+from harness.learning.seeding import seed_all
 from harness.learning.starting import BACKBONE
-from harness.learning.training import seed_all, train
+from harness.learning.training import train
 from harness.suite.budget import Budget, merge
 from harness.suite.cell import Cell, Component
 from harness.suite.optimizer import name_and_options

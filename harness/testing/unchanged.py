@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from harness.learning.training import seed_all
+from harness.learning.seeding import seed_all
 from harness.testing.report import Fault
 from harness.testing.world import random_states, settings
 
