@@ -10,27 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness.testing.forking import ENDED, server
 from tests.two_ranks import BROKEN, CASES, STEPS, Case, Learned, learned
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
 def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Learned]]:
     folder = tmp_path_factory.mktemp("ranks")
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.two_ranks", str(folder), str(rank)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    for process in started:
-        output, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, output
+    server().start("tests.two_ranks:both", {"folder": str(folder)})
+    assert server().report(300) == (ENDED, 0)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 

@@ -1,14 +1,13 @@
-"""What one process learns from a batch, or two from its halves: everything in float64, to be compared exactly.
-
-`python -m tests.two_ranks FOLDER RANK` is one of two; it writes FOLDER/RANK.pt.
-"""
+"""What one process learns from a batch, or two from its halves: everything in float64, to be compared exactly."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from unittest import mock
@@ -21,6 +20,8 @@ from harness.learning.collectives import _Gather, gather, mean_of_ranks, rank, r
 from harness.learning.data.batches import Source
 from harness.learning.ddp import data_parallel
 from harness.plugins.registry import registry
+from harness.running.ranks import join
+from harness.testing.forking import run_and_exit
 from harness.testing.problem import image_data
 
 STEPS = 3
@@ -233,10 +234,19 @@ def _without(what: str) -> Iterator[None]:
         yield
 
 
-if __name__ == "__main__":
-    from harness.running.ranks import join
+def both(task: Mapping[str, Any], _ready: Callable[[], None]) -> None:
+    """In a process that `harness.testing.forking` has forked. It is rank 0; rank 1 is a process that it forks."""
+    folder = Path(task["folder"])
+    other = os.fork()
+    if not other:
+        run_and_exit(partial(_learn, folder, 1))
+    _learn(folder, 0)
+    _, status = os.waitpid(other, 0)
+    sys.exit(os.waitstatus_to_exitcode(status))
 
+
+def _learn(folder: Path, number: int) -> None:
+    """As one of two ranks; what it learns goes to FOLDER/NUMBER.pt."""
     torch.set_num_threads(1)
-    folder, number = Path(sys.argv[1]), int(sys.argv[2])
     join(folder, number, 2, torch.device("cpu"))
     torch.save({case.name: learned(case, number) for case in [*CASES, *BROKEN]}, folder / f"{number}.pt")

@@ -145,7 +145,7 @@ def suite(folder: Path) -> Path:
             *(
                 {
                     "method": method,
-                    "backbone": {"use": "timm", "model": "vit_tiny_patch16_224", "patch_size": 2},
+                    "backbone": {"use": "timm", "model": "test_vit", "patch_size": 2},
                     "dataset": "digits",
                 }
                 for method in ON_PATCHES.values()
