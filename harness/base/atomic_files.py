@@ -116,20 +116,20 @@ def misfit(value: dict[str, Any], shape: Mapping[str, Any]) -> str:
     """What of `value` is not of the shape, or "". A shape says of keys what they hold: a type, several, or a shape; one
     that may hold None may be missing, and further keys are no matter. ANY stands for all keys."""
     for key, inner in shape.items():
+        kind = type(inner)  # not isinstance: this function takes much of the time of a large leaderboard
         for name in value if key == ANY else (key,):
             held = value.get(name)
-            if isinstance(inner, list):
+            if kind is list:
                 for each in held if isinstance(held, list) else [] if held is None else [held]:
                     if reason := misfit({name: each}, {name: inner[0]}):
                         return reason
-                continue
-            nested = isinstance(inner, dict)  # not Mapping: its check takes most of the time of a large leaderboard
-            if not isinstance(held, dict if nested else inner):
+            elif not isinstance(held, dict if kind is dict else inner):
                 return f"its '{name}' is of another type" if name in value else f"it has no '{name}'"
-            if isinstance(held, (int, float)) and LARGEST < abs(held) < math.inf:
+            elif kind is dict:
+                if reason := misfit(held, inner):
+                    return f"in '{name}' {reason}"
+            elif isinstance(held, (int, float)) and LARGEST < abs(held) < math.inf:
                 return f"its '{name}' is larger than any number that is measured"
-            if nested and (reason := misfit(held, inner)):
-                return f"in '{name}' {reason}"
     return ""
 
 
