@@ -14,8 +14,8 @@ torch.set_num_threads(1)
 if sys.argv[1] == "kept":
     from harness.running.allocator import keep_freed_memory
     keep_freed_memory()
-network = torch.nn.Sequential(*(torch.nn.Conv2d(32, 32, 3, padding=1) for _ in range(4)))
-images = torch.randn(64, 32, 24, 24)
+network = torch.nn.Sequential(*(torch.nn.Conv2d(8, 8, 3, padding=1) for _ in range(4)))
+images = torch.randn(64, 8, 24, 24)
 def step():
     network.zero_grad()
     network(images).square().mean().backward()
