@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import torch
 
 from harness import Augmentation, Data, Episodes, Images, Labelled, Split, UsageError, Views
 from harness.learning.data.batches import Source
+from harness.learning.data.splits import WatchedSplit
 from harness.testing.problem import image_data
 from tests.parts import queries_by_part
 
@@ -189,3 +191,20 @@ def test_inputs_are_the_normalised_pixels() -> None:
     expected = modality.normalize(modality.pixels(images))
     torch.testing.assert_close(data.inputs(images), expected, atol=1e-5, rtol=0)
     assert images.dtype == torch.uint8
+
+
+def test_a_split_notes_that_labels_or_annotations_were_used_but_not_where_samples_are_from() -> None:
+    columns = {"pair": torch.arange(4), "domain": torch.tensor([0, 1, 0, 1])}
+    split = Split(torch.zeros(4, 2), torch.zeros(4, dtype=torch.int64), ("any",), columns, {"domain": ("a", "b")})
+    uses: dict[str, Callable[[Split], Any]] = {
+        "nothing": len,
+        "a domain": lambda each: each.column("domain"),
+        "labels": lambda each: each.labels,
+        "pairs": lambda each: each.column("pair"),
+    }
+    noted = {}
+    for name, use in uses.items():
+        watched = WatchedSplit(split)
+        use(watched)
+        noted[name] = watched.asked
+    assert noted == {"nothing": False, "a domain": False, "labels": True, "pairs": True}

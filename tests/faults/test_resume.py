@@ -106,6 +106,15 @@ LABELS = [str(method.get("label", method["use"])) for method in METHODS] + [
 TASKS = [str(method["label"]) for method in ON_TASKS]
 
 
+WITHOUT_LABELS = {
+    *("untrained", "simclr", "moco", "moco_v3", "simsiam", "byol", "barlow_twins", "vicreg", "nnclr", "swav", "dino"),
+    *("lejepa", "dcl", "dclw", "contrad", "mae", "simcse", "moco on texts"),
+    *("protoclr", "umtra", "psco", "pretrained", "cactus", "cactus protonet"),
+    *(f"simclr {name}" for name in OPTIMIZERS),
+    *TASKS,
+}
+
+
 def suite(folder: Path) -> Path:
     """A suite of small cells, some on pictures that are read from files as they are needed."""
     noise = np.random.default_rng(0)
@@ -206,6 +215,11 @@ def test_a_killed_and_resumed_training_equals_an_uninterrupted_one(
         training = json.loads((stormy / "training.json").read_text())
         assert training["resumed_at"] in (6, 8, 10)  # the last of the even steps before the death
         assert training["seconds"] > 0
+
+
+def test_a_record_says_whether_the_training_used_labels(both: tuple[dict[str, Path], dict[str, Path]]) -> None:
+    used = {label: json.loads((folder / "training.json").read_text())["labels"] for label, folder in both[0].items()}
+    assert {label for label, each in used.items() if not each} == WITHOUT_LABELS
 
 
 @pytest.mark.parametrize(

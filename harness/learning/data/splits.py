@@ -131,7 +131,7 @@ class Split:
         return self._groups[name]
 
     def column(self, name: str) -> Tensor:
-        """Return a column.
+        """Return a column. A training that takes one of another kind than categories is recorded as one on labels.
 
         Args:
             name: Name of the column.
@@ -202,7 +202,8 @@ def _check_category(name: str, column: Tensor, names: Sequence[str]) -> None:
 
 
 class WatchedSplit(Split):
-    """A split that records whether its labels were used."""
+    """A split that records whether its labels were used, or a column that says what samples show, such as pairs of one
+    meaning. A column of categories, such as a domain, says where a sample is from and does not count."""
 
     def __init__(self, split: Split) -> None:
         super().__init__(split.samples, split._labels, split.classes, split.columns, split.values)
@@ -212,6 +213,11 @@ class WatchedSplit(Split):
     def labels(self) -> Tensor:
         self.asked = True
         return super().labels
+
+    def column(self, name: str) -> Tensor:
+        if name not in self.values:
+            self.asked = True
+        return super().column(name)
 
 
 def require_classes(split: Split, name: str) -> None:

@@ -133,7 +133,7 @@ def replayed(source: Source, kept: Tensor, step: int) -> Tensor:
 def tasks_of(split: Split, tasks: int) -> Tensor:
     """The task of each sample (N,): its column, or the group of its class."""
     if COLUMN in split.columns:
-        return split.column(COLUMN)
+        return split.columns[COLUMN]  # when samples come is no label, as which `column` would be recorded
     if not split.labelled:
         raise UsageError(f"the split 'train' has neither a column '{COLUMN}' nor labels to make tasks of.")
     if tasks > len(split.classes):
