@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -181,6 +182,17 @@ def test_what_is_not_chosen_stays_and_all_ways_of_choosing_agree(everything: boo
             IMAGES.clone(), chosen, lambda part, rows, times=times: times(part, rows[:, None, None, None]), everything
         )
         assert torch.equal(changed, expected)
+
+
+def test_as_on_a_gpu_what_is_not_jittered_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, parameters are drawn for all images, and a change is applied to all."""
+    monkeypatch.setattr(transforms, "some", partial(transforms.some, everything=True))
+    monkeypatch.setattr(Draw, "of", lambda draw, _: draw)
+    images = torch.rand(64, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    chosen = Draw(64, torch.Generator().manual_seed(0)).chances(0.8)
+    seen = augment(images, Augmentation(jitter=1.0), torch.Generator().manual_seed(0))
+    assert torch.equal((seen != images).flatten(1).any(1), chosen)
+    assert not chosen.all()
 
 
 @pytest.mark.parametrize("name", ["flip", "gray", "blur", "solarise", "jitter"])
