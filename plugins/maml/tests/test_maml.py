@@ -19,11 +19,7 @@ from harness_maml.threads import in_threads
 from torch import Tensor, nn
 
 from harness import Data, EpisodeBatch, Episodes, Split, UsageError, draw_episodes
-from harness.learning.building import check_cell
 from harness.learning.data.batches import Source, gather_episodes
-from harness.plugins.registry import registry
-from harness.suite.budget import Budget
-from harness.suite.cell import Cell, Component
 from harness.testing.problem import image_data
 
 BATCH_NORMS = ("inductive", "transductive")
@@ -294,16 +290,6 @@ def test_fewer_ways_use_the_first_outputs_and_more_are_refused(make: Any) -> Non
     assert logits.shape == (2, 5, 2)
 
 
-def test_a_batch_norm_that_does_more_is_refused() -> None:
-    class Other(nn.BatchNorm2d):
-        pass
-
-    backbone = nn.Sequential(Other(1), nn.Flatten())
-    backbone.feature_dim = 81  # type: ignore[assignment]  # a backbone's attribute
-    with pytest.raises(UsageError, match="Other"):
-        MAML(backbone, MAMLConfig(), DATA)
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_bfloat16_training_gives_a_finite_gradient(engine: str) -> None:
     method = maml(engine=engine).float()
@@ -350,12 +336,6 @@ def test_training_improves_few_shot_accuracy_on_novel_classes(kind: type[MetaLea
     assert after > before + 0.12, (before, after)
 
 
-@pytest.mark.parametrize("values", [{"ways": 1}, {"shots": 0}, {"inner_lr": 0.0}, {"test_steps": 0}])
-def test_impossible_options_are_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        MAMLConfig(**values)
-
-
 class Odd(Small):
     """With a buffer that counts, and dropout."""
 
@@ -380,29 +360,3 @@ def test_buffers_and_the_mode_reach_the_inner_loop(engine: str) -> None:
         with torch.no_grad():
             logits.append(method.eval().adapt(batch.support, batch.support_labels, 3)(batch.query))
     torch.testing.assert_close(*logits)
-
-
-@pytest.mark.parametrize("name", ["maml", "anil"])
-def test_compiling_is_refused_with_the_place_in_the_suite(name: str) -> None:
-    known = registry()
-    method = Component(known.get("method", name), known.get("method", name).config(), name, "suite.yaml:3")
-    backbone = Component(known.get("backbone", "conv4"), known.get("backbone", "conv4").config(), "conv4")
-    dataset = Component(known.get("dataset", "digits"), known.get("dataset", "digits").config(), "digits")
-    cell = Cell("s", method, backbone, dataset, 0, Budget(steps=1, compile=True), harness="0")
-    with pytest.raises(UsageError, match=rf"suite.yaml:3: {name} cannot be compiled"):
-        check_cell(cell, [], DATA, {})
-
-
-class Choosing(nn.Module):
-    """Looks at its inputs to choose its way, as transformers do of what is padding."""
-
-    feature_dim = 1
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.mean((1, 2, 3))[:, None] if (images > 0).any() else images.sum((1, 2, 3))[:, None]
-
-
-def test_a_network_that_vmap_cannot_take_is_refused_before_it_trains(gratings: Data) -> None:
-    with pytest.raises(UsageError, match="engine vmap cannot take the backbone Choosing: set engine to functional"):
-        MAML(Choosing(), MAMLConfig(engine="vmap"), gratings)
-    MAML(Choosing(), MAMLConfig(engine="functional"), gratings)
