@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from harness.plugins.options import NoOptions, option
     from harness.plugins.published import Published
     from harness.reporting.leaderboard.frames import leaderboard, scores
-    from harness.running.scheduler import Display, RunOptions
+    from harness.running.run_options import Display, RunOptions
     from harness.running.session import Finished, run
     from harness.running.supervisor import Limits
     from harness.suite.budget import Budget
@@ -67,7 +67,7 @@ _LAZY = {
     "load_suite": "harness.suite.suite",
     "Suite": "harness.suite.suite",
     **dict.fromkeys(("Finished", "run"), "harness.running.session"),
-    **dict.fromkeys(("Display", "RunOptions"), "harness.running.scheduler"),
+    **dict.fromkeys(("Display", "RunOptions"), "harness.running.run_options"),
     "Limits": "harness.running.supervisor",
     "Budget": "harness.suite.budget",
     **dict.fromkeys(("leaderboard", "scores"), "harness.reporting.leaderboard.frames"),

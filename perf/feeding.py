@@ -18,7 +18,8 @@ from synthetic import planned, write_results, write_suite
 from harness.base.atomic_files import write_json
 from harness.plugins.executors import Ended, Executor, Job, Resources
 from harness.running.job_command import PREPARE
-from harness.running.scheduler import Display, run_plan
+from harness.running.run_options import Display
+from harness.running.scheduler import run_plan
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan
 

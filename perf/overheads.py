@@ -20,7 +20,8 @@ from synthetic import planned, write_results, write_suite
 
 from harness.plugins.executors import Resources
 from harness.plugins.registry import registry
-from harness.running.scheduler import Display, run_plan
+from harness.running.run_options import Display
+from harness.running.scheduler import run_plan
 from harness.store.results_folder import Store
 from harness.suite.cell import Cell
 from harness.suite.plan import Plan

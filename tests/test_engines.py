@@ -20,7 +20,8 @@ from harness.executor import Capabilities, Ended, Executor, Job, Resources
 from harness.learning.checkpoint import checkpoint_step
 from harness.plugins.registry import registry
 from harness.running.display import PlainDisplay
-from harness.running.scheduler import RunOptions, run_plan
+from harness.running.run_options import RunOptions
+from harness.running.scheduler import run_plan
 from harness.running.submitted import Submitted
 from harness.store.lease import claim
 from harness.store.results_folder import CellFolder, Store

@@ -14,7 +14,7 @@ from harness.base.errors import UsageError, printable
 from harness.cli.gating import file_in_a_folder, gate_of, run_of, run_suite, tell, tell_actions
 from harness.cli.run import more_than_nothing
 from harness.plugins.local_files import use
-from harness.running.scheduler import RunOptions
+from harness.running.run_options import RunOptions
 from harness.running.supervisor import Limits
 
 if TYPE_CHECKING:

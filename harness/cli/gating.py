@@ -16,7 +16,7 @@ from harness.cli.listing import report as report_problems
 from harness.cli.run import conclude, execute
 from harness.plugins.registry import registry
 from harness.running.display import Output
-from harness.running.scheduler import RunOptions
+from harness.running.run_options import RunOptions
 from harness.store.results_folder import Store
 from harness.suite.suite import load_suite
 from harness.suite.tolerances import Gate

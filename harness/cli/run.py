@@ -28,7 +28,7 @@ from harness.plugins.registry import registry
 from harness.running import session
 from harness.running.display import Output, display_for, duration
 from harness.running.engine import OPTION
-from harness.running.scheduler import RunOptions
+from harness.running.run_options import RunOptions
 from harness.running.session import Finished
 from harness.running.supervisor import Limits
 from harness.store.points import without_points

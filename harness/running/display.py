@@ -19,7 +19,7 @@ from harness.base.errors import printable
 from harness.base.slugs import shorten
 from harness.base.wording import quantity
 from harness.running.progress import Progress, last_step
-from harness.running.scheduler import Display
+from harness.running.run_options import Display
 from harness.suite.cell import Cell
 
 PLAIN_SECONDS = 30.0  # between two plain lines of progress

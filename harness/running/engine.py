@@ -11,7 +11,7 @@ from harness.base.errors import UsageError
 from harness.plugins.executors import Executor, Resources
 from harness.plugins.options import KeyPath, as_plain, parse
 from harness.plugins.registry import registry
-from harness.running.scheduler import RunOptions
+from harness.running.run_options import RunOptions
 from harness.suite.entries import resolve_paths
 from harness.suite.plan import Plan
 from harness.suite.suite import Suite

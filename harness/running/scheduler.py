@@ -8,15 +8,14 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.base.atomic_files import DamagedError, read_json, write_json
-from harness.base.checkpoint_interval import DEFAULT, Interval
 from harness.base.counting import clear_progress, read_progress
 from harness.base.errors import UsageError
-from harness.base.outcome import FAILURES, Outcome, by_exit, last_words
+from harness.base.outcome import Outcome, by_exit, last_words
 from harness.base.processes import oom_kills
 from harness.base.wording import quantity
 from harness.plugins.events import CellFinished, RunFinished
@@ -25,79 +24,16 @@ from harness.plugins.manager import installed_plugins
 from harness.running.job import NOT_RUN
 from harness.running.job_command import PREPARE, CellCommand, PrepareCommand
 from harness.running.progress import Progress
+from harness.running.run_options import Display, RunOptions
 from harness.running.submitted import Submitted
-from harness.running.supervisor import Limits
 from harness.store import lease
 from harness.store.damage import repair
 from harness.store.results_folder import ATTEMPT, Store
 from harness.store.starts import unmet_need
-from harness.suite.cell import Cell
 from harness.suite.plan import Plan
 
 POLL_SECONDS = 0.5
 AGAIN = "{}: runs again, because the model that it starts from, or is judged by, has changed."
-
-
-class Display:
-    """Receives the progress of a run. This class shows nothing; override what you want to show."""
-
-    def starting(self, suite: str, statuses: Mapping[str, str], folder: Path) -> None:
-        """The run begins.
-
-        Args:
-            suite: Name of the suite.
-            statuses: Status of each cell by its id.
-            folder: The results folder.
-        """
-
-    def preparing(self) -> None:
-        """Data sets are being loaded and combinations checked."""
-
-    def prepares(self, doing: str) -> None:
-        """Progress of the preparation, in words (`doing`); called about twice a second."""
-
-    def say(self, message: str) -> None:
-        """A remark on the run."""
-
-    def warn(self, message: str) -> None:
-        """A problem that does not stop the run."""
-
-    def update(self, progress: Progress) -> None:
-        """Progress of the cells; called about twice a second."""
-
-    def ended(self, cell: Cell, status: str, message: str, seconds: float | None) -> None:
-        """A cell has ended.
-
-        Args:
-            cell: The cell.
-            status: How it ended.
-            message: The error; "" if there is none.
-            seconds: How long it took; None for a cell that another run finished.
-        """
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Further options of a run.
-
-    Attributes:
-        fresh: Remove the results of the cells first, and run them again.
-        profile: Profile ten training steps of each cell.
-        retry: Statuses of earlier attempts whose cells run again.
-        limits: Time and memory of each cell.
-        checkpoint_every: How often a training leaves a checkpoint, such as "60s", "5min" or "100steps".
-        detach: Submit the cells and return.
-    """
-
-    fresh: bool = False
-    profile: bool = False
-    retry: Collection[str] = FAILURES
-    limits: Limits = field(default_factory=Limits)
-    checkpoint_every: str = DEFAULT
-    detach: bool = False
-
-    def __post_init__(self) -> None:
-        Interval.parse(self.checkpoint_every)  # a mistake ends the run before anything is loaded
 
 
 def run_plan(

@@ -10,7 +10,8 @@ from typing import Any
 from harness.base.slugs import default_results
 from harness.plugins.executors import Resources
 from harness.running.engine import check_device, engine_of, modules, require
-from harness.running.scheduler import Display, RunOptions, run_plan
+from harness.running.run_options import Display, RunOptions
+from harness.running.scheduler import run_plan
 from harness.store.records import CellRecord, records_of
 from harness.store.results_folder import Store
 from harness.suite.plan import Plan

@@ -81,12 +81,13 @@ class WeightsTwice:
         return hashlib.sha256(self.weights.read_bytes()).hexdigest()
 
 
+GOOD_METHODS = "Classify Contrast Queued Followed Prototypes"
 METHODS = (
     "NoMethod LossPerImage Squeezed Infinite Centred OneClassMore Unused Frozen Unseeded Forgetful Collapsing Peeking "
     "Benchmarking Reseeding DropsItsHead HoldsALibrary NormalisedSamples Drawing Freezing OfItsOwnDevice "
     "FailsElsewhere KilledElsewhere OnTheCpu "
-    "Classify Contrast Prototypes Twice LessSureOfLaterQueries InOrderOfClasses NormalisedByQueries "
-    "SupportByPlace FirstShot LabelsPermuted SupportShifted SupportPermuted Queued Followed StandingQueue StandingKeys "
+    "Twice LessSureOfLaterQueries InOrderOfClasses NormalisedByQueries "
+    "SupportByPlace FirstShot LabelsPermuted SupportShifted SupportPermuted StandingQueue StandingKeys "
     "QueriesByPlace CarriesOver SoftmaxOverQueries SeenTest Clipping"
 )
 BACKBONES = (
@@ -119,9 +120,11 @@ EXECUTORS = "Good Mute YesOrNo Nameless Signless Lingering Boasting Hasty"
 def register_methods(register):
     for name in METHODS.split():
         register(name, f"broken_methods:{name}", budget={"lr": 0.1})
+    for name in GOOD_METHODS.split():
+        register(name, f"good_methods:{name}", budget={"lr": 0.1})
     register("Triplewise", "own_batches:Triplewise", budget={"lr": 0.1})
     for config in (Helpless, Untyped, WeightsByPath):
-        register(config.__name__, "broken_methods:Classify", config, budget={"lr": 0.1})
+        register(config.__name__, "good_methods:Classify", config, budget={"lr": 0.1})
 
 
 @hookimpl

@@ -1,6 +1,5 @@
-"""Methods that each keep the contract but for one point, and the good ones that they are made from."""
+"""Methods that each keep the contract but for one point."""
 
-import copy
 import os
 import signal
 import warnings
@@ -8,55 +7,10 @@ import warnings
 import numpy as np
 import torch
 import torch.nn.functional as F
+from good_methods import Classify, Contrast, Followed, Prototypes, Queued
 from torch import nn
 
-from harness import Episodes, Labelled, Method, Views, class_means
-
-
-class Classify(Method):
-    """A linear classifier on the backbone."""
-
-    def __init__(self, backbone, config, data):
-        super().__init__(backbone, config, data)
-        self.batches = Labelled()
-        self.head = nn.Linear(backbone.feature_dim, len(data.train.classes))
-
-    def loss(self, batch):
-        return F.cross_entropy(self.head(self.backbone(batch.inputs)), batch.labels)
-
-
-class Contrast(Method):
-    """The other view of an image is told from the others."""
-
-    def __init__(self, backbone, config, data):
-        super().__init__(backbone, config, data)
-        self.batches = Views(2)
-
-    def loss(self, views):
-        one, other = F.normalize(self.backbone(views.flatten(0, 1)), dim=1).chunk(2)
-        return F.cross_entropy(one @ other.T / 0.2, torch.arange(len(one), device=one.device))
-
-
-class Queued(Contrast):
-    """The other view of an image is told from the others and from those of earlier steps."""
-
-    def __init__(self, backbone, config, data):
-        super().__init__(backbone, config, data)
-        self.register_buffer("queue", F.normalize(torch.randn(backbone.feature_dim, 192), dim=0))
-        self.register_buffer("place", torch.zeros((), dtype=torch.int64))
-
-    def loss(self, views):
-        one, other = F.normalize(self.backbone(views.flatten(0, 1)), dim=1).chunk(2)
-        self.newest = other.detach()
-        logits = one @ torch.cat([other.T, self.queue], 1)
-        return F.cross_entropy(logits / 0.2, torch.arange(len(one), device=one.device))
-
-    def after_step(self, step, steps):
-        self.queue[:, self.place + torch.arange(len(self.newest), device=self.queue.device)] = self.newest.T
-        self.move()
-
-    def move(self):
-        self.place.add_(len(self.newest)).remainder_(self.queue.shape[1])
+from harness import class_means
 
 
 class StandingQueue(Queued):
@@ -64,26 +18,6 @@ class StandingQueue(Queued):
 
     def move(self):
         (self.place + len(self.newest)).remainder_(self.queue.shape[1])
-
-
-class Followed(Contrast):
-    """The other view of an image is told from the others by a network that follows."""
-
-    def __init__(self, backbone, config, data):
-        super().__init__(backbone, config, data)
-        self.keys = copy.deepcopy(backbone).requires_grad_(False)
-
-    def loss(self, views):
-        one, other = (F.normalize(part, dim=1) for part in (self.backbone(views[0]), self.keys(views[1])))
-        return F.cross_entropy(one @ other.T / 0.2, torch.arange(len(one), device=one.device))
-
-    @torch.no_grad()
-    def after_step(self, step, steps):
-        for key, weight in zip(self.followers(), self.backbone.parameters(), strict=True):
-            key.lerp_(weight, 0.1)
-
-    def followers(self):
-        return list(self.keys.parameters())
 
 
 class StandingKeys(Followed):
@@ -192,22 +126,6 @@ class FirstShot(Classify):
         first = (labels[:, :, None] == torch.arange(ways)).int().argmax(1)
         chosen = support.gather(1, first[..., None].expand(-1, -1, support.shape[2]))
         return super().adapt(chosen, torch.arange(ways).expand_as(first), ways)
-
-
-class Prototypes(Method):
-    """A query is nearest to the mean of its class."""
-
-    def __init__(self, backbone, config, data):
-        super().__init__(backbone, config, data)
-        self.batches = Episodes(5, 5, 5, 4)
-
-    def loss(self, batch):
-        support, query = (self.backbone(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in batch[::2])
-        classify = self.adapt(support, self.labels(batch.support_labels), 5)
-        return F.cross_entropy(10 * classify(query).flatten(0, 1), batch.query_labels.flatten())
-
-    def labels(self, labels):
-        return labels
 
 
 class SupportShifted(Prototypes):
